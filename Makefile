@@ -1,0 +1,71 @@
+# Each pair of a Python and a TensorFlow has an environment of its own under .venv, made when first needed.
+
+PYTHON ?= python3
+# A version such as 2.12.* or 2.16.1; empty for the newest that this Python can have.
+TENSORFLOW ?=
+OLDEST_PYTHON ?= $(PYTHON)
+NEWEST_PYTHON ?= $(PYTHON)
+OLDEST_TENSORFLOW := 2.12.*
+# Configurations drawn at random that are compared with the original.
+TFBN_RANDOM_CASES ?= 300
+export TFBN_RANDOM_CASES
+# Processes of the tests; a TensorFlow takes some 600 MB in each.
+WORKERS ?= 2
+PYTEST_ARGS ?=
+
+PYTHON_VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+# Without the asterisk, which make would take for a pattern.
+ENV := .venv/python$(PYTHON_VERSION)-tensorflow$(or $(subst .*,,$(TENSORFLOW)),-newest)
+RUN := $(ENV)/bin/python
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL: # two pips must not work on one environment
+.PHONY: help digits test lint pytest test-all clean
+
+help:
+	@echo 'make digits    train, save, restore and plot the digits example'
+	@echo 'make test      lint, types and tests ($(TFBN_RANDOM_CASES) random configurations)'
+	@echo 'make lint      lint, format and types only'
+	@echo 'make test-all  the tests with 1000 random configurations, on TensorFlow $(OLDEST_TENSORFLOW) and on the newest'
+	@echo 'make clean     remove the environments and caches'
+	@echo
+	@echo 'PYTHON=python3.11      the Python to use, 3.9 to 3.13 (now: $(PYTHON))'
+	@echo 'TENSORFLOW=2.12.*      the TensorFlow to use (now: $(or $(TENSORFLOW),the newest for this Python))'
+	@echo 'TFBN_RANDOM_CASES=300  how many random configurations to compare'
+	@echo 'WORKERS=2              processes of the tests'
+	@echo 'PYTEST_ARGS="-k name"  further arguments of pytest'
+	@echo 'OLDEST_PYTHON=python3.9 NEWEST_PYTHON=python3.13  the two Pythons of test-all'
+
+digits: $(ENV)/.installed-digits
+	$(RUN) examples/digits_graph.py $(DIGITS_ARGS)
+
+test: lint pytest
+
+lint: $(ENV)/.installed-test
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+
+pytest: $(ENV)/.installed-test
+	$(RUN) -m pytest -n $(WORKERS) $(PYTEST_ARGS)
+
+test-all:
+	@$(OLDEST_PYTHON) -c 'import sys; sys.exit(sys.version_info >= (3, 12))' || \
+	  { echo 'TensorFlow $(OLDEST_TENSORFLOW) needs Python 3.9 to 3.11: make test-all OLDEST_PYTHON=python3.11 ...' >&2; exit 1; }
+	$(MAKE) test PYTHON=$(OLDEST_PYTHON) TENSORFLOW='$(OLDEST_TENSORFLOW)' TFBN_RANDOM_CASES=1000
+	$(MAKE) test PYTHON=$(NEWEST_PYTHON) TENSORFLOW= TFBN_RANDOM_CASES=1000
+
+clean:
+	rm -rf .venv build dist tfbn.egg-info .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp is written when pip has succeeded, and is out of date when the requirements have changed.
+$(ENV)/.installed-digits: EXTRAS := tensorflow,examples
+$(ENV)/.installed-test: EXTRAS := tensorflow,examples,test
+$(ENV)/.installed-%: setup.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 9))' || \
+	  { echo 'PYTHON=$(PYTHON) is not a Python of version 3.9 or newer that runs; name one: make PYTHON=python3.11 ...' >&2; exit 1; }
+	@echo 'Installing into $(ENV): once, a few minutes'
+	$(PYTHON) -m venv $(ENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check -e '.[$(EXTRAS)]' 'tensorflow$(addprefix ==,$(TENSORFLOW))'
+	@touch $@

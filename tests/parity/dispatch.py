@@ -1,0 +1,46 @@
+"""Which row of the original's dispatch table a case takes, and which kind of is_training it has."""
+
+from __future__ import annotations
+
+from . import case as cases
+
+ROWS = ("function-fused", "core-fused", "core-nonfused", "core-renorm", "refused", "legacy")
+KINDS = ("bool", "int", "numpy", "constant", "placeholder", "variable")
+
+
+def _is_update_ops(value) -> bool:
+    return isinstance(value, dict) and value.get("$") == "update_ops"
+
+
+def row(case: cases.Case) -> str:
+    """The row of the table in the reference page, with the core row split by its variants."""
+    get = lambda name, default=None: cases.argument(case, name, default)  # noqa: E731
+    rank = len(cases.get(case, "shape"))
+    default_updates = _is_update_ops(get("updates_collections", {"$": "update_ops"}))
+    weighted, renorm = get("batch_weights") is not None, bool(get("renorm", False))
+    adjusted, zero_debias = get("adjustment") is not None, bool(get("zero_debias_moving_mean", False))
+    fused = get("fused") is None or bool(get("fused"))
+    possible = not weighted and not renorm and rank in (2, 4) and not adjusted
+    if cases.get(case, "unknown_rank"):
+        rank, possible = None, False
+    if fused and possible and (zero_debias or rank == 2 or not default_updates):
+        return "function-fused"
+    if not weighted and default_updates and not zero_debias:
+        if renorm:
+            return "core-renorm"
+        return "core-fused" if fused and rank == 4 and not adjusted else "core-nonfused"
+    return "refused" if renorm else "legacy"
+
+
+def training_kind(case: cases.Case) -> str:
+    """The kind of is_training: one of KINDS, or "other" for what is none of them."""
+    value = cases.argument(case, "is_training", True)
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, int):
+        return "int"
+    if isinstance(value, dict):
+        return {"numpy": "numpy", "constant": "constant", "fed": "placeholder", "variable": "variable"}.get(
+            value["$"], "other"
+        )
+    return "other"

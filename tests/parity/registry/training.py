@@ -1,0 +1,36 @@
+"""Every kind of is_training on every path, and what the control flow does with those that change from step to step."""
+
+from __future__ import annotations
+
+from ..case import Case, make
+from .encode import LIVELY, PATHS, constant, fed, numpy, variable
+
+STATIC = {
+    "true": True,
+    "false": False,
+    "one": 1,
+    "zero": 0,
+    "numpy_true": numpy(True),
+    "numpy_false": numpy(False),
+    "constant_true": constant(True, "bool"),
+    "constant_false": constant(False, "bool"),
+}
+SCHEDULE = (True, False, True, False)
+
+
+def cases() -> list[Case]:
+    found = []
+    for path, (shape, given) in PATHS.items():
+        arguments = {**LIVELY, **given}
+        for name, value in STATIC.items():
+            fields = {"shape": shape, "arguments": {**arguments, "is_training": value}, "seed": 7, "steps": 2}
+            found.append(make(f"training_{name}/{path}", **fields))
+        for name, value in (("placeholder", fed(*SCHEDULE)), ("variable", variable(*SCHEDULE))):
+            fields = {"shape": shape, "arguments": {**arguments, "is_training": value}, "seed": 8}
+            found.append(make(f"training_{name}/{path}", **fields, second_order=True))
+            found.append(make(f"training_{name}/{path}_resource", **fields, resource=True))
+            found.append(
+                make(f"training_{name}/{path}_resource_v2", **fields, resource=True, control_flow_v2=True)
+            )
+            found.append(make(f"training_{name}/{path}_ref_v2", **fields, control_flow_v2=True))
+    return found

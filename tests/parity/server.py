@@ -1,0 +1,49 @@
+"""A process that runs cases under one side: `python server.py SIDE`, spoken to by `worker.Worker`. Runs on Python 3.7."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+import traceback
+import warnings
+
+
+def _signature(function: object) -> list:
+    """Names and defaults of the parameters, in order; the string of a default stands for it."""
+    parameters = inspect.signature(inspect.unwrap(function)).parameters.values()
+    return [[p.name, "required" if p.default is p.empty else repr(p.default), p.kind.name] for p in parameters]
+
+
+def main(name: str) -> None:
+    # TensorFlow writes to the descriptors themselves: keep the pipe under another number, and give standard output away.
+    requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+    warnings.simplefilter("ignore")
+    here = os.path.dirname(os.path.abspath(__file__))
+    sys.path[:] = [os.path.dirname(os.path.dirname(here))] + [entry for entry in sys.path if entry != here]
+    from tests.parity import runner, sides, wire
+
+    side = sides.load(name)
+    side.tf.logging.set_verbosity("ERROR")
+    import numpy
+
+    versions = {"tensorflow": side.tf.__version__, "numpy": numpy.__version__, "python": sys.version.split()[0]}
+    wire.send(replies, {"versions": versions, "signature": _signature(side.batch_norm)})
+    while True:
+        try:
+            case = wire.receive(requests)
+        except EOFError:
+            return
+        try:
+            result = runner.run(case, side)
+        except Exception:  # a fault of the harness itself must reach the client as one
+            result = {"stage": "harness", "error": {"type": "harness", "bases": [], "text": traceback.format_exc()}}
+        wire.send(replies, result)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

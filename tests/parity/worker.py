@@ -1,0 +1,98 @@
+"""The client of a server process: one class for the original and for tfbn in each regime."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from . import wire
+
+SERVER = Path(__file__).with_name("server.py")
+TIMEOUT = 120.0
+START_TIMEOUT = 300.0
+
+
+class Worker:
+    """Runs cases in a process of its own, which is started when needed and again when it has died.
+
+    A case that kills the process, or keeps it busy for longer than the timeout, has the stage "aborted".
+    """
+
+    def __init__(self, side: str, python: str = sys.executable, timeout: float = TIMEOUT):
+        self.side, self.python, self.timeout = side, python, timeout
+        self.versions: dict[str, str] = {}
+        self.signature: list[list[str]] = []
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log: Any = None
+
+    def run(self, case: dict[str, Any]) -> dict[str, Any]:
+        self.start()
+        assert self._process is not None and self._process.stdin is not None
+        try:
+            wire.send(self._process.stdin, case)
+            return self._receive(self.timeout)
+        except (EOFError, BrokenPipeError):
+            self._process.wait()
+            return self._aborted(f"the process ended with status {self._process.returncode}")
+        except TimeoutError:
+            return self._aborted(f"no answer in {self.timeout:.0f} s")
+
+    def start(self) -> None:
+        """Start the process, unless it runs."""
+        if self._process is not None:
+            return
+        self._log = tempfile.TemporaryFile()
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+        self._process = subprocess.Popen(
+            [self.python, "-W", "ignore", str(SERVER), self.side],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            env=environment,
+        )
+        try:
+            hello = self._receive(START_TIMEOUT)
+        except (EOFError, TimeoutError):
+            log = self._last_words()
+            self.stop()
+            raise RuntimeError(f"the {self.side} server did not start under {self.python}:\n{log}") from None
+        self.versions, self.signature = hello["versions"], hello["signature"]
+
+    def stop(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout, self._log):
+            try:
+                stream.close()
+            except BrokenPipeError:
+                pass
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.stop()
+
+    def _receive(self, timeout: float) -> Any:
+        assert self._process is not None and self._process.stdout is not None
+        ready, _, _ = select.select([self._process.stdout], [], [], timeout)
+        if not ready:
+            raise TimeoutError
+        return wire.receive(self._process.stdout)
+
+    def _aborted(self, reason: str) -> dict[str, Any]:
+        text = f"{reason}: {self._last_words()[-300:]}"
+        self.stop()
+        return {"stage": "aborted", "error": {"type": "aborted", "bases": [], "text": text}, "arrays": {}}
+
+    def _last_words(self) -> str:
+        self._log.seek(0)
+        return self._log.read()[-3000:].decode(errors="replace")

@@ -1,0 +1,73 @@
+"""tf.contrib.layers.batch_norm for today's TensorFlow.
+
+The public names are loaded when first touched, so that importing tfbn costs next to nothing and what needs no
+TensorFlow runs without one.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+# Each public name and the module of tfbn that defines it; a module that is itself public is its own home.
+_HOMES = {
+    "CompatibilityWarning": "errors",
+    "add_arg_scope": "graph.arg_scope",
+    "arg_scope": "graph.arg_scope",
+    "arg_scope_func_key": "graph.arg_scope",
+    "arg_scoped_arguments": "graph.arg_scope",
+    "batch_norm": "graph.batch_norm",
+    "has_arg_scope": "graph.arg_scope",
+}
+
+__all__ = list(_HOMES)
+
+if TYPE_CHECKING:
+    from tfbn.errors import CompatibilityWarning as CompatibilityWarning
+    from tfbn.graph.arg_scope import (
+        add_arg_scope as add_arg_scope,
+        arg_scope as arg_scope,
+        arg_scope_func_key as arg_scope_func_key,
+        arg_scoped_arguments as arg_scoped_arguments,
+        has_arg_scope as has_arg_scope,
+    )
+    from tfbn.graph.batch_norm import batch_norm as batch_norm
+
+    __version__: str
+
+else:  # hidden from type checkers, which would otherwise believe that tfbn has every attribute
+
+    def __getattr__(name):
+        if name == "__version__":
+            value = _version()
+        elif name in _HOMES:
+            value = _load(name)
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = value
+        return value
+
+    def __dir__():
+        return sorted([*__all__, "__version__"])
+
+
+def _load(name: str) -> object:
+    home = _HOMES[name]
+    try:
+        module = import_module(f"{__name__}.{home}")
+    except ModuleNotFoundError as error:
+        if error.name != "tensorflow":
+            raise
+        raise ImportError(
+            f"{__name__}.{name} needs TensorFlow 2.12 or newer, and this Python has none. Install your build of it, "
+            f"or: pip install '{__name__}[tensorflow]', or '{__name__}[cpu]' for tensorflow-cpu.",
+            name="tensorflow",
+        ) from error
+    return module if home == name else getattr(module, name)
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(__name__)
+    except PackageNotFoundError:
+        return "0+unknown"  # a checkout that was never installed: the version is in setup.py alone

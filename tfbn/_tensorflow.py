@@ -1,0 +1,31 @@
+"""The one place where private TensorFlow API is touched. Each use has its reason here and its test on every version."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+from tensorflow.python.ops import variable_scope as _variable_scope
+
+# The graphs that tf.cond, tf.case and tf.while_loop trace their bodies into under control flow v2. By name, because
+# the classes have no public one; a tf.function's or wrap_function's graph is not among them.
+_BODY_GRAPHS = ("CondBranchFuncGraph", "WhileBodyFuncGraph", "WhileCondFuncGraph")
+
+
+def variable_exists(name: str) -> bool:
+    """Whether get_variable made `name` in the default graph. The public way is to provoke its ValueError."""
+    store = _variable_scope._get_default_variable_store()
+    return name in store._vars or f"{name}/part_0" in store._vars
+
+
+def in_v2_body() -> bool:
+    """Whether the default graph is the body of a control flow v2 op. No public predicate tells."""
+    return any(cls.__name__ in _BODY_GRAPHS for cls in type(tf.compat.v1.get_default_graph()).__mro__)
+
+
+def in_v1_body() -> bool:
+    """Whether ops land in a branch of a v1 cond or in a v1 while loop, where Session.run cannot fetch them."""
+    context = tf.compat.v1.get_default_graph()._get_control_flow_context()
+    while context is not None:
+        if context.IsCondContext() or context.IsWhileContext():
+            return True
+        context = context.outer_context
+    return False

@@ -1,0 +1,196 @@
+"""Batch normalization as values: moments, renorm, normalization and moving averages put together, in one place.
+
+Nothing here knows of variables, scopes or collections.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tfbn.ops import moments, normalize, renorm
+from tfbn.ops.layout import DATA_FORMATS, Layout, layout_of
+from tfbn.ops.moving_average import debiased, decrement
+
+__all__ = [
+    "DATA_FORMATS",
+    "FUSED_DTYPES",
+    "FUSED_EPSILON_FLOOR",
+    "RENORM_CLIPPING_KEYS",
+    "Batch",
+    "Options",
+    "Params",
+    "State",
+    "compute_dtype",
+    "debiased",
+    "decrement",
+    "has_samples",
+    "infer",
+    "normalize_batch",
+    "update_rate",
+]
+
+FUSED_DTYPES = normalize.FUSED_DTYPES
+FUSED_EPSILON_FLOOR = normalize.FUSED_EPSILON_FLOOR
+RENORM_CLIPPING_KEYS = renorm.CLIPPING_KEYS
+compute_dtype = normalize.compute_dtype
+
+
+class Params(NamedTuple):
+    """The affine parameters, tensors or variables of shape [C]; None stands for a beta of 0 and a gamma of 1."""
+
+    beta: Any
+    gamma: Any
+
+
+class State(NamedTuple):
+    """The moving statistics and those that renorm adds: tensors or variables of shape [C], read where they are used."""
+
+    moving_mean: Any
+    moving_variance: Any
+    renorm_mean: Any = None
+    renorm_stddev: Any = None
+
+
+class Batch(NamedTuple):
+    """What a batch says of its channels, each of shape [C]: the values that the moving averages follow."""
+
+    mean: tf.Tensor
+    variance: tf.Tensor  # by the estimator asked for
+    stddev: tf.Tensor | None = None  # with renorm: sqrt(biased variance + epsilon)
+    r: tf.Tensor | None = None  # with renorm: its corrections, taken from the averages as they were
+    d: tf.Tensor | None = None
+
+
+class Options(NamedTuple):
+    """How to normalize."""
+
+    data_format: str = "NHWC"
+    epsilon: float = 1e-3
+    fused: bool = True  # the fused kernel, where it has the dtype
+    unbiased: bool = True  # the estimator of Batch.variance
+    renorm_clipping: Mapping[str, Any] | None = None  # None: no renorm
+
+
+def has_samples(inputs: tf.Tensor, batch_weights: tf.Tensor | None = None) -> tf.Tensor | bool:
+    """Whether the batch has statistics at all: a sample, and weights that do not sum to zero."""
+    if batch_weights is None:
+        return moments.has_samples(inputs)
+    return moments.has_weight(inputs, batch_weights)
+
+
+def normalize_batch(
+    inputs: tf.Tensor,
+    params: Params,
+    state: State,
+    options: Options,
+    batch_weights: tf.Tensor | None = None,
+    adjustment: tuple[tf.Tensor, tf.Tensor] | None = None,
+) -> tuple[tf.Tensor, Batch]:
+    """Normalizes `inputs` by their own statistics, as training does.
+
+    xhat = (x - mean) / sqrt(variance + epsilon); with renorm xhat = xhat * r + d; with an adjustment (a, b)
+    xhat = xhat * a + b; y = xhat * gamma + beta. A batch without samples is normalized by the moving statistics.
+    """
+    layout = layout_of(inputs, options.data_format)
+    dtype = compute_dtype(inputs.dtype)
+    beta, gamma = (_read(parameter, dtype) for parameter in params)
+    if _takes_fused(inputs, options):
+        result = normalize.fused_train(
+            inputs, *_given(gamma, beta, layout.channels, dtype), epsilon=options.epsilon, layout=layout
+        )
+        return result.outputs, Batch(result.mean, result.variance)
+
+    wide = tf.cast(inputs, dtype)
+    if batch_weights is None:
+        of_batch = moments.plain(wide, layout)
+    else:
+        # By way of the inputs' dtype, which is the precision the original gives weights.
+        batch_weights = tf.cast(tf.cast(batch_weights, inputs.dtype), dtype)
+        of_batch = moments.weighted(wide, batch_weights, layout)
+    some = has_samples(inputs, batch_weights)
+    if some is not True:
+        moving = (_read(state.moving_mean, dtype), _read(state.moving_variance, dtype))
+        of_batch = moments.Moments(*(tf.where(some, own, other) for own, other in zip(of_batch, moving)))
+
+    scale, offset = gamma, beta
+    if adjustment is not None:
+        a, b = (tf.cast(part, dtype) for part in adjustment)
+        scale, offset = _then(a, b, scale, offset, layout)
+    stddev, r, d = None, None, None
+    if options.renorm_clipping is not None:
+        stddev = tf.sqrt(of_batch.variance + options.epsilon)
+        r, d = renorm.corrections(
+            of_batch.mean,
+            stddev,
+            _read(state.renorm_mean, dtype),
+            _read(state.renorm_stddev, dtype),
+            options.epsilon,
+            options.renorm_clipping,
+        )
+        scale, offset = _then(r, d, scale, offset, layout)
+    outputs = normalize.composed(inputs, of_batch, scale, offset, options.epsilon, layout)
+    variance = moments.unbiased(of_batch.variance, inputs, layout) if options.unbiased else of_batch.variance
+    return outputs, Batch(of_batch.mean, variance, stddev, r, d)
+
+
+def infer(inputs: tf.Tensor, params: Params, state: State, options: Options) -> tf.Tensor:
+    """y = (x - moving_mean) / sqrt(moving_variance + epsilon) * gamma + beta."""
+    layout = layout_of(inputs, options.data_format)
+    dtype = compute_dtype(inputs.dtype)
+    beta, gamma = (_read(parameter, dtype) for parameter in params)
+    moving = moments.Moments(_read(state.moving_mean, dtype), _read(state.moving_variance, dtype))
+    if _takes_fused(inputs, options):
+        gamma, beta = _given(gamma, beta, layout.channels, dtype)
+        return normalize.fused_infer(inputs, gamma, beta, moving, options.epsilon, layout)
+    return normalize.composed(inputs, moving, gamma, beta, options.epsilon, layout)
+
+
+def update_rate(decay: Any, dtype: tf.DType, active: tf.Tensor | bool, single: bool = False) -> tf.Tensor:
+    """1 - decay in `dtype`, and zero where not `active`: the share of the batch in the next moving average.
+
+    A number's difference is taken in float64 and rounded to float32, or with `single` taken in float32: as float32,
+    1 - 0.999 is 0.00099998712 rather than 0.001.
+    """
+    if tf.is_tensor(decay):
+        rate = tf.cast(1.0 - decay, dtype)
+    else:
+        rate = np.float32(1) - np.float32(decay) if single else np.float32(1.0 - decay)
+        rate = tf.cast(tf.constant(rate), dtype) if dtype != tf.float32 else tf.constant(rate, name="decay")
+    return rate if active is True else tf.where(active, rate, tf.zeros([], dtype))
+
+
+def _read(value: Any, dtype: tf.DType) -> tf.Tensor | None:
+    return None if value is None else tf.cast(tf.convert_to_tensor(value), dtype)
+
+
+def _takes_fused(inputs: tf.Tensor, options: Options) -> bool:
+    return options.fused and inputs.dtype in FUSED_DTYPES
+
+
+def _given(
+    gamma: tf.Tensor | None, beta: tf.Tensor | None, channels: int, dtype: tf.DType
+) -> tuple[tf.Tensor, tf.Tensor]:
+    # The fused kernel has no notion of an absent parameter.
+    gamma = tf.ones([channels], dtype) if gamma is None else gamma
+    return gamma, tf.zeros([channels], dtype) if beta is None else beta
+
+
+def _then(
+    first_scale: tf.Tensor,
+    first_offset: tf.Tensor,
+    scale: tf.Tensor | None,
+    offset: tf.Tensor | None,
+    layout: Layout,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The transform x -> (x * first_scale + first_offset) * scale + offset, as one scale and one offset."""
+    first_scale, first_offset, scale, offset = (
+        layout.broadcast(part) if part is not None and part.shape.rank == 1 else part
+        for part in (first_scale, first_offset, scale, offset)
+    )
+    if scale is not None:
+        first_scale, first_offset = first_scale * scale, first_offset * scale
+    return first_scale, first_offset if offset is None else first_offset + offset

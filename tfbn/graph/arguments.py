@@ -1,0 +1,184 @@
+"""Checks of batch_norm's arguments, all of them made before the first variable exists."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfbn import _tensorflow, functional
+
+
+def check_graph() -> None:
+    """Variables in collections exist in graphs only."""
+    if tf.executing_eagerly():
+        raise RuntimeError(
+            "batch_norm builds TF1 graphs: expected a graph as default, got eager execution. Build inside "
+            "`with tf.Graph().as_default():` or tf.compat.v1.wrap_function, or call tf.compat.v1.disable_v2_behavior()."
+        )
+
+
+def check_assignable() -> None:
+    """The body of a control flow v2 op can assign resource variables only."""
+    by_scope = tf.compat.v1.get_variable_scope().use_resource
+    resource = tf.compat.v1.resource_variables_enabled() if by_scope is None else by_scope
+    if _tensorflow.in_v2_body() and not resource:
+        raise TypeError(
+            "batch_norm: expected resource variables inside the body of a control flow v2 cond, while or map, got ref "
+            "variables (float32_ref), which TensorFlow cannot assign there. Call "
+            "tf.compat.v1.enable_resource_variables(), or open the variable_scope with use_resource=True."
+        )
+
+
+def check_inputs(inputs: tf.Tensor, data_format: str) -> None:
+    """A floating tensor of known rank with known channels, and a data_format that fits it."""
+    if data_format not in functional.DATA_FORMATS:
+        raise ValueError(
+            f"data_format has to be either NCHW or NHWC. Got {data_format!r}; for other ranks than 4 NHWC means "
+            "channels last and NCHW channels on axis 1."
+        )
+    if not inputs.dtype.is_floating:
+        raise TypeError(
+            f"inputs: expected float16, bfloat16, float32 or float64, got {inputs.dtype.name} ({inputs.name}). "
+            "Cast it first, e.g. tf.cast(inputs, tf.float32)."
+        )
+    rank = inputs.shape.rank
+    if rank is None:
+        raise ValueError(f"Inputs {inputs.name} has undefined rank. Give it one with inputs.set_shape([None, ..., C]).")
+    if rank < (1 if data_format == "NHWC" else 2):
+        raise ValueError(
+            f"Inputs {inputs.name} has undefined channels: a {data_format} tensor of rank {rank} has no channel axis. "
+            "Expected rank 1 or more for NHWC, 2 or more for NCHW."
+        )
+    channels = inputs.shape[-1 if data_format == "NHWC" else 1]
+    if channels is None:
+        raise ValueError(
+            f"Inputs {inputs.name} has undefined `C` dimension: its shape is {inputs.shape} in {data_format}. "
+            "The variables need its size: inputs.set_shape([..., C])."
+        )
+
+
+def check_decay(name: str, decay: Any) -> None:
+    """A number in [0, 1], or a floating tensor."""
+    if tf.is_tensor(decay):
+        if not decay.dtype.is_floating:
+            raise TypeError(f"{name}: expected a floating tensor, got dtype {decay.dtype.name}. Cast it to tf.float32.")
+        return
+    _check_number(name, decay, "a number in [0, 1] or a floating tensor")
+    if not 0 <= decay <= 1:
+        raise ValueError(
+            f"{name}: expected a number in [0, 1], got {decay!r}. A moving average diverges outside; 0.999 keeps long "
+            "memory, 0.9 short."
+        )
+
+
+def check_epsilon(epsilon: Any) -> None:
+    """A number, not negative."""
+    _check_number("epsilon", epsilon, "a number of at least 0")
+    if not epsilon >= 0:
+        raise ValueError(
+            f"epsilon: expected a number of at least 0, got {epsilon!r}. It is added to the variance before the square "
+            "root; 0.001 is the default."
+        )
+
+
+def check_batch_weights(batch_weights: tf.Tensor, inputs: tf.Tensor) -> None:
+    """A vector with one number per sample."""
+    if not batch_weights.shape.is_compatible_with(inputs.shape[:1]):
+        raise ValueError(
+            f"Shapes {inputs.shape[:1]} and {batch_weights.shape} are incompatible: batch_weights takes one weight per "
+            "sample, a vector of length N. To weight positions, scale the loss instead."
+        )
+    if not (batch_weights.dtype.is_floating or batch_weights.dtype.is_integer or batch_weights.dtype.is_bool):
+        raise TypeError(
+            f"batch_weights: expected real numbers, got {batch_weights.dtype.name}. Cast them to tf.float32."
+        )
+
+
+def check_renorm_clipping(renorm_clipping: Any) -> None:
+    """A mapping of rmax, rmin and dmax."""
+    _check_mapping("renorm_clipping", renorm_clipping)
+    keys = functional.RENORM_CLIPPING_KEYS
+    unknown = sorted(set(renorm_clipping) - set(keys), key=str)
+    if unknown:
+        raise ValueError(
+            f"renorm_clipping {dict(renorm_clipping)} contains keys not in {list(keys)}: {unknown}. "
+            "Bounds on r are rmin and rmax, the bound on |d| is dmax."
+        )
+
+
+def check_callables(**named: Any) -> None:
+    """Functions, or None."""
+    for name, value in named.items():
+        if value is not None and not callable(value):
+            raise TypeError(
+                f"{name}: expected a function or None, got {value!r}. Pass the function itself, not its result."
+            )
+
+
+def check_params(name: str, params: Any) -> None:
+    """None, or a mapping of callables."""
+    if not params:
+        return
+    _check_mapping(name, params)
+    check_callables(**{f"{name}[{key!r}]": value for key, value in params.items()})
+
+
+def check_scope(scope: Any, reuse: Any) -> None:
+    """A name or a VariableScope; reuse needs one."""
+    if scope is not None and not isinstance(scope, (str, tf.compat.v1.VariableScope)):
+        raise TypeError(f"scope: expected a string, a VariableScope or None, got {scope!r}. Pass its name.")
+    if reuse not in (None, True, False, tf.compat.v1.AUTO_REUSE):
+        raise TypeError(f"reuse: expected True, False, None or tf.compat.v1.AUTO_REUSE, got {reuse!r}.")
+    if reuse and scope is None:
+        raise ValueError(
+            "reuse=True cannot be used without a name_or_scope: expected scope='...', got scope=None. "
+            "Give both calls the same scope."
+        )
+
+
+def static_is_training(is_training: Any) -> bool | None:
+    """What is_training is, where that is known now; None for a tensor that only a run decides."""
+    if isinstance(is_training, tf.Variable):
+        _check_scalar_bool(is_training)
+        return None
+    if tf.is_tensor(is_training):
+        value = tf.get_static_value(is_training)
+        if value is None:
+            _check_scalar_bool(is_training)
+            return None
+    else:
+        value = is_training
+    known = isinstance(value, (bool, np.bool_, numbers.Integral)) or (
+        isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype.kind in "biu"
+    )
+    if value is None or not known or int(value) not in (0, 1):
+        kind = ValueError if is_training is None else TypeError
+        raise kind(f"is_training: expected {_IS_TRAINING}, got {is_training!r}. {_IS_TRAINING_ADVICE}")
+    return bool(value)
+
+
+_IS_TRAINING = "a bool, 0 or 1, or a scalar boolean tensor or variable"
+_IS_TRAINING_ADVICE = "A switch fed at run time is tf.compat.v1.placeholder_with_default(False, [])."
+
+
+def _check_scalar_bool(is_training: Any) -> None:
+    if is_training.dtype.base_dtype != tf.bool:
+        raise TypeError(
+            f"is_training: expected {_IS_TRAINING}, got dtype {is_training.dtype.name}. {_IS_TRAINING_ADVICE}"
+        )
+    if not is_training.shape.is_compatible_with([]):
+        raise ValueError(f"is_training: expected {_IS_TRAINING}, got shape {is_training.shape}. {_IS_TRAINING_ADVICE}")
+
+
+def _check_number(name: str, value: Any, expected: str) -> None:
+    if not isinstance(value, numbers.Real) and not (isinstance(value, np.ndarray) and value.ndim == 0):
+        raise TypeError(f"{name}: expected {expected}, got {value!r}. Pass it as a Python number.")
+
+
+def _check_mapping(name: str, value: Any) -> None:
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name}: expected a dict or None, got {value!r}. Name each entry, e.g. {{'beta': ...}}.")

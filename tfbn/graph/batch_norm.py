@@ -1,0 +1,263 @@
+"""`batch_norm`: resolve -> create -> compute -> wire."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from tfbn import functional
+from tfbn.graph import arguments, compatibility, policy, updates, variables
+from tfbn.graph.arg_scope import add_arg_scope
+
+
+@add_arg_scope
+def batch_norm(
+    inputs: Any,
+    decay: Any = 0.999,
+    center: bool = True,
+    scale: bool = False,
+    epsilon: float = 0.001,
+    activation_fn: Callable | None = None,
+    param_initializers: Mapping[str, Any] | None = None,
+    param_regularizers: Mapping[str, Any] | None = None,
+    updates_collections: Any = tf.compat.v1.GraphKeys.UPDATE_OPS,
+    is_training: Any = True,
+    reuse: Any = None,
+    variables_collections: Any = None,
+    outputs_collections: Any = None,
+    trainable: bool = True,
+    batch_weights: Any = None,
+    fused: bool | None = None,
+    data_format: str = "NHWC",
+    zero_debias_moving_mean: bool = False,
+    scope: Any = None,
+    renorm: bool = False,
+    renorm_clipping: Mapping[str, Any] | None = None,
+    renorm_decay: Any = 0.99,
+    adjustment: Callable | None = None,
+    *,
+    param_dtype: Any = None,
+) -> tf.Tensor:
+    """Batch normalization as tf.contrib.layers.batch_norm of TensorFlow 1.15 does it, in a TF1 graph, without Keras.
+
+    In training the inputs are normalized by their own mean and variance, channel by channel, and moving averages of
+    both are kept for inference. Formulas, with statistics over `axes` (every axis but the channels') and n the number
+    of samples per channel:
+
+        mean = x.mean(axes)
+        variance = ((x - mean) ** 2).mean(axes)
+        y = (x - mean) / sqrt(variance + epsilon) * gamma + beta
+        moving_mean = moving_mean - (moving_mean - mean) * (1 - decay)
+        moving_variance = moving_variance - (moving_variance - variance * n / max(n - 1, 1)) * (1 - decay)
+
+    and in inference:
+
+        y = (x - moving_mean) / sqrt(moving_variance + epsilon) * gamma + beta
+
+    The correction n / max(n - 1, 1) and a lower bound of 1.001e-5 on epsilon belong to the fused kernel, which serves
+    ranks 2 and 4 unless fused=False, batch_weights, renorm or adjustment is given; elsewhere the variance is averaged
+    as it is. With batch_weights w:
+
+        mean = (w * x).sum(axes) / (w + 0 * x).sum(axes)
+        variance = (w * (x - mean) ** 2).sum(axes) / (w + 0 * x).sum(axes)
+
+    With renorm, from the averages as they were before the step, and clipped to [rmin, rmax] and [-dmax, dmax]:
+
+        s = maximum(renorm_stddev, sqrt(epsilon))
+        r = sqrt(variance + epsilon) / s
+        d = (mean - renorm_mean) / s
+        y = ((x - mean) / sqrt(variance + epsilon) * r + d) * gamma + beta
+
+    Where renorm and batch_weights, zero_debias_moving_mean or another updates_collections meet, and for float64, empty
+    batches and weights that sum to zero, the original fails; here each works. A batch without samples or weight leaves
+    every statistic as it is and is normalized by the moving ones.
+
+    Args:
+      inputs: tensor of float16, bfloat16, float32 or float64, of rank 1 or more, first axis the batch. Its rank and
+        the number of channels C must be known; every other axis may be None.
+      decay: number in [0, 1] or floating scalar tensor, per step: the share of a moving average that stays. Default
+        0.999, which needs a few thousand steps to settle; 0.9 settles in a few dozen.
+      center: whether to add `beta`. Default True.
+      scale: whether to multiply by `gamma`. Default False.
+      epsilon: number, at least 0, added to the variance. Default 0.001.
+      activation_fn: function applied to the outputs. Default None.
+      param_initializers: dict with initializers for `beta`, `gamma`, `moving_mean` and `moving_variance`. Defaults
+        zeros, ones, zeros, ones.
+      param_regularizers: dict with regularizers for `beta` and `gamma`; their losses enter REGULARIZATION_LOSSES.
+      updates_collections: collections that get the two update ops, which the train op must run: UPDATE_OPS (the
+        default), another name, or a list of them; [] builds the ops and collects them nowhere. None runs them whenever
+        the outputs are evaluated in training. Inside a tf.cond or a loop they always run in the body.
+      is_training: bool, 0 or 1, or a scalar boolean tensor or variable that each run decides. Default True.
+      reuse: True shares the variables of an earlier call with the same `scope`; tf.compat.v1.AUTO_REUSE creates or
+        shares. Each reused call has updates of its own.
+      variables_collections: list of collections for all variables, or dict of lists by variable name.
+      outputs_collections: collections that get the outputs, after activation_fn, with the scope's name in `aliases`.
+      trainable: whether `beta` and `gamma` enter TRAINABLE_VARIABLES. Batch statistics are used either way; with False
+        the moving ones stay still on the core paths (UPDATE_OPS; ranks other than 2, or fused=False) and still move on
+        the others, as in the original.
+      batch_weights: tensor of shape [N], a weight per sample, for the statistics only.
+      fused: None or True for the fused kernel where it serves, False for composed ops.
+      data_format: 'NHWC' (channels last, any rank) or 'NCHW' (channels on axis 1, any rank from 2).
+      zero_debias_moving_mean: whether moving_mean corrects for its start at zero (arXiv:1412.6980, section 3).
+      scope: name or VariableScope of the variables. Default 'BatchNorm', made unique.
+      renorm: whether to apply batch renormalization. Default False.
+      renorm_clipping: dict with `rmax`, `rmin`, `dmax`, each a number or a scalar tensor; absent ones do not clip.
+      renorm_decay: as decay, for the averages behind r and d. Default 0.99.
+      adjustment: function of the dynamic shape of inputs, giving (a, b) that broadcast against them: in training
+        y = (xhat * a + b) * gamma + beta, where xhat is what stands before gamma and beta above.
+      param_dtype: keyword only. dtype of all variables. Default: float32 for half precisions and the inputs' own
+        otherwise, except that batch_weights, fused=False or an unusual rank with updates_collections or
+        zero_debias_moving_mean keep half-precision variables, as the original does.
+
+    Returns:
+      A tensor of the inputs' shape and dtype.
+
+    Raises:
+      ValueError: data_format, decay, renorm_decay or epsilon out of range; rank or C unknown; batch_weights of another
+        length; a key of renorm_clipping unknown; reuse without scope; a variable that exists without reuse, or does not
+        with it; is_training None.
+      TypeError: inputs that are not floating; an argument of another type; ref variables in a control flow v2 body.
+      RuntimeError: eager execution.
+    Each is raised before the first variable is created.
+
+    Example:
+      >>> import tensorflow.compat.v1 as tf1, tfbn
+      >>> with tf1.Graph().as_default():
+      ...     images = tf1.placeholder(tf1.float32, [None, 8, 8, 3])
+      ...     is_training = tf1.placeholder_with_default(False, [])
+      ...     outputs = tfbn.batch_norm(images, decay=0.9, scale=True, is_training=is_training, scope="bn")
+      ...     updates = tf1.get_collection(tf1.GraphKeys.UPDATE_OPS)
+      ...     print([variable.op.name for variable in tf1.trainable_variables()], len(updates))
+      ['bn/gamma', 'bn/beta'] 2
+
+    References:
+      Ioffe and Szegedy, Batch Normalization, arXiv:1502.03167.
+      Ioffe, Batch Renormalization, arXiv:1702.03275.
+    """
+    arguments.check_graph()
+    inputs = tf.convert_to_tensor(inputs)
+    arguments.check_inputs(inputs, data_format)
+    arguments.check_decay("decay", decay)
+    arguments.check_decay("renorm_decay", renorm_decay)
+    arguments.check_epsilon(epsilon)
+    arguments.check_callables(activation_fn=activation_fn, adjustment=adjustment)
+    arguments.check_params("param_initializers", param_initializers)
+    arguments.check_params("param_regularizers", param_regularizers)
+    arguments.check_scope(scope, reuse)
+    training = arguments.static_is_training(is_training)
+    if renorm:
+        arguments.check_renorm_clipping(renorm_clipping or {})
+    if batch_weights is not None:
+        batch_weights = tf.convert_to_tensor(batch_weights)
+        arguments.check_batch_weights(batch_weights, inputs)
+
+    question = policy.Question(
+        dtype=inputs.dtype,
+        rank=inputs.shape.rank,
+        fused=fused is None or bool(fused),
+        batch_weights=batch_weights is not None,
+        adjustment=adjustment is not None,
+        renorm=bool(renorm),
+        zero_debias=bool(zero_debias_moving_mean),
+        default_updates=updates_collections is tf.compat.v1.GraphKeys.UPDATE_OPS,
+    )
+    row = policy.resolve(question)
+    moves = training is not False and (bool(trainable) or row.updates_when_frozen)
+    if moves:
+        arguments.check_assignable()
+    initializers, regularizers = param_initializers or {}, param_regularizers or {}
+    compatibility.warn(
+        compatibility.ignored(row, question, initializers, regularizers, renorm_clipping, param_dtype, moves)
+    )
+    options = functional.Options(
+        data_format=data_format,
+        epsilon=max(epsilon, functional.FUSED_EPSILON_FLOOR) if row.fused else epsilon,
+        fused=row.fused,
+        unbiased=row.fused,
+        renorm_clipping=(renorm_clipping or {}) if renorm else None,
+    )
+
+    with tf.compat.v1.variable_scope(scope, "BatchNorm", [inputs], reuse=reuse) as opened:
+        wanted = variables.names(row, center, scale, renorm)
+        variables.check_reuse(opened, wanted)
+        layer = variables.create(
+            opened,
+            wanted,
+            row,
+            channels=inputs.shape[-1 if data_format == "NHWC" else 1],
+            dtype=tf.as_dtype(param_dtype or row.param_dtype(inputs.dtype)),
+            trainable=bool(trainable),
+            initializers=initializers,
+            regularizers=regularizers,
+            collections=variables_collections,
+        )
+        adjusted = adjustment(tf.shape(inputs)) if adjustment and row.adjusts and training is not False else None
+        outputs, batch, active = _compute(
+            inputs, layer, options, is_training if training is None else training, batch_weights, adjusted
+        )
+        if batch is not None and moves:
+            made = updates.build(
+                opened,
+                layer,
+                batch,
+                row,
+                active,
+                decay=decay,
+                renorm_decay=renorm_decay,
+                epsilon=options.epsilon,
+                zero_debias=question.zero_debias,
+            )
+            outputs = updates.wire(outputs, made, row, updates_collections)
+        outputs.set_shape(inputs.shape)
+        if activation_fn is not None:
+            outputs = activation_fn(outputs)
+        return _collect_outputs(outputs, outputs_collections, opened.name)
+
+
+def _compute(
+    inputs: tf.Tensor,
+    layer: variables.Variables,
+    options: functional.Options,
+    is_training: Any,
+    batch_weights: tf.Tensor | None,
+    adjustment: tuple[Any, Any] | None,
+) -> tuple[tf.Tensor, functional.Batch | None, tf.Tensor | bool]:
+    """The outputs, what the batch says of its channels, and whether that is to move the statistics."""
+    params = functional.Params(layer["beta"], layer["gamma"])
+    state = functional.State(
+        layer["moving_mean"], layer["moving_variance"], layer["renorm_mean"], layer["renorm_stddev"]
+    )
+    if is_training is False:
+        return functional.infer(inputs, params, state, options), None, False
+
+    some = functional.has_samples(inputs, batch_weights)
+    if is_training is True:
+        outputs, batch = functional.normalize_batch(inputs, params, state, options, batch_weights, adjustment)
+        return outputs, batch, some
+
+    predicate = tf.convert_to_tensor(is_training)
+
+    def train() -> list[tf.Tensor]:
+        outputs, batch = functional.normalize_batch(inputs, params, state, options, batch_weights, adjustment)
+        return [outputs, *(value for value in batch if value is not None)]
+
+    def infer() -> list[tf.Tensor]:
+        # What stands for the batch is multiplied by a rate of zero.
+        count = len(functional.Batch._fields) if options.renorm_clipping is not None else 2
+        nothing = tf.zeros(layer["moving_mean"].shape, functional.compute_dtype(inputs.dtype))
+        return [functional.infer(inputs, params, state, options), *[nothing] * count]
+
+    # The assignments stay outside: a ref variable cannot be assigned in a control flow v2 branch.
+    outputs, *batch = tf.compat.v1.cond(predicate, train, infer)
+    active = predicate if some is True else tf.logical_and(predicate, some)
+    return outputs, functional.Batch(*batch), active
+
+
+def _collect_outputs(outputs: tf.Tensor, collections: Any, alias: str) -> tf.Tensor:
+    """Adds the outputs to the collections under the scope's name, which readers find in `aliases`."""
+    if collections:
+        outputs.aliases = [*getattr(outputs, "aliases", []), alias]
+        tf.compat.v1.add_to_collections(collections, outputs)
+    return outputs

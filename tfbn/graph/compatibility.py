@@ -1,0 +1,78 @@
+"""Warnings for arguments that the original, and so tfbn, silently does without."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from tfbn.errors import CompatibilityWarning
+from tfbn.graph import policy
+
+_INITIALIZED = ("beta", "gamma", "moving_mean", "moving_variance")
+_REGULARIZED = ("beta", "gamma")
+
+
+class Ignored(NamedTuple):
+    """One argument without effect."""
+
+    argument: str
+    effect: str
+    remedy: str
+
+
+def ignored(
+    row: policy.Row,
+    question: policy.Question,
+    param_initializers: Mapping[str, Any],
+    param_regularizers: Mapping[str, Any],
+    renorm_clipping: Any,
+    param_dtype: Any,
+    moves: bool,
+) -> Iterator[Ignored]:
+    """The arguments that this call gives in vain."""
+    if question.adjustment and not row.adjusts:
+        yield Ignored(
+            "adjustment",
+            "is not applied with batch_weights, zero_debias_moving_mean or other updates_collections than UPDATE_OPS",
+            "leave those at their defaults, or leave adjustment out",
+        )
+    if param_regularizers and row.regularizers == "ignored":
+        yield Ignored(
+            "param_regularizers",
+            f"adds no loss on the {row.name} path (batch_weights, or fused=False or a rank other than 2 and 4 with "
+            "updates_collections or zero_debias_moving_mean)",
+            "put the regularizer on the enclosing variable_scope, or add the loss yourself",
+        )
+    for name, given, known in (
+        ("param_initializers", param_initializers, _INITIALIZED),
+        ("param_regularizers", param_regularizers, _REGULARIZED),
+    ):
+        unknown = sorted(set(given) - set(known), key=str)
+        if unknown:
+            yield Ignored(name, f"has keys without effect: {unknown}", f"use the keys {list(known)}")
+    if renorm_clipping and not question.renorm:
+        yield Ignored("renorm_clipping", "does nothing without renorm", "pass renorm=True, or leave it out")
+    if moves and row.name == "legacy" and param_dtype is None and question.dtype in (tf.float16, tf.bfloat16):
+        yield Ignored(
+            "decay",
+            f"moves statistics kept in {question.dtype.name}, which stop once an increment is below their rounding",
+            "pass param_dtype=tf.float32 to keep parameters and statistics in float32",
+        )
+
+
+def warn(found: Iterator[Ignored]) -> None:
+    """One CompatibilityWarning each, pointing at the line that called into tfbn."""
+    for argument, effect, remedy in found:
+        text = f"batch_norm: {argument} {effect}, as in tf.contrib.layers; {remedy}."
+        warnings.warn(text, CompatibilityWarning, stacklevel=_depth_of_caller())
+
+
+def _depth_of_caller() -> int:
+    depth, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "tfbn":
+        depth, frame = depth + 1, frame.f_back
+    return depth - 1

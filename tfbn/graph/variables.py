@@ -1,0 +1,166 @@
+"""Creation of the layer's variables: names, dtypes, collections, regularizers, partitioner and reuse."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from tfbn import _tensorflow
+from tfbn.graph import policy
+
+_keys = tf.compat.v1.GraphKeys
+_INITIALIZERS = {
+    "beta": tf.compat.v1.zeros_initializer(),
+    "gamma": tf.compat.v1.ones_initializer(),
+    "moving_mean": tf.compat.v1.zeros_initializer(),
+    "moving_variance": tf.compat.v1.ones_initializer(),
+}
+AFFINE = ("beta", "gamma")
+
+
+class Variables(dict):
+    """The layer's variables by short name, in order of creation; an absent one is None."""
+
+    def __missing__(self, name: str) -> None:
+        return None
+
+
+def names(row: policy.Row, center: bool, scale: bool, renorm: bool) -> list[str]:
+    """The short names of the variables to create, in order."""
+    absent = {"beta": not center, "gamma": not scale}
+    wanted = [name for name in row.order if not absent.get(name)]
+    return wanted + list(policy.RENORM_VARIABLES if renorm else ())
+
+
+def check_reuse(scope: tf.compat.v1.VariableScope, wanted: Iterable[str]) -> None:
+    """Raises where get_variable would, but before the first variable is made rather than between two."""
+    # A custom getter may map names to anything, so only it can tell; AUTO_REUSE takes whatever there is.
+    if scope.custom_getter is not None or scope.reuse is tf.compat.v1.AUTO_REUSE:
+        return
+    for name in wanted:
+        full = f"{scope.name}/{name}"
+        if _tensorflow.variable_exists(full) and not scope.reuse:
+            raise ValueError(
+                f"Variable {full} already exists, disallowed. Expected a scope without batch norm variables, got "
+                f"scope={scope.name!r}. Share them with reuse=True or tf.compat.v1.AUTO_REUSE, or leave scope out."
+            )
+        if scope.reuse and not _tensorflow.variable_exists(full):
+            raise ValueError(
+                f"Variable {full} does not exist, or was not created with tf.get_variable(). reuse=True expects every "
+                f"variable of scope={scope.name!r} to be there already, with the same center, scale and renorm; use "
+                "tf.compat.v1.AUTO_REUSE for the first call."
+            )
+
+
+def create(
+    scope: tf.compat.v1.VariableScope,
+    wanted: Iterable[str],
+    row: policy.Row,
+    channels: int,
+    dtype: tf.DType,
+    trainable: bool,
+    initializers: Mapping[str, Any],
+    regularizers: Mapping[str, Any],
+    collections: Any,
+) -> Variables:
+    """Creates or reuses the variables `wanted` in the open variable scope, in that order."""
+    variables = Variables()
+    for name in wanted:
+        affine = name in AFFINE
+        regularizer = regularizers.get(name) if affine and row.regularizers != "ignored" else None
+        full = f"{scope.name}/{name}"
+        is_new = not _tensorflow.variable_exists(full)
+        extra = _collections(collections, name)
+        with contextlib.nullcontext() if affine else unpartitioned(scope):
+            variable = tf.compat.v1.get_variable(
+                name,
+                shape=[channels],
+                dtype=dtype,
+                initializer=_initializer(name, initializers),
+                regularizer=regularizer if row.regularizers == "replace" else None,
+                trainable=trainable and affine,
+                collections=[*extra, _keys.GLOBAL_VARIABLES, _keys.MODEL_VARIABLES],
+                synchronization=tf.VariableSynchronization.AUTO if affine else tf.VariableSynchronization.ON_READ,
+                aggregation=tf.VariableAggregation.NONE if affine else tf.VariableAggregation.MEAN,
+            )
+        if regularizer is not None and row.regularizers == "addition" and is_new:
+            _add_loss(variable, regularizer)
+        if row.collects_reused and not is_new:
+            _collect(variable, extra)
+        variables[name] = variable
+    return variables
+
+
+def create_debias_pair(scope: tf.compat.v1.VariableScope, moving_mean: Any, row: policy.Row) -> tuple[Any, Any]:
+    """`biased` and `local_step` of zero debias: under the moving mean's full name once more, as in the original."""
+    collections = [_keys.GLOBAL_VARIABLES] + ([_keys.MODEL_VARIABLES] if row.debias_is_model_variable else [])
+    with tf.compat.v1.variable_scope(moving_mean.op.name) as inner, unpartitioned(inner):
+        biased, local_step = (
+            tf.compat.v1.get_variable(
+                name,
+                shape=shape,
+                dtype=moving_mean.dtype.base_dtype,
+                initializer=tf.compat.v1.zeros_initializer(),
+                trainable=False,
+                collections=collections,
+                synchronization=tf.VariableSynchronization.ON_READ,
+                aggregation=tf.VariableAggregation.MEAN,
+            )
+            for name, shape in (("biased", moving_mean.shape), ("local_step", []))
+        )
+    return biased, local_step
+
+
+@contextlib.contextmanager
+def unpartitioned(scope: tf.compat.v1.VariableScope) -> Iterator[None]:
+    """Moving statistics are assigned to, which partitioned variables do not support."""
+    partitioner = scope.partitioner
+    scope.set_partitioner(None)
+    try:
+        yield
+    finally:
+        scope.set_partitioner(partitioner)
+
+
+def _initializer(name: str, initializers: Mapping[str, Any]) -> Any:
+    if name == "renorm_mean":
+        return _initializer("moving_mean", initializers)
+    if name not in ("moving_stddev", "renorm_stddev"):
+        return initializers.get(name) or _INITIALIZERS[name]
+    of_variance = _initializer("moving_variance", initializers)
+
+    def square_root(shape: Any, dtype: Any = tf.float32, partition_info: Any = None) -> tf.Tensor:
+        return tf.sqrt(of_variance(shape, dtype=dtype))
+
+    return square_root
+
+
+def _collections(collections: Any, name: str) -> list[str]:
+    """A list serves every variable, a dict of lists each its own; a string, as in the original, is its letters."""
+    if isinstance(collections, Mapping):
+        collections = collections.get(name)
+    return list(collections or ())
+
+
+def _parts(variable: Any) -> list[Any]:
+    # A partitioned variable is a sequence of variables and not itself one; a custom getter may also give a tensor.
+    return [variable] if isinstance(variable, (tf.Variable, tf.Tensor)) else list(variable)
+
+
+def _add_loss(variable: Any, regularizer: Any) -> None:
+    for part in _parts(variable):
+        with tf.name_scope(f"{part.op.name}/Regularizer/"):
+            loss = regularizer(part)
+        if loss is not None:
+            tf.compat.v1.add_to_collection(_keys.REGULARIZATION_LOSSES, loss)
+
+
+def _collect(variable: Any, collections: Iterable[str]) -> None:
+    for collection in collections:
+        present = tf.compat.v1.get_collection(collection)
+        for part in _parts(variable):
+            if not any(part is other for other in present):
+                tf.compat.v1.add_to_collection(collection, part)
