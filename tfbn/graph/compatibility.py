@@ -75,4 +75,4 @@ def _depth_of_caller() -> int:
     depth, frame = 1, sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "tfbn":
         depth, frame = depth + 1, frame.f_back
-    return depth - 1
+    return depth

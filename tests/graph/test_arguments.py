@@ -1,0 +1,144 @@
+"""Bad input: a clear error, and a graph as it was."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfbn
+from tfbn.graph import arguments
+
+tf1 = tf.compat.v1
+
+
+def leftovers(graph):
+    """What a refusal must not leave: variables, updates, losses."""
+    return {key: graph.get_collection(key) for key in graph.get_all_collection_keys() if graph.get_collection(key)}
+
+
+def refused(error, match, shape=(4, 3, 2, 5), dtype=tf.float32, **kwargs):
+    with tf.Graph().as_default() as graph:
+        x = tf1.placeholder(dtype, shape)
+        kwargs = {name: value() if name.startswith("make_") else value for name, value in kwargs.items()}
+        kwargs = {name.replace("make_", ""): value for name, value in kwargs.items()}
+        with pytest.raises(error, match=match):
+            tfbn.batch_norm(x, **kwargs)
+        store = tf1.get_variable_scope()
+        assert store.global_variables() == []
+    assert not any(key for key in leftovers(graph) if "variable_store" not in str(key) and "varscope" not in str(key))
+
+
+@pytest.mark.parametrize("data_format", ["NHCW", "channels_last", None, "nhwc"])
+def test_data_format(data_format):
+    refused(ValueError, "data_format has to be either NCHW or NHWC. Got", data_format=data_format)
+
+
+@pytest.mark.parametrize("extra", [{}, {"updates_collections": None}, {"fused": False, "updates_collections": "u"}])
+def test_rank_and_channels(extra):
+    refused(ValueError, r"undefined rank.*set_shape", shape=None, **extra)
+    refused(ValueError, r"undefined `C` dimension.*set_shape", shape=[4, 3, 2, None], **extra)
+    refused(ValueError, r"undefined `C` dimension.*NCHW", shape=[4, None, 3, 2], data_format="NCHW", **extra)
+    refused(ValueError, "undefined channels: a NHWC tensor of rank 0", shape=[], **extra)
+    refused(ValueError, "undefined channels: a NCHW tensor of rank 1", shape=[5], data_format="NCHW", **extra)
+
+
+@pytest.mark.parametrize("dtype", [tf.int32, tf.complex64, tf.string, tf.bool])
+def test_dtype_of_inputs(dtype):
+    refused(TypeError, "inputs: expected float16, bfloat16, float32 or float64, got", dtype=dtype)
+
+
+@pytest.mark.parametrize("name", ["decay", "renorm_decay"])
+def test_decay(name):
+    for value in (-0.1, 1.5, float("nan"), np.float32(2)):
+        refused(ValueError, rf"{name}: expected a number in \[0, 1\], got", **{name: value})
+    refused(TypeError, f"{name}: expected a number in", **{name: "0.9"})
+    refused(TypeError, f"{name}: expected a floating tensor, got dtype int32", **{f"make_{name}": lambda: tf.constant(1)})
+
+
+def test_epsilon():
+    refused(ValueError, "epsilon: expected a number of at least 0, got -1e-05", epsilon=-1e-5)
+    refused(ValueError, "epsilon: expected a number of at least 0, got nan", epsilon=float("nan"))
+    refused(TypeError, "epsilon: expected a number of at least 0, got None", epsilon=None)
+
+
+def test_batch_weights():
+    for shape in ([3], [], [4, 1]):
+        refused(ValueError, r"Shapes \(4,\) and .* are incompatible: batch_weights", batch_weights=np.ones(shape))
+    refused(TypeError, "batch_weights: expected real numbers, got complex128", batch_weights=np.ones(4, complex))
+
+
+def test_renorm_clipping():
+    refused(ValueError, r"contains keys not in .*\['rmaks'\]", renorm=True, renorm_clipping={"rmaks": 3.0})
+    refused(TypeError, "renorm_clipping: expected a dict or None, got 3", renorm=True, renorm_clipping=3)
+
+
+def test_functions_and_params():
+    refused(TypeError, "activation_fn: expected a function or None, got 'relu'", activation_fn="relu")
+    refused(TypeError, "adjustment: expected a function or None", adjustment=1.0)
+    refused(TypeError, "param_initializers: expected a dict or None", param_initializers=[1])
+    refused(TypeError, r"param_regularizers\['beta'\]: expected a function", param_regularizers={"beta": 0.1})
+
+
+def test_scope_and_reuse():
+    refused(ValueError, "reuse=True cannot be used without a name_or_scope", reuse=True)
+    refused(TypeError, "reuse: expected True, False, None or", reuse="yes", scope="a")
+    refused(TypeError, "scope: expected a string, a VariableScope or None, got 3", scope=3)
+    refused(ValueError, r"Variable a/beta does not exist.*AUTO_REUSE", reuse=True, scope="a")
+
+
+@pytest.mark.parametrize("value", ["True", 2, 0.5, [True], np.ones([2], bool), object()])
+def test_is_training_of_another_kind(value):
+    refused(TypeError, "is_training: expected a bool, 0 or 1, or a scalar boolean tensor", is_training=value)
+
+
+def test_is_training_tensors():
+    refused(ValueError, "is_training: expected .* got None. A switch fed at run time", is_training=None)
+    refused(TypeError, "is_training: .* got dtype int32", make_is_training=lambda: tf1.placeholder(tf.int32, []))
+    refused(ValueError, r"is_training: .* got shape \(2,\)", make_is_training=lambda: tf1.placeholder(tf.bool, [2]))
+
+
+def test_unknown_arguments():
+    refused(TypeError, "unexpected keyword argument 'momentum'", momentum=0.9)
+
+
+def test_eager_execution():
+    with pytest.raises(RuntimeError, match="expected a graph as default, got eager execution"):
+        tfbn.batch_norm(tf.zeros([4, 5]))
+
+
+def test_an_existing_variable_refuses_before_the_first_is_made():
+    with tf.Graph().as_default():
+        x = tf1.placeholder(tf.float32, [4, 5])
+        tfbn.batch_norm(x, center=False, scope="a")
+        before = [v.name for v in tf1.global_variables()]
+        with pytest.raises(ValueError, match="Variable a/moving_mean already exists, disallowed.*reuse=True"):
+            tfbn.batch_norm(x, scope="a")  # beta would be new
+        with pytest.raises(ValueError, match="Variable a/beta does not exist"):
+            tfbn.batch_norm(x, scope="a", reuse=True)
+        assert [v.name for v in tf1.global_variables()] == before
+        assert len(tf1.get_collection(tf1.GraphKeys.UPDATE_OPS)) == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (True, True),
+        (0, False),
+        (1, True),
+        (np.bool_(False), False),
+        (np.int64(1), True),
+        (np.array(True), True),
+        (lambda: tf.constant(False), False),
+        (lambda: tf.constant(1), True),
+        (lambda: tf1.placeholder(tf.bool, []), None),
+        (lambda: tf1.placeholder(tf.bool), None),
+        (lambda: tf.Variable(True), None),
+    ],
+)
+def test_static_is_training(value, expected):
+    with tf.Graph().as_default():
+        assert arguments.static_is_training(value() if callable(value) else value) is expected
+
+
+@pytest.mark.parametrize("value", [0, 1, True, 0.0, 1.0, np.float64(0.5), np.array(0.5)])
+def test_decays_that_work(value):
+    arguments.check_decay("decay", value)

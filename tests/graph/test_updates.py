@@ -1,0 +1,222 @@
+"""What moves the statistics, when, and by how much."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfbn
+from tests import oracle
+from tests.graph.regimes import NAMES, REGIMES, graph, session, values
+
+tf1 = tf.compat.v1
+SHAPE = [6, 3, 2, 5]
+# float32 averages of float32 moments of numbers up to 12: a few roundings each.
+TOLERANCE = {"rtol": 1e-5, "atol": 1e-6}
+
+every_regime = pytest.mark.parametrize(("resource", "v2"), REGIMES, ids=NAMES)
+# One call for each row of the table, and the two ways its updates run.
+PATHS = {
+    "core-fused": {},
+    "core": {"fused": False},
+    "core-renorm": {"renorm": True},
+    "function-fused": {"updates_collections": "updates"},
+    "function-fused-inline": {"updates_collections": None},
+    "function-fused-debias": {"zero_debias_moving_mean": True},
+    "legacy": {"fused": False, "updates_collections": ["updates"]},
+    "legacy-inline-debias": {"fused": False, "updates_collections": None, "zero_debias_moving_mean": True},
+    "legacy-weights": {"batch_weights": np.linspace(0.5, 2, 6)},
+    "renorm-anywhere": {"renorm": True, "updates_collections": None, "zero_debias_moving_mean": True},
+}
+every_path = pytest.mark.parametrize("path", PATHS)
+
+
+def collected():
+    return tf1.get_collection(tf1.GraphKeys.UPDATE_OPS) + tf1.get_collection("updates")
+
+
+def expected_averages(path, batches, decay=0.8):
+    """moving_mean and moving_variance after some batches, from their initial 0 and 1."""
+    weights = PATHS[path].get("batch_weights")
+    estimate = oracle.unbiased if "fused" in path else (lambda x, variance: variance)
+    mean, variance, stddev = np.zeros(5), np.ones(5), np.ones(5)
+    for x in batches:
+        of_batch = oracle.moments(x, weights=weights)
+        mean = decay * mean + (1 - decay) * of_batch[0]
+        variance = decay * variance + (1 - decay) * estimate(x, of_batch[1])
+        stddev = decay * stddev + (1 - decay) * np.sqrt(of_batch[1] + 1e-3)
+    if "debias" in path or path == "renorm-anywhere":
+        mean = mean / (1 - decay ** len(batches))
+    return mean, stddev**2 - 1e-3 if "renorm" in path else variance
+
+
+@every_regime
+@every_path
+@pytest.mark.parametrize("fed", [False, True], ids=["static", "placeholder"])
+def test_averages_follow_the_batches(path, fed, resource, v2):
+    batches = [oracle.batch(SHAPE, seed=seed) for seed in range(3)]
+    with graph(resource, v2):
+        x = tf1.placeholder(tf.float32, [None, *SHAPE[1:]])
+        is_training = tf1.placeholder(tf.bool, []) if fed else True
+        y = tfbn.batch_norm(x, decay=0.8, is_training=is_training, scope="bn", **PATHS[path])
+        with session() as opened:
+            for batch in batches:
+                opened.run([y, collected()], {x: batch, **({is_training: True} if fed else {})})
+            state = values(opened)
+    for name, value in zip(("moving_mean", "moving_variance"), expected_averages(path, batches)):
+        np.testing.assert_allclose(state[f"bn/{name}"], value, **TOLERANCE)
+
+
+@every_regime
+@every_path
+def test_a_step_that_does_not_train_leaves_every_bit(path, resource, v2):
+    with graph(resource, v2):
+        x = tf1.placeholder(tf.float32, [None, *SHAPE[1:]])
+        is_training = tf1.Variable(True, trainable=False, use_resource=resource, name="is_training")
+        y = tfbn.batch_norm(x, decay=0.8, is_training=is_training, scope="bn", **PATHS[path])
+        off = is_training.assign(False)
+        with session() as opened:
+            opened.run([y, collected()], {x: oracle.batch(SHAPE)})
+            opened.run(off)
+            before = values(opened)
+            opened.run([y, collected()], {x: np.full(SHAPE, np.nan)})
+            after = values(opened)
+    assert {name: value.tobytes() for name, value in before.items()} == {n: v.tobytes() for n, v in after.items()}
+
+
+@every_path
+def test_an_empty_batch_leaves_every_bit_and_gives_no_nan(path):
+    weights = {}
+    with graph():
+        x = tf1.placeholder(tf.float32, [None, *SHAPE[1:]])
+        kwargs = dict(PATHS[path])
+        if "batch_weights" in kwargs:
+            kwargs["batch_weights"] = tf1.placeholder(tf.float32, [None])
+            weights = {kwargs["batch_weights"]: np.ones(6)}
+        y = tfbn.batch_norm(x, scale=True, decay=0.8, scope="bn", **kwargs)
+        gradients = tf1.gradients(tf.reduce_sum(y**2), [x, *tf1.trainable_variables()])
+        with session() as opened:
+            opened.run([y, collected()], {x: oracle.batch(SHAPE), **weights})
+            before = values(opened)
+            empty = {x: np.zeros([0, *SHAPE[1:]]), **{w: [] for w in weights}}
+            found = opened.run([y, *gradients, collected()], empty)[:-1]
+            after = values(opened)
+    assert {name: value.tobytes() for name, value in before.items()} == {n: v.tobytes() for n, v in after.items()}
+    assert not any(np.isnan(value).any() for value in found)
+
+
+@pytest.mark.parametrize("path", [{}, {"renorm": True, "zero_debias_moving_mean": True}])
+def test_weights_that_sum_to_zero_normalize_by_the_moving_statistics(path):
+    batch = oracle.batch(SHAPE)
+    with graph():
+        x = tf1.placeholder(tf.float32, [None, *SHAPE[1:]])
+        w = tf1.placeholder(tf.float32, [None])
+        y = tfbn.batch_norm(x, decay=0.8, batch_weights=w, scope="bn", **path)
+        (gradient,) = tf1.gradients(tf.reduce_sum(y**2), x)
+        with session() as opened:
+            opened.run([y, collected()], {x: batch, w: np.ones(6)})
+            before = values(opened)
+            output, slope, _ = opened.run([y, gradient, collected()], {x: batch, w: np.zeros(6)})
+            after = values(opened)
+    assert {name: value.tobytes() for name, value in before.items()} == {n: v.tobytes() for n, v in after.items()}
+    mean, variance = before["bn/moving_mean"], before["bn/moving_variance"]
+    if not path:
+        np.testing.assert_allclose(output, oracle.normalize(batch, mean, variance), rtol=1e-5, atol=1e-4)
+    assert np.isfinite(output).all()
+    assert np.isfinite(slope).all()
+
+
+@every_regime
+def test_inline_updates_run_once_with_the_output_and_never_without(resource, v2):
+    batch = oracle.batch(SHAPE)
+    with graph(resource, v2):
+        x = tf1.placeholder(tf.float32, SHAPE)
+        y = tfbn.batch_norm(x, decay=0.8, updates_collections=None, scope="bn")
+        (gradient,) = tf1.gradients(tf.reduce_sum(y**2), x)
+        assert tf1.get_collection(tf1.GraphKeys.UPDATE_OPS) == []
+        with session() as opened:
+            opened.run([y, y + 1, gradient], {x: batch})
+            found = values(opened)["bn/moving_mean"]
+    np.testing.assert_allclose(found, 0.2 * oracle.moments(batch)[0], **TOLERANCE)
+
+
+def test_a_list_of_collections_gets_the_pair_each_and_an_empty_one_nothing():
+    with graph():
+        x = tf1.placeholder(tf.float32, SHAPE)
+        tfbn.batch_norm(x, updates_collections=["a", "b"], scope="bn")
+        tfbn.batch_norm(x, updates_collections=[], scope="none")
+        assert tf1.get_collection("a") == tf1.get_collection("b")
+        assert len(tf1.get_collection("a")) == 2
+        assert tf1.get_collection(tf1.GraphKeys.UPDATE_OPS) == []
+        assert [op for op in tf1.get_default_graph().get_operations() if op.name == "none/AssignMovingAvg"]
+
+
+@every_regime
+@every_path
+def test_what_is_collected_can_be_run_grouped_and_waited_for(path, resource, v2):
+    with graph(resource, v2) as opened_graph:
+        x = tf1.placeholder(tf.float32, SHAPE)
+        tfbn.batch_norm(x, scope="bn", **PATHS[path])
+        found = collected()
+        assert all(isinstance(entry, (tf.Operation, tf.Tensor)) for entry in found)
+        grouped = tf.group(*found)
+        with tf.control_dependencies(found):
+            waiting = tf.no_op()
+        with session() as opened:
+            for fetch in (found, grouped, waiting):
+                opened.run(fetch, {x: oracle.batch(SHAPE)})
+        exported = tf1.train.export_meta_graph(graph=opened_graph)
+        assert len(exported.collection_def["updates"].node_list.value) == len(tf1.get_collection("updates"))
+
+
+def test_trainable_false_freezes_the_statistics_on_core_paths_only():
+    for path, kwargs in PATHS.items():
+        with graph():
+            tfbn.batch_norm(tf1.placeholder(tf.float32, SHAPE), trainable=False, **kwargs)
+            inline = kwargs.get("updates_collections", "") is None
+            assert len(collected()) == (0 if path.startswith("core") or inline else 2), path
+            assert tf1.trainable_variables() == []
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("path", ["core-fused", "function-fused", "legacy", "core-renorm"])
+def test_a_decay_that_is_fed(path, dtype):
+    batch = oracle.batch(SHAPE)
+    with graph():
+        x = tf1.placeholder(tf.float32, SHAPE)
+        decay = tf1.placeholder(dtype, [])
+        tfbn.batch_norm(x, decay=decay, scope="bn", **PATHS[path])
+        with session() as opened:
+            opened.run(collected(), {x: batch, decay: 0.8})
+            found = values(opened)
+    for name, value in zip(("moving_mean", "moving_variance"), expected_averages(path, [batch])):
+        np.testing.assert_allclose(found[f"bn/{name}"], value, **TOLERANCE)
+
+
+@pytest.mark.parametrize("path", ["core-fused", "function-fused-debias", "legacy", "core-renorm"])
+def test_a_decay_of_one_keeps_and_of_zero_forgets(path):
+    batch = oracle.batch(SHAPE)
+    for decay in (1, 0, 1.0, 0.0):
+        with graph():
+            x = tf1.placeholder(tf.float32, SHAPE)
+            tfbn.batch_norm(x, decay=decay, scope="bn", **PATHS[path])
+            with session() as opened:
+                opened.run(collected(), {x: batch})
+                found = values(opened)["bn/moving_mean"]
+        expected = np.zeros(5) if decay else oracle.moments(batch)[0]
+        np.testing.assert_allclose(found, expected, **TOLERANCE)
+
+
+def test_half_precision_statistics_freeze_and_param_dtype_keeps_them_moving():
+    batch = oracle.batch(SHAPE)
+    found = {}
+    for param_dtype in ("float16", "float32"):
+        with graph():
+            x = tf1.placeholder(tf.float16, SHAPE)
+            kwargs = {"param_dtype": param_dtype, "batch_weights": np.ones(6)}
+            tfbn.batch_norm(x, decay=0.99999, scope="bn", **kwargs)
+            with session() as opened:
+                for _ in range(5):
+                    opened.run(collected(), {x: batch})
+                found[param_dtype] = values(opened)["bn/moving_variance"]
+    np.testing.assert_array_equal(found["float16"], np.ones(5, np.float16))
+    assert (found["float32"] != 1).all()

@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfbn.ops.layout import layout_of
+
+
+@pytest.mark.parametrize(
+    ("shape", "data_format", "axis", "reduction"),
+    [
+        ([5], "NHWC", 0, []),
+        ([4, 5], "NHWC", 1, [0]),
+        ([4, 5], "NCHW", 1, [0]),
+        ([4, 3, 2, 5], "NHWC", 3, [0, 1, 2]),
+        ([4, 5, 3, 2], "NCHW", 1, [0, 2, 3]),
+        ([4, 3, 2, 2, 5], "NHWC", 4, [0, 1, 2, 3]),
+        ([4, 5, 3, 2, 2, 2], "NCHW", 1, [0, 2, 3, 4, 5]),
+    ],
+)
+def test_axes(shape, data_format, axis, reduction):
+    layout = layout_of(tf.zeros(shape), data_format)
+    assert (layout.rank, layout.axis, layout.channels) == (len(shape), axis, 5)
+    assert layout.reduction_axes == reduction
+
+
+def test_broadcast_multiplies_the_channels():
+    x = tf.constant(np.random.RandomState(0).standard_normal([4, 5, 3, 2]) + 2)
+    v = tf.constant(np.arange(1.0, 6.0))
+    expected = x.numpy() * np.arange(1.0, 6.0).reshape(1, 5, 1, 1)
+    np.testing.assert_array_equal(x * layout_of(x, "NCHW").broadcast(v), expected)
+
+
+def test_trailing_channels_broadcast_by_themselves():
+    v = tf.ones([5])
+    assert layout_of(tf.zeros([4, 3, 5]), "NHWC").broadcast(v) is v
+
+
+@pytest.mark.parametrize(("data_format", "viewed"), [("NHWC", [4, 1, 1, 5]), ("NCHW", [4, 5, 1, 1])])
+def test_rank_2_is_viewed_as_rank_4_and_restored(data_format, viewed):
+    x = tf.constant(np.random.RandomState(0).standard_normal([4, 5]) + 2)
+    layout = layout_of(x, data_format)
+    assert layout.view_4d(x).shape == viewed
+    np.testing.assert_array_equal(layout.restore(layout.view_4d(x), x), x)
+
+
+def test_rank_4_is_its_own_view():
+    x = tf.zeros([4, 3, 2, 5])
+    layout = layout_of(x, "NHWC")
+    assert layout.view_4d(x) is x
+    assert layout.restore(x, x) is x

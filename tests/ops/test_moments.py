@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests import oracle
+from tfbn.ops import moments
+from tfbn.ops.layout import layout_of
+
+# float64 throughout: a few roundings of sums over at most 48 terms, of numbers up to 10.
+TOLERANCE = {"rtol": 1e-13, "atol": 1e-13}
+LAYOUTS = [([7, 3, 2, 5], "NHWC", -1), ([7, 5, 3, 2], "NCHW", 1), ([7, 5], "NHWC", -1), ([5], "NHWC", -1)]
+
+
+@pytest.mark.parametrize(("shape", "data_format", "axis"), LAYOUTS)
+def test_plain(shape, data_format, axis):
+    x = oracle.batch(shape, axis)
+    found = moments.plain(tf.constant(x), layout_of(tf.constant(x), data_format))
+    for value, expected in zip(found, oracle.moments(x, axis)):
+        np.testing.assert_allclose(value, expected, **TOLERANCE)
+
+
+@pytest.mark.parametrize(("shape", "data_format", "axis"), LAYOUTS[:3])
+def test_weighted(shape, data_format, axis):
+    x = oracle.batch(shape, axis)
+    w = np.random.RandomState(1).uniform(0.2, 3, shape[0])
+    found = moments.weighted(tf.constant(x), tf.constant(w), layout_of(tf.constant(x), data_format))
+    for value, expected in zip(found, oracle.moments(x, axis, w)):
+        assert value.shape == [5]
+        np.testing.assert_allclose(value, expected, **TOLERANCE)
+
+
+def test_weights_that_sum_to_zero_give_zeros():
+    x = tf.constant(oracle.batch([4, 5]))
+    for value in moments.weighted(x, tf.zeros([4], tf.float64), layout_of(x, "NHWC")):
+        np.testing.assert_array_equal(value, np.zeros(5))
+
+
+@pytest.mark.parametrize("n", [1, 2, 9])
+def test_unbiased(n):
+    x = oracle.batch([n, 5])
+    variance = oracle.moments(x)[1]
+    found = moments.unbiased(tf.constant(variance), tf.constant(x), layout_of(tf.constant(x), "NHWC"))
+    np.testing.assert_allclose(found, x.var(0, ddof=1) if n > 1 else variance, **TOLERANCE)
+
+
+def test_a_static_shape_answers_without_an_op():
+    with tf.Graph().as_default() as graph:
+        assert moments.has_samples(tf.compat.v1.placeholder(tf.float32, [2, 5])) is True
+        assert moments.has_samples(tf.compat.v1.placeholder(tf.float32, [0, 5])) is False
+        assert len(graph.get_operations()) == 2
+
+
+@pytest.mark.parametrize(("n", "weights", "expected"), [(0, [], False), (2, [0, 0], False), (2, [1, -1], False)])
+def test_has_weight(n, weights, expected):
+    with tf.Graph().as_default():
+        x = tf.compat.v1.placeholder(tf.float32, [None, 5])
+        found = [moments.has_samples(x), moments.has_weight(x, tf.constant(weights, tf.float32))]
+        with tf.compat.v1.Session() as session:
+            assert session.run(found, {x: np.ones([n, 5])}) == [n > 0, expected]
