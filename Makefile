@@ -11,11 +11,13 @@ TFBN_RANDOM_CASES ?= 300
 export TFBN_RANDOM_CASES
 # Processes of the tests; a TensorFlow takes some 600 MB in each.
 WORKERS ?= 2
+# Errors only: TensorFlow reports on the machine at every start.
+export TF_CPP_MIN_LOG_LEVEL ?= 2
 PYTEST_ARGS ?=
 
 PYTHON_VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
-# Without the asterisk, which make would take for a pattern.
-ENV := .venv/python$(PYTHON_VERSION)-tensorflow$(or $(subst .*,,$(TENSORFLOW)),-newest)
+# x for the asterisk, which make would take for a pattern.
+ENV := .venv/python$(PYTHON_VERSION)-tensorflow$(or $(subst *,x,$(TENSORFLOW)),-newest)
 RUN := $(ENV)/bin/python
 
 .DEFAULT_GOAL := help

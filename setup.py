@@ -26,7 +26,7 @@ setup(
         "cpu": ["tensorflow-cpu" + TENSORFLOW],
         "examples": ["scikit-learn", "matplotlib", "tqdm"],
         # setuptools builds the wheel that the tests install; from 70.1 on it does so without the package wheel.
-        "test": ["pytest>=7.2", "pytest-xdist>=3.2", "ruff>=0.9", "mypy>=1.10", "setuptools>=70.1"],
+        "test": ["pytest>=7.2", "pytest-xdist>=3.2", "ruff>=0.11", "mypy>=1.10", "setuptools>=70.1"],
     },
     classifiers=[
         "Development Status :: 3 - Alpha",

@@ -15,9 +15,10 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Any, Callable, NamedTuple
+from types import SimpleNamespace
+from typing import NamedTuple
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is imported, or it greets at length
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported, or it greets at length
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -43,16 +44,6 @@ DECAY = 0.9
 class Digits(NamedTuple):
     images: np.ndarray  # [n, 8, 8, 1], ink between 0 and 1
     labels: np.ndarray  # [n]
-
-
-class Training(NamedTuple):
-    images: tf.Tensor
-    labels: tf.Tensor
-    is_training: tf.Tensor
-    loss: tf.Tensor
-    accuracy: tf.Tensor
-    train_op: tf.Operation
-    distances: list[tf.Tensor]  # of the moving mean and of the moving variance, see statistics_distances
 
 
 class History(NamedTuple):
@@ -97,7 +88,7 @@ def network(images: tf.Tensor, is_training: tf.Tensor | bool, updates: str) -> t
             return tf.matmul(net, weights) + bias, before_first
 
 
-def build_training(updates: str, steps: int) -> Training:
+def build_training(updates: str, steps: int) -> SimpleNamespace:
     images = tf.placeholder(tf.float32, [None, 8, 8, 1], name="images")
     labels = tf.placeholder(tf.int64, [None], name="labels")
     is_training = tf.placeholder_with_default(False, [], name="is_training")
@@ -112,7 +103,9 @@ def build_training(updates: str, steps: int) -> Training:
     update_ops = [] if updates == "forgotten" else tf.get_collection(tf.GraphKeys.UPDATE_OPS)
     with tf.control_dependencies(update_ops):
         train_op = optimizer.minimize(loss, global_step)
-    return Training(images, labels, is_training, loss, accuracy, train_op, statistics_distances(before_first))
+    graph = SimpleNamespace(images=images, labels=labels, is_training=is_training, loss=loss, accuracy=accuracy)
+    graph.train_op, graph.distances = train_op, statistics_distances(before_first)
+    return graph
 
 
 def statistics_distances(before: tf.Tensor) -> list[tf.Tensor]:
@@ -129,7 +122,7 @@ def statistics_distances(before: tf.Tensor) -> list[tf.Tensor]:
 
 
 def train(
-    session: tf.Session, graph: Training, digits: Digits, held_out: Digits, steps: int, seed: int, progress: bool
+    session: tf.Session, graph: SimpleNamespace, digits: Digits, held_out: Digits, steps: int, seed: int, progress: bool
 ) -> History:
     history = History([], [], [], [], [])
     rng = np.random.default_rng(seed)
@@ -200,32 +193,24 @@ def plot(history: History, title: str, path: Path) -> None:
     os.replace(partial, path)  # nobody sees half a picture
 
 
-def at_least(minimum: int) -> Callable[[str], int]:
-    def integer(text: str) -> int:
-        if int(text) < minimum:
-            raise argparse.ArgumentTypeError(f"expected {minimum} or more, got {text}")
-        return int(text)
-
-    return integer
-
-
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--updates",
-        choices=("collection", "inline", "forgotten"),
-        default="collection",
-        help="who runs the update ops: the train op, which depends on the collection UPDATE_OPS (the default); the "
-        "layers themselves, made with updates_collections=None; nobody",
+    modes = ("collection", "inline", "forgotten")
+    runners = (
+        "the train op, tied to the collection UPDATE_OPS (default); the layers, by updates_collections=None; nobody"
     )
-    length = parser.add_mutually_exclusive_group()
-    length.add_argument("--epochs", type=at_least(1), default=20, help="passes over the training digits (default: 20)")
-    length.add_argument("--steps", type=at_least(1), help=f"training steps instead, of {BATCH_SIZE} digits each")
-    parser.add_argument("--seed", type=at_least(0), default=0, help="of split, weights and batches (default: 0)")
+    parser.add_argument("--updates", choices=modes, default=modes[0], help=f"who runs the update ops: {runners}")
+    parser.add_argument("--steps", type=int, default=420, help=f"of {BATCH_SIZE} digits each (default: 420, 20 epochs)")
+    parser.add_argument("--seed", type=int, default=0, help="of the split, the weights and the batches (default: 0)")
     parser.add_argument("--output-dir", type=Path, default=Path("digits_output"), help="default: digits_output")
     parser.add_argument("--no-progress", action="store_true", help="no progress bar")
     parser.add_argument("--json", action="store_true", help="print a JSON object instead of sentences")
     arguments = parser.parse_args()
+    for name, least in (("steps", 1), ("seed", 0)):
+        if getattr(arguments, name) < least:
+            parser.error(
+                f"argument --{name}: expected {least} or more, got {getattr(arguments, name)}; give a larger one"
+            )
     try:
         arguments.output_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -233,72 +218,54 @@ def parse_arguments() -> argparse.Namespace:
     return arguments
 
 
-def report(summary: dict[str, Any]) -> None:
-    updates, steps, seconds = (summary[key] for key in ("updates", "steps", "seconds"))
-    print(f"Trained on {summary['training_digits']} digits for {steps} steps in {seconds:.0f} s, --updates {updates}.")
-    print(f"Training accuracy, with batch statistics:    {summary['train_accuracy']:.1%} (the last batches)")
+def report(result: SimpleNamespace) -> None:
+    print(f"Trained on {result.training_digits} digits for {result.steps} steps, --updates {result.updates}.")
+    print(f"Training accuracy, with batch statistics:  {result.train_accuracy:.1%} of the last batches")
     print(
-        f"Held-out accuracy, with moving statistics:   {summary['held_out_accuracy']:.1%} of {summary['held_out_digits']}"
+        f"Held out, with moving statistics:          {result.held_out_accuracy:.1%} of {result.held_out_digits} digits"
     )
-    print(f"The same, restored for inference only:       {summary['restored_accuracy']:.1%}")
-    if summary["statistics_untouched"]:
-        print(
-            "Nothing ran the update ops: all moving means are still 0, all moving variances 1, and inference uses them."
-        )
-        print(
-            "Remedy: let the train op depend on tf.get_collection(tf.GraphKeys.UPDATE_OPS), as --updates collection does."
-        )
-    if not summary["ok"]:
-        print(f"NOT GOOD: expected {TARGET:.0%} and the same when restored. Try more --epochs or another --seed.")
-    print(f"Written: {summary['plot']} and the checkpoint {summary['checkpoint']}")
+    print(f"Restored in a fresh graph for inference:   {result.restored_accuracy:.1%}")
+    if result.statistics_untouched:
+        print("Why: nothing ran the update ops. Inference uses moving means that are still 0 and variances still 1.")
+        print("Remedy: tie tf.get_collection(tf.GraphKeys.UPDATE_OPS) to the train op, as build_training does.")
+    if not result.ok:
+        print(f"NOT GOOD: expected {TARGET:.0%}, and the same when restored. Try more --steps or another --seed.")
+    print(f"Wrote {result.plot} and {result.checkpoint}.* in {result.seconds} s.")
 
 
 def main() -> int:
     arguments = parse_arguments()
-    started, updates, seed = time.perf_counter(), arguments.updates, arguments.seed
+    started, updates, seed, steps = time.perf_counter(), arguments.updates, arguments.seed, arguments.steps
     digits, held_out = read_digits(seed)
-    steps = arguments.steps or arguments.epochs * len(digits.labels) // BATCH_SIZE
     with tf.Graph().as_default(), tf.Session() as session:
         tf.set_random_seed(seed)
         graph = build_training(updates, steps)
-        # All variables: the moving statistics are not among the trainable ones.
-        saver = tf.train.Saver(tf.global_variables())
+        saver = tf.train.Saver(tf.global_variables())  # trainable_variables() would leave out the moving statistics
         session.run(tf.global_variables_initializer())
         history = train(session, graph, digits, held_out, steps, seed, not arguments.no_progress)
         means, variances = session.run([tf.global_variables(f".*/moving_{name}") for name in ("mean", "variance")])
         checkpoint = saver.save(session, str(arguments.output_dir / f"digits-{updates}.ckpt"))
-    accuracy = history.held_out_accuracy[-1]
-    restored = restored_accuracy(checkpoint, updates, held_out)
+    accuracy, restored = history.held_out_accuracy[-1], restored_accuracy(checkpoint, updates, held_out)
     path = arguments.output_dir / f"digits-{updates}.png"
-    title = (
-        f"--updates {updates}: {accuracy:.1%} of the held-out digits after {steps} steps (decay {DECAY}, seed {seed})"
+    plot(
+        history,
+        f"--updates {updates}: {accuracy:.1%} of the held-out digits recognised (decay {DECAY}, seed {seed})",
+        path,
     )
-    plot(history, title, path)
 
-    same = abs(restored - accuracy) < 1e-6
-    summary = {
-        "updates": updates,
-        "seed": seed,
-        "steps": steps,
-        "training_digits": len(digits.labels),
-        "held_out_digits": len(held_out.labels),
-        "loss": history.loss[-1],
-        "train_accuracy": history.train_accuracy[-1],
-        "held_out_accuracy": accuracy,
-        "restored_accuracy": restored,
-        "mean_distance": history.distances[-1][0],
-        "variance_distance": history.distances[-1][1],
-        "statistics_untouched": all((mean == 0).all() for mean in means) and all((v == 1).all() for v in variances),
-        "ok": same and (accuracy >= TARGET or updates == "forgotten"),
-        "seconds": round(time.perf_counter() - started, 1),
-        "checkpoint": checkpoint,
-        "plot": str(path),
-    }
+    ok = abs(restored - accuracy) < 1e-6 and (accuracy >= TARGET or updates == "forgotten")
+    result = SimpleNamespace(updates=updates, seed=seed, steps=steps, checkpoint=checkpoint, plot=str(path), ok=ok)
+    result.training_digits, result.held_out_digits = len(digits.labels), len(held_out.labels)
+    result.loss, result.train_accuracy = history.loss[-1], history.train_accuracy[-1]
+    result.held_out_accuracy, result.restored_accuracy = accuracy, restored
+    result.mean_distance, result.variance_distance = history.distances[-1]
+    result.statistics_untouched = all((m == 0).all() and (v == 1).all() for m, v in zip(means, variances))
+    result.seconds = round(time.perf_counter() - started, 1)
     if arguments.json:
-        print(json.dumps(summary, indent=2))
+        print(json.dumps(vars(result), indent=2))
     else:
-        report(summary)
-    return 0 if summary["ok"] else 1
+        report(result)
+    return 0 if ok else 1
 
 
 if __name__ == "__main__":

@@ -50,3 +50,11 @@ def normalize(x, mean, variance, gamma=1.0, beta=0.0, epsilon=1e-3, axis=-1, r=1
     )
     xhat = (x - mean) / np.sqrt(variance + epsilon)
     return ((xhat * r + d) * a + b) * gamma + beta
+
+
+def input_gradient(x, slope, gamma=1.0, epsilon=1e-3, axis=-1):
+    """The gradient of sum(y * slope) with respect to x, where y is x normalized by its own moments."""
+    axes, (mean, variance) = axes_of(x, axis), moments(x, axis)
+    xhat = normalize(x, mean, variance, epsilon=epsilon, axis=axis)
+    centred = slope - slope.mean(axes, keepdims=True) - xhat * (slope * xhat).mean(axes, keepdims=True)
+    return centred * spread(gamma / np.sqrt(variance + epsilon), x, axis)

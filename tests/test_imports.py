@@ -243,7 +243,7 @@ def private_violations(package: Package) -> Iterator[str]:
         if module.name == "_tensorflow":
             continue
         names = tensorflow_names(module)
-        harmless = {"self", "cls", *other_packages(module)}
+        harmless = [["self"], ["cls"], *([name] for name in other_packages(module))]
         for imported in imports_of(module):
             parts = imported.name.split(".")
             if parts[0] == "tensorflow" and (PRIVATE & set(parts) or any(map(is_underscored, parts))):
@@ -254,7 +254,7 @@ def private_violations(package: Package) -> Iterator[str]:
                 path = attribute_path(node)
                 if path and path[0] in names and node.attr in PRIVATE:
                     yield place + f"uses {ast.unparse(node)}"
-                elif is_underscored(node.attr) and node.attr not in own and not (path and path[0] in harmless):
+                elif is_underscored(node.attr) and node.attr not in own and path[:-1] not in harmless:
                     yield place + f"uses {ast.unparse(node)}"
             elif isinstance(node, ast.Call):
                 # getattr(x, "_name") and import_module("tensorflow.python...") are the same in disguise.
@@ -399,6 +399,7 @@ def test_cycles_are_found():
         ("import tensorflow as tf\nv1 = tf.compat.v1\nv1._foo()", "uses v1._foo"),
         ("from tensorflow.compat import v1\nv1.Graph._foo", "uses v1.Graph._foo"),
         ("def f(graph):\n  graph._nodes", "graph.x:2: uses graph._nodes"),
+        ("class A:\n  def f(self):\n    self.graph._nodes", "graph.x:3: uses self.graph._nodes"),
         ("def f(op):\n  op.graph.get()._nodes = 1", "graph.x:2: uses op.graph.get()._nodes"),
         ("def f(x):\n  return getattr(x, '_keras_mask', None)", "names _keras_mask"),
         ("import importlib\nimportlib.import_module('tensorflow.python.ops')", "names tensorflow.python.ops"),

@@ -22,13 +22,11 @@ __all__ = list(_HOMES)
 
 if TYPE_CHECKING:
     from tfbn.errors import CompatibilityWarning as CompatibilityWarning
-    from tfbn.graph.arg_scope import (
-        add_arg_scope as add_arg_scope,
-        arg_scope as arg_scope,
-        arg_scope_func_key as arg_scope_func_key,
-        arg_scoped_arguments as arg_scoped_arguments,
-        has_arg_scope as has_arg_scope,
-    )
+    from tfbn.graph.arg_scope import add_arg_scope as add_arg_scope
+    from tfbn.graph.arg_scope import arg_scope as arg_scope
+    from tfbn.graph.arg_scope import arg_scope_func_key as arg_scope_func_key
+    from tfbn.graph.arg_scope import arg_scoped_arguments as arg_scoped_arguments
+    from tfbn.graph.arg_scope import has_arg_scope as has_arg_scope
     from tfbn.graph.batch_norm import batch_norm as batch_norm
 
     __version__: str

@@ -113,7 +113,8 @@ def normalize_batch(
         of_batch = moments.weighted(wide, batch_weights, layout)
     some = has_samples(inputs, batch_weights)
     if some is not True:
-        moving = (_read(state.moving_mean, dtype), _read(state.moving_variance, dtype))
+        # As constants: a moving average that somebody trains gets no gradient from a batch that has samples.
+        moving = (tf.stop_gradient(_read(value, dtype)) for value in (state.moving_mean, state.moving_variance))
         of_batch = moments.Moments(*(tf.where(some, own, other) for own, other in zip(of_batch, moving)))
 
     scale, offset = gamma, beta
@@ -123,14 +124,10 @@ def normalize_batch(
     stddev, r, d = None, None, None
     if options.renorm_clipping is not None:
         stddev = tf.sqrt(of_batch.variance + options.epsilon)
-        r, d = renorm.corrections(
-            of_batch.mean,
-            stddev,
-            _read(state.renorm_mean, dtype),
-            _read(state.renorm_stddev, dtype),
-            options.epsilon,
-            options.renorm_clipping,
-        )
+        # In a loop, what the round before left; there, a read with nothing to wait for may come too early.
+        with tf.control_dependencies([of_batch.mean]):
+            mean, deviation = (_read_now(value, dtype) for value in (state.renorm_mean, state.renorm_stddev))
+        r, d = renorm.corrections(of_batch.mean, stddev, mean, deviation, options.epsilon, options.renorm_clipping)
         scale, offset = _then(r, d, scale, offset, layout)
     outputs = normalize.composed(inputs, of_batch, scale, offset, options.epsilon, layout)
     variance = moments.unbiased(of_batch.variance, inputs, layout) if options.unbiased else of_batch.variance
@@ -165,6 +162,11 @@ def update_rate(decay: Any, dtype: tf.DType, active: tf.Tensor | bool, single: b
 
 def _read(value: Any, dtype: tf.DType) -> tf.Tensor | None:
     return None if value is None else tf.cast(tf.convert_to_tensor(value), dtype)
+
+
+def _read_now(value: Any, dtype: tf.DType) -> tf.Tensor:
+    # A ref variable's tensor is one read for all of the graph, and a loop takes that read in from outside.
+    return _read(value.read_value() if isinstance(value, tf.Variable) else value, dtype)
 
 
 def _takes_fused(inputs: tf.Tensor, options: Options) -> bool:

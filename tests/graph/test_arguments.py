@@ -51,13 +51,16 @@ def test_decay(name):
     for value in (-0.1, 1.5, float("nan"), np.float32(2)):
         refused(ValueError, rf"{name}: expected a number in \[0, 1\], got", **{name: value})
     refused(TypeError, f"{name}: expected a number in", **{name: "0.9"})
-    refused(TypeError, f"{name}: expected a floating tensor, got dtype int32", **{f"make_{name}": lambda: tf.constant(1)})
+    refused(
+        TypeError, f"{name}: expected a floating tensor, got dtype int32", **{f"make_{name}": lambda: tf.constant(1)}
+    )
 
 
 def test_epsilon():
     refused(ValueError, "epsilon: expected a number of at least 0, got -1e-05", epsilon=-1e-5)
     refused(ValueError, "epsilon: expected a number of at least 0, got nan", epsilon=float("nan"))
-    refused(TypeError, "epsilon: expected a number of at least 0, got None", epsilon=None)
+    refused(ValueError, "epsilon: expected a number of at least 0, got None", epsilon=None)
+    refused(TypeError, "epsilon: expected a number of at least 0, got 'small'", epsilon="small")
 
 
 def test_batch_weights():
@@ -85,7 +88,7 @@ def test_scope_and_reuse():
     refused(ValueError, r"Variable a/beta does not exist.*AUTO_REUSE", reuse=True, scope="a")
 
 
-@pytest.mark.parametrize("value", ["True", 2, 0.5, [True], np.ones([2], bool), object()])
+@pytest.mark.parametrize("value", ["True", 2, 0.5, [True], np.array(0.5), object()])
 def test_is_training_of_another_kind(value):
     refused(TypeError, "is_training: expected a bool, 0 or 1, or a scalar boolean tensor", is_training=value)
 
@@ -93,6 +96,7 @@ def test_is_training_of_another_kind(value):
 def test_is_training_tensors():
     refused(ValueError, "is_training: expected .* got None. A switch fed at run time", is_training=None)
     refused(TypeError, "is_training: .* got dtype int32", make_is_training=lambda: tf1.placeholder(tf.int32, []))
+    refused(ValueError, r"is_training: .* got shape \(2,\)", is_training=np.ones([2], bool))
     refused(ValueError, r"is_training: .* got shape \(2,\)", make_is_training=lambda: tf1.placeholder(tf.bool, [2]))
 
 

@@ -34,7 +34,10 @@ def double(shape):
         ({"param_initializers": {"gama": tf1.ones_initializer()}}, [r"keys without effect: ['gama']", "use the keys"]),
         ({"param_regularizers": {"moving_mean": tf.nn.l2_loss}}, [r"keys without effect: ['moving_mean']"]),
         ({"renorm_clipping": {"rmax": 3.0}}, ["renorm_clipping does nothing without renorm", "renorm=True"]),
-        ({"dtype": tf.float16, "batch_weights": np.ones(4)}, ["decay moves statistics kept in float16", "param_dtype="]),
+        (
+            {"dtype": tf.float16, "batch_weights": np.ones(4)},
+            ["decay moves statistics kept in float16", "param_dtype="],
+        ),
     ],
 )
 def test_one_warning(kwargs, texts):

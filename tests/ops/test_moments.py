@@ -29,6 +29,13 @@ def test_weighted(shape, data_format, axis):
         np.testing.assert_allclose(value, expected, **TOLERANCE)
 
 
+def test_weighted_rank_1_has_one_sample_per_channel():
+    x, w = oracle.batch([5]), np.linspace(0.5, 2, 5)
+    mean, variance = moments.weighted(tf.constant(x), tf.constant(w), layout_of(tf.constant(x), "NHWC"))
+    np.testing.assert_allclose(mean, x, **TOLERANCE)
+    np.testing.assert_allclose(variance, np.zeros(5), atol=1e-28)  # w * x / w rounds
+
+
 def test_weights_that_sum_to_zero_give_zeros():
     x = tf.constant(oracle.batch([4, 5]))
     for value in moments.weighted(x, tf.zeros([4], tf.float64), layout_of(x, "NHWC")):

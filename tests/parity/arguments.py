@@ -145,9 +145,11 @@ class Decoder:
         broadcast = [count if dim == axis else 1 for dim in range(rank)]
 
         def adjustment(shape: Any) -> Any:
+            if form == "variables":
+                return scale, offset
             if form == "channel":
-                pair = (scale, offset) if axis == rank - 1 else (scale + 0.0, offset + 0.0)
-                return pair if axis == rank - 1 else tuple(tf.reshape(item, broadcast) for item in pair)
+                pair = (scale, offset) if axis == rank - 1 else (tf.reshape(v, broadcast) for v in (scale, offset))
+                return tuple(tf.identity(item) for item in pair)
             example = tf.cast(tf.range(shape[0]), dtype) * 0.25 + 0.5
             example = tf.reshape(example, tf.stack([shape[0]] + [1] * (rank - 1)))
             return tf.reshape(scale, broadcast) * example, tf.reshape(offset, broadcast) * example

@@ -6,7 +6,7 @@ import contextlib
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 
 from . import case as cases
-from . import data, dispatch
+from . import data, dispatch, observe
 from .arguments import Decoder
 
 
@@ -38,6 +38,7 @@ class Graph:
             self.arguments = self.decoder.arguments(cases.get(case, "arguments"))
             self.scoped = [self.decoder.arguments(scope) for scope in cases.get(case, "arg_scope")]
             self.second = dict(self.arguments, **self.decoder.arguments(cases.get(case, "second")))
+        self.before: Dict[str, int] = {}  # the sizes of the collections before the latest call
         self.predicate = None
         if cases.get(case, "calls") == "cond":
             values = {"values": [True, False, True, True], "dtype": "bool"}
@@ -77,6 +78,7 @@ class Graph:
 
     def call(self, arguments: Dict[str, Any]) -> Call:
         """One call under the surroundings and the arg_scopes of the case."""
+        self.before = observe.sizes(self.tf)
         before = {name: len(self.tf.get_collection_ref(name)) for name in self.update_collections(arguments)}
         with contextlib.ExitStack() as stack:
             stack.enter_context(self.surroundings())
@@ -121,7 +123,8 @@ class Graph:
     def inference(self, index: int, scope: Optional[str]) -> Any:
         """The output of a reusing call with is_training=False, under the scope of call `index`."""
         arguments = dict(self.second if index else self.arguments, is_training=False, reuse=True)
-        arguments["scope"] = arguments.get("scope") or scope
+        scopes = [scoped["scope"] for scoped in self.scoped if scoped.get("scope")]
+        arguments["scope"] = arguments.get("scope") or (scopes[-1] if scopes else scope)
         arguments.pop("outputs_collections", None)
         predicate, self.predicate = self.predicate, None
         try:

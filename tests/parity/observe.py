@@ -14,14 +14,14 @@ def dimensions(tensor: Any) -> Optional[List[Optional[int]]]:
     return None if shape.ndims is None else shape.as_list()
 
 
-def is_variable(tf: Any, item: Any) -> bool:
-    # An assignment to a resource variable (`_UnreadVariable`) is a Variable by class; as a member of a collection it
+def is_variable(item: Any) -> bool:
+    # By what it can do: the newer TensorFlow's resource variables are no instances of compat.v1.Variable. An assignment to a resource variable (`_UnreadVariable`) is a Variable by class; as a member of a collection it
     # stands for the value after the assignment, so it counts as a tensor.
-    return isinstance(item, tf.Variable) and type(item).__name__ != "_UnreadVariable"
+    return hasattr(item, "initializer") and hasattr(item, "op") and type(item).__name__ != "_UnreadVariable"
 
 
 def kind(tf: Any, item: Any) -> str:
-    if is_variable(tf, item):
+    if is_variable(item):
         return "Variable " + item.name.split(":")[0]
     if isinstance(item, tf.Operation):
         return "Operation"

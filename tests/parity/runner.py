@@ -35,9 +35,12 @@ def run(case: cases.Case, side: Side) -> Result:
 
 def describe(error: Exception) -> Dict[str, Any]:
     """Type and text of an error, without the machine's paths and addresses."""
-    text = str(error).split("Originally defined at")[0].split("Traceback")[0]
+    text = str(error).split("Originally defined at")[0]
+    if text.startswith("in converted code"):
+        # AutoGraph puts the stack first; the error itself comes last.
+        text = text.strip().rsplit("\n", 1)[-1]
     text = re.sub(r"0x[0-9a-f]+", "0x", text)
-    text = re.sub(r"/[^\s\"']*/site-packages/", "", text)
+    text = re.sub(r"[^\s\"'(]*/site-packages/", "", text)
     bases = [base.__name__ for base in type(error).__mro__ if base not in (object, BaseException, Exception)]
     return {"type": type(error).__name__, "bases": bases, "text": " ".join(text.split())[:300]}
 
@@ -49,7 +52,7 @@ def _build_and_run(case: cases.Case, side: Side, result: Result) -> None:
     try:
         calls = graph.calls()
     except Exception:
-        result["leftovers"] = observe.collections(tf, before)
+        result["leftovers"] = observe.collections(tf, graph.before)
         raise
     _observe(tf, graph, calls, before, result)
     result["stage"] = "gradient"
@@ -85,7 +88,6 @@ def _observe(tf: Any, graph: Graph, calls: List[Call], before: Dict[str, int], r
     result["variables"] = observe.variables(tf, before)
     result["collections"] = observe.collections(tf, before)
     result["outputs_collections"] = observe.outputs(tf, before, [call.output for call in calls])
-    result["updates"] = [[observe.kind(tf, item) for item in call.updates] for call in calls]
 
 
 def _fetches(tf: Any, graph: Graph, call: Call, index: int, result: Result) -> Dict[str, Any]:
@@ -132,7 +134,7 @@ def _updates(tf: Any, case: cases.Case, call: Call) -> Any:
 
 def _value(tf: Any, value: Any) -> Any:
     """A tensor that numpy can hold: bfloat16 travels as float32."""
-    if observe.is_variable(tf, value):
+    if observe.is_variable(value):
         value = value.read_value()
     return tf.cast(value, "float32") if value.dtype.base_dtype.name == "bfloat16" else value
 

@@ -89,9 +89,9 @@ class Worker:
         return wire.receive(self._process.stdout)
 
     def _aborted(self, reason: str) -> dict[str, Any]:
-        text = f"{reason}: {self._last_words()[-300:]}"
+        log = self._last_words()
         self.stop()
-        return {"stage": "aborted", "error": {"type": "aborted", "bases": [], "text": text}, "arrays": {}}
+        return {"stage": "aborted", "error": {"type": "aborted", "bases": [], "text": reason}, "arrays": {}, "log": log}
 
     def _last_words(self) -> str:
         self._log.seek(0)

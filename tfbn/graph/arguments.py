@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfbn import _tensorflow, functional
+from tfbn import functional
 
 
 def check_graph() -> None:
@@ -18,18 +18,6 @@ def check_graph() -> None:
         raise RuntimeError(
             "batch_norm builds TF1 graphs: expected a graph as default, got eager execution. Build inside "
             "`with tf.Graph().as_default():` or tf.compat.v1.wrap_function, or call tf.compat.v1.disable_v2_behavior()."
-        )
-
-
-def check_assignable() -> None:
-    """The body of a control flow v2 op can assign resource variables only."""
-    by_scope = tf.compat.v1.get_variable_scope().use_resource
-    resource = tf.compat.v1.resource_variables_enabled() if by_scope is None else by_scope
-    if _tensorflow.in_v2_body() and not resource:
-        raise TypeError(
-            "batch_norm: expected resource variables inside the body of a control flow v2 cond, while or map, got ref "
-            "variables (float32_ref), which TensorFlow cannot assign there. Call "
-            "tf.compat.v1.enable_resource_variables(), or open the variable_scope with use_resource=True."
         )
 
 
@@ -53,8 +41,7 @@ def check_inputs(inputs: tf.Tensor, data_format: str) -> None:
             f"Inputs {inputs.name} has undefined channels: a {data_format} tensor of rank {rank} has no channel axis. "
             "Expected rank 1 or more for NHWC, 2 or more for NCHW."
         )
-    channels = inputs.shape[-1 if data_format == "NHWC" else 1]
-    if channels is None:
+    if inputs.shape.as_list()[-1 if data_format == "NHWC" else 1] is None:
         raise ValueError(
             f"Inputs {inputs.name} has undefined `C` dimension: its shape is {inputs.shape} in {data_format}. "
             "The variables need its size: inputs.set_shape([..., C])."
@@ -152,6 +139,8 @@ def static_is_training(is_training: Any) -> bool | None:
             return None
     else:
         value = is_training
+    if isinstance(value, np.ndarray) and value.ndim:
+        raise ValueError(f"is_training: expected {_IS_TRAINING}, got shape {value.shape}. {_IS_TRAINING_ADVICE}")
     known = isinstance(value, (bool, np.bool_, numbers.Integral)) or (
         isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype.kind in "biu"
     )
@@ -176,7 +165,8 @@ def _check_scalar_bool(is_training: Any) -> None:
 
 def _check_number(name: str, value: Any, expected: str) -> None:
     if not isinstance(value, numbers.Real) and not (isinstance(value, np.ndarray) and value.ndim == 0):
-        raise TypeError(f"{name}: expected {expected}, got {value!r}. Pass it as a Python number.")
+        kind = ValueError if value is None else TypeError
+        raise kind(f"{name}: expected {expected}, got {value!r}. Pass it as a Python number.")
 
 
 def _check_mapping(name: str, value: Any) -> None:

@@ -165,8 +165,6 @@ def batch_norm(
     )
     row = policy.resolve(question)
     moves = training is not False and (bool(trainable) or row.updates_when_frozen)
-    if moves:
-        arguments.check_assignable()
     initializers, regularizers = param_initializers or {}, param_regularizers or {}
     compatibility.warn(
         compatibility.ignored(row, question, initializers, regularizers, renorm_clipping, param_dtype, moves)
@@ -186,7 +184,7 @@ def batch_norm(
             opened,
             wanted,
             row,
-            channels=inputs.shape[-1 if data_format == "NHWC" else 1],
+            channels=inputs.shape.as_list()[-1 if data_format == "NHWC" else 1],
             dtype=tf.as_dtype(param_dtype or row.param_dtype(inputs.dtype)),
             trainable=bool(trainable),
             initializers=initializers,

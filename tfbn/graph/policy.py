@@ -60,7 +60,7 @@ class Row(NamedTuple):
     fused: bool  # the fused kernel with its unbiased estimator and epsilon floor, or the composed one with neither
     update_kind: str  # what the collections get: 'operation' or 'tensor'
     updates_when_frozen: bool  # whether trainable=False still updates the moving statistics
-    collects_reused: bool  # whether a reused variable enters variables_collections as well
+    collects_after: bool  # variables_collections filled after creation: statistics first, reused ones too, renorm's not
     adjusts: bool  # whether an adjustment is applied
     single: bool = False  # 1 - decay in float32 instead of float64
     debias_is_model_variable: bool = False  # whether the zero debias pair enters MODEL_VARIABLES
@@ -75,7 +75,7 @@ FUNCTION_FUSED = Row(
     fused=True,
     update_kind="tensor",
     updates_when_frozen=True,
-    collects_reused=False,
+    collects_after=False,
     adjusts=False,
 )
 CORE_FUSED = Row(
@@ -87,7 +87,7 @@ CORE_FUSED = Row(
     fused=True,
     update_kind="operation",
     updates_when_frozen=False,
-    collects_reused=True,
+    collects_after=True,
     adjusts=False,
     single=True,
 )
@@ -103,7 +103,7 @@ LEGACY = Row(
     fused=False,
     update_kind="tensor",
     updates_when_frozen=True,
-    collects_reused=False,
+    collects_after=False,
     adjusts=False,
     debias_is_model_variable=True,
 )

@@ -24,6 +24,7 @@ def build(
 ) -> list[Any]:
     """The update of the moving mean, then that of the moving variance; neither changes a bit where not `active`."""
     moving_mean, moving_variance = layer["moving_mean"], layer["moving_variance"]
+    _check_assignable(moving_mean)
     dtype = moving_mean.dtype.base_dtype
     rate = functional.update_rate(decay, dtype, active, row.single)
     first: list[Any] = []
@@ -63,6 +64,16 @@ def wire(outputs: tf.Tensor, updates: list[Any], row: policy.Row, collections: A
         entry = update.op if row.update_kind == "operation" else tf.convert_to_tensor(update)
         tf.compat.v1.add_to_collections(collections, entry)
     return outputs
+
+
+def _check_assignable(variable: Any) -> None:
+    # Only a reused variable can be one: TensorFlow makes resource variables in these bodies.
+    if _tensorflow.in_v2_body() and variable.dtype != variable.dtype.base_dtype:
+        raise TypeError(
+            f"batch_norm: expected resource variables inside the body of a control flow v2 cond, while or map, got "
+            f"{variable.op.name} of dtype {variable.dtype.name}, which TensorFlow cannot assign there. Call "
+            "tf.compat.v1.enable_resource_variables() first, or create it in a variable_scope with use_resource=True."
+        )
 
 
 def _follow(average: Any, value: tf.Tensor, rate: tf.Tensor, active: tf.Tensor | bool) -> Any:

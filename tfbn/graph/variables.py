@@ -73,7 +73,7 @@ def create(
         regularizer = regularizers.get(name) if affine and row.regularizers != "ignored" else None
         full = f"{scope.name}/{name}"
         is_new = not _tensorflow.variable_exists(full)
-        extra = _collections(collections, name)
+        extra = [] if row.collects_after else _collections(collections, name)
         with contextlib.nullcontext() if affine else unpartitioned(scope):
             variable = tf.compat.v1.get_variable(
                 name,
@@ -88,9 +88,11 @@ def create(
             )
         if regularizer is not None and row.regularizers == "addition" and is_new:
             _add_loss(variable, regularizer)
-        if row.collects_reused and not is_new:
-            _collect(variable, extra)
         variables[name] = variable
+    if row.collects_after:
+        for name in ("moving_mean", "moving_variance", "beta", "gamma"):
+            if name in variables:
+                _collect(variables[name], _collections(collections, name))
     return variables
 
 

@@ -48,4 +48,4 @@ def layout_of(inputs: tf.Tensor, data_format: str) -> Layout:
     """The layout of `inputs`, whose rank and channels must be known and whose rank must hold the channel axis."""
     rank = inputs.shape.rank
     axis = rank - 1 if data_format == "NHWC" else 1
-    return Layout(rank, axis, inputs.shape[axis], data_format)
+    return Layout(rank, axis, inputs.shape.as_list()[axis], data_format)

@@ -28,12 +28,13 @@ def weighted(inputs: tf.Tensor, batch_weights: tf.Tensor, layout: Layout) -> Mom
     """
     axes = layout.reduction_axes
     weights = tf.reshape(batch_weights, [-1] + [1] * (layout.rank - 1))
-    # Broadcast against one channel, not against the inputs: the sum of weights costs no pass over them.
-    one_channel = tf.ones(tf.tensor_scatter_nd_update(tf.shape(inputs), [[layout.axis]], [1]), inputs.dtype)
-    total = tf.reduce_sum(weights * one_channel)
+    # Each sample stands at as many positions as the reduced axes have beside the batch's.
+    positions = tf.reduce_prod([size for axis, size in enumerate(tf.unstack(tf.shape(inputs))) if axis in axes[1:]])
+    total = tf.reduce_sum(weights, [0] if 0 in axes else [], keepdims=True) * tf.cast(positions, inputs.dtype)
     mean = tf.math.divide_no_nan(tf.reduce_sum(weights * inputs, axes, keepdims=True), total)
-    variance = tf.math.divide_no_nan(tf.reduce_sum(weights * tf.math.squared_difference(inputs, mean), axes), total)
-    return Moments(tf.reshape(mean, [layout.channels]), variance)
+    square = tf.reduce_sum(weights * tf.math.squared_difference(inputs, mean), axes, keepdims=True)
+    variance = tf.math.divide_no_nan(square, total)
+    return Moments(*(tf.reshape(moment, [layout.channels]) for moment in (mean, variance)))
 
 
 def has_samples(inputs: tf.Tensor) -> tf.Tensor | bool:

@@ -30,6 +30,12 @@ def cases() -> list[Case]:
         both = {"surroundings": SURROUNDINGS["regularizer"], "seed": 12, "steps": 2}
         found.append(make(f"around_both_regularizers/{path}", shape=shape, arguments=regularized, **both))
         found += _calls(path, shape, {**LIVELY, **given})
+    debiased = {**PLAIN, "zero_debias_moving_mean": True}
+    for name in ("outer", "auto_reuse", "partitioner", "use_resource"):
+        for fused in (True, False):
+            fields = {"shape": RANK_4, "surroundings": SURROUNDINGS[name], "seed": 12, "steps": 2}
+            path = "function" if fused else "legacy"
+            found.append(make(f"around_{name}/zero_debias_{path}", arguments={**debiased, "fused": fused}, **fields))
     return found + _arg_scopes() + _wiring()
 
 
@@ -39,6 +45,7 @@ def _calls(path: str, shape: list[int], arguments: dict) -> list[Case]:
     regularized = {**named, "param_regularizers": {"beta": l2(0.5)}}
     other = {**named, "scope": scope("held")}
     return [
+        make(f"reuse_together/{path}", arguments=named, calls="reuse_together", **two),
         make(f"reuse/{path}", arguments=named, calls="reuse", **two),
         make(f"reuse/{path}_resource", arguments=named, calls="reuse", resource=True, **two),
         make(f"reuse_regularized/{path}", arguments=regularized, calls="reuse", **two),
@@ -72,9 +79,9 @@ def _wiring() -> list[Case]:
     for via in ("group", "control"):
         for path in ("function_collection", "core_fused", "core_renorm", "legacy_weights"):
             shape, given = PATHS[path]
-            for kind, is_training in (("static", True), ("fed", fed(True, False, True, False))):
+            for kind, is_training in (("static", True), ("fed", fed(True, False, True))):
                 arguments = {**LIVELY, **given, "is_training": is_training}
-                fields = {"shape": shape, "updates_via": via, "resource": True, "seed": 15}
+                fields = {"shape": shape, "updates_via": via, "resource": True, "seed": 15, "steps": 2}
                 found.append(make(f"updates_via_{via}/{path}_{kind}", arguments=arguments, **fields))
     inline = {"fused": {}, "legacy": {"fused": False}, "weights": {"batch_weights": weights()}}
     for name, arguments in inline.items():

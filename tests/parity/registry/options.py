@@ -6,7 +6,6 @@ from ..case import Case, make
 from .encode import (
     AUTO_REUSE,
     EQUAL_UPDATE_OPS,
-    INITIALIZERS,
     LIVELY,
     PATHS,
     RANK_4,
@@ -56,13 +55,13 @@ EVERY_PATH = {
 def cases() -> list[Case]:
     found = []
     for path, (shape, given) in PATHS.items():
-        if path in ("function_rank2", "legacy_inline"):
+        if path not in ("function_collection", "core_fused", "core_nonfused", "core_renorm", "legacy_weights"):
             continue
         for name, arguments in EVERY_PATH.items():
+            if path == "core_nonfused" and not name.startswith(("decay", "center", "epsilon")):
+                continue  # it shares everything but the arithmetic with core_fused
             merged = {**LIVELY, **given, **arguments}
-            # A batch with hardly any spread in its first channel would drown what epsilon does; a small one shows it.
-            fields = {"shape": shape, "arguments": merged, "seed": 9, "steps": 2}
-            found.append(make(f"{name}/{path}", **fields))
+            found.append(make(f"{name}/{path}", shape=shape, arguments=merged, seed=9, steps=2))
     return found + _single()
 
 
@@ -111,6 +110,8 @@ def _single() -> list[Case]:
         "renorm/trainable_false": {"renorm": True, "trainable": False},
         "renorm/numpy_clipping": {"renorm": True, "renorm_clipping": {"rmax": numpy(1.25, "float32")}},
         "adjustment/example": {"adjustment": adjustment("example")},
+        "adjustment/variables_resource": {"adjustment": adjustment("variables")},
+        "adjustment/variables_ref": {"adjustment": adjustment("variables")},
         "adjustment/example_fed": {
             "adjustment": adjustment("example"),
             "is_training": fed(True, False, True, False),
@@ -121,6 +122,9 @@ def _single() -> list[Case]:
         "adjustment/nchw": {"adjustment": adjustment(), "data_format": "NCHW"},
         "adjustment/nchw_example": {"adjustment": adjustment("example"), "data_format": "NCHW"},
         "zero_debias/decay_0": {"zero_debias_moving_mean": True, "decay": 0.0},
+        "zero_debias/decay_1": {"zero_debias_moving_mean": True, "decay": 1.0},
+        "zero_debias/decay_1_int": {"zero_debias_moving_mean": True, "decay": 1, "fused": False},
+        "zero_debias/decay_0.5": {"zero_debias_moving_mean": True, "decay": 0.5},
         "zero_debias/scope": {"zero_debias_moving_mean": True, "scope": "o/i"},
         "zero_debias/false": {"zero_debias_moving_mean": True, "is_training": False},
         "zero_debias/collections": {"zero_debias_moving_mean": True, "variables_collections": ["mine"]},
@@ -133,18 +137,15 @@ def _single() -> list[Case]:
         "zero_debias/decay_tensor": {"zero_debias_moving_mean": True, "decay": constant(0.8)},
     }
     found = []
-    for name, arguments in ways.items():
+    for index, (name, arguments) in enumerate(ways.items()):
         shape = [4, 3, 3, 2] if arguments.get("data_format") == "NCHW" else RANK_4
-        merged = {**LIVELY, **arguments}
-        if "param_initializers" not in arguments:
-            merged["param_initializers"] = INITIALIZERS
-        for resource in (False, True):
-            suffix = "_resource" if resource else ""
-            found.append(make(name + suffix, shape=shape, arguments=merged, resource=resource, seed=10, steps=3))
+        resource = name.endswith("_resource") or bool(index % 2 and not name.endswith("_ref"))
+        fields = {"resource": resource, "seed": 10, "steps": 3 if "schedule" in name or "fed" in name else 2}
+        found.append(make(name, shape=shape, arguments={**LIVELY, **arguments}, **fields))
     for dtype in ("float16", "bfloat16", "float64"):
         for name in ("weights/some_zeros", "adjustment/example", "renorm/plain", "zero_debias/decay_0"):
             arguments = {**LIVELY, **ways[name]}
             if "batch_weights" in arguments:
                 arguments["batch_weights"] = weights("some_zeros", dtype)
-            found.append(make(f"{name}_{dtype}", shape=RANK_4, dtype=dtype, arguments=arguments, seed=11))
+            found.append(make(f"{name}_{dtype}", shape=RANK_4, dtype=dtype, arguments=arguments, seed=11, steps=2))
     return found

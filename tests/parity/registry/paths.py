@@ -10,33 +10,24 @@ def cases() -> list[Case]:
     found = []
     for path, (shape, arguments) in PATHS.items():
         lively = {**LIVELY, **arguments}
-        found.append(make(f"{path}/plain", shape=shape, arguments=arguments, seed=1))
-        for dtype in ("float16", "bfloat16", "float32", "float64"):
-            case_arguments = dict(lively)
-            if "batch_weights" in arguments:
-                case_arguments["batch_weights"] = weights(dtype=dtype)
-            fields = {"shape": shape, "dtype": dtype, "arguments": case_arguments, "seed": 2, "second_order": True}
-            found.append(make(f"{path}/{dtype}", **fields))
-        found.append(make(f"{path}/resource", shape=shape, arguments=lively, resource=True, seed=3))
-        layout = {**lively, "data_format": "NCHW"}
         placed = [shape[0], shape[-1], *shape[1:-1]]
+        layout = {**lively, "data_format": "NCHW"}
+        open_batch = {"dynamic": [0], "batches": [4, 2, 6, 3], "seed": 4}
+        found.append(make(f"{path}/plain", shape=shape, arguments=arguments, seed=1))
+        found.append(make(f"{path}/resource", shape=shape, arguments=lively, resource=True, seed=3))
         found.append(make(f"{path}/nchw", shape=placed, arguments=layout, seed=2, second_order=True))
-        found.append(
-            make(f"{path}/dynamic_batch", shape=shape, dynamic=[0], batches=[4, 2, 6, 3], arguments=lively, seed=4)
-        )
+        found.append(make(f"{path}/dynamic_batch", shape=shape, arguments=lively, **open_batch))
         if len(shape) == 4:
-            dynamic = {"dynamic": [0, 1, 2], "batches": [4, 2, 6, 3]}
-            found.append(make(f"{path}/dynamic_all", shape=shape, arguments=lively, seed=5, **dynamic))
-            found.append(
-                make(
-                    f"{path}/nchw_dynamic",
-                    shape=placed,
-                    dynamic=[0, 2, 3],
-                    arguments=layout,
-                    seed=5,
-                    batches=[4, 2, 6, 3],
-                )
-            )
+            open_space = {**open_batch, "dynamic": [0, 1, 2], "steps": 2}
+            found.append(make(f"{path}/dynamic_all", shape=shape, arguments=lively, **open_space))
+            open_space["dynamic"] = [0, 2, 3]
+            found.append(make(f"{path}/nchw_dynamic", shape=placed, arguments=layout, **open_space))
+        for dtype in ("float16", "bfloat16", "float32", "float64"):
+            if "batch_weights" in arguments:
+                lively = {**lively, "batch_weights": weights(dtype=dtype)}
+            fields = {"shape": shape, "dtype": dtype, "arguments": lively, "seed": 2}
+            found.append(make(f"{path}/{dtype}", **fields))
+            found.append(make(f"{path}/{dtype}_second_order", **fields, second_order=True, steps=1))
     return found + _ranks() + _variants()
 
 
@@ -47,18 +38,18 @@ def _ranks() -> list[Case]:
         "core": {"fused": False},
         "renorm": {"renorm": True},
         "weights": {"batch_weights": weights()},
-        "collection": {"updates_collections": "my_updates"},
         "inline": {"updates_collections": None},
     }
     found = []
     for rank, shape in shapes.items():
         for way, arguments in ways.items():
-            found.append(make(f"rank{rank}/{way}", shape=shape, arguments={**LIVELY, **arguments}, seed=rank))
-            if rank in (2, 3, 5):
+            fields = {"seed": rank, "steps": 2}
+            found.append(make(f"rank{rank}/{way}", shape=shape, arguments={**LIVELY, **arguments}, **fields))
+            if rank in (2, 3, 5) and way != "core":
                 placed = [shape[0], shape[-1], *shape[1:-1]]
                 layout = {**LIVELY, **arguments, "data_format": "NCHW"}
-                found.append(make(f"rank{rank}/{way}_nchw", shape=placed, arguments=layout, seed=rank))
-    found.append(make("rank1/nchw", shape=[6], arguments={**LIVELY, "data_format": "NCHW"}))
+                found.append(make(f"rank{rank}/{way}_nchw", shape=placed, arguments=layout, **fields))
+    found.append(make("rank1/default_nchw", shape=[6], arguments={**LIVELY, "data_format": "NCHW"}))
     return found
 
 
@@ -89,10 +80,8 @@ def _variants() -> list[Case]:
         "renorm_rank2": {**LIVELY, "renorm": True},
     }
     found = []
-    for name, arguments in ways.items():
+    for index, (name, arguments) in enumerate(ways.items()):
         shape = [5, 3] if name.endswith("rank2") else [4, 3, 2] if name.endswith("rank3") else RANK_4
-        for resource in (False, True):
-            kind = "resource" if resource else "ref"
-            fields = {"resource": resource, "seed": 6, "second_order": not resource}
-            found.append(make(f"dispatch/{name}_{kind}", shape=shape, arguments=arguments, **fields))
+        fields = {"resource": bool(index % 2), "seed": 6, "steps": 2, "second_order": True}
+        found.append(make(f"dispatch/{name}", shape=shape, arguments=arguments, **fields))
     return found

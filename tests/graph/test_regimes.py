@@ -1,0 +1,147 @@
+"""wrap_function, MetaGraphs across processes, Saver, and everything again with v2 behaviour off."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfbn
+from tests import oracle
+from tests.graph.regimes import NAMES, REGIMES, graph, session, values
+
+tf1 = tf.compat.v1
+HERE = pathlib.Path(__file__).parent
+ROOT = HERE.parent.parent
+V2_OFF = "TFBN_V2_BEHAVIOR"
+
+
+def run_python(*arguments, **environment):
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    return done.stdout
+
+
+@pytest.mark.parametrize("path", [{}, {"updates_collections": "updates"}, {"renorm": True}, {"fused": False}])
+def test_wrap_function(path):
+    """A plain call leaves collected updates alone; pruning to outputs and updates runs them."""
+    batch = oracle.batch([6, 3, 2, 5]).astype(np.float32)
+
+    def build(x):
+        return tfbn.batch_norm(x, decay=0.8, scope="bn", **path)
+
+    wrapped = tf1.wrap_function(build, [tf.TensorSpec([None, 3, 2, 5], tf.float32)])
+    found = {v.op.name if hasattr(v, "op") else v.name.split(":")[0]: v for v in wrapped.variables}
+    updates = wrapped.graph.get_collection("update_ops") + wrapped.graph.get_collection("updates")
+    assert len(updates) == 2
+    plain = wrapped(tf.constant(batch))
+    np.testing.assert_array_equal(found["bn/moving_mean"], np.zeros(5))
+    trained = wrapped.prune(wrapped.inputs[:1], [wrapped.outputs, updates])(tf.constant(batch))
+    np.testing.assert_allclose(found["bn/moving_mean"], 0.2 * oracle.moments(batch)[0], rtol=1e-5)
+    np.testing.assert_array_equal(trained[0][0], plain)
+
+
+def test_wrap_function_inline():
+    batch = oracle.batch([6, 5]).astype(np.float32)
+    wrapped = tf1.wrap_function(
+        lambda x: tfbn.batch_norm(x, decay=0.8, scope="bn", updates_collections=None),
+        [tf.TensorSpec([None, 5], tf.float32)],
+    )
+    wrapped(tf.constant(batch))
+    (mean,) = (v for v in wrapped.variables if v.name.startswith("bn/moving_mean"))
+    np.testing.assert_allclose(mean, 0.2 * oracle.moments(batch)[0], rtol=1e-5)
+
+
+# What the importing process runs: more steps of the same training, from the graph file and the checkpoint alone.
+CONTINUE = """
+import sys
+import numpy as np
+import tensorflow as tf
+tf1 = tf.compat.v1
+folder, v2 = sys.argv[1], sys.argv[2] == "True"
+(tf1.enable_control_flow_v2 if v2 else tf1.disable_control_flow_v2)()
+with tf.Graph().as_default(), tf1.Session() as session:
+    saver = tf1.train.import_meta_graph(folder + "/model.meta")
+    saver.restore(session, folder + "/model")
+    x = np.load(folder + "/batches.npy")
+    train, loss = tf1.get_collection("ends")
+    updates = tf1.get_collection(tf1.GraphKeys.UPDATE_OPS)
+    gradient = tf1.gradients(loss, tf1.get_default_graph().get_tensor_by_name("x:0"))
+    for batch in x[2:]:
+        session.run([train, loss, updates, gradient], {"x:0": batch, "is_training:0": True})
+    np.savez(folder + "/after.npz", **{v.op.name: session.run(v) for v in tf1.global_variables()})
+assert "tfbn" not in sys.modules
+"""
+
+
+@pytest.mark.parametrize(("resource", "v2"), REGIMES, ids=NAMES)
+@pytest.mark.parametrize("path", [{}, {"renorm": True}, {"updates_collections": None}, {"fused": False}])
+def test_a_meta_graph_trains_on_in_a_process_without_tfbn(path, resource, v2, tmp_path):
+    batches = np.stack([oracle.batch([6, 3, 2, 5], seed=seed) for seed in range(4)]).astype(np.float32)
+    np.save(tmp_path / "batches.npy", batches)
+    with graph(resource, v2):
+        x = tf1.placeholder(tf.float32, [None, 3, 2, 5], name="x")
+        is_training = tf1.placeholder(tf.bool, [], name="is_training")
+        y = tfbn.batch_norm(x, decay=0.8, scale=True, is_training=is_training, scope="bn", **path)
+        loss = tf.reduce_mean((y - 1.0) ** 2)
+        train = tf1.train.MomentumOptimizer(0.1, 0.9).minimize(loss)
+        for end in (train, loss):
+            tf1.add_to_collection("ends", end)
+        updates = tf1.get_collection(tf1.GraphKeys.UPDATE_OPS)
+        saver = tf1.train.Saver()
+        with session() as opened:
+            for i, batch in enumerate(batches):
+                if i == 2:
+                    saver.save(opened, str(tmp_path / "model"))
+                opened.run([train, updates], {x: batch, is_training: True})
+            expected = values(opened)
+    run_python("-c", CONTINUE, str(tmp_path), str(v2))
+    found = np.load(tmp_path / "after.npz")
+    assert set(found) == set(expected)
+    for name, value in expected.items():
+        # The same ops on the same values; only the order of a reduction's partial sums may differ between processes.
+        np.testing.assert_allclose(found[name], value, rtol=1e-5, atol=1e-7, err_msg=name)
+
+
+@pytest.mark.parametrize("resource", [False, True])
+@pytest.mark.parametrize(
+    "path", [{}, {"renorm": True}, {"zero_debias_moving_mean": True}, {"batch_weights": np.ones(6)}]
+)
+def test_saver_round_trip(path, resource, tmp_path):
+    batch = oracle.batch([6, 3, 2, 5])
+
+    def build(is_training):
+        x = tf1.placeholder(tf.float32, [6, 3, 2, 5], name="x")
+        return tfbn.batch_norm(x, decay=0.8, scale=True, is_training=is_training, scope="bn", **path)
+
+    with graph(resource):
+        build(True)
+        with session() as opened:
+            opened.run(tf1.get_collection(tf1.GraphKeys.UPDATE_OPS), {"x:0": batch})
+            tf1.train.Saver().save(opened, str(tmp_path / "model"))
+            state = values(opened)
+    with graph(not resource):
+        y = build(False)
+        with tf1.Session() as opened:
+            tf1.train.Saver().restore(opened, str(tmp_path / "model"))
+            output = opened.run(y, {"x:0": batch})
+    expected = oracle.normalize(batch, state["bn/moving_mean"].astype(float), state["bn/moving_variance"].astype(float))
+    np.testing.assert_allclose(output, expected, atol=2e-5)
+
+
+@pytest.mark.skipif(os.environ.get(V2_OFF) == "off", reason="this is the process with v2 behaviour off")
+@pytest.mark.parametrize("module", ["test_batch_norm", "test_updates", "test_variables", "test_loops"])
+def test_with_v2_behavior_off(module):
+    """disable_v2_behavior() cannot be taken back, so the module's tests run once more in a process of their own."""
+    out = run_python("-m", "pytest", "-q", "-p", "no:xdist", str(HERE / f"{module}.py"), **{V2_OFF: "off"})
+    assert " passed" in out.splitlines()[-1]

@@ -1,0 +1,299 @@
+"""The ledger: every known difference from the original, the only place where one may live.
+
+An entry excuses fields of a case; a test holds that its own case really differs in one of them, so that an entry which
+no longer differs fails. Where the original fails and a sibling of the case makes it answer, `instead` gives the
+sibling, and our numbers are held against the original's there.
+"""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from . import case as cases
+from . import data, dispatch
+
+Result = dict[str, Any]
+FUSED = ("function-fused", "core-fused")
+HALF = ("float16", "bfloat16")
+
+
+class Known(NamedTuple):
+    """One difference: which cases can show it, which fields it excuses, and a case of the registry that shows it."""
+
+    name: str
+    reason: str
+    case: str
+    covers: Callable[[cases.Case], Any]
+    excuses: Callable[[cases.Case, Result, Result], set[str]]
+    instead: Callable[[cases.Case], cases.Case] | None = None
+
+
+def _fails_there(stage: str, kind: str, text: str = "") -> Callable[[cases.Case, Result, Result], set[str]]:
+    """Excuses a failure of the original at a stage that ours gets past; the structure so far still has to agree."""
+
+    def excuses(case: cases.Case, expected: Result, found: Result) -> set[str]:
+        error = expected["error"]
+        failed = expected["stage"] == stage and error and error["type"] == kind and text in error["text"]
+        return {"stage", "gradients.*"} if failed and found["stage"] == "ok" else set()
+
+    return excuses
+
+
+def _refused_here(kind: str, text: str) -> Callable[[cases.Case, Result, Result], set[str]]:
+    """Excuses a refusal of ours where the original goes on."""
+
+    def excuses(case: cases.Case, expected: Result, found: Result) -> set[str]:
+        error = found["error"]
+        refused = found["stage"] == "build" and error["type"] == kind and text in error["text"]
+        return {"stage"} if refused and expected["stage"] != "build" else set()
+
+    return excuses
+
+
+def _become_nan(case: cases.Case, expected: Result, found: Result) -> set[str]:
+    """The arrays that are NaN there and not here, but for those that no batch can answer for."""
+    if expected["stage"] != "ok" or found["stage"] != "ok":
+        return set()
+    ours = found["arrays"]
+    return {
+        field
+        for field, array in expected["arrays"].items()
+        if field in ours and not np.isfinite(array).all() and np.isfinite(ours[field]).all()
+    }
+
+
+def _changed(case: cases.Case, **fields: Any) -> cases.Case:
+    return {**case, **fields}
+
+
+def _without(given: dict[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if name != key}
+
+
+def _with_arguments(case: cases.Case, **arguments: Any) -> cases.Case:
+    """The case with these values of arguments, wherever it had them from."""
+    scopes = [{k: arguments.get(k, v) for k, v in scope.items()} for scope in cases.get(case, "arg_scope")]
+    return _changed(case, arguments={**cases.get(case, "arguments"), **arguments}, arg_scope=scopes)
+
+
+def _channels_last(case: cases.Case) -> cases.Case:
+    count, *rest = cases.get(case, "shape")
+    order = {0: 0, 1: len(rest)}
+    order.update({dim: dim - 1 for dim in range(2, len(rest) + 1)})
+    dynamic = sorted(order[dim] for dim in cases.get(case, "dynamic"))
+    moved = _changed(case, shape=[count, *rest[1:], rest[0]], dynamic=dynamic)
+    return _with_arguments(moved, data_format="NHWC")
+
+
+def _is_out_of_range(value: Any) -> bool:
+    return isinstance(value, numbers.Real) and not 0 <= value <= 1
+
+
+def _is_negative(value: Any) -> bool:
+    return isinstance(value, numbers.Real) and value < 0
+
+
+def _decay_out_of_range(case: cases.Case) -> bool:
+    names = ["decay", "renorm_decay"] if cases.argument(case, "renorm") else ["decay"]
+    return any(_is_out_of_range(cases.argument(case, name, 0.5)) for name in names)
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _integer_decay(case: cases.Case) -> bool:
+    return dispatch.row(case).startswith("core") and _is_integer(cases.argument(case, "decay"))
+
+
+def _no_boolean(case: cases.Case) -> bool:
+    value = cases.argument(case, "is_training", True)
+    if isinstance(value, dict):
+        return value["$"] == "object" or (value["$"] in ("constant", "fed", "variable") and "float" in value["dtype"])
+    return isinstance(value, (str, float, list))
+
+
+def _only_updates_refused(case: cases.Case) -> cases.Case:
+    """Of the refused combinations with renorm, the one that the original answers with its default collection."""
+    if cases.argument(case, "batch_weights") or cases.argument(case, "zero_debias_moving_mean"):
+        return case
+    return _with_arguments(case, updates_collections={"$": "update_ops"})
+
+
+def _nothing_to_average(case: cases.Case) -> bool:
+    weights = cases.argument(case, "batch_weights")
+    return 0 in cases.batch_sizes(case) or (isinstance(weights, dict) and weights.get("form") == "zeros")
+
+
+def _single_value(case: cases.Case) -> bool:
+    sizes = [size for dim, size in enumerate(cases.get(case, "shape")) if dim not in (0, _channel_axis(case))]
+    return 1 in cases.batch_sizes(case) and all(size == 1 for size in sizes)
+
+
+def _channel_axis(case: cases.Case) -> int:
+    return 1 if data.channels_first(case) else len(cases.get(case, "shape")) - 1
+
+
+LEDGER = (
+    Known(
+        "float64 in a fused path",
+        "The fused kernel has no float64; the original stops with a TypeError, we compute the same in float64.",
+        "core_fused/float64",
+        lambda case: cases.get(case, "dtype") == "float64" and dispatch.row(case) in FUSED,
+        _fails_there("build", "TypeError", "float64"),
+        lambda case: _changed(case, dtype="float32"),
+    ),
+    Known(
+        "float64 with renorm",
+        "The original compares a float64 variable with a float32 square root of epsilon and stops with a TypeError.",
+        "core_renorm/float64",
+        lambda case: cases.get(case, "dtype") == "float64" and dispatch.row(case) in ("core-renorm", "refused"),
+        _fails_there("build", "TypeError", "float64"),
+        lambda case: _changed(case, dtype="float32"),
+    ),
+    Known(
+        "fused NCHW on a CPU",
+        "TensorFlow 1.15's CPU kernel has no NCHW: an InternalError at run time. The newer kernels have.",
+        "core_fused/nchw",
+        lambda case: cases.argument(case, "data_format") == "NCHW" and dispatch.row(case) in FUSED,
+        _fails_there("run", "InternalError", "only supports NHWC"),
+        _channels_last,
+    ),
+    Known(
+        "half-precision batch of one value",
+        "The original's graph optimizer aborts the process over the gradient of moments of a single half.",
+        "batch_of_one/float16_rank2",
+        lambda case: cases.get(case, "dtype") in HALF and _single_value(case),
+        lambda case, expected, found: {"stage"} if expected["stage"] == "aborted" and found["stage"] == "ok" else set(),
+    ),
+    Known(
+        "renorm with weights, collections or zero debias",
+        "The original refuses with a ValueError what it had no code for.",
+        "renorm/with_collection",
+        lambda case: dispatch.row(case) == "refused",
+        _fails_there("build", "ValueError", "renorm is not supported with"),
+        _only_updates_refused,
+    ),
+    Known(
+        "a batch without samples or weight",
+        "The mean of nothing is NaN, and in the original the moving statistics stay NaN for good. Here they stay as they"
+        " are, and such a batch is normalized by them.",
+        "empty_batch/core_fused",
+        _nothing_to_average,
+        _become_nan,
+    ),
+    Known(
+        "zero debias with a decay of 1",
+        "The original divides zero by zero. Nothing has been averaged, so that ours leaves moving_mean as it is.",
+        "zero_debias/decay_1",
+        lambda case: cases.argument(case, "zero_debias_moving_mean") and cases.argument(case, "decay") == 1,
+        _become_nan,
+    ),
+    Known(
+        "zero debias under a partitioner",
+        "The original partitions the biased average, but not the moving mean it corrects, and stops with a ValueError.",
+        "around_partitioner/zero_debias_function",
+        lambda case: cases.argument(case, "zero_debias_moving_mean") and "partitioner" in cases.get(case, "surroundings"),
+        _fails_there("build", "ValueError", "Dimension 0 in both shapes must be equal"),
+        lambda case: _changed(case, surroundings=_without(cases.get(case, "surroundings"), "partitioner")),
+    ),
+    Known(
+        "decay outside [0, 1]",
+        "The original takes it and its averages diverge; we refuse it.",
+        "decay_above_1/core_fused",
+        _decay_out_of_range,
+        _refused_here("ValueError", "decay: expected a number in [0, 1]"),
+    ),
+    Known(
+        "negative epsilon",
+        "The original takes it, and a small variance gives NaN; we refuse it.",
+        "epsilon_negative/core_fused",
+        lambda case: _is_negative(cases.argument(case, "epsilon")),
+        _refused_here("ValueError", "epsilon: expected a number of at least 0"),
+    ),
+    Known(
+        "is_training=None in the core path",
+        "There the original asks Keras' learning phase, a placeholder of its own; elsewhere it is a ValueError, as here.",
+        "training_none/core_fused",
+        lambda case: cases.argument(case, "is_training", True) is None,
+        _refused_here("ValueError", "is_training"),
+    ),
+    Known(
+        "is_training of a type that is no boolean",
+        "The original's function-fused and legacy paths go by the truth of any object, so that 'no' trains.",
+        "training_string/function_rank2",
+        _no_boolean,
+        _refused_here("TypeError", "is_training"),
+    ),
+    Known(
+        "integer decay in the core path",
+        "The original makes an int32 tensor of it and stops with a TypeError.",
+        "decay_1_int/core_fused",
+        _integer_decay,
+        _fails_there("build", "TypeError", "int32"),
+        lambda case: _with_arguments(case, decay=float(cases.argument(case, "decay"))),
+    ),
+    Known(
+        "ref variables under control flow v2",
+        "The body of a v2 cond cannot assign a ref variable, so that the original stops with a TypeError for an"
+        " is_training known at run time only. Ours assigns outside of the cond.",
+        "training_placeholder/core_nonfused_ref_v2",
+        lambda case: cases.get(case, "control_flow_v2") and not cases.get(case, "resource"),
+        _fails_there("build", "TypeError", "float32_ref"),
+        lambda case: _changed(case, control_flow_v2=False),
+    ),
+    Known(
+        "adjustment that returns resource variables",
+        "The original multiplies what adjustment returns in place, which resource variables refuse.",
+        "adjustment/variables_resource",
+        lambda case: (cases.argument(case, "adjustment") or {}).get("form") == "variables",
+        _fails_there("build", "RuntimeError", "Variable *= value not supported"),
+        lambda case: _with_arguments(case, adjustment={"$": "adjustment", "form": "channel"}),
+    ),
+    Known(
+        "second-order gradient of fused bfloat16",
+        "TensorFlow 1.15's gradient of the fused gradient mixes bfloat16 and float32 and stops with a TypeError.",
+        "core_fused/bfloat16_second_order",
+        lambda case: bool(cases.get(case, "second_order")) and cases.get(case, "dtype") == "bfloat16",
+        _fails_there("gradient", "TypeError", "bfloat16"),
+        lambda case: _changed(case, second_order=False),
+    ),
+    Known(
+        "gradient of bfloat16 moments",
+        "TensorFlow 1.15's graph optimizer asks for a reciprocal in bfloat16, which has no kernel.",
+        "legacy_collection/bfloat16",
+        lambda case: cases.get(case, "dtype") == "bfloat16" and dispatch.row(case) == "legacy",
+        _fails_there("run", "NotFoundError", "Reciprocal"),
+    ),
+    Known(
+        "complex inputs outside of the fused paths",
+        "The original composes the layer of operations that take complex numbers; what it computes is not defined.",
+        "complex64_inputs/core_nonfused",
+        lambda case: cases.get(case, "dtype").startswith("complex"),
+        _refused_here("TypeError", "inputs: expected float16"),
+    ),
+)
+
+
+def covering(case: cases.Case) -> list[Known]:
+    return [entry for entry in LEDGER if entry.covers(case)]
+
+
+def instead_of(case: cases.Case) -> cases.Case | None:
+    """The sibling that the original answers where it fails at the case, with every covering entry's change made."""
+    other = case
+    for entry in LEDGER:
+        if entry.instead is not None and entry.covers(other):
+            other = entry.instead(other)
+    if cases.fingerprint(other) == cases.fingerprint(case):
+        return None
+    return {**other, "name": f"{case['name']} (instead)"}
+
+
+def possible_instead(case: cases.Case) -> list[cases.Case]:
+    other = instead_of(case)
+    return [] if other is None else [other]

@@ -1,0 +1,103 @@
+"""Runs the registry through the original and shows what would change in the recordings; writes only with --write.
+
+    python -m tests.parity.record [--write]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import case as cases
+from . import compare, differences, make_reference, recordings
+from .original import Original
+from .registry import registry
+
+SIGNATURE = Path(__file__).with_name("signature.json")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--write", action="store_true", help="write the recordings; otherwise only show what differs")
+    parser.add_argument("--cached", action="store_true", help="take results of the same sources from the cache")
+    options = parser.parse_args(arguments)
+    try:
+        original = Original(cached=options.cached)
+    except make_reference.NoPython37 as error:
+        print(error, file=sys.stderr)
+        return make_reference.NO_PYTHON
+    original.worker.start()
+    try:
+        results = run(original, with_instead(registry()))
+    finally:
+        original.stop()
+    before, _ = recordings.load()
+    changed = show_changes(before, results)
+    signature = json.dumps(original.worker.signature, indent=1) + "\n"
+    if not SIGNATURE.exists() or SIGNATURE.read_text() != signature:
+        print("the signature differs from signature.json")
+        changed = True
+    if options.write:
+        recordings.save(results, original.worker.versions)
+        SIGNATURE.write_text(signature)
+        print(f"wrote {len(results)} results of {original.worker.versions}")
+    elif changed:
+        print("nothing written; --write writes")
+    return 0
+
+
+def with_instead(named: dict[str, cases.Case]) -> dict[str, cases.Case]:
+    """The cases, and after each that the original fails at, the case it can answer instead."""
+    found = dict(named)
+    for case in named.values():
+        for instead in differences.possible_instead(case):
+            found.setdefault(instead["name"], instead)
+    return found
+
+
+def run(original: Original, named: dict[str, cases.Case]) -> recordings.Results:
+    results = {}
+    for position, (name, case) in enumerate(named.items(), start=1):
+        print(f"\r{position}/{len(named)} {name:60.60}", end="", file=sys.stderr, flush=True)
+        results[name] = dict(original.run(case), case=cases.fingerprint(case))
+    print(f"\r{len(named)} cases run{'':60}", file=sys.stderr)
+    return results
+
+
+def show_changes(before: recordings.Results, after: recordings.Results) -> bool:
+    """Print what differs from the recordings; whether anything does."""
+    named = with_instead(registry())
+    added, removed = sorted(set(after) - set(before)), sorted(set(before) - set(after))
+    for title, names in (("new", added), ("gone", removed)):
+        if names:
+            print(f"{len(names)} {title}: {', '.join(names[:10])}{' ...' if len(names) > 10 else ''}")
+    rows: dict[str, list[Any]] = {}
+    bits = []
+    for name in sorted(set(before) & set(after)):
+        found = compare.differences(named[name], before[name], after[name])
+        if before[name]["case"] != after[name]["case"]:
+            rows[name] = ["the case itself", *found]
+        elif found:
+            rows[name] = found
+        elif not _same_bits(before[name]["arrays"], after[name]["arrays"]):
+            bits.append(name)
+    for name, found in rows.items():
+        print(f"{name} changed:", *found[:5], sep="\n    ")
+    if bits:
+        print(f"{len(bits)} within the tolerances but not to the last bit: {', '.join(bits[:10])}")
+    if not (added or removed or rows or bits):
+        print("the recordings are what the original does")
+    return bool(added or removed or rows or bits)
+
+
+def _same_bits(before: dict[str, np.ndarray], after: dict[str, np.ndarray]) -> bool:
+    return set(before) == set(after) and all(before[name].tobytes() == after[name].tobytes() for name in before)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

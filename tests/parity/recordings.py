@@ -1,0 +1,60 @@
+"""The committed results of the original: structure in readable JSON, numbers packed beside it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+FOLDER = Path(__file__).with_name("recordings")
+Results = dict[str, dict[str, Any]]
+
+
+def save(results: Results, versions: dict[str, str], folder: Path = FOLDER) -> None:
+    """Write both files; every result needs its fingerprint under "case"."""
+    folder.mkdir(exist_ok=True)
+    arrays, structure, indices = {}, {}, {}
+    for name, result in results.items():
+        index = indices[name] = []
+        by_dtype: dict[str, list[np.ndarray]] = {}
+        for field, array in sorted(result["arrays"].items()):
+            index.append([field, array.dtype.name, list(array.shape)])
+            by_dtype.setdefault(array.dtype.name, []).append(array.ravel())
+        # One flat array per case and dtype: an archive's entry costs more than the few numbers of a field.
+        arrays.update({f"{name}:{dtype}": np.concatenate(parts) for dtype, parts in by_dtype.items()})
+        structure[name] = {key: value for key, value in result.items() if key not in ("arrays", "log")}
+    arrays["index"] = np.frombuffer(json.dumps(indices).encode(), np.uint8)
+    np.savez_compressed(folder / "arrays.npz", **arrays)
+    (folder / "structure.json").write_text(_readable({"versions": versions, "cases": structure}))
+
+
+def load(folder: Path = FOLDER) -> tuple[Results, dict[str, str]]:
+    """The results by name, and the versions they were recorded with; nothing where nothing was recorded."""
+    if not (folder / "structure.json").exists():
+        return {}, {}
+    content = json.loads((folder / "structure.json").read_text())
+    results = content["cases"]
+    with np.load(folder / "arrays.npz") as archive:
+        packed = {name: archive[name] for name in archive.files}
+    indices = json.loads(packed["index"].tobytes())
+    for name, result in results.items():
+        taken: dict[str, int] = {}
+        arrays = {}
+        for field, dtype, shape in indices[name]:
+            start, size = taken.get(dtype, 0), int(np.prod(shape))
+            arrays[field] = packed[f"{name}:{dtype}"][start : start + size].reshape(shape)
+            taken[dtype] = start + size
+        result["arrays"] = arrays
+    return results, content["versions"]
+
+
+def _readable(content: dict[str, Any]) -> str:
+    """JSON with one line per field of a case, so that a change can be read as a diff."""
+    lines = ["{", f'"versions": {json.dumps(content["versions"], sort_keys=True)},', '"cases": {']
+    for position, (name, result) in enumerate(sorted(content["cases"].items())):
+        fields = [f"  {json.dumps(key)}: {json.dumps(result[key], sort_keys=True)}" for key in sorted(result)]
+        end = "}" if position == len(content["cases"]) - 1 else "},"
+        lines += [f"{json.dumps(name)}: {{", ",\n".join(fields), end]
+    return "\n".join([*lines, "}", "}", ""])

@@ -1,0 +1,79 @@
+"""Every case of the registry, run through tfbn and held against the committed recordings of the original."""
+
+from __future__ import annotations
+
+import zlib
+
+import pytest
+
+from . import case as cases
+from . import compare, differences, recordings, tolerances, verdict
+from .registry import registry
+from .worker import Worker
+
+REGISTRY = registry()
+RECORDED, VERSIONS = recordings.load()
+
+
+def regime(name: str) -> str:
+    """v2 behaviour off for one half of the cases, a graph inside TF2 for the other, always the same."""
+    return ("v2_off", "v2_on")[zlib.crc32(name.encode()) % 2]
+
+
+@pytest.fixture(scope="session")
+def ours():
+    """Runs a case through tfbn, in a process for each regime."""
+    workers = {}
+
+    def run(case):
+        side = regime(case["name"])
+        if side not in workers:
+            workers[side] = Worker(side)
+        return workers[side].run(case)
+
+    yield run
+    for worker in workers.values():
+        worker.stop()
+
+
+def recorded(case: cases.Case):
+    """The recorded result of a case, which must be the case that was recorded."""
+    result = RECORDED.get(case["name"])
+    if result is not None and result["case"] != cases.fingerprint(case):
+        pytest.fail(f"{case['name']} has changed since it was recorded: python -m tests.parity.record --write")
+    return result
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_tfbn_does_what_the_original_did(name, ours):
+    case = REGISTRY[name]
+    expected = recorded(case)
+    assert expected is not None, f"{name} is not recorded: python -m tests.parity.record --write"
+    found = verdict.judge(case, expected, ours(case), recorded)
+    assert not found.rows, report(case, found)
+
+
+@pytest.mark.parametrize("entry", differences.LEDGER, ids=lambda entry: entry.name)
+def test_a_known_difference_still_differs(entry, ours):
+    case = REGISTRY[entry.case]
+    expected, found = recorded(case), ours(case)
+    rows = compare.differences(case, expected, found)
+    assert entry.covers(case)
+    assert compare.matching(rows, entry.excuses(case, expected, found)), f"{entry.name} no longer differs: remove it"
+
+
+def test_recordings_have_nothing_else():
+    siblings = {f"{name} (instead)" for name in REGISTRY}
+    assert set(RECORDED) - siblings == set(REGISTRY)
+    assert VERSIONS["tensorflow"] == "1.15.5"
+
+
+def test_every_tolerance_says_why():
+    assert all(len(entry.reason) > 30 for entry in tolerances.TABLE.values())
+
+
+def report(case: cases.Case, found: verdict.Verdict) -> str:
+    lines = [f"{case['name']} under {regime(case['name'])}:", *map(str, found.rows)]
+    if found.known:
+        lines.append(f"(known: {', '.join(found.known)})")
+    return "\n".join(lines)

@@ -1,0 +1,72 @@
+"""The private TensorFlow API behind tfbn._tensorflow, on whatever version runs this."""
+
+import pytest
+import tensorflow as tf
+
+from tests.graph.regimes import graph
+from tfbn import _tensorflow
+
+tf1 = tf.compat.v1
+
+
+@pytest.mark.parametrize("resource", [False, True])
+def test_variable_exists(resource):
+    with graph(resource):
+        assert not _tensorflow.variable_exists("a/x")
+        with tf1.variable_scope("a"):
+            tf1.get_variable("x", [2])
+        with tf1.variable_scope("b", partitioner=tf1.fixed_size_partitioner(2)):
+            tf1.get_variable("x", [2])
+        tf1.Variable(1.0, name="plain")
+        assert _tensorflow.variable_exists("a/x")
+        assert _tensorflow.variable_exists("b/x")
+        assert not _tensorflow.variable_exists("plain")
+    with graph(resource):
+        assert not _tensorflow.variable_exists("a/x")
+
+
+def found_inside(build, v2):
+    """What the two predicates say inside a body."""
+    found = []
+
+    def body(*_):
+        found.append((_tensorflow.in_v1_body(), _tensorflow.in_v2_body()))
+        return tf.constant(1.0)
+
+    with graph(control_flow_v2=v2):
+        assert not _tensorflow.in_v1_body()
+        assert not _tensorflow.in_v2_body()
+        build(body)
+        assert not _tensorflow.in_v1_body()
+        assert not _tensorflow.in_v2_body()
+    return set(found)
+
+
+BODIES = {
+    "cond": lambda body: tf1.cond(tf1.placeholder(tf.bool, []), body, body),
+    "case": lambda body: tf1.case([(tf1.placeholder(tf.bool, []), body)], default=body),
+    "while": lambda body: tf1.while_loop(lambda x: x < 3.0, body, [tf.constant(0.0)]),
+    "map": lambda body: tf1.map_fn(body, tf.ones([3])),
+    "scan": lambda body: tf1.scan(body, tf.ones([3])),
+    "nested": lambda body: tf1.cond(
+        tf1.placeholder(tf.bool, []), lambda: tf1.map_fn(body, tf.ones([3])), lambda: tf.ones([3])
+    ),
+}
+
+
+@pytest.mark.parametrize("v2", [False, True], ids=["v1", "v2"])
+@pytest.mark.parametrize("name", BODIES)
+def test_inside_a_body(name, v2):
+    assert found_inside(BODIES[name], v2) == {(not v2, v2)}
+
+
+def test_other_function_graphs_are_no_bodies():
+    found = []
+
+    def function(x):
+        found.append((_tensorflow.in_v1_body(), _tensorflow.in_v2_body()))
+        return x
+
+    tf.function(function)(tf.constant(1.0))
+    tf1.wrap_function(function, [tf.TensorSpec([], tf.float32)])
+    assert set(found) == {(False, False)}
