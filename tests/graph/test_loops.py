@@ -1,4 +1,4 @@
-"""Inside loops and branches the update happens in the body, once per execution, in order, and never from a stale read."""
+"""Inside loops and branches the update happens in the body, once per execution, in order."""
 
 import numpy as np
 import pytest
@@ -122,13 +122,15 @@ def test_ref_variables_in_a_v2_body(kind):
         create()
         before = [v.name for v in tf1.global_variables()]
         x = tf1.placeholder(tf.float32, BATCHES.shape)
-        with pytest.raises(
-            TypeError, match="expected resource variables inside the body of a control flow v2.*use_resource"
-        ):
+        taken = tf1.placeholder(tf.bool, [])
+
+        def build():
             if kind == "cond":
-                tf1.cond(tf1.placeholder(tf.bool, []), lambda: layer(x[0]), lambda: x[0])
-            else:
-                over_the_batches(kind, x)
+                return tf1.cond(taken, lambda: layer(x[0]), lambda: x[0])
+            return over_the_batches(kind, x)
+
+        with pytest.raises(TypeError, match="expected resource variables inside the body of a control.*use_resource"):
+            build()
         assert [v.name for v in tf1.global_variables()] == before
 
 
