@@ -132,6 +132,10 @@ class Decoder:
     def make_activation(self, name: str, function: str) -> Any:
         return getattr(self.tf.nn, function)
 
+    def make_halve(self, name: str) -> Any:
+        """An activation that rounds in no dtype and has no kink, at which a rounding would decide a gradient."""
+        return lambda outputs: outputs * 0.5
+
     def make_adjustment(self, name: str, form: str = "channel") -> Any:
         """A function that returns a scale and an offset made of two trainable variables."""
         tf, count = self.tf, data.channels(self.case)

@@ -22,7 +22,7 @@ PHRASES = (
     "already exists",
     "does not exist",
     "unexpected keyword argument",
-    "float32_ref",
+    "_ref",
 )
 STRUCTURE = ("output", "variables", "collections", "outputs_collections", "gradients")
 LATE_STRUCTURE = ("inference_adds", "inference_keeps_state")
@@ -90,11 +90,16 @@ def arrays(case: cases.Case, result: dict[str, Any], found: dict[str, np.ndarray
     rows = []
     expected = result["arrays"]
     scales = tolerances.Scales(case, expected, result["variables"])
-    for field, array in expected.items():
-        if field not in found:
-            rows.append(Difference(field, f"an array of shape {array.shape}", "none"))
+    for field in sorted(set(expected) | set(found)):
+        if field not in expected or field not in found:
+            only = expected.get(field, found.get(field))
+            # Whether a second derivative that is zero everywhere comes as zeros or as None is up to TensorFlow's
+            # gradient of a cond.
+            if not (tolerances.kind_of(field) == "second" and not only.any()):
+                shapes = [str(side[field].shape) if field in side else "none" for side in (expected, found)]
+                rows.append(Difference(field, *shapes))
             continue
-        ours = found[field]
+        array, ours = expected[field], found[field]
         if (array.shape, array.dtype) != (ours.shape, ours.dtype):
             shapes = [f"{a.dtype.name} of shape {a.shape}" for a in (array, ours)]
             rows.append(Difference(field, *shapes))
@@ -102,8 +107,7 @@ def arrays(case: cases.Case, result: dict[str, Any], found: dict[str, np.ndarray
         row = _array(case, scales, field, array, ours)
         if row is not None:
             rows.append(row)
-    extra = [field for field in found if field not in expected]
-    return rows + [Difference(field, "none", f"an array of shape {found[field].shape}") for field in extra]
+    return rows
 
 
 def _array(case: cases.Case, scales: tolerances.Scales, field: str, expected: Any, found: Any) -> Difference | None:

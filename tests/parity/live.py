@@ -1,7 +1,7 @@
 """Runs random cases through the original and through tfbn side by side, and says what differs.
 
-    python -m tests.parity.live --seed 7 --cases 100      many
-    python -m tests.parity.live --seed 7 --index 42       one of them again, with its description
+python -m tests.parity.live --seed 7 --cases 100      many
+python -m tests.parity.live --seed 7 --index 42       one of them again, with its description
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Runs the registry through the original and shows what would change in the recordings; writes only with --write.
 
-    python -m tests.parity.record [--write]
+python -m tests.parity.record [--write]
 """
 
 from __future__ import annotations

@@ -68,7 +68,9 @@ def _build_and_run(case: cases.Case, side: Side, result: Result) -> None:
     result["inference_adds"] = observe.collections(tf, sizes)
     inference = [_value(tf, output) for output in inference]
     result["stage"] = "run"
-    config = tf.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1, use_per_session_threads=True)
+    config = tf.ConfigProto(
+        intra_op_parallelism_threads=1, inter_op_parallelism_threads=1, use_per_session_threads=True
+    )
     with tf.Session(config=config) as session:
         session.run(tf.global_variables_initializer())
         _run(session, case, graph, fetches, state, result)
@@ -77,7 +79,9 @@ def _build_and_run(case: cases.Case, side: Side, result: Result) -> None:
         arrays["losses"] = np.asarray(session.run(losses), dtype=np.float32)
         graph.decoder.assign(session, last)
         for index, output in enumerate(inference):
-            arrays[_field("inference", index, len(inference), "output")] = session.run(output, graph.decoder.feeds(last))
+            arrays[_field("inference", index, len(inference), "output")] = session.run(
+                output, graph.decoder.feeds(last)
+            )
         after = session.run(state)
         kept = [np.array_equal(after[name], arrays["step{}.state.{}".format(last - 1, name)]) for name in after]
         result["inference_keeps_state"] = all(kept) or any(np.isnan(value).any() for value in after.values())
@@ -117,7 +121,8 @@ def _fetches(tf: Any, graph: Graph, call: Call, index: int, result: Result) -> D
 def _add(fetches: Dict[str, Any], prefix: str, sources: Any, gradients: Any, result: Result, index: int) -> None:
     kinds = result.setdefault("gradients", {})
     for name, gradient in zip(sources, gradients):
-        kinds["{}{}{}".format("call{}.".format(index) if index else "", prefix, name)] = gradient is not None
+        if prefix == "gradient.":
+            kinds["{}{}".format("call{}.".format(index) if index else "", name)] = gradient is not None
         if gradient is not None:
             fetches[prefix + name] = gradient
 

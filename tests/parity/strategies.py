@@ -14,7 +14,8 @@ from . import dispatch
 from .registry.encode import (
     AUTO_REUSE,
     EQUAL_UPDATE_OPS,
-    RELU,
+    HALVE,
+    TANH,
     UPDATE_OPS,
     adjustment,
     constant,
@@ -53,7 +54,7 @@ def draw(seed: int, index: int) -> cases.Case:
     arguments["is_training"] = _is_training(rng)
     fields["dtype"] = _weighted(rng, {"float32": 10, "float64": 3, "float16": 3, "bfloat16": 2})
     _layout(rng, fields, arguments)
-    _numbers(rng, arguments)
+    _numbers(rng, fields, arguments)
     _collections(rng, arguments)
     _regime(rng, fields, arguments)
     _around(rng, fields, arguments)
@@ -111,9 +112,12 @@ def _of_row(rng: random.Random, row: str) -> tuple[list[int], dict[str, Any]]:
         arguments["adjustment"] = adjustment(rng.choice(["channel", "example"]))
     if rank == 1 and "batch_weights" in arguments:
         rank = 3  # a vector is one value per channel and its own batch
-    channels = rng.choice([1, 2, 3, 3, 4])
+    # In a vector of one the original squeezes the channel away.
+    channels = rng.choice([2, 3, 3, 4] if rank == 1 else [1, 2, 3, 3, 4])
     batch = rng.choice([2, 3, 4, 5, 6])
-    return ([channels] if rank == 1 else [batch, *[rng.choice([1, 2, 3]) for _ in range(rank - 2)], channels]), arguments
+    return (
+        [channels] if rank == 1 else [batch, *[rng.choice([1, 2, 3]) for _ in range(rank - 2)], channels]
+    ), arguments
 
 
 def _beyond_default(rng: random.Random, arguments: dict[str, Any]) -> None:
@@ -172,8 +176,20 @@ def _layout(rng: random.Random, fields: dict[str, Any], arguments: dict[str, Any
             fields["batches"] = [rng.choice([2, 3, 4, 6]) for _ in range(STEPS)] + [rng.choice([1, 2, 5])]
 
 
-def _numbers(rng: random.Random, arguments: dict[str, Any]) -> None:
-    decays = [0.9, 0.9, 0.5, 0.999, 0.0, 1.0, 0, 1, constant(0.8), constant(0.7, "float64"), fed(0.5, 0.9, dtype="float32")]
+def _numbers(rng: random.Random, fields: dict[str, Any], arguments: dict[str, Any]) -> None:
+    decays = [
+        0.9,
+        0.9,
+        0.5,
+        0.999,
+        0.0,
+        1.0,
+        0,
+        1,
+        constant(0.8),
+        constant(0.7, "float64"),
+        fed(0.5, 0.9, dtype="float32"),
+    ]
     if rng.random() < 0.8:
         arguments["decay"] = rng.choice(decays)
     for name in ("center", "scale"):
@@ -182,9 +198,14 @@ def _numbers(rng: random.Random, arguments: dict[str, Any]) -> None:
     if rng.random() < 0.5:
         arguments["epsilon"] = rng.choice([1e-3, 1e-5, 1e-7, 0.1])
     if rng.random() < 0.3:
-        arguments["activation_fn"] = RELU
+        arguments["activation_fn"] = TANH if fields["dtype"] in ("float32", "float64") else HALVE
     if rng.random() < 0.7:
-        starts = {"beta": (0.5, 0.25), "gamma": (1.5, -0.25), "moving_mean": (-0.5, 1.0), "moving_variance": (0.75, 0.5)}
+        starts = {
+            "beta": (0.5, 0.25),
+            "gamma": (1.5, -0.25),
+            "moving_mean": (-0.5, 1.0),
+            "moving_variance": (0.75, 0.5),
+        }
         keys = rng.sample(sorted(starts), rng.randint(1, 4))
         arguments["param_initializers"] = {key: per_channel(*starts[key]) for key in keys}
     if rng.random() < 0.2:
@@ -217,7 +238,13 @@ def _around(rng: random.Random, fields: dict[str, Any], arguments: dict[str, Any
         if rng.random() < 0.2:
             arguments["reuse"] = rng.choice([AUTO_REUSE, False])
     if rng.random() < 0.3:
-        options = {"regularizer": 0.25, "reuse": "AUTO_REUSE", "initializer": 2.0, "dtype": "float64", "use_resource": True}
+        options = {
+            "regularizer": 0.25,
+            "reuse": "AUTO_REUSE",
+            "initializer": 2.0,
+            "dtype": "float64",
+            "use_resource": True,
+        }
         given = {key: options[key] for key in rng.sample(sorted(options), rng.randint(0, 2))}
         channels = fields["shape"][1 if arguments.get("data_format") == "NCHW" else -1]
         if rng.random() < 0.3 and channels > 1:
@@ -247,19 +274,35 @@ def _into_arg_scope(rng: random.Random, fields: dict[str, Any]) -> None:
         # Overridden from inside, so that it must not show.
         overridden = rng.choice(sorted(arguments) or ["scale"])
         if overridden in arguments and overridden not in ("scope", "reuse", "adjustment", "batch_weights"):
-            scopes[0][overridden] = {"scale": False, "center": False, "decay": 0.25}.get(overridden, arguments[overridden])
+            scopes[0][overridden] = {"scale": False, "center": False, "decay": 0.25}.get(
+                overridden, arguments[overridden]
+            )
     fields["arg_scope"] = scopes
 
 
 def _spoil(rng: random.Random, fields: dict[str, Any]) -> None:
     """Make the case one that has to be refused."""
     arguments = fields["arguments"]
+    # One error at a time: where there are two, which of them is found first is nobody's promise.
+    fields["dtype"] = "float32"
+    fields["control_flow_v2"] = False
+    fields.get("surroundings", {}).pop("partitioner", None)
+    arguments["decay"] = 0.9
+    arguments.pop("renorm", None)
+    if isinstance(arguments.get("batch_weights"), dict):
+        arguments["batch_weights"]["dtype"] = "float32"
     ways = [
         {"data_format": "NDHWC"},
-        {"renorm": True, "renorm_clipping": {"rmiddle": 1.0}, "updates_collections": UPDATE_OPS},
+        {
+            "renorm": True,
+            "renorm_clipping": {"rmiddle": 1.0},
+            "updates_collections": UPDATE_OPS,
+            "batch_weights": None,
+            "zero_debias_moving_mean": False,
+        },
         {"reuse": True, "scope": None},
         {"reuse": True, "scope": "nobody"},
-        {"batch_weights": weights("long"), "renorm": False},
+        {"batch_weights": weights("long")},
         {"decay": 1.5},
         {"epsilon": -0.001},
         {"is_training": None},

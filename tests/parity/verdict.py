@@ -48,6 +48,9 @@ def _against_sibling(case: cases.Case, found: dict[str, Any], original: Any) -> 
     # What only one of them has, such as a second-order gradient or a part of a variable, is held against nothing.
     both = {field: array for field, array in expected["arrays"].items() if field in ours}
     rows = compare.arrays(other, dict(expected, arrays=both), {field: ours[field] for field in both})
+    for entry in differences.covering(other):
+        excused = compare.matching(rows, entry.excuses(other, expected, dict(found, arrays=ours)))
+        rows = [row for row in rows if row not in excused]
     return [row._replace(field=f"instead.{row.field}") for row in rows]
 
 

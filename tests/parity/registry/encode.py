@@ -8,6 +8,8 @@ UPDATE_OPS = {"$": "update_ops"}
 EQUAL_UPDATE_OPS = {"$": "built", "parts": ["update", "_ops"]}
 AUTO_REUSE = {"$": "auto_reuse"}
 RELU = {"$": "activation", "function": "relu"}
+TANH = {"$": "activation", "function": "tanh"}
+HALVE = {"$": "halve"}
 
 
 def fed(*values: Any, dtype: str = "bool") -> dict[str, Any]:

@@ -25,6 +25,8 @@ from .encode import (
 EVERY_PATH = {
     "decay_0": {"decay": 0.0},
     "decay_1_int": {"decay": 1},
+    "decay_1_int_fed": {"decay": 1, "is_training": fed(True, False, True)},
+    "decay_tensor_float64_fed": {"decay": constant(0.8, "float64"), "is_training": fed(True, False, True)},
     "decay_default": {"decay": 0.999},
     "decay_tensor": {"decay": constant(0.8)},
     "decay_tensor_float64": {"decay": constant(0.8, "float64")},

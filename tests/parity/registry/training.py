@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..case import Case, make
-from .encode import LIVELY, PATHS, constant, fed, numpy, variable
+from .encode import LIVELY, PATHS, constant, fed, numpy, variable, weights
 
 STATIC = {
     "true": True,
@@ -34,4 +34,17 @@ def cases() -> list[Case]:
         fields["arguments"] = {**arguments, "is_training": fed(*SCHEDULE)}
         found.append(make(f"training_placeholder/{path}_resource", **fields, resource=True, second_order=True))
         found.append(make(f"training_placeholder/{path}_ref_v2", **fields, control_flow_v2=True))
+        for dtype in ("float16", "bfloat16"):
+            half = {**arguments, "is_training": fed(*SCHEDULE)}
+            if "batch_weights" in half:
+                half["batch_weights"] = weights(dtype=dtype)
+            halves = {"shape": shape, "dtype": dtype, "arguments": half, "seed": 8}
+            found.append(make(f"training_placeholder/{path}_{dtype}", **halves))
+    found.append(make("training_placeholder/core_fused_bfloat16_v2", **_bfloat16(), control_flow_v2=True))
     return found
+
+
+def _bfloat16() -> dict:
+    shape, given = PATHS["core_fused"]
+    arguments = {**LIVELY, **given, "is_training": fed(*SCHEDULE)}
+    return {"shape": shape, "dtype": "bfloat16", "arguments": arguments, "seed": 8, "resource": True}

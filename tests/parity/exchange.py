@@ -1,0 +1,77 @@
+"""Trains or restores one small network, with the original or with tfbn: the two sides of a checkpoint exchange.
+
+    python -m tests.parity.exchange original|tfbn train|infer FOLDER RESOURCE
+
+For each of PATHS, `train` writes FOLDER/PATH.model; both restore it into a graph of their own and write the inference
+outputs it gives. Runs on Python 3.7.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import numpy as np
+
+PATHS = {
+    "core_fused": {},
+    "core_nonfused": {"fused": False},
+    "renorm": {"renorm": True},
+    "function_fused": {"updates_collections": "updates"},
+    "zero_debias": {"zero_debias_moving_mean": True},
+    "legacy": {"batch_weights": np.linspace(0.5, 2.0, 6).astype(np.float32)},
+}
+
+
+def batch(seed):
+    random = np.random.RandomState(seed)
+    return (random.standard_normal([6, 4, 4, 3]) * [0.5, 1.0, 3.0] + [2.0, -1.0, 4.0]).astype(np.float32)
+
+
+def build(tf, batch_norm, is_training, **kwargs):
+    """Two layers around a convolution, and a rank-2 layer at the end, which takes another path."""
+    x = tf.placeholder(tf.float32, [None, 4, 4, 3], name="x")
+    y = batch_norm(x, decay=0.8, scale=True, is_training=is_training, scope="first", **kwargs)
+    kernel = tf.get_variable("kernel", [3, 3, 3, 5])
+    y = batch_norm(tf.nn.conv2d(y, kernel, [1, 1, 1, 1], "SAME"), is_training=is_training, decay=0.8, **kwargs)
+    return batch_norm(tf.reduce_mean(tf.nn.relu(y), [1, 2]), is_training=is_training, decay=0.8, scope="last")
+
+
+def main(side, action, folder, resource):
+    import tensorflow.compat.v1 as tf
+
+    if side == "original":
+        from tensorflow.contrib.layers import batch_norm
+    else:
+        tf.disable_v2_behavior()
+        from tfbn import batch_norm
+    (tf.enable_resource_variables if resource == "True" else tf.disable_resource_variables)()
+    for path, kwargs in PATHS.items():
+        model = os.path.join(folder, path + ".model")
+        if action == "train":
+            train(tf, batch_norm, kwargs, model)
+        np.save(os.path.join(folder, "{}.{}.npy".format(path, side)), infer(tf, batch_norm, kwargs, model))
+
+
+def train(tf, batch_norm, kwargs, model):
+    with tf.Graph().as_default(), tf.Session() as session:
+        tf.set_random_seed(3)
+        y = build(tf, batch_norm, True, **kwargs)
+        loss = tf.reduce_mean(tf.square(y - np.linspace(-1, 1, 5)))
+        updates = tf.get_collection("updates") + tf.get_collection(tf.GraphKeys.UPDATE_OPS)
+        step = tf.train.GradientDescentOptimizer(0.1).minimize(loss)
+        session.run(tf.global_variables_initializer())
+        for seed in range(3):
+            session.run([step, updates], {"x:0": batch(seed)})
+        tf.train.Saver().save(session, model)
+
+
+def infer(tf, batch_norm, kwargs, model):
+    with tf.Graph().as_default(), tf.Session() as session:
+        y = build(tf, batch_norm, False, **kwargs)
+        tf.train.Saver().restore(session, model)
+        return session.run(y, {"x:0": batch(9)})
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
