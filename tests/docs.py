@@ -197,6 +197,7 @@ def observe(tf: Any, graph: Any, names: dict[str, Any]) -> dict[str, Any]:
         "updates": len(updates),
         "losses": len(tf.get_collection(keys.REGULARIZATION_LOSSES)),
         "values": {},
+        "state": {},
     }
     values = found["values"]
     runnable = {}
@@ -227,7 +228,7 @@ def observe(tf: Any, graph: Any, names: dict[str, Any]) -> dict[str, Any]:
                 session.run(update, feeds)
             for variable in variables:
                 after = np.asarray(session.run(variable), np.float64).tolist()
-                values[f"{variable.op.name} after {phase}"] = after
+                found["state"][f"{variable.op.name}, {phase}"] = after
     return found
 
 

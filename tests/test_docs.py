@@ -158,8 +158,8 @@ class TestRunningPages:
         assert [variable[0] for variable in first["variables"]] == ["a"]
         assert [variable[0] for variable in second["variables"]] == ["a", "b"]
         # Both are the same random numbers in whichever block: their values depend on their names only.
-        assert first["values"]["a after True"] == second["values"]["a after True"]
-        expected = 1 + np.add(second["values"]["a after True"], second["values"]["b after True"])
+        assert first["state"]["a, True"] == second["state"]["a, True"]
+        expected = 1 + np.add(second["state"]["a, True"], second["state"]["b, True"])
         np.testing.assert_allclose(second["values"]["b, False"], expected, rtol=1e-6)
         assert third["printed"] == "False 0\n"
         assert "as_list() is not defined" in third["error"]
@@ -178,8 +178,9 @@ class TestRunningPages:
             ("y = tf.get_variable('v', [2], trainable=False) * 1", "trainable"),
             ("y = tf.get_variable('v', [2]) * 1; tf.add_to_collection('update_ops', tf.no_op())", "updates"),
             ("y = tf.get_variable('v', [2]) * 1; tf.add_to_collection('model_variables', y)", "model variables"),
-            ("y = tf.get_variable('v', [2]) * 1.001", "values of y, True"),
-            ("y = tf.get_variable('v', [2]) * float('nan')", "values of y, True"),
+            ("y = tf.get_variable('v', [2]) * 1.001", "values of y, False"),
+            ("y = tf.get_variable('v', [2]) * float('nan')", "values of y, False"),
+            ("v = tf.get_variable('v', [2]); y = v * 1; o = v.assign_add([0.1, 0.1]).op", "state of v, False"),
             ("z = tf.get_variable('v', [2]) * 1", "values"),
             ("y = tf.get_variable('v', [2]) * 1; w = tf.no_op()", None),
         ],
@@ -269,18 +270,19 @@ def results(tmp_path_factory):
 
 def differences(before, after):
     """What tells two observations apart, a line each."""
+    numbers = ("values", "state")
     found = [
         f"{key}: {before[key]} before, {after[key]} after"
         for key in before
-        if key not in ("values", "error", "printed") and before[key] != after[key]
+        if key not in (*numbers, "error", "printed") and before[key] != after[key]
     ]
-    common = [name for name in before["values"] if name in after["values"]]
-    if not common and (before["variables"] or after["variables"]):
-        found.append("values: no name that both blocks leave has any to compare")
-    for name in common:
-        one, other = (np.asarray(side["values"][name]) for side in (before, after))
+    common = {(kind, name) for kind in numbers for name in before[kind] if name in after[kind]}
+    if before["variables"] and "values" not in {kind for kind, _ in common}:
+        found.append("values: the two blocks have no tensor or array under the same name, so nothing was compared")
+    for kind, name in sorted(common):
+        one, other = (np.asarray(side[kind][name]) for side in (before, after))
         if one.shape != other.shape or not np.allclose(one, other, **PAIR_TOLERANCE):
-            found.append(f"values of {name}: {one} before, {other} after")
+            found.append(f"{kind} of {name}: {one} before, {other} after")
     return found
 
 
@@ -424,10 +426,10 @@ class TestLinks:
 
 
 def documented():
-    """Every function, class and method of tfbn that has an example in its docstring, and every public function."""
+    """Every function, class and method of tfbn that has an example in its docstring, with its module."""
     found = {}
-    for module in pkgutil.walk_packages(tfbn.__path__, "tfbn."):
-        module = importlib.import_module(module.name)
+    names = [module.name for module in pkgutil.walk_packages(tfbn.__path__, "tfbn.")]
+    for module in [importlib.import_module(name) for name in names if not name.endswith(".__main__")]:
         for name, value in vars(module).items():
             if getattr(value, "__module__", None) == module.__name__ and inspect.getdoc(value):
                 members = vars(value).items() if inspect.isclass(value) else ()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import tensorflow as tf
 from tensorflow.python.ops import variable_scope as _variable_scope
 
@@ -14,6 +17,29 @@ def variable_exists(name: str) -> bool:
     """Whether get_variable made `name` in the default graph. The public way is to provoke its ValueError."""
     store = _variable_scope._get_default_variable_store()
     return name in store._vars or f"{name}/part_0" in store._vars
+
+
+def graph_table() -> dict[str, Any]:
+    """What tfbn remembers of the default graph, for as long as the graph lives.
+
+    Kept on the graph object: in a collection it would be exported with the MetaGraph, and a weak table of ours would
+    keep graphs alive by the tensors in it.
+    """
+    graph = tf.compat.v1.get_default_graph()
+    if not hasattr(graph, "_tfbn_table"):
+        graph._tfbn_table = {}
+    return graph._tfbn_table
+
+
+def replace_input(op: tf.Operation, index: int, tensor: tf.Tensor) -> None:
+    """Redirects an input of an op that exists. TensorFlow builds its own while loops' back edges so."""
+    op._update_input(index, tensor)
+
+
+def operation_of(build: Callable[[], None]) -> tf.Operation:
+    """The op that `build` makes, where it has no output to find it by. In a function's graph raw_ops return nothing."""
+    build()
+    return tf.compat.v1.get_default_graph().get_operations()[-1]
 
 
 def in_v2_body() -> bool:

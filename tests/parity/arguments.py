@@ -47,7 +47,7 @@ class Decoder:
         return {name: self.argument(name, value) for name, value in encoded.items()}
 
     def argument(self, name: str, value: Any) -> Any:
-        key = "{}={!r}".format(name, value)
+        key = f"{name}={value!r}"
         if key not in self._made:
             self._made[key] = self._value(name, value)
         return self._made[key]

@@ -43,7 +43,7 @@ def make(name: str, **fields: Any) -> Case:
     """A case of this name; unknown fields are refused."""
     unknown = sorted(set(fields) - set(DEFAULTS))
     if unknown:
-        raise ValueError("unknown fields {} in case {}; known are {}".format(unknown, name, sorted(DEFAULTS)))
+        raise ValueError(f"unknown fields {unknown} in case {name}; known are {sorted(DEFAULTS)}")
     case = {key: value for key, value in fields.items() if value != DEFAULTS[key]}
     case["name"] = name
     return case

@@ -50,7 +50,7 @@ def main(side, action, folder, resource):
         model = os.path.join(folder, path + ".model")
         if action == "train":
             train(tf, batch_norm, kwargs, model)
-        np.save(os.path.join(folder, "{}.{}.npy".format(path, side)), infer(tf, batch_norm, kwargs, model))
+        np.save(os.path.join(folder, f"{path}.{side}.npy"), infer(tf, batch_norm, kwargs, model))
 
 
 def train(tf, batch_norm, kwargs, model):

@@ -77,11 +77,10 @@ class Graph:
             yield
 
     def call(self, arguments: Dict[str, Any]) -> Call:
-        """One call under the surroundings and the arg_scopes of the case."""
+        """One call under the arg_scopes of the case."""
         self.before = observe.sizes(self.tf)
         before = {name: len(self.tf.get_collection_ref(name)) for name in self.update_collections(arguments)}
         with contextlib.ExitStack() as stack:
-            stack.enter_context(self.surroundings())
             for scoped in self.scoped:
                 stack.enter_context(self.side.arg_scope([self.side.batch_norm], **scoped))
             if self.predicate is None:
@@ -113,11 +112,13 @@ class Graph:
     def calls(self) -> List[Call]:
         """The calls of the case, in order."""
         how = cases.get(self.case, "calls")
-        made = [self.call(self.arguments)]
-        if how in ("reuse", "reuse_together"):
-            made.append(self.call(dict(self.second, reuse=True)))
-        elif how in ("default_names", "same_scope"):
-            made.append(self.call(self.second))
+        # Entered once: on entering a scope anew, default names start from the beginning.
+        with self.surroundings():
+            made = [self.call(self.arguments)]
+            if how in ("reuse", "reuse_together"):
+                made.append(self.call(dict(self.second, reuse=True)))
+            elif how in ("default_names", "same_scope"):
+                made.append(self.call(self.second))
         return made
 
     def inference(self, index: int, scope: Optional[str]) -> Any:
@@ -128,7 +129,8 @@ class Graph:
         arguments.pop("outputs_collections", None)
         predicate, self.predicate = self.predicate, None
         try:
-            return self.call(arguments).output
+            with self.surroundings():
+                return self.call(arguments).output
         finally:
             self.predicate = predicate
 
@@ -139,7 +141,7 @@ class Graph:
     def scope_of(self, index: int) -> str:
         """The default scope name of call `index`."""
         alone = cases.get(self.case, "calls") != "default_names"
-        return "BatchNorm" if alone or index == 0 else "BatchNorm_{}".format(index)
+        return "BatchNorm" if alone or index == 0 else f"BatchNorm_{index}"
 
 
 def case_shape(case: cases.Case) -> List[int]:

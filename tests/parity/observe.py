@@ -15,8 +15,9 @@ def dimensions(tensor: Any) -> Optional[List[Optional[int]]]:
 
 
 def is_variable(item: Any) -> bool:
-    # By what it can do: the newer TensorFlow's resource variables are no instances of compat.v1.Variable. An assignment to a resource variable (`_UnreadVariable`) is a Variable by class; as a member of a collection it
-    # stands for the value after the assignment, so it counts as a tensor.
+    # By what it can do: the newer TensorFlow's resource variables are no instances of compat.v1.Variable. An assignment
+    # to one (`_UnreadVariable`) is a variable by class; as a member of a collection it stands for the value after the
+    # assignment, so it counts as a tensor.
     return hasattr(item, "initializer") and hasattr(item, "op") and type(item).__name__ != "_UnreadVariable"
 
 

@@ -83,7 +83,7 @@ def _build_and_run(case: cases.Case, side: Side, result: Result) -> None:
                 output, graph.decoder.feeds(last)
             )
         after = session.run(state)
-        kept = [np.array_equal(after[name], arrays["step{}.state.{}".format(last - 1, name)]) for name in after]
+        kept = [np.array_equal(after[name], arrays[f"step{last - 1}.state.{name}"]) for name in after]
         result["inference_keeps_state"] = all(kept) or any(np.isnan(value).any() for value in after.values())
 
 
@@ -122,7 +122,7 @@ def _add(fetches: Dict[str, Any], prefix: str, sources: Any, gradients: Any, res
     kinds = result.setdefault("gradients", {})
     for name, gradient in zip(sources, gradients):
         if prefix == "gradient.":
-            kinds["{}{}".format("call{}.".format(index) if index else "", name)] = gradient is not None
+            kinds["{}{}".format(f"call{index}." if index else "", name)] = gradient is not None
         if gradient is not None:
             fetches[prefix + name] = gradient
 
@@ -145,7 +145,7 @@ def _value(tf: Any, value: Any) -> Any:
 
 
 def _field(step: str, index: int, count: int, name: str) -> str:
-    return "{}.{}{}".format(step, "call{}.".format(index) if count > 1 else "", name)
+    return "{}.{}{}".format(step, f"call{index}." if count > 1 else "", name)
 
 
 def _run(session: Any, case: cases.Case, graph: Graph, fetches: List[Any], state: Any, result: Result) -> None:
@@ -161,6 +161,6 @@ def _run(session: Any, case: cases.Case, graph: Graph, fetches: List[Any], state
         for index, values in enumerate(found):
             for name, value in values.items():
                 if name != "updates" and not (name.startswith("second.") and step):
-                    arrays[_field("step{}".format(step), index, len(found), name)] = np.asarray(value)
+                    arrays[_field(f"step{step}", index, len(found), name)] = np.asarray(value)
         for name, value in session.run(state).items():
-            arrays["step{}.state.{}".format(step, name)] = np.asarray(value)
+            arrays[f"step{step}.state.{name}"] = np.asarray(value)

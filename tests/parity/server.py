@@ -1,4 +1,4 @@
-"""A process that runs cases under one side: `python server.py SIDE`, spoken to by `worker.Worker`. Runs on Python 3.7."""
+"""A process that runs cases under one side, for `worker.Worker`: `python server.py SIDE`. Runs on Python 3.7."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _signature(function: object) -> list:
 
 
 def main(name: str) -> None:
-    # TensorFlow writes to the descriptors themselves: keep the pipe under another number, and give standard output away.
+    # TensorFlow writes to the descriptors themselves: keep the pipe under another number, give standard output away.
     requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)

@@ -15,6 +15,7 @@ from .registry.encode import (
     AUTO_REUSE,
     EQUAL_UPDATE_OPS,
     HALVE,
+    INITIALIZERS,
     TANH,
     UPDATE_OPS,
     adjustment,
@@ -23,7 +24,6 @@ from .registry.encode import (
     fill,
     l2,
     numpy,
-    per_channel,
     scope,
     variable,
     weights,
@@ -42,6 +42,13 @@ OTHER_UPDATES: tuple[Any, ...] = (
     EQUAL_UPDATE_OPS,
     [UPDATE_OPS],
 )
+SCOPE_OPTIONS = {
+    "regularizer": 0.25,
+    "reuse": "AUTO_REUSE",
+    "initializer": 2.0,
+    "dtype": "float64",
+    "use_resource": True,
+}
 ROWS = {"function-fused": 4, "core-fused": 4, "core-nonfused": 4, "core-renorm": 4, "legacy": 4, "refused": 2}
 
 
@@ -60,7 +67,9 @@ def draw(seed: int, index: int) -> cases.Case:
     _around(rng, fields, arguments)
     if isinstance(arguments.get("batch_weights"), dict) and rng.random() < 0.8:
         arguments["batch_weights"]["dtype"] = fields["dtype"]
-    fields["second_order"] = rng.random() < 0.25
+    few = isinstance(arguments.get("batch_weights"), dict) and arguments["batch_weights"]["form"] == "some_zeros"
+    # One sample with weight has no variance: the cube of 1 / sqrt(epsilon) leaves the range of float16.
+    fields["second_order"] = rng.random() < 0.25 and not (few and fields["dtype"] == "float16")
     fields["arguments"] = arguments
     if rng.random() < 1 / 16:
         _spoil(rng, fields)
@@ -200,14 +209,8 @@ def _numbers(rng: random.Random, fields: dict[str, Any], arguments: dict[str, An
     if rng.random() < 0.3:
         arguments["activation_fn"] = TANH if fields["dtype"] in ("float32", "float64") else HALVE
     if rng.random() < 0.7:
-        starts = {
-            "beta": (0.5, 0.25),
-            "gamma": (1.5, -0.25),
-            "moving_mean": (-0.5, 1.0),
-            "moving_variance": (0.75, 0.5),
-        }
-        keys = rng.sample(sorted(starts), rng.randint(1, 4))
-        arguments["param_initializers"] = {key: per_channel(*starts[key]) for key in keys}
+        keys = rng.sample(sorted(INITIALIZERS), rng.randint(1, 4))
+        arguments["param_initializers"] = {key: INITIALIZERS[key] for key in keys}
     if rng.random() < 0.2:
         keys = rng.choice([["beta"], ["gamma"], ["beta", "gamma"]])
         arguments["param_regularizers"] = {key: l2(rng.choice([0.25, 0.5])) for key in keys}
@@ -238,14 +241,7 @@ def _around(rng: random.Random, fields: dict[str, Any], arguments: dict[str, Any
         if rng.random() < 0.2:
             arguments["reuse"] = rng.choice([AUTO_REUSE, False])
     if rng.random() < 0.3:
-        options = {
-            "regularizer": 0.25,
-            "reuse": "AUTO_REUSE",
-            "initializer": 2.0,
-            "dtype": "float64",
-            "use_resource": True,
-        }
-        given = {key: options[key] for key in rng.sample(sorted(options), rng.randint(0, 2))}
+        given = {key: SCOPE_OPTIONS[key] for key in rng.sample(sorted(SCOPE_OPTIONS), rng.randint(0, 2))}
         channels = fields["shape"][1 if arguments.get("data_format") == "NCHW" else -1]
         if rng.random() < 0.3 and channels > 1:
             given["partitioner"] = 2

@@ -45,8 +45,8 @@ _BACKWARD_SUMS = _BACKWARD + "; eight where the sums behind mean and inv round t
 _SECOND = "the bound of the gradient for each of its three factors: the gradient, its derivative, and inv in both"
 _STATE = "m - (m - value) * (1 - decay): four roundings a step and three steps of half an ulp, of a moment of n terms"
 _ONE_PASS = (
-    "the original's bfloat16 kernel takes the variance as mean(x**2) - mean(x)**2, which was seen to be off by up to 1.3"
-    " ulps of mean(x)**2"
+    "the original's bfloat16 kernel takes the variance as mean(x**2) - mean(x)**2, which was seen to be off by up to"
+    " 1.3 ulps of mean(x)**2"
 )
 _LOSSES = "a sum of squares of some four parameters, each within the bound of the state, which the square doubles"
 
@@ -107,9 +107,8 @@ class Scales:
         self.gain = max([1.0, *gammas]) * self._adjusted()
         self.normalized = max(1.0, self.value * self.inverse)
         self.root = np.sqrt(max([batch.shape[0] for batch in filled], default=1))
-        self.weight = float(
-            np.sqrt(np.mean([np.mean(data.loss_weights(case, i) ** 2) for i in steps if batches[i].size]))
-        )
+        squares = [np.mean(data.loss_weights(case, index) ** 2) for index in steps if batches[index].size]
+        self.weight = float(np.sqrt(np.mean(squares)))
 
     def dtype(self, field: str, array: np.ndarray) -> str:
         """The dtype whose rounding an array shows: of the inputs, or for state of the variable (bfloat16 travels as

@@ -46,7 +46,8 @@ def _against_sibling(case: cases.Case, found: dict[str, Any], original: Any) -> 
         return []
     ours = _as_sibling(case, other, found["arrays"])
     # What only one of them has, such as a second-order gradient or a part of a variable, is held against nothing.
-    both = {field: array for field, array in expected["arrays"].items() if field in ours}
+    shapes = {field: array.shape for field, array in ours.items()}
+    both = {field: array for field, array in expected["arrays"].items() if shapes.get(field) == array.shape}
     rows = compare.arrays(other, dict(expected, arrays=both), {field: ours[field] for field in both})
     for entry in differences.covering(other):
         excused = compare.matching(rows, entry.excuses(other, expected, dict(found, arrays=ours)))

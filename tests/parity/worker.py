@@ -32,13 +32,13 @@ class Worker:
 
     def run(self, case: dict[str, Any]) -> dict[str, Any]:
         self.start()
-        assert self._process is not None and self._process.stdin is not None
+        process = self._running()
         try:
-            wire.send(self._process.stdin, case)
+            wire.send(process.stdin, case)
             return self._receive(self.timeout)
         except (EOFError, BrokenPipeError):
-            self._process.wait()
-            return self._aborted(f"the process ended with status {self._process.returncode}")
+            process.wait()
+            return self._aborted(f"the process ended with status {process.returncode}")
         except TimeoutError:
             return self._aborted(f"no answer in {self.timeout:.0f} s")
 
@@ -82,11 +82,15 @@ class Worker:
         self.stop()
 
     def _receive(self, timeout: float) -> Any:
-        assert self._process is not None and self._process.stdout is not None
-        ready, _, _ = select.select([self._process.stdout], [], [], timeout)
+        stream = self._running().stdout
+        ready, _, _ = select.select([stream], [], [], timeout)
         if not ready:
             raise TimeoutError
-        return wire.receive(self._process.stdout)
+        return wire.receive(stream)
+
+    def _running(self) -> Any:
+        assert self._process is not None, "not started"
+        return self._process
 
     def _aborted(self, reason: str) -> dict[str, Any]:
         log = self._last_words()

@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfbn import _tensorflow, functional
-from tfbn.graph import policy, variables
+from tfbn.graph import atomic, policy, variables
 
 
 def build(
@@ -27,28 +27,25 @@ def build(
     _check_assignable(moving_mean)
     dtype = moving_mean.dtype.base_dtype
     rate = functional.update_rate(decay, dtype, active, row.single)
-    first: list[Any] = []
-    if batch.stddev is not None:
+    first: list[tf.Operation] = []
+    if batch.r is not None and batch.d is not None:
         renorm_rate = functional.update_rate(renorm_decay, dtype, active, row.single)
         # r and d are of the averages as they were, so these wait for them.
-        with tf.control_dependencies([batch.r, batch.d]):
-            first = [
-                _follow(layer["renorm_mean"], batch.mean, renorm_rate, active),
-                _follow(layer["renorm_stddev"], batch.stddev, renorm_rate, active),
-            ]
-    with tf.control_dependencies([update.op for update in first]):
-        if zero_debias:
-            pair = variables.create_debias_pair(scope, moving_mean, row)
-            mean_update = _follow_debiased(moving_mean, *pair, batch.mean, rate, active)
-        else:
-            mean_update = _follow(moving_mean, batch.mean, rate, active)
-        if batch.stddev is None:
-            variance_update = _follow(moving_variance, batch.variance, rate, active)
-        else:
-            moving_stddev = tf.convert_to_tensor(_follow(layer["moving_stddev"], batch.stddev, rate, active))
-            # Rounding may take the difference below zero.
-            variance = tf.nn.relu(tf.square(moving_stddev) - tf.cast(epsilon, dtype))
-            variance_update = _assign(moving_variance, variance, active)
+        first = [
+            _follow(layer[name], value, renorm_rate, active, [batch.r.op, batch.d.op]).op
+            for name, value in (("renorm_mean", batch.mean), ("renorm_stddev", batch.stddev))
+        ]
+    if zero_debias:
+        pair = variables.create_debias_pair(scope, moving_mean, row)
+        mean_update = _follow_debiased(moving_mean, *pair, batch.mean, rate, active, first)
+    else:
+        mean_update = _follow(moving_mean, batch.mean, rate, active, first)
+    if batch.stddev is None:
+        variance_update = _follow(moving_variance, batch.variance, rate, active, first)
+    else:
+        variance_update = _follow_deviation(
+            moving_variance, layer["moving_stddev"], batch.stddev, epsilon, rate, active, first
+        )
     return [mean_update, variance_update]
 
 
@@ -76,35 +73,52 @@ def _check_assignable(variable: Any) -> None:
         )
 
 
-def _follow(average: Any, value: tf.Tensor, rate: tf.Tensor, active: tf.Tensor | bool) -> Any:
-    with tf.compat.v1.name_scope("AssignMovingAvg") as name:
-        value, current = _meet(average, value)
-        decrement = functional.decrement(current, value, rate, guarded=active is not True)
-        return average.assign_sub(decrement, name=name)
+def _follow(average: Any, value: tf.Tensor, rate: tf.Tensor, active: tf.Tensor | bool, after: list[Any]) -> Any:
+    value = tf.cast(value, average.dtype.base_dtype)
+    return atomic.subtract(average, [value, *after], lambda: _decrement(average, value, rate, active))
 
 
 def _follow_debiased(
-    moving_mean: Any, biased: Any, local_step: Any, mean: tf.Tensor, rate: tf.Tensor, active: tf.Tensor | bool
+    moving_mean: Any,
+    biased: Any,
+    local_step: Any,
+    mean: tf.Tensor,
+    rate: tf.Tensor,
+    active: tf.Tensor | bool,
+    after: list[Any],
 ) -> Any:
-    with tf.compat.v1.name_scope("AssignMovingAvg"):
-        mean, current = _meet(biased, mean)
-        decrement = functional.decrement(current, mean, rate, guarded=active is not True)
-        average = tf.convert_to_tensor(biased.assign_sub(decrement))
+    mean = tf.cast(mean, moving_mean.dtype.base_dtype)
+
+    def value() -> tf.Tensor:
+        current = moving_mean.read_value()
+        average = tf.convert_to_tensor(biased.assign_sub(_decrement(biased, mean, rate, active)))
         step = tf.convert_to_tensor(local_step.assign_add(tf.cast(active, local_step.dtype.base_dtype)))
-        value = functional.debiased(average, step, rate, tf.convert_to_tensor(moving_mean))
-        return _assign(moving_mean, value, active)
+        debiased = functional.debiased(average, step, rate, current)
+        return debiased if active is True else tf.where(active, debiased, current)
+
+    return atomic.replace(moving_mean, [mean, *after], value)
 
 
-def _assign(variable: Any, value: tf.Tensor, active: tf.Tensor | bool) -> Any:
-    with tf.compat.v1.name_scope("AssignNewValue") as name:
-        if active is not True:
-            value, current = _meet(variable, value)
-            value = tf.where(active, value, current)
-        return variable.assign(value, name=name)
+def _follow_deviation(
+    moving_variance: Any,
+    moving_stddev: Any,
+    stddev: tf.Tensor,
+    epsilon: float,
+    rate: tf.Tensor,
+    active: tf.Tensor | bool,
+    after: list[Any],
+) -> Any:
+    stddev = tf.cast(stddev, moving_stddev.dtype.base_dtype)
+
+    def value() -> tf.Tensor:
+        average = tf.convert_to_tensor(moving_stddev.assign_sub(_decrement(moving_stddev, stddev, rate, active)))
+        # Rounding may take the difference below zero.
+        variance = tf.nn.relu(tf.square(average) - tf.cast(epsilon, stddev.dtype))
+        return variance if active is True else tf.where(active, variance, moving_variance.read_value())
+
+    return atomic.replace(moving_variance, [stddev, *after], value)
 
 
-def _meet(variable: Any, value: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """The value in the variable's dtype, and the variable read after it: in a loop, what this round finds."""
-    value = tf.cast(value, variable.dtype.base_dtype)
-    with tf.control_dependencies([value]):
-        return value, variable.read_value()
+def _decrement(average: Any, value: tf.Tensor, rate: tf.Tensor, active: tf.Tensor | bool) -> tf.Tensor:
+    # Read here and now: a ref variable's own tensor is one read for the whole graph.
+    return functional.decrement(average.read_value(), value, rate, guarded=active is not True)

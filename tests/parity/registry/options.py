@@ -145,7 +145,7 @@ def _single() -> list[Case]:
         fields = {"resource": resource, "seed": 10, "steps": 3 if "schedule" in name or "fed" in name else 2}
         found.append(make(name, shape=shape, arguments={**LIVELY, **arguments}, **fields))
     for dtype in ("float16", "bfloat16", "float64"):
-        for name in ("weights/some_zeros", "adjustment/example", "renorm/plain", "zero_debias/decay_0"):
+        for name in ("weights/some_zeros", "adjustment/example", "renorm/plain", "zero_debias/false"):
             arguments = {**LIVELY, **ways[name]}
             if "batch_weights" in arguments:
                 arguments["batch_weights"] = weights("some_zeros", dtype)

@@ -1,0 +1,99 @@
+"""Read-modify-write of a variable that several calls share: each on the value it finds, in whatever order they come.
+
+A variable that one call updates is read and assigned plainly. When a second call of the same graph updates it too, as
+under reuse, both take turns by a mutex from then on; one that was built plainly is rebuilt under it. An ordering by
+control dependencies would instead make each update wait for the batch of another, which a step may not have fed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from tfbn import _tensorflow
+
+
+class Change(NamedTuple):
+    """What one call does to a variable: `build(name)` makes the ops that read and assign it, when `ready` is there."""
+
+    variable: Any
+    ready: list[Any]
+    build: Callable[[Any], Any]
+
+
+class _Shared(NamedTuple):
+    first: Change
+    op: tf.Operation  # what the first call's collections and outputs hold
+    subtracts: bool
+    mutex: tf.Tensor | None
+
+
+def subtract(variable: Any, ready: list[Any], decrement: Callable[[], tf.Tensor]) -> Any:
+    """variable.assign_sub(decrement()), once `ready`; has an `op`, and as a tensor is the value after it."""
+    with tf.compat.v1.name_scope("AssignMovingAvg") as name:
+        return _apply(Change(variable, ready, lambda name: variable.assign_sub(decrement(), name=name)), name)
+
+
+def replace(variable: Any, ready: list[Any], value: Callable[[], tf.Tensor]) -> Any:
+    """variable.assign(value()), once `ready`; as `subtract`."""
+    with tf.compat.v1.name_scope("AssignNewValue"):
+        return _apply(Change(variable, ready, lambda name: variable.assign(value(), name=name)), None)
+
+
+def _apply(change: Change, name: str | None) -> Any:
+    # In a loop or a branch the body's own order holds, and a mutex outside could not be taken.
+    if _tensorflow.in_v1_body() or _tensorflow.in_v2_body():
+        return _plain(change, name)
+    table = _tensorflow.graph_table()
+    key = change.variable.op.name
+    if key not in table:
+        update = _plain(change, name)
+        table[key] = _Shared(change, update.op, name is not None, None)
+        return update
+    shared = table[key]
+    if shared.mutex is None:
+        shared = table[key] = _lock_first(shared)
+    return _locked(change, shared.mutex)
+
+
+def _plain(change: Change, name: str | None) -> Any:
+    with tf.control_dependencies(change.ready):
+        update = change.build(name)
+        # `_lock_first` can redirect a subtraction itself, for an assignment it needs an op behind it.
+        return update if name else tf.identity(tf.convert_to_tensor(update))
+
+
+def _locked(change: Change, mutex: tf.Tensor) -> tf.Tensor:
+    """The variable's value after the change, made while no other call reads or assigns it."""
+    with _beside(change.variable), tf.control_dependencies(change.ready):
+        lock = tf.raw_ops.MutexLock(mutex=mutex)
+    with tf.control_dependencies([lock]):
+        value = tf.convert_to_tensor(change.build(None))
+    with _beside(change.variable), tf.control_dependencies([value]):
+        released = _tensorflow.operation_of(lambda: tf.raw_ops.ConsumeMutexLock(mutex_lock=lock))
+    with tf.control_dependencies([released]):
+        return tf.identity(value)
+
+
+def _lock_first(shared: _Shared) -> _Shared:
+    variable = shared.first.variable
+    # Whatever the second call's surroundings are, the first call is not to wait for them.
+    with tf.control_dependencies(None), tf.compat.v1.name_scope(f"{shared.op.name}/shared/"):
+        with _beside(variable):
+            mutex = tf.raw_ops.MutexV2(container="", shared_name=f"{variable.op.name}/mutex")
+        value = _locked(shared.first, mutex)
+        if shared.subtracts:
+            # What stood here subtracted the change; now it subtracts nothing, once the change is made.
+            with tf.control_dependencies([value]):
+                _tensorflow.replace_input(shared.op, 1, tf.zeros(value.shape, value.dtype))
+        else:
+            _tensorflow.replace_input(shared.op, 0, value)
+    return shared._replace(mutex=mutex)
+
+
+def _beside(variable: Any) -> Any:
+    """The CPU of the variable's machine: mutexes have no other kernel."""
+    device = tf.DeviceSpec.from_string(variable.device or "")
+    return tf.device(device.replace(device_type="CPU", device_index=0))
