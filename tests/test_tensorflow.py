@@ -3,7 +3,7 @@
 import pytest
 import tensorflow as tf
 
-from tests.graph.regimes import graph
+from tests.graph.regimes import graph, session
 from tfbn import _tensorflow
 
 tf1 = tf.compat.v1
@@ -70,3 +70,31 @@ def test_other_function_graphs_are_no_bodies():
     tf.function(function)(tf.constant(1.0))
     tf1.wrap_function(function, [tf.TensorSpec([], tf.float32)])
     assert set(found) == {(False, False)}
+
+
+def test_each_graph_has_a_table_of_its_own_that_no_export_sees():
+    with graph() as opened:
+        table = _tensorflow.graph_table()
+        table["key"] = tf.constant(1.0)
+        assert _tensorflow.graph_table() is table
+        exported = tf1.train.export_meta_graph(graph=opened)
+        assert not exported.collection_def
+    with graph():
+        assert _tensorflow.graph_table() == {}
+
+
+@pytest.mark.parametrize("resource", [False, True])
+def test_replace_input(resource):
+    with graph(resource):
+        variable = tf1.get_variable("x", [], initializer=tf1.zeros_initializer())
+        op = variable.assign_sub(1.0).op
+        _tensorflow.replace_input(op, 1, tf.constant(5.0))
+        with session() as opened:
+            opened.run(op)
+            assert opened.run(variable) == -5
+
+
+def test_operation_of():
+    with graph():
+        lock = tf.raw_ops.MutexLock(mutex=tf.raw_ops.MutexV2(container="", shared_name=""))
+        assert _tensorflow.operation_of(lambda: tf.raw_ops.ConsumeMutexLock(mutex_lock=lock)).type == "ConsumeMutexLock"

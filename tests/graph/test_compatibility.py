@@ -29,14 +29,15 @@ def double(shape):
         ({"adjustment": double, "batch_weights": np.ones(4)}, ["adjustment is not applied"]),
         (
             {"param_regularizers": {"beta": tf.nn.l2_loss}, "fused": False, "updates_collections": "u"},
-            ["param_regularizers adds no loss on the legacy path", "variable_scope"],
+            ["param_regularizers adds no loss with batch_weights", "variable_scope"],
         ),
         ({"param_initializers": {"gama": tf1.ones_initializer()}}, [r"keys without effect: ['gama']", "use the keys"]),
         ({"param_regularizers": {"moving_mean": tf.nn.l2_loss}}, [r"keys without effect: ['moving_mean']"]),
+        ({"variables_collections": "mine"}, ["the string 'mine' for a list of its letters", "pass ['mine']"]),
         ({"renorm_clipping": {"rmax": 3.0}}, ["renorm_clipping does nothing without renorm", "renorm=True"]),
         (
             {"dtype": tf.float16, "batch_weights": np.ones(4)},
-            ["decay moves statistics kept in float16", "param_dtype="],
+            ["inputs of a half precision have statistics kept in float16", "param_dtype="],
         ),
     ],
 )

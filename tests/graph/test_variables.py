@@ -97,7 +97,8 @@ def test_variables_collections(kwargs):
     with graph():
         layer(variables_collections=["all"], scope="a", **kwargs)
         layer(variables_collections={"beta": ["betas", "affine"], "moving_mean": ["means"]}, scope="b", **kwargs)
-        layer(variables_collections="xy", scope="c", **kwargs)
+        with pytest.warns(tfbn.CompatibilityWarning, match="a list of its letters"):
+            layer(variables_collections="xy", scope="c", **kwargs)
         assert names("all") == [f"a/{name}" for name in order]
         assert names("betas") == names("affine") == ["b/beta"]
         assert names("means") == ["b/moving_mean"]

@@ -18,6 +18,7 @@ from . import compare, differences, make_reference, recordings
 from .original import Original
 from .registry import registry
 
+SHOWN = 20  # changed cases that are printed in full
 SIGNATURE = Path(__file__).with_name("signature.json")
 
 
@@ -86,8 +87,10 @@ def show_changes(before: recordings.Results, after: recordings.Results) -> bool:
             rows[name] = found
         elif not _same_bits(before[name]["arrays"], after[name]["arrays"]):
             bits.append(name)
-    for name, found in rows.items():
-        print(f"{name} changed:", *found[:5], sep="\n    ")
+    for name, found in list(rows.items())[:SHOWN]:
+        print(f"{name} changed:", *[str(row)[:200] for row in found[:5]], sep="\n    ")
+    if len(rows) > SHOWN:
+        print(f"and {len(rows) - SHOWN} more changed")
     if bits:
         print(f"{len(bits)} within the tolerances but not to the last bit: {', '.join(bits[:10])}")
     if not (added or removed or rows or bits):

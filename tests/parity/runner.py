@@ -91,6 +91,7 @@ def _observe(tf: Any, graph: Graph, calls: List[Call], before: Dict[str, int], r
     result["output"] = [[observe.dimensions(call.output), call.output.dtype.base_dtype.name] for call in calls]
     result["variables"] = observe.variables(tf, before)
     result["collections"] = observe.collections(tf, before)
+    result["collections"].pop(tf.GraphKeys.GLOBAL_VARIABLES, None)  # just described
     result["outputs_collections"] = observe.outputs(tf, before, [call.output for call in calls])
 
 

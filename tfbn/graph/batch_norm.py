@@ -69,6 +69,10 @@ def batch_norm(
         r = sqrt(variance + epsilon) / s
         d = (mean - renorm_mean) / s
         y = ((x - mean) / sqrt(variance + epsilon) * r + d) * gamma + beta
+        renorm_mean = renorm_mean - (renorm_mean - mean) * (1 - renorm_decay)
+        renorm_stddev = renorm_stddev - (renorm_stddev - sqrt(variance + epsilon)) * (1 - renorm_decay)
+        moving_stddev = moving_stddev - (moving_stddev - sqrt(variance + epsilon)) * (1 - decay)
+        moving_variance = maximum(moving_stddev ** 2 - epsilon, 0)
 
     Where renorm and batch_weights, zero_debias_moving_mean or another updates_collections meet, and for float64, empty
     batches and weights that sum to zero, the original fails; here each works. A batch without samples or weight leaves
@@ -95,8 +99,8 @@ def batch_norm(
       variables_collections: list of collections for all variables, or dict of lists by variable name.
       outputs_collections: collections that get the outputs, after activation_fn, with the scope's name in `aliases`.
       trainable: whether `beta` and `gamma` enter TRAINABLE_VARIABLES. Batch statistics are used either way; with False
-        the moving ones stay still on the core paths (UPDATE_OPS; ranks other than 2, or fused=False) and still move on
-        the others, as in the original.
+        the moving ones stay still where the original hands over to tf.layers (UPDATE_OPS, no batch_weights or zero
+        debias, and either a rank other than 2 or any of fused=False, renorm and adjustment), and still move elsewhere.
       batch_weights: tensor of shape [N], a weight per sample, for the statistics only.
       fused: None or True for the fused kernel where it serves, False for composed ops.
       data_format: 'NHWC' (channels last, any rank) or 'NCHW' (channels on axis 1, any rank from 2).
@@ -108,8 +112,8 @@ def batch_norm(
       adjustment: function of the dynamic shape of inputs, giving (a, b) that broadcast against them: in training
         y = (xhat * a + b) * gamma + beta, where xhat is what stands before gamma and beta above.
       param_dtype: keyword only. dtype of all variables. Default: float32 for half precisions and the inputs' own
-        otherwise, except that batch_weights, fused=False or an unusual rank with updates_collections or
-        zero_debias_moving_mean keep half-precision variables, as the original does.
+        otherwise, except that without renorm, batch_weights keep half-precision variables as the original does, and
+        so do updates_collections and zero_debias_moving_mean with fused=False, adjustment or a rank other than 2 and 4.
 
     Returns:
       A tensor of the inputs' shape and dtype.
@@ -167,7 +171,9 @@ def batch_norm(
     moves = training is not False and (bool(trainable) or row.updates_when_frozen)
     initializers, regularizers = param_initializers or {}, param_regularizers or {}
     compatibility.warn(
-        compatibility.ignored(row, question, initializers, regularizers, renorm_clipping, param_dtype, moves)
+        compatibility.ignored(
+            row, question, initializers, regularizers, renorm_clipping, variables_collections, param_dtype, moves
+        )
     )
     options = functional.Options(
         data_format=data_format,

@@ -30,6 +30,7 @@ def ignored(
     param_initializers: Mapping[str, Any],
     param_regularizers: Mapping[str, Any],
     renorm_clipping: Any,
+    variables_collections: Any,
     param_dtype: Any,
     moves: bool,
 ) -> Iterator[Ignored]:
@@ -43,8 +44,8 @@ def ignored(
     if param_regularizers and row.regularizers == "ignored":
         yield Ignored(
             "param_regularizers",
-            f"adds no loss on the {row.name} path (batch_weights, or fused=False or a rank other than 2 and 4 with "
-            "updates_collections or zero_debias_moving_mean)",
+            "adds no loss with batch_weights, nor with updates_collections or zero_debias_moving_mean where "
+            "fused=False, adjustment or a rank other than 2 and 4 rules out the fused kernel",
             "put the regularizer on the enclosing variable_scope, or add the loss yourself",
         )
     for name, given, known in (
@@ -54,12 +55,19 @@ def ignored(
         unknown = sorted(set(given) - set(known), key=str)
         if unknown:
             yield Ignored(name, f"has keys without effect: {unknown}", f"use the keys {list(known)}")
+    if isinstance(variables_collections, str):
+        yield Ignored(
+            "variables_collections",
+            f"takes the string {variables_collections!r} for a list of its letters",
+            f"pass [{variables_collections!r}]",
+        )
     if renorm_clipping and not question.renorm:
         yield Ignored("renorm_clipping", "does nothing without renorm", "pass renorm=True, or leave it out")
     if moves and row.name == "legacy" and param_dtype is None and question.dtype in (tf.float16, tf.bfloat16):
         yield Ignored(
-            "decay",
-            f"moves statistics kept in {question.dtype.name}, which stop once an increment is below their rounding",
+            "inputs",
+            f"of a half precision have statistics kept in {question.dtype.name}, which stop moving once a step is "
+            "below their rounding",
             "pass param_dtype=tf.float32 to keep parameters and statistics in float32",
         )
 

@@ -113,7 +113,7 @@ def _follow_deviation(
     def value() -> tf.Tensor:
         average = tf.convert_to_tensor(moving_stddev.assign_sub(_decrement(moving_stddev, stddev, rate, active)))
         # Rounding may take the difference below zero.
-        variance = tf.nn.relu(tf.square(average) - tf.cast(epsilon, stddev.dtype))
+        variance = tf.nn.relu(tf.square(average) - tf.constant(epsilon, stddev.dtype))
         return variance if active is True else tf.where(active, variance, moving_variance.read_value())
 
     return atomic.replace(moving_variance, [stddev, *after], value)

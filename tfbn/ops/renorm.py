@@ -28,7 +28,7 @@ def corrections(
     scale = tf.maximum(renorm_stddev, floor)
     r = stddev / scale
     d = (mean - renorm_mean) / scale
-    bound = {key: tf.cast(value, r.dtype) for key, value in clipping.items() if value is not None}
+    bound = {key: _as(value, r.dtype) for key, value in clipping.items() if value is not None}
     if "rmin" in bound:
         r = tf.maximum(r, bound["rmin"])
     if "rmax" in bound:
@@ -36,3 +36,8 @@ def corrections(
     if "dmax" in bound:
         d = tf.minimum(tf.maximum(d, -bound["dmax"]), bound["dmax"])
     return tf.stop_gradient(r, name="renorm_r"), tf.stop_gradient(d, name="renorm_d")
+
+
+def _as(value: Any, dtype: tf.DType) -> tf.Tensor:
+    # tf.cast would take a number by way of float32.
+    return tf.cast(value, dtype) if tf.is_tensor(value) else tf.constant(value, dtype)

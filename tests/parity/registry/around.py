@@ -36,7 +36,8 @@ def cases() -> list[Case]:
             fields = {"shape": RANK_4, "surroundings": SURROUNDINGS[name], "seed": 12, "steps": 2}
             path = "function" if fused else "legacy"
             found.append(make(f"around_{name}/zero_debias_{path}", arguments={**debiased, "fused": fused}, **fields))
-    return found + _arg_scopes() + _wiring()
+    together = {"arguments": {**LIVELY, "scope": "s"}, "calls": "reuse_together", "seed": 13, "steps": 2}
+    return [*found, make("reuse_together", **together), *_arg_scopes(), *_wiring()]
 
 
 def _calls(path: str, shape: list[int], arguments: dict) -> list[Case]:
@@ -45,7 +46,6 @@ def _calls(path: str, shape: list[int], arguments: dict) -> list[Case]:
     regularized = {**named, "param_regularizers": {"beta": l2(0.5)}}
     other = {**named, "scope": scope("held")}
     return [
-        make(f"reuse_together/{path}", arguments=named, calls="reuse_together", **two),
         make(f"reuse/{path}", arguments=named, calls="reuse", **two),
         make(f"reuse/{path}_resource", arguments=named, calls="reuse", resource=True, **two),
         make(f"reuse_regularized/{path}", arguments=regularized, calls="reuse", **two),
