@@ -145,3 +145,10 @@ def test_with_v2_behavior_off(module):
     """disable_v2_behavior() cannot be taken back, so the module's tests run once more in a process of their own."""
     out = run_python("-m", "pytest", "-q", "-p", "no:xdist", str(HERE / f"{module}.py"), **{V2_OFF: "off"})
     assert " passed" in out.splitlines()[-1]
+
+
+def test_bfloat16_without_onednn():
+    """TensorFlow 2.12 and 2.13 then have no fused kernel for it."""
+    module = str(HERE / "test_batch_norm.py")
+    out = run_python("-m", "pytest", "-q", "-p", "no:xdist", "-k", "bfloat16", module, TF_ENABLE_ONEDNN_OPTS="0")
+    assert " passed" in out.splitlines()[-1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import platform
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -9,8 +11,17 @@ import tensorflow as tf
 from tfbn.ops.layout import Layout
 from tfbn.ops.moments import Moments
 
-# What FusedBatchNormV3 computes in, whatever its inputs' dtype.
-FUSED_DTYPES = (tf.float16, tf.bfloat16, tf.float32)
+
+def _has_bfloat16_kernel() -> bool:
+    """Before TensorFlow 2.14 the CPU has one only where oneDNN, on by default on x86 Linux, replaces its own kernels."""
+    if tuple(int(part) for part in tf.__version__.split(".")[:2]) >= (2, 14):
+        return True
+    default = platform.system() == "Linux" and platform.machine() == "x86_64"
+    return os.environ.get("TF_ENABLE_ONEDNN_OPTS", str(default)).lower() in ("1", "true")
+
+
+# The dtypes that the fused kernel takes; it computes in float32.
+FUSED_DTYPES = (tf.float16, tf.float32, *([tf.bfloat16] if _has_bfloat16_kernel() else []))
 # cuDNN's lower bound on epsilon; TensorFlow applies it on every device.
 FUSED_EPSILON_FLOOR = 1.001e-5
 
