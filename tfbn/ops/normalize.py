@@ -13,7 +13,7 @@ from tfbn.ops.moments import Moments
 
 
 def _has_bfloat16_kernel() -> bool:
-    """Before TensorFlow 2.14 the CPU has one only where oneDNN, on by default on x86 Linux, replaces its own kernels."""
+    """Before TensorFlow 2.14 the CPU has one only with oneDNN, which is on by default on x86 Linux."""
     if tuple(int(part) for part in tf.__version__.split(".")[:2]) >= (2, 14):
         return True
     default = platform.system() == "Linux" and platform.machine() == "x86_64"
