@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 # Each public name and the module of tfbn that defines it; a module that is itself public is its own home.
 _HOMES = {
+    "BatchNormalization": "graph.batch_normalization",
     "CompatibilityWarning": "errors",
     "add_arg_scope": "graph.arg_scope",
     "arg_scope": "graph.arg_scope",
     "arg_scope_func_key": "graph.arg_scope",
     "arg_scoped_arguments": "graph.arg_scope",
     "batch_norm": "graph.batch_norm",
+    "batch_normalization": "graph.batch_normalization",
     "has_arg_scope": "graph.arg_scope",
 }
 
@@ -28,6 +30,12 @@ if TYPE_CHECKING:
     from tfbn.graph.arg_scope import arg_scoped_arguments as arg_scoped_arguments
     from tfbn.graph.arg_scope import has_arg_scope as has_arg_scope
     from tfbn.graph.batch_norm import batch_norm as batch_norm
+    from tfbn.graph.batch_normalization import (
+        BatchNormalization as BatchNormalization,
+    )
+    from tfbn.graph.batch_normalization import (
+        batch_normalization as batch_normalization,
+    )
 
     __version__: str
 

@@ -1,5 +1,7 @@
 """Batch normalization as values: moments, renorm, normalization and moving averages put together, in one place.
 
+Parameters have the shape [C] or, for several channel axes or virtual batches, `param_shape` of the layout.
+
 Nothing here knows of variables, scopes or collections.
 """
 
@@ -29,6 +31,7 @@ __all__ = [
     "decrement",
     "has_samples",
     "infer",
+    "layout_of",
     "normalize_batch",
     "update_rate",
 ]
@@ -40,14 +43,14 @@ compute_dtype = normalize.compute_dtype
 
 
 class Params(NamedTuple):
-    """The affine parameters, tensors or variables of shape [C]; None stands for a beta of 0 and a gamma of 1."""
+    """The affine parameters, tensors or variables; None stands for a beta of 0 and a gamma of 1."""
 
     beta: Any
     gamma: Any
 
 
 class State(NamedTuple):
-    """The moving statistics and those that renorm adds: tensors or variables of shape [C], read where they are used."""
+    """The moving statistics and those that renorm adds: tensors or variables, read where they are used."""
 
     moving_mean: Any
     moving_variance: Any
@@ -56,7 +59,7 @@ class State(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """What a batch says of its channels, each of shape [C]: the values that the moving averages follow."""
+    """What a batch says of its channels, in the parameters' shape: the values that the moving averages follow."""
 
     mean: tf.Tensor
     variance: tf.Tensor  # by the estimator asked for
@@ -68,7 +71,9 @@ class Batch(NamedTuple):
 class Options(NamedTuple):
     """How to normalize."""
 
-    data_format: str = "NHWC"
+    axes: tuple[int, ...]  # of the channels, counted from the left
+    data_format: str = "NHWC"  # for the fused kernel
+    virtual_batch_size: int | None = None
     epsilon: float = 1e-3
     fused: bool = True  # the fused kernel, where it has the dtype
     unbiased: bool = True  # the estimator of Batch.variance
@@ -95,7 +100,7 @@ def normalize_batch(
     xhat = (x - mean) / sqrt(variance + epsilon); with renorm xhat = xhat * r + d; with an adjustment (a, b)
     xhat = xhat * a + b; y = xhat * gamma + beta. A batch without samples is normalized by the moving statistics.
     """
-    layout = layout_of(inputs, options.data_format)
+    layout = layout_of(inputs.shape, options.axes, options.data_format, options.virtual_batch_size)
     dtype = compute_dtype(inputs.dtype)
     beta, gamma = (_read(parameter, dtype) for parameter in params)
     if _takes_fused(inputs, options):
@@ -104,7 +109,8 @@ def normalize_batch(
         )
         return result.outputs, Batch(result.mean, result.variance)
 
-    wide = tf.cast(inputs, dtype)
+    viewed = layout.view_virtual(inputs)
+    wide = tf.cast(viewed, dtype)
     if batch_weights is None:
         of_batch = moments.plain(wide, layout)
     else:
@@ -121,25 +127,30 @@ def normalize_batch(
     if adjustment is not None:
         a, b = (tf.cast(part, dtype) for part in adjustment)
         scale, offset = _then(a, b, scale, offset, layout)
+    whole = moments.of_virtual_batches(of_batch, layout)
     stddev, r, d = None, None, None
     if options.renorm_clipping is not None:
-        stddev = tf.sqrt(of_batch.variance + options.epsilon)
+        stddev = tf.sqrt(whole.variance + options.epsilon)
         # In a loop, what the round before left; there, a read with nothing to wait for may come too early.
-        with tf.control_dependencies([of_batch.mean]):
+        with tf.control_dependencies([whole.mean]):
             mean, deviation = (_read_now(value, dtype) for value in (state.renorm_mean, state.renorm_stddev))
-        r, d = renorm.corrections(of_batch.mean, stddev, mean, deviation, options.epsilon, options.renorm_clipping)
+        r, d = renorm.corrections(whole.mean, stddev, mean, deviation, options.epsilon, options.renorm_clipping)
         scale, offset = _then(r, d, scale, offset, layout)
-    outputs = normalize.composed(inputs, of_batch, scale, offset, options.epsilon, layout)
-    variance = moments.unbiased(of_batch.variance, inputs, layout) if options.unbiased else of_batch.variance
-    return outputs, Batch(of_batch.mean, variance, stddev, r, d)
+    outputs = normalize.composed(viewed, of_batch, scale, offset, options.epsilon, layout)
+    variance = moments.unbiased(whole.variance, inputs, layout) if options.unbiased else whole.variance
+    return layout.restore(outputs, inputs), Batch(whole.mean, variance, stddev, r, d)
 
 
 def infer(inputs: tf.Tensor, params: Params, state: State, options: Options) -> tf.Tensor:
     """y = (x - moving_mean) / sqrt(moving_variance + epsilon) * gamma + beta."""
-    layout = layout_of(inputs, options.data_format)
+    layout = layout_of(inputs.shape, options.axes, options.data_format)
     dtype = compute_dtype(inputs.dtype)
-    beta, gamma = (_read(parameter, dtype) for parameter in params)
-    moving = moments.Moments(_read(state.moving_mean, dtype), _read(state.moving_variance, dtype))
+    read = [_read(value, dtype) for value in (*params, state.moving_mean, state.moving_variance)]
+    if options.virtual_batch_size is not None:
+        # The axis that counts virtual batches: in inference there are none.
+        read = [None if value is None else tf.squeeze(value, 1) for value in read]
+    beta, gamma, mean, variance = read
+    moving = moments.Moments(mean, variance)
     if _takes_fused(inputs, options):
         gamma, beta = _given(gamma, beta, layout.channels, dtype)
         return normalize.fused_infer(inputs, gamma, beta, moving, options.epsilon, layout)

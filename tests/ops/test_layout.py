@@ -18,8 +18,9 @@ from tfbn.ops.layout import layout_of
     ],
 )
 def test_axes(shape, data_format, axis, reduction):
-    layout = layout_of(tf.zeros(shape), data_format)
-    assert (layout.rank, layout.axis, layout.channels) == (len(shape), axis, 5)
+    layout = layout_of(tf.TensorShape(shape), [axis], data_format)
+    assert (layout.rank, layout.axes, layout.channels) == (len(shape), (axis,), 5)
+    assert layout.param_shape == [5]
     assert layout.reduction_axes == reduction
 
 
@@ -27,24 +28,49 @@ def test_broadcast_multiplies_the_channels():
     x = tf.constant(np.random.RandomState(0).standard_normal([4, 5, 3, 2]) + 2)
     v = tf.constant(np.arange(1.0, 6.0))
     expected = x.numpy() * np.arange(1.0, 6.0).reshape(1, 5, 1, 1)
-    np.testing.assert_array_equal(x * layout_of(x, "NCHW").broadcast(v), expected)
+    np.testing.assert_array_equal(x * layout_of(x.shape, [1]).broadcast(v), expected)
 
 
 def test_trailing_channels_broadcast_by_themselves():
     v = tf.ones([5])
-    assert layout_of(tf.zeros([4, 3, 5]), "NHWC").broadcast(v) is v
+    assert layout_of(tf.TensorShape([4, 3, 5]), [2]).broadcast(v) is v
 
 
 @pytest.mark.parametrize(("data_format", "viewed"), [("NHWC", [4, 1, 1, 5]), ("NCHW", [4, 5, 1, 1])])
 def test_rank_2_is_viewed_as_rank_4_and_restored(data_format, viewed):
     x = tf.constant(np.random.RandomState(0).standard_normal([4, 5]) + 2)
-    layout = layout_of(x, data_format)
+    layout = layout_of(x.shape, [1], data_format)
     assert layout.view_4d(x).shape == viewed
     np.testing.assert_array_equal(layout.restore(layout.view_4d(x), x), x)
 
 
 def test_rank_4_is_its_own_view():
     x = tf.zeros([4, 3, 2, 5])
-    layout = layout_of(x, "NHWC")
+    layout = layout_of(x.shape, [3])
     assert layout.view_4d(x) is x
     assert layout.restore(x, x) is x
+
+
+def test_several_axes_keep_their_places():
+    layout = layout_of(tf.TensorShape([4, 3, 2, 5]), [1, 3])
+    assert layout.param_shape == [1, 3, 1, 5]
+    assert layout.reduction_axes == [0, 2]
+    parameter = tf.ones([1, 3, 1, 5])
+    assert layout.broadcast(parameter) is parameter
+
+
+@pytest.mark.parametrize(
+    ("axis", "shape", "reduction"), [(3, [1, 1, 1, 1, 5], [0, 2, 3]), (1, [1, 1, 3, 1, 1], [0, 3, 4])]
+)
+def test_virtual_batches_take_an_axis_of_their_own(axis, shape, reduction):
+    layout = layout_of(tf.TensorShape([None, 3, 2, 5]), [axis], virtual_batch_size=2)
+    assert layout.param_shape == shape
+    assert layout.reduction_axes == reduction
+
+
+def test_a_virtual_batch_takes_every_so_many_samples():
+    x = tf.constant(np.arange(6.0))[:, None]
+    layout = layout_of(x.shape, [1], virtual_batch_size=2)
+    viewed = layout.view_virtual(x)
+    np.testing.assert_array_equal(viewed[:, 1, 0], [1.0, 4.0])
+    np.testing.assert_array_equal(layout.restore(viewed, x), x)

@@ -21,6 +21,73 @@ def check_graph() -> None:
         )
 
 
+def check_floating(inputs: tf.Tensor) -> None:
+    """A dtype that has a mean."""
+    if not inputs.dtype.is_floating:
+        raise TypeError(
+            f"inputs: expected float16, bfloat16, float32 or float64, got {inputs.dtype.name} ({inputs.name}). "
+            "Cast it first, e.g. tf.cast(inputs, tf.float32)."
+        )
+
+
+def check_axis(axis: Any) -> None:
+    """An int or a list of them."""
+    if not isinstance(axis, int) and not (isinstance(axis, list) and all(isinstance(each, int) for each in axis)):
+        raise TypeError(f"axis must be int or list, type given: {type(axis)}. Expected ints, got {axis!r}.")
+    if axis == []:
+        raise ValueError("axis: expected at least one axis, got []. The default is -1, the last.")
+
+
+def check_axes(shape: tf.TensorShape, axis: Any, virtual_batch_size: int | None) -> tuple[int, ...]:
+    """The axes counted from the left, in range, each once and of known size."""
+    if not shape.rank:
+        raise ValueError(
+            f"Input has undefined rank: expected a known rank of at least 1, got the shape {shape}. Give it one with "
+            "inputs.set_shape([None, ..., C])."
+        )
+    axes = tuple(each + shape.rank if each < 0 else each for each in (axis if isinstance(axis, list) else [axis]))
+    for each in axes:
+        if not 0 <= each < shape.rank:
+            raise ValueError(f"Invalid axis: {each}. Expected axis from {-shape.rank} to {shape.rank - 1}, got {axis}.")
+        if shape.as_list()[each] is None:
+            raise ValueError(
+                f"Input has undefined `axis` dimension. Input shape: {shape}, axis {axis}. The variables need "
+                "its size: inputs.set_shape."
+            )
+    if len(set(axes)) != len(axes):
+        raise ValueError(f"Duplicate axis: {list(axes)}. Expected each axis once, got {axis}.")
+    if virtual_batch_size is not None and 0 in axes:
+        raise ValueError(
+            "When using virtual_batch_size, the batch dimension must be 0 and thus axis cannot include 0: got "
+            f"axis={axis}. Move the batch to axis 0."
+        )
+    size = shape.as_list()[0]
+    if virtual_batch_size is not None and size is not None and size % virtual_batch_size:
+        raise ValueError(
+            f"virtual_batch_size: expected a divisor of the batch size {size}, got {virtual_batch_size}. Drop the "
+            "remainder of the batch, or choose another size."
+        )
+    return axes
+
+
+def check_virtual_batch_size(virtual_batch_size: Any, adjustment: Any) -> None:
+    """A positive int, without an adjustment."""
+    if virtual_batch_size is None:
+        return
+    if not isinstance(virtual_batch_size, numbers.Integral):
+        raise TypeError(f"virtual_batch_size: expected a positive int, got {virtual_batch_size!r}.")
+    if virtual_batch_size <= 0:
+        raise ValueError(
+            "virtual_batch_size must be a positive integer that divides the true batch size of the input Tensor, got "
+            f"{virtual_batch_size}."
+        )
+    if adjustment is not None:
+        raise ValueError(
+            "When using virtual_batch_size, adjustment cannot be specified: expected one of the two, got both. "
+            "Apply the adjustment to the outputs instead."
+        )
+
+
 def check_inputs(inputs: tf.Tensor, data_format: str) -> None:
     """A floating tensor of known rank with known channels, and a data_format that fits it."""
     if data_format not in functional.DATA_FORMATS:
@@ -28,11 +95,7 @@ def check_inputs(inputs: tf.Tensor, data_format: str) -> None:
             f"data_format has to be either NCHW or NHWC. Got {data_format!r}; for other ranks than 4 NHWC means "
             "channels last and NCHW channels on axis 1."
         )
-    if not inputs.dtype.is_floating:
-        raise TypeError(
-            f"inputs: expected float16, bfloat16, float32 or float64, got {inputs.dtype.name} ({inputs.name}). "
-            "Cast it first, e.g. tf.cast(inputs, tf.float32)."
-        )
+    check_floating(inputs)
     rank = inputs.shape.rank
     if rank is None:
         raise ValueError(f"Inputs {inputs.name} has undefined rank. Give it one with inputs.set_shape([None, ..., C]).")
@@ -127,26 +190,26 @@ def check_scope(scope: Any, reuse: Any) -> None:
         )
 
 
-def static_is_training(is_training: Any) -> bool | None:
+def static_is_training(is_training: Any, name: str = "is_training") -> bool | None:
     """What is_training is, where that is known now; None for a tensor that only a run decides."""
     if isinstance(is_training, tf.Variable):
-        _check_scalar_bool(is_training)
+        _check_scalar_bool(is_training, name)
         return None
     if tf.is_tensor(is_training):
         value = tf.get_static_value(is_training)
         if value is None:
-            _check_scalar_bool(is_training)
+            _check_scalar_bool(is_training, name)
             return None
     else:
         value = is_training
     if isinstance(value, np.ndarray) and value.ndim:
-        raise ValueError(f"is_training: expected {_IS_TRAINING}, got shape {value.shape}. {_IS_TRAINING_ADVICE}")
+        raise ValueError(f"{name}: expected {_IS_TRAINING}, got shape {value.shape}. {_IS_TRAINING_ADVICE}")
     known = isinstance(value, (bool, np.bool_, numbers.Integral)) or (
         isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype.kind in "biu"
     )
     if value is None or not known or int(value) not in (0, 1):
         kind = ValueError if is_training is None else TypeError
-        raise kind(f"is_training: expected {_IS_TRAINING}, got {is_training!r}. {_IS_TRAINING_ADVICE}")
+        raise kind(f"{name}: expected {_IS_TRAINING}, got {is_training!r}. {_IS_TRAINING_ADVICE}")
     return bool(value)
 
 
@@ -154,13 +217,11 @@ _IS_TRAINING = "a bool, 0 or 1, or a scalar boolean tensor or variable"
 _IS_TRAINING_ADVICE = "A switch fed at run time is tf.compat.v1.placeholder_with_default(False, [])."
 
 
-def _check_scalar_bool(is_training: Any) -> None:
+def _check_scalar_bool(is_training: Any, name: str) -> None:
     if is_training.dtype.base_dtype != tf.bool:
-        raise TypeError(
-            f"is_training: expected {_IS_TRAINING}, got dtype {is_training.dtype.name}. {_IS_TRAINING_ADVICE}"
-        )
+        raise TypeError(f"{name}: expected {_IS_TRAINING}, got dtype {is_training.dtype.name}. {_IS_TRAINING_ADVICE}")
     if not is_training.shape.is_compatible_with([]):
-        raise ValueError(f"is_training: expected {_IS_TRAINING}, got shape {is_training.shape}. {_IS_TRAINING_ADVICE}")
+        raise ValueError(f"{name}: expected {_IS_TRAINING}, got shape {is_training.shape}. {_IS_TRAINING_ADVICE}")
 
 
 def _check_number(name: str, value: Any, expected: str) -> None:

@@ -1,4 +1,4 @@
-"""`batch_norm`: resolve -> create -> compute -> wire."""
+"""`batch_norm`: resolve -> create -> apply."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfbn import functional
-from tfbn.graph import arguments, compatibility, policy, updates, variables
+from tfbn.graph import arguments, compatibility, layer, policy, variables
 from tfbn.graph.arg_scope import add_arg_scope
 
 
@@ -175,88 +175,50 @@ def batch_norm(
             row, question, initializers, regularizers, renorm_clipping, variables_collections, param_dtype, moves
         )
     )
-    options = functional.Options(
-        data_format=data_format,
-        epsilon=max(epsilon, functional.FUSED_EPSILON_FLOOR) if row.fused else epsilon,
-        fused=row.fused,
-        unbiased=row.fused,
-        renorm_clipping=(renorm_clipping or {}) if renorm else None,
+    axes = (inputs.shape.rank - 1,) if data_format == "NHWC" else (1,)
+    plan = layer.Plan(
+        row=row,
+        options=functional.Options(
+            axes=axes,
+            data_format=data_format,
+            epsilon=max(epsilon, functional.FUSED_EPSILON_FLOOR) if row.fused else epsilon,
+            fused=row.fused,
+            unbiased=row.fused,
+            renorm_clipping=(renorm_clipping or {}) if renorm else None,
+        ),
+        decay=decay,
+        renorm_decay=renorm_decay,
+        zero_debias=question.zero_debias,
+        updates_collections=updates_collections,
     )
 
     with tf.compat.v1.variable_scope(scope, "BatchNorm", [inputs], reuse=reuse) as opened:
         wanted = variables.names(row, center, scale, renorm)
         variables.check_reuse(opened, wanted)
-        layer = variables.create(
+        made = variables.create(
             opened,
             wanted,
             row,
-            channels=inputs.shape.as_list()[-1 if data_format == "NHWC" else 1],
+            shape=functional.layout_of(inputs.shape, axes).param_shape,
             dtype=tf.as_dtype(param_dtype or row.param_dtype(inputs.dtype)),
             trainable=bool(trainable),
             initializers=initializers,
             regularizers=regularizers,
             collections=variables_collections,
         )
-        adjusted = adjustment(tf.shape(inputs)) if adjustment and row.adjusts and training is not False else None
-        outputs, batch, active = _compute(
-            inputs, layer, options, is_training if training is None else training, batch_weights, adjusted
+        outputs, _ = layer.apply(
+            inputs,
+            opened,
+            made,
+            plan,
+            is_training=is_training if training is None else training,
+            moves=moves,
+            batch_weights=batch_weights,
+            adjustment=adjustment if row.adjusts else None,
         )
-        if batch is not None and moves:
-            made = updates.build(
-                opened,
-                layer,
-                batch,
-                row,
-                active,
-                decay=decay,
-                renorm_decay=renorm_decay,
-                epsilon=options.epsilon,
-                zero_debias=question.zero_debias,
-            )
-            outputs = updates.wire(outputs, made, row, updates_collections)
-        outputs.set_shape(inputs.shape)
         if activation_fn is not None:
             outputs = activation_fn(outputs)
         return _collect_outputs(outputs, outputs_collections, opened.name)
-
-
-def _compute(
-    inputs: tf.Tensor,
-    layer: variables.Variables,
-    options: functional.Options,
-    is_training: Any,
-    batch_weights: tf.Tensor | None,
-    adjustment: tuple[Any, Any] | None,
-) -> tuple[tf.Tensor, functional.Batch | None, tf.Tensor | bool]:
-    """The outputs, what the batch says of its channels, and whether that is to move the statistics."""
-    params = functional.Params(layer["beta"], layer["gamma"])
-    state = functional.State(
-        layer["moving_mean"], layer["moving_variance"], layer["renorm_mean"], layer["renorm_stddev"]
-    )
-    if is_training is False:
-        return functional.infer(inputs, params, state, options), None, False
-
-    some = functional.has_samples(inputs, batch_weights)
-    if is_training is True:
-        outputs, batch = functional.normalize_batch(inputs, params, state, options, batch_weights, adjustment)
-        return outputs, batch, some
-
-    predicate = tf.convert_to_tensor(is_training)
-
-    def train() -> list[tf.Tensor]:
-        outputs, batch = functional.normalize_batch(inputs, params, state, options, batch_weights, adjustment)
-        return [outputs, *(value for value in batch if value is not None)]
-
-    def infer() -> list[tf.Tensor]:
-        # What stands for the batch is multiplied by a rate of zero.
-        count = len(functional.Batch._fields) if options.renorm_clipping is not None else 2
-        nothing = tf.zeros(layer["moving_mean"].shape, functional.compute_dtype(inputs.dtype))
-        return [functional.infer(inputs, params, state, options), *[nothing] * count]
-
-    # The assignments stay outside: a ref variable cannot be assigned in a control flow v2 branch.
-    outputs, *batch = tf.compat.v1.cond(predicate, train, infer)
-    active = predicate if some is True else tf.logical_and(predicate, some)
-    return outputs, functional.Batch(*batch), active
 
 
 def _collect_outputs(outputs: tf.Tensor, collections: Any, alias: str) -> tf.Tensor:

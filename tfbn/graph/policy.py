@@ -62,6 +62,7 @@ class Row(NamedTuple):
     updates_when_frozen: bool  # whether trainable=False still updates the moving statistics
     collects_after: bool  # variables_collections filled after creation: statistics first, reused ones too, renorm's not
     adjusts: bool  # whether an adjustment is applied
+    model_variables: bool = True  # whether the variables enter MODEL_VARIABLES
     single: bool = False  # 1 - decay in float32 instead of float64
     debias_is_model_variable: bool = False  # whether the zero debias pair enters MODEL_VARIABLES
 
@@ -108,8 +109,10 @@ LEGACY = Row(
     debias_is_model_variable=True,
 )
 TABLE = (FUNCTION_FUSED, CORE_FUSED, CORE, RENORM, LEGACY)
+# tf.layers.batch_normalization is the class that the core path calls, without contrib's collections.
+LAYERS_TABLE = tuple(row._replace(model_variables=False) for row in (CORE_FUSED, CORE))
 
 
-def resolve(question: Question) -> Row:
+def resolve(question: Question, table: tuple[Row, ...] = TABLE) -> Row:
     """The row of the table that the original would take."""
-    return next(row for row in TABLE if row.holds(question))
+    return next(row for row in table if row.holds(question))

@@ -22,7 +22,9 @@ AFFINE = ("beta", "gamma")
 
 
 class Variables(dict):
-    """The layer's variables by short name, in order of creation; an absent one is None."""
+    """The layer's variables by short name, in order of creation, an absent one None; `losses` of their regularizers."""
+
+    losses: tuple[tf.Tensor, ...] = ()
 
     def __missing__(self, name: str) -> None:
         return None
@@ -59,12 +61,13 @@ def create(
     scope: tf.compat.v1.VariableScope,
     wanted: Iterable[str],
     row: policy.Row,
-    channels: int,
+    shape: list[int],
     dtype: tf.DType,
     trainable: bool,
     initializers: Mapping[str, Any],
     regularizers: Mapping[str, Any],
     collections: Any,
+    constraints: Mapping[str, Any] | None = None,
 ) -> Variables:
     """Creates or reuses the variables `wanted` in the open variable scope, in that order."""
     variables = Variables()
@@ -77,17 +80,18 @@ def create(
         with contextlib.nullcontext() if affine else unpartitioned(scope):
             variable = tf.compat.v1.get_variable(
                 name,
-                shape=[channels],
+                shape=shape,
                 dtype=dtype,
                 initializer=_initializer(name, initializers),
                 regularizer=regularizer if row.regularizers == "replace" else None,
                 trainable=trainable and affine,
-                collections=[*extra, _keys.GLOBAL_VARIABLES, _keys.MODEL_VARIABLES],
+                collections=[*extra, _keys.GLOBAL_VARIABLES, *([_keys.MODEL_VARIABLES] if row.model_variables else [])],
+                constraint=(constraints or {}).get(name),
                 synchronization=tf.VariableSynchronization.AUTO if affine else tf.VariableSynchronization.ON_READ,
                 aggregation=tf.VariableAggregation.NONE if affine else tf.VariableAggregation.MEAN,
             )
         if regularizer is not None and row.regularizers == "addition" and is_new:
-            _add_loss(variable, regularizer)
+            variables.losses += _add_loss(variable, regularizer)
         variables[name] = variable
     if row.collects_after:
         for name in ("moving_mean", "moving_variance", "beta", "gamma"):
@@ -131,7 +135,8 @@ def _initializer(name: str, initializers: Mapping[str, Any]) -> Any:
     if name == "renorm_mean":
         return _initializer("moving_mean", initializers)
     if name not in ("moving_stddev", "renorm_stddev"):
-        return initializers.get(name) or _INITIALIZERS[name]
+        given = initializers.get(name) or _INITIALIZERS[name]
+        return getattr(tf.compat.v1.initializers, given)() if isinstance(given, str) else given
     of_variance = _initializer("moving_variance", initializers)
 
     def square_root(shape: Any, dtype: Any = tf.float32, partition_info: Any = None) -> tf.Tensor:
@@ -152,12 +157,15 @@ def _parts(variable: Any) -> list[Any]:
     return [variable] if isinstance(variable, (tf.Variable, tf.Tensor)) else list(variable)
 
 
-def _add_loss(variable: Any, regularizer: Any) -> None:
+def _add_loss(variable: Any, regularizer: Any) -> tuple[tf.Tensor, ...]:
+    losses = []
     for part in _parts(variable):
         with tf.name_scope(f"{part.op.name}/Regularizer/"):
-            loss = regularizer(part)
-        if loss is not None:
-            tf.compat.v1.add_to_collection(_keys.REGULARIZATION_LOSSES, loss)
+            losses.append(regularizer(part))
+    found = tuple(loss for loss in losses if loss is not None)
+    for loss in found:
+        tf.compat.v1.add_to_collection(_keys.REGULARIZATION_LOSSES, loss)
+    return found
 
 
 def _collect(variable: Any, collections: Iterable[str]) -> None:

@@ -10,7 +10,7 @@ from tfbn.ops.layout import Layout
 
 
 class Moments(NamedTuple):
-    """Mean and biased variance of a batch, each of shape [C]."""
+    """Mean and biased variance of a batch: of the parameters' shape, or with one more for each virtual batch."""
 
     mean: tf.Tensor
     variance: tf.Tensor
@@ -18,7 +18,7 @@ class Moments(NamedTuple):
 
 def plain(inputs: tf.Tensor, layout: Layout) -> Moments:
     """mean = sum(x) / n; variance = sum((x - mean)**2) / n."""
-    return Moments(*tf.nn.moments(inputs, layout.reduction_axes))
+    return Moments(*tf.nn.moments(inputs, layout.reduction_axes, keepdims=not layout.flat))
 
 
 def weighted(inputs: tf.Tensor, batch_weights: tf.Tensor, layout: Layout) -> Moments:
@@ -34,7 +34,14 @@ def weighted(inputs: tf.Tensor, batch_weights: tf.Tensor, layout: Layout) -> Mom
     mean = tf.math.divide_no_nan(tf.reduce_sum(weights * inputs, axes, keepdims=True), total)
     square = tf.reduce_sum(weights * tf.math.squared_difference(inputs, mean), axes, keepdims=True)
     variance = tf.math.divide_no_nan(square, total)
-    return Moments(*(tf.reshape(moment, [layout.channels]) for moment in (mean, variance)))
+    return Moments(*(tf.reshape(moment, layout.param_shape) for moment in (mean, variance)))
+
+
+def of_virtual_batches(moments: Moments, layout: Layout) -> Moments:
+    """Their mean over the virtual batches, which the moving averages follow; the moments themselves without any."""
+    if layout.virtual_batch_size is None:
+        return moments
+    return Moments(*(tf.reduce_mean(moment, 1, keepdims=True) for moment in moments))
 
 
 def has_samples(inputs: tf.Tensor) -> tf.Tensor | bool:

@@ -82,7 +82,7 @@ def composed(
 ) -> tf.Tensor:
     """inv = gamma * rsqrt(variance + epsilon); y = x * inv + (beta - mean * inv).
 
-    `gamma` and `beta` have shape [C] or any shape that broadcasts against the inputs; None stands for 1 and 0.
+    `gamma` and `beta` have the parameters' shape or any that broadcasts against the inputs; None stands for 1 and 0.
     """
     mean, variance = (layout.broadcast(moment) for moment in moments)
     gamma, beta = (layout.broadcast(p) if p is not None and p.shape.rank == 1 else p for p in (gamma, beta))

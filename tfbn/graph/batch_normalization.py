@@ -1,0 +1,362 @@
+"""`batch_normalization` and `BatchNormalization`: the function and the class of tf.layers."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import tensorflow as tf
+
+from tfbn import functional
+from tfbn.graph import arguments, layer, policy, variables
+
+_keys = tf.compat.v1.GraphKeys
+
+
+class BatchNormalization:
+    """Batch normalization as tf.layers.BatchNormalization of TensorFlow 1.15 does it, in a TF1 graph, without Keras.
+
+    The arguments are those of `batch_normalization`, whose docstring has the formulas, without inputs, training and
+    reuse; `dtype` is that of inputs that are given as a shape only, to `build`. The first call creates the variables,
+    further calls share them.
+
+    Subclasses may override `build(input_shape)` and `call(inputs, training=False)`. Of the original class it leaves out
+    what belongs to Keras: configs, masks, input specs, nodes, `get_updates_for`, `get_losses_for`, weights as arrays.
+
+    Example:
+      >>> import tensorflow.compat.v1 as tf1, tfbn
+      >>> with tf1.Graph().as_default():
+      ...     norm = tfbn.BatchNormalization(momentum=0.9, name="norm")
+      ...     outputs = norm(tf1.placeholder(tf1.float32, [None, 5]), training=True)
+      ...     print([variable.op.name for variable in norm.weights], len(norm.updates))
+      ['norm/gamma', 'norm/beta', 'norm/moving_mean', 'norm/moving_variance'] 2
+    """
+
+    def __init__(
+        self,
+        axis: int | list[int] = -1,
+        momentum: Any = 0.99,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        moving_mean_initializer: Any = "zeros",
+        moving_variance_initializer: Any = "ones",
+        beta_regularizer: Callable | None = None,
+        gamma_regularizer: Callable | None = None,
+        beta_constraint: Callable | None = None,
+        gamma_constraint: Callable | None = None,
+        renorm: bool = False,
+        renorm_clipping: dict[str, Any] | None = None,
+        renorm_momentum: Any = 0.99,
+        fused: bool | None = None,
+        trainable: bool = True,
+        virtual_batch_size: int | None = None,
+        adjustment: Callable | None = None,
+        name: str | None = None,
+        *,
+        dtype: Any = None,
+        _scope: Any = None,
+        _reuse: Any = None,
+    ) -> None:
+        arguments.check_axis(axis)
+        arguments.check_decay("momentum", momentum)
+        arguments.check_decay("renorm_momentum", renorm_momentum)
+        arguments.check_epsilon(epsilon)
+        if renorm:
+            arguments.check_renorm_clipping(renorm_clipping or {})
+        arguments.check_callables(
+            beta_regularizer=beta_regularizer,
+            gamma_regularizer=gamma_regularizer,
+            beta_constraint=beta_constraint,
+            gamma_constraint=gamma_constraint,
+            adjustment=adjustment,
+        )
+        arguments.check_virtual_batch_size(virtual_batch_size, adjustment)
+        self.axis = list(axis) if isinstance(axis, list) else axis
+        self.momentum = momentum
+        self.epsilon = epsilon
+        self.center = center
+        self.scale = scale
+        self.renorm = renorm
+        self.renorm_clipping = renorm_clipping or {}
+        self.renorm_momentum = renorm_momentum
+        self.fused = fused
+        self.trainable = trainable
+        self.virtual_batch_size = virtual_batch_size
+        self.adjustment = adjustment
+        self.dtype = None if dtype is None else tf.as_dtype(dtype)
+        self.built = False
+        self.updates: list[tf.Operation] = []
+        self._initializers = {
+            "beta": beta_initializer,
+            "gamma": gamma_initializer,
+            "moving_mean": moving_mean_initializer,
+            "moving_variance": moving_variance_initializer,
+        }
+        self._regularizers = {"beta": beta_regularizer, "gamma": gamma_regularizer}
+        self._constraints = {"beta": beta_constraint, "gamma": gamma_constraint}
+        self._name = name
+        self._reuse = _reuse
+        self._scope: Any = None
+        self._made = variables.Variables()
+        self._plan: layer.Plan | None = None
+        if _scope:
+            with tf.compat.v1.variable_scope(_scope) as self._scope:
+                pass
+
+    def build(self, input_shape: Any) -> None:
+        """Creates the variables for inputs of this shape, of which rank and channels must be known."""
+        shape = tf.TensorShape(input_shape)
+        axes = arguments.check_axes(shape, self.axis, self.virtual_batch_size)
+        dtype = self.dtype or tf.float32
+        virtual = self.virtual_batch_size is not None
+        question = policy.Question(
+            dtype=dtype,
+            rank=shape.rank,
+            fused=(self.fused is None or bool(self.fused)) and axes in ((1,), (3,)) and not virtual,
+            batch_weights=False,
+            adjustment=self.adjustment is not None,
+            renorm=bool(self.renorm),
+            zero_debias=False,
+            default_updates=True,
+        )
+        row = policy.resolve(question, policy.LAYERS_TABLE)
+        layout = functional.layout_of(shape, axes, virtual_batch_size=self.virtual_batch_size)
+        with self._opened() as scope:
+            wanted = variables.names(row, self.center, self.scale, self.renorm)
+            variables.check_reuse(scope, wanted)
+            self._made = variables.create(
+                scope,
+                wanted,
+                row,
+                shape=layout.param_shape,
+                dtype=row.param_dtype(dtype),
+                trainable=bool(self.trainable),
+                initializers=self._initializers,
+                regularizers=self._regularizers,
+                collections=None,
+                constraints=self._constraints,
+            )
+        self.axis = [axis + virtual for axis in axes]
+        self._plan = layer.Plan(
+            row=row,
+            options=functional.Options(
+                axes=axes,
+                data_format="NCHW" if axes == (1,) else "NHWC",
+                virtual_batch_size=self.virtual_batch_size,
+                epsilon=max(self.epsilon, functional.FUSED_EPSILON_FLOOR) if row.fused else self.epsilon,
+                fused=row.fused,
+                unbiased=row.fused,
+                renorm_clipping=self.renorm_clipping if self.renorm else None,
+            ),
+            decay=self.momentum,
+            renorm_decay=self.renorm_momentum,
+            zero_debias=False,
+            updates_collections=_keys.UPDATE_OPS,
+        )
+        self.built = True
+
+    def call(self, inputs: tf.Tensor, training: Any = False) -> tf.Tensor:
+        """Normalizes; in training it adds its updates to `updates` and UPDATE_OPS, unless trainable is False."""
+        static = arguments.static_is_training(training, "training")
+        assert self._plan is not None
+        outputs, updates = layer.apply(
+            inputs,
+            self._scope,
+            self._made,
+            self._plan,
+            is_training=training if static is None else static,
+            moves=bool(self.trainable) and static is not False,
+            adjustment=self.adjustment,
+        )
+        self.updates.extend(updates)
+        return outputs
+
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        arguments.check_graph()
+        inputs = tf.convert_to_tensor(inputs)
+        arguments.check_floating(inputs)
+        with self._opened():
+            if not self.built:
+                self.dtype = self.dtype or inputs.dtype
+                self.build(inputs.shape)
+                self.built = True
+            return self.call(inputs, *args, **kwargs)
+
+    def apply(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """The same as calling the layer."""
+        return self(inputs, *args, **kwargs)
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[tf.compat.v1.VariableScope]:
+        """The layer's variable scope and name scope: named at the first call, and the same ever after."""
+        if self._scope is None:
+            base = self._name or _snake_case(type(self).__name__)
+            first = (base,) if self._reuse else (None, base)
+            with tf.compat.v1.variable_scope(*first) as self._scope:
+                pass
+        reuse = True if self.built else self._reuse
+        with tf.compat.v1.variable_scope(self._scope, reuse=reuse, auxiliary_name_scope=False) as opened:
+            with tf.compat.v1.name_scope(self._scope.original_name_scope):
+                yield opened
+
+    @property
+    def name(self) -> str:
+        return self._name or self.scope_name.rpartition("/")[2]
+
+    @property
+    def scope_name(self) -> str:
+        """The full name of the variable scope, known from the first call or build on."""
+        if self._scope is None:
+            raise ValueError(
+                "scope_name: expected a layer that was called or built, got one that was not. Call it first."
+            )
+        return self._scope.name
+
+    @property
+    def trainable_weights(self) -> list[Any]:
+        """gamma and beta; nothing where trainable is False."""
+        return [self._made[name] for name in self._made if name in variables.AFFINE and self.trainable]
+
+    @property
+    def non_trainable_weights(self) -> list[Any]:
+        """The moving statistics and those of renorm; everything where trainable is False."""
+        return [self._made[name] for name in self._made if name not in variables.AFFINE or not self.trainable]
+
+    @property
+    def weights(self) -> list[Any]:
+        return self.trainable_weights + self.non_trainable_weights
+
+    @property
+    def losses(self) -> list[tf.Tensor]:
+        """Of beta_regularizer and gamma_regularizer; they are in REGULARIZATION_LOSSES as well."""
+        return list(self._made.losses)
+
+    variables = weights
+    trainable_variables = trainable_weights
+    non_trainable_variables = non_trainable_weights
+
+    def __getattr__(self, name: str) -> Any:
+        if name in (*policy.GAMMA_FIRST, *policy.RENORM_VARIABLES):
+            return self.__dict__["_made"][name]
+        raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
+
+
+def batch_normalization(
+    inputs: Any,
+    axis: int | list[int] = -1,
+    momentum: Any = 0.99,
+    epsilon: float = 1e-3,
+    center: bool = True,
+    scale: bool = True,
+    beta_initializer: Any = "zeros",
+    gamma_initializer: Any = "ones",
+    moving_mean_initializer: Any = "zeros",
+    moving_variance_initializer: Any = "ones",
+    beta_regularizer: Callable | None = None,
+    gamma_regularizer: Callable | None = None,
+    beta_constraint: Callable | None = None,
+    gamma_constraint: Callable | None = None,
+    training: Any = False,
+    trainable: bool = True,
+    name: str | None = None,
+    reuse: Any = None,
+    renorm: bool = False,
+    renorm_clipping: dict[str, Any] | None = None,
+    renorm_momentum: Any = 0.99,
+    fused: bool | None = None,
+    virtual_batch_size: int | None = None,
+    adjustment: Callable | None = None,
+) -> tf.Tensor:
+    """Batch normalization as tf.layers.batch_normalization of TensorFlow 1.15 does it, in a TF1 graph, without Keras.
+
+    The formulas are those of `batch_norm`, with momentum and renorm_momentum for its decay and renorm_decay. The fused
+    kernel, with its estimator and its bound on epsilon, serves rank 4 with the channels on axis 1 or 3.
+
+    With a virtual_batch_size V, a batch of N is split into N / V virtual batches, each normalized by statistics of its
+    own; virtual batch j takes the samples j, j + N / V, j + 2 N / V and so on. The moving averages follow the mean of
+    their statistics, and inference does without them.
+
+    Args:
+      inputs: tensor of float16, bfloat16, float32 or float64 and known rank, at least 1; its sizes along axis known.
+      axis: int or list of ints, negative ones counted from the end: the axes that keep statistics of their own. The
+        variables have the shape [C] for a single axis, and for several the inputs' rank with 1 in all other axes.
+        Default -1.
+      momentum: as decay of `batch_norm`. Default 0.99.
+      epsilon: number, at least 0, added to the variance. Default 0.001.
+      center: whether to add `beta`. Default True.
+      scale: whether to multiply by `gamma`. Default True.
+      beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer: initializers, or names
+        from tf.compat.v1.initializers. Defaults zeros, ones, zeros, ones.
+      beta_regularizer, gamma_regularizer: functions of the variable; their losses enter REGULARIZATION_LOSSES.
+      beta_constraint, gamma_constraint: functions of the variable; tf.compat.v1.train optimizers apply them after a
+        step.
+      training: bool, 0 or 1, or a scalar boolean tensor or variable that each run decides. Default False.
+      trainable: False keeps gamma and beta out of TRAINABLE_VARIABLES and the moving statistics still; batches are
+        normalized by their own statistics all the same.
+      name: name of the scope. Default 'batch_normalization', made unique.
+      reuse: True shares the variables of an earlier call of the same name.
+      renorm, renorm_clipping, renorm_momentum: as renorm, renorm_clipping and renorm_decay of `batch_norm`.
+      fused: None or True for the fused kernel where it serves, False for composed ops.
+      virtual_batch_size: int that divides the batch; the variables then have one rank more than the inputs.
+      adjustment: as in `batch_norm`; not with virtual_batch_size.
+
+    Returns:
+      A tensor of the inputs' shape and dtype.
+
+    Raises:
+      ValueError: an axis out of range or twice; rank or sizes along axis unknown; momentum, renorm_momentum or epsilon
+        out of range; a virtual_batch_size that is not positive, does not divide the batch, or meets axis 0 or an
+        adjustment;
+        a key of renorm_clipping unknown; a variable that exists without reuse, or does not with it; training None.
+      TypeError: inputs that are not floating; an argument of another type.
+      RuntimeError: eager execution.
+
+    Example:
+      >>> import tensorflow.compat.v1 as tf1, tfbn
+      >>> with tf1.Graph().as_default():
+      ...     images = tf1.placeholder(tf1.float32, [None, 8, 8, 3])
+      ...     outputs = tfbn.batch_normalization(images, axis=[1, 3], training=True)
+      ...     print([variable.shape.as_list() for variable in tf1.trainable_variables()])
+      [[1, 8, 1, 3], [1, 8, 1, 3]]
+
+    References:
+      Hoffer et al., Train longer, generalize better, arXiv:1705.08741 (virtual batches, there called ghost batches).
+    """
+    arguments.check_graph()
+    inputs = tf.convert_to_tensor(inputs)
+    arguments.check_floating(inputs)
+    arguments.static_is_training(training, "training")
+    made = BatchNormalization(
+        axis=axis,
+        momentum=momentum,
+        epsilon=epsilon,
+        center=center,
+        scale=scale,
+        beta_initializer=beta_initializer,
+        gamma_initializer=gamma_initializer,
+        moving_mean_initializer=moving_mean_initializer,
+        moving_variance_initializer=moving_variance_initializer,
+        beta_regularizer=beta_regularizer,
+        gamma_regularizer=gamma_regularizer,
+        beta_constraint=beta_constraint,
+        gamma_constraint=gamma_constraint,
+        renorm=renorm,
+        renorm_clipping=renorm_clipping,
+        renorm_momentum=renorm_momentum,
+        fused=fused,
+        trainable=trainable,
+        virtual_batch_size=virtual_batch_size,
+        adjustment=adjustment,
+        _reuse=reuse,
+        _scope=name,
+    )
+    return made(inputs, training=training)
+
+
+def _snake_case(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", name)).lower()

@@ -1,0 +1,94 @@
+"""What every front end does with its arguments resolved and its variables there: compute, and wire the updates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from tfbn import functional
+from tfbn.graph import policy, updates, variables
+
+
+class Plan(NamedTuple):
+    """The resolved arguments that all calls of a layer have in common."""
+
+    row: policy.Row
+    options: functional.Options
+    decay: Any
+    renorm_decay: Any
+    zero_debias: bool
+    updates_collections: Any
+
+
+def apply(
+    inputs: tf.Tensor,
+    scope: tf.compat.v1.VariableScope,
+    made: variables.Variables,
+    plan: Plan,
+    *,
+    is_training: Any,
+    moves: bool,
+    batch_weights: tf.Tensor | None = None,
+    adjustment: Callable | None = None,
+) -> tuple[tf.Tensor, list[tf.Operation]]:
+    """The outputs of one call, and its update ops, which are collected or forced as the plan says.
+
+    `is_training` is a bool or a tensor; `moves` tells whether a training step moves the statistics at all.
+    """
+    adjusted = adjustment(tf.shape(inputs)) if adjustment is not None and is_training is not False else None
+    outputs, batch, active = _compute(inputs, made, plan.options, is_training, batch_weights, adjusted)
+    found: list[Any] = []
+    if batch is not None and moves:
+        found = updates.build(
+            scope,
+            made,
+            batch,
+            plan.row,
+            active,
+            decay=plan.decay,
+            renorm_decay=plan.renorm_decay,
+            epsilon=plan.options.epsilon,
+            zero_debias=plan.zero_debias,
+        )
+        outputs = updates.wire(outputs, found, plan.row, plan.updates_collections)
+    outputs.set_shape(inputs.shape)
+    return outputs, [update.op for update in found]
+
+
+def _compute(
+    inputs: tf.Tensor,
+    made: variables.Variables,
+    options: functional.Options,
+    is_training: Any,
+    batch_weights: tf.Tensor | None,
+    adjustment: tuple[Any, Any] | None,
+) -> tuple[tf.Tensor, functional.Batch | None, tf.Tensor | bool]:
+    """The outputs, what the batch says of its channels, and whether that is to move the statistics."""
+    params = functional.Params(made["beta"], made["gamma"])
+    state = functional.State(made["moving_mean"], made["moving_variance"], made["renorm_mean"], made["renorm_stddev"])
+    if is_training is False:
+        return functional.infer(inputs, params, state, options), None, False
+
+    some = functional.has_samples(inputs, batch_weights)
+    if is_training is True:
+        outputs, batch = functional.normalize_batch(inputs, params, state, options, batch_weights, adjustment)
+        return outputs, batch, some
+
+    predicate = tf.convert_to_tensor(is_training)
+
+    def train() -> list[tf.Tensor]:
+        outputs, batch = functional.normalize_batch(inputs, params, state, options, batch_weights, adjustment)
+        return [outputs, *(value for value in batch if value is not None)]
+
+    def infer() -> list[tf.Tensor]:
+        # What stands for the batch is multiplied by a rate of zero.
+        count = len(functional.Batch._fields) if options.renorm_clipping is not None else 2
+        nothing = tf.zeros(made["moving_mean"].shape, functional.compute_dtype(inputs.dtype))
+        return [functional.infer(inputs, params, state, options), *[nothing] * count]
+
+    # The assignments stay outside: a ref variable cannot be assigned in a control flow v2 branch.
+    outputs, *batch = tf.compat.v1.cond(predicate, train, infer)
+    active = predicate if some is True else tf.logical_and(predicate, some)
+    return outputs, functional.Batch(*batch), active
