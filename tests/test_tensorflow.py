@@ -10,19 +10,19 @@ tf1 = tf.compat.v1
 
 
 @pytest.mark.parametrize("resource", [False, True])
-def test_variable_exists(resource):
+def test_stored_variable(resource):
     with graph(resource):
-        assert not _tensorflow.variable_exists("a/x")
+        assert _tensorflow.stored_variable("a/x") is None
         with tf1.variable_scope("a"):
-            tf1.get_variable("x", [2])
+            x = tf1.get_variable("x", [2])
         with tf1.variable_scope("b", partitioner=tf1.fixed_size_partitioner(2)):
             tf1.get_variable("x", [2])
         tf1.Variable(1.0, name="plain")
-        assert _tensorflow.variable_exists("a/x")
-        assert _tensorflow.variable_exists("b/x")
-        assert not _tensorflow.variable_exists("plain")
+        assert _tensorflow.stored_variable("a/x") is x
+        assert _tensorflow.stored_variable("b/x").op.name == "b/x/part_0"
+        assert _tensorflow.stored_variable("plain") is None
     with graph(resource):
-        assert not _tensorflow.variable_exists("a/x")
+        assert _tensorflow.stored_variable("a/x") is None
 
 
 def found_inside(build, v2):
@@ -92,9 +92,3 @@ def test_replace_input(resource):
         with session() as opened:
             opened.run(op)
             assert opened.run(variable) == -5
-
-
-def test_operation_of():
-    with graph():
-        lock = tf.raw_ops.MutexLock(mutex=tf.raw_ops.MutexV2(container="", shared_name=""))
-        assert _tensorflow.operation_of(lambda: tf.raw_ops.ConsumeMutexLock(mutex_lock=lock)).type == "ConsumeMutexLock"

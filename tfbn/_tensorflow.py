@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -13,10 +12,13 @@ from tensorflow.python.ops import variable_scope as _variable_scope
 _BODY_GRAPHS = ("CondBranchFuncGraph", "WhileBodyFuncGraph", "WhileCondFuncGraph")
 
 
-def variable_exists(name: str) -> bool:
-    """Whether get_variable made `name` in the default graph. The public way is to provoke its ValueError."""
-    store = _variable_scope._get_default_variable_store()
-    return name in store._vars or f"{name}/part_0" in store._vars
+def stored_variable(name: str) -> Any:
+    """What get_variable made of this name in the default graph, of a partitioned variable its first part, or None.
+
+    The public way is to provoke get_variable's ValueError.
+    """
+    made = _variable_scope._get_default_variable_store()._vars
+    return made.get(name, made.get(f"{name}/part_0"))
 
 
 def graph_table() -> dict[str, Any]:
@@ -34,12 +36,6 @@ def graph_table() -> dict[str, Any]:
 def replace_input(op: tf.Operation, index: int, tensor: tf.Tensor) -> None:
     """Redirects an input of an op that exists. TensorFlow builds its own while loops' back edges so."""
     op._update_input(index, tensor)
-
-
-def operation_of(build: Callable[[], None]) -> tf.Operation:
-    """The op that `build` makes, where it has no output to find it by. In a function's graph raw_ops return nothing."""
-    build()
-    return tf.compat.v1.get_default_graph().get_operations()[-1]
 
 
 def in_v2_body() -> bool:

@@ -30,8 +30,10 @@ __all__ = [
     "debiased",
     "decrement",
     "has_samples",
+    "in_compute_dtype",
     "infer",
     "layout_of",
+    "moving_variance",
     "normalize_batch",
     "update_rate",
 ]
@@ -40,6 +42,7 @@ FUSED_DTYPES = normalize.FUSED_DTYPES
 FUSED_EPSILON_FLOOR = normalize.FUSED_EPSILON_FLOOR
 RENORM_CLIPPING_KEYS = renorm.CLIPPING_KEYS
 compute_dtype = normalize.compute_dtype
+moving_variance = renorm.moving_variance
 
 
 class Params(NamedTuple):
@@ -80,6 +83,11 @@ class Options(NamedTuple):
     renorm_clipping: Mapping[str, Any] | None = None  # None: no renorm
 
 
+def in_compute_dtype(batch_weights: tf.Tensor, inputs: tf.Tensor) -> tf.Tensor:
+    """The weights as the statistics take them: by way of the inputs' dtype, the precision the original gives them."""
+    return tf.cast(tf.cast(batch_weights, inputs.dtype), compute_dtype(inputs.dtype))
+
+
 def has_samples(inputs: tf.Tensor, batch_weights: tf.Tensor | None = None) -> tf.Tensor | bool:
     """Whether the batch has statistics at all: a sample, and weights that do not sum to zero."""
     if batch_weights is None:
@@ -92,13 +100,15 @@ def normalize_batch(
     params: Params,
     state: State,
     options: Options,
+    some: tf.Tensor | bool,
     batch_weights: tf.Tensor | None = None,
     adjustment: tuple[tf.Tensor, tf.Tensor] | None = None,
 ) -> tuple[tf.Tensor, Batch]:
     """Normalizes `inputs` by their own statistics, as training does.
 
     xhat = (x - mean) / sqrt(variance + epsilon); with renorm xhat = xhat * r + d; with an adjustment (a, b)
-    xhat = xhat * a + b; y = xhat * gamma + beta. A batch without samples is normalized by the moving statistics.
+    xhat = xhat * a + b; y = xhat * gamma + beta. `some` is what `has_samples` says: a batch without samples is
+    normalized by the moving statistics. `batch_weights` come `in_compute_dtype`.
     """
     layout = layout_of(inputs.shape, options.axes, options.data_format, options.virtual_batch_size)
     dtype = compute_dtype(inputs.dtype)
@@ -114,10 +124,7 @@ def normalize_batch(
     if batch_weights is None:
         of_batch = moments.plain(wide, layout)
     else:
-        # By way of the inputs' dtype, which is the precision the original gives weights.
-        batch_weights = tf.cast(tf.cast(batch_weights, inputs.dtype), dtype)
         of_batch = moments.weighted(wide, batch_weights, layout)
-    some = has_samples(inputs, batch_weights)
     if some is not True:
         # As constants: a moving average that somebody trains gets no gradient from a batch that has samples.
         moving = (tf.stop_gradient(_read(value, dtype)) for value in (state.moving_mean, state.moving_variance))
@@ -166,8 +173,10 @@ def update_rate(decay: Any, dtype: tf.DType, active: tf.Tensor | bool, single: b
     if tf.is_tensor(decay):
         rate = tf.cast(1.0 - decay, dtype)
     else:
-        rate = np.float32(1) - np.float32(decay) if single else np.float32(1.0 - decay)
-        rate = tf.cast(tf.constant(rate), dtype) if dtype != tf.float32 else tf.constant(rate, name="decay")
+        # A NumPy number keeps the precision it has, as a tensor does.
+        own = decay.dtype.type if isinstance(decay, (np.floating, np.ndarray)) else np.float32
+        number = own(1) - own(decay) if single else own(1.0 - float(decay))
+        rate = tf.constant(number.astype(dtype.as_numpy_dtype), name="decay")
     return rate if active is True else tf.where(active, rate, tf.zeros([], dtype))
 
 

@@ -78,6 +78,7 @@ def test_functions_and_params():
     refused(TypeError, "activation_fn: expected a function or None, got 'relu'", activation_fn="relu")
     refused(TypeError, "adjustment: expected a function or None", adjustment=1.0)
     refused(TypeError, "param_initializers: expected a dict or None", param_initializers=[1])
+    refused(ValueError, r"param_initializers\['beta'\]: expected an initializer", param_initializers={"beta": 1.0})
     refused(TypeError, r"param_regularizers\['beta'\]: expected a function", param_regularizers={"beta": 0.1})
 
 
@@ -98,6 +99,55 @@ def test_is_training_tensors():
     refused(TypeError, "is_training: .* got dtype int32", make_is_training=lambda: tf1.placeholder(tf.int32, []))
     refused(ValueError, r"is_training: .* got shape \(2,\)", is_training=np.ones([2], bool))
     refused(ValueError, r"is_training: .* got shape \(2,\)", make_is_training=lambda: tf1.placeholder(tf.bool, [2]))
+
+
+def test_collections():
+    for name in ("updates_collections", "variables_collections", "outputs_collections"):
+        refused(TypeError, f"{name}: expected a collection's name or a list of names, got 3", **{name: 3})
+
+
+@pytest.mark.parametrize("param_dtype", ["nonsense", tf.int32, 3.5])
+def test_param_dtype(param_dtype):
+    refused(
+        TypeError, "param_dtype: expected float16, bfloat16, float32, float64 or None, got", param_dtype=param_dtype
+    )
+
+
+def test_shapes_of_tensors():
+    refused(ValueError, r"decay: expected a scalar, or one value.* got shape \(2,\)", make_decay=lambda: tf.ones([2]))
+    refused(
+        ValueError,
+        r"renorm_clipping\['rmax'\]: expected a scalar, or one value.* got shape \(2,\)",
+        renorm=True,
+        make_renorm_clipping=lambda: {"rmax": tf.ones([2])},
+    )
+    refused(TypeError, r"renorm_clipping\['rmax'\]: expected a number", renorm=True, renorm_clipping={"rmax": "3"})
+
+
+def test_a_decay_per_channel_works():
+    with tf.Graph().as_default():
+        tfbn.batch_norm(tf1.placeholder(tf.float32, [4, 5]), decay=tf.fill([5], 0.9))
+
+
+@pytest.mark.parametrize("reuse", [True, tf1.AUTO_REUSE])
+def test_sharing_with_other_channels_or_another_dtype_makes_nothing(reuse):
+    with tf.Graph().as_default():
+        tfbn.batch_norm(tf1.placeholder(tf.float32, [4, 5]), scope="a", center=False)
+        before = [v.name for v in tf1.global_variables()]
+        for shape, dtype in (([4, 7], tf.float32), ([4, 5], tf.float64)):
+            with pytest.raises(ValueError, match="Trying to share variable a/moving_mean, but specified shape"):
+                tfbn.batch_norm(tf1.placeholder(dtype, shape), scope="a", reuse=reuse, center=False)
+        assert [v.name for v in tf1.global_variables()] == before
+
+
+def test_reuse_without_the_zero_debias_pair_changes_nothing():
+    with tf.Graph().as_default() as graph:
+        x = tf1.placeholder(tf.float32, [4, 5])
+        tfbn.batch_norm(x, scope="a")
+        count = len(graph.get_operations())
+        with pytest.raises(ValueError, match="Variable a/a/moving_mean/biased does not exist.*zero debias"):
+            tfbn.batch_norm(x, scope="a", reuse=True, zero_debias_moving_mean=True)
+        assert len(graph.get_operations()) == count
 
 
 def test_unknown_arguments():

@@ -144,3 +144,29 @@ def test_shared_updates_survive_a_meta_graph():
         with session() as opened:
             opened.run(updates(), dict(zip(names, BATCHES)))
             check_some_order(values(opened), "core", BATCHES)
+
+
+@every_kind
+def test_an_update_may_depend_on_what_another_computes(resource):
+    """The mutex is taken when nothing is left to compute, so that a decay from another call's outputs does not wait."""
+    with graph(resource):
+        x = tf1.placeholder(tf.float32, [8, 5])
+        first = tfbn.batch_norm(x, decay=DECAY, scope="bn", updates_collections=None)
+        decay = DECAY + 0 * tf.reduce_mean(first)
+        second = tfbn.batch_norm(x, decay=decay, scope="bn", updates_collections=None, reuse=True)
+        with session() as opened:
+            options = tf1.RunOptions(timeout_in_ms=20_000)
+            opened.run(second, {x: BATCHES[0]}, options=options)
+            check_some_order(values(opened), "inline", [BATCHES[0]] * 2)
+
+
+def test_the_first_call_stays_on_its_device():
+    with graph() as opened:
+        x = tf1.placeholder(tf.float32, [8, 5])
+        with tf.device("/cpu:0"):
+            tfbn.batch_norm(x, scope="bn")
+        with tf.device("/cpu:1"):
+            tfbn.batch_norm(x, scope="bn", reuse=True)
+        rebuilt = [op for op in opened.get_operations() if "/shared/" in op.name]
+        assert rebuilt
+        assert not [op.name for op in rebuilt if op.device.endswith("1")]

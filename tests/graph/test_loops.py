@@ -116,6 +116,18 @@ def test_only_the_branch_taken_updates(kind, updates_collections, resource, v2):
             check(values(opened), BATCHES[:1])
 
 
+@REGIMES
+def test_a_branch_leaves_updates_alone_that_nobody_wants(resource, v2):
+    """updates_collections=[] builds updates for nobody, in a branch as elsewhere."""
+    with graph(resource, v2):
+        create()
+        x = tf1.placeholder(tf.float32, [6, 5])
+        y = tf1.cond(tf1.placeholder_with_default(True, []), lambda: layer(x, updates_collections=[]), lambda: x)
+        with session() as opened:
+            opened.run(y, {x: BATCHES[0]})
+            check(values(opened), [])
+
+
 @pytest.mark.parametrize("kind", ["while", "scan", "map", "cond"])
 def test_ref_variables_in_a_v2_body(kind):
     with graph(resource=False, control_flow_v2=True):

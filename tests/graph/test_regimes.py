@@ -32,7 +32,19 @@ def run_python(*arguments, **environment):
     return done.stdout
 
 
-@pytest.mark.parametrize("path", [{}, {"updates_collections": "updates"}, {"renorm": True}, {"fused": False}])
+@pytest.mark.parametrize(
+    "path",
+    [
+        {},
+        {"updates_collections": "updates"},
+        {"renorm": True},
+        {"fused": False},
+        {"zero_debias_moving_mean": True},
+        {"batch_weights": np.ones(6)},
+        {"param_regularizers": {"beta": tf.nn.l2_loss}},
+        {"renorm": True, "updates_collections": "updates"},
+    ],
+)
 def test_wrap_function(path):
     """A plain call leaves collected updates alone; pruning to outputs and updates runs them."""
     batch = oracle.batch([6, 3, 2, 5]).astype(np.float32)
@@ -47,8 +59,26 @@ def test_wrap_function(path):
     plain = wrapped(tf.constant(batch))
     np.testing.assert_array_equal(found["bn/moving_mean"], np.zeros(5))
     trained = wrapped.prune(wrapped.inputs[:1], [wrapped.outputs, updates])(tf.constant(batch))
-    np.testing.assert_allclose(found["bn/moving_mean"], 0.2 * oracle.moments(batch)[0], rtol=1e-5)
-    np.testing.assert_array_equal(trained[0][0], plain)
+    share = 1.0 if "zero_debias_moving_mean" in path else 0.2
+    np.testing.assert_allclose(found["bn/moving_mean"], share * oracle.moments(batch)[0], rtol=1e-5)
+    if "renorm" not in path:  # whose second step has other averages to correct by
+        np.testing.assert_array_equal(trained[0][0], plain)
+
+
+def test_wrap_function_with_shared_variables():
+    """Both calls' updates count, in one order or the other."""
+    batches = [oracle.batch([6, 5], seed=seed).astype(np.float32) for seed in (0, 1)]
+
+    def build(x, y):
+        return [tfbn.batch_norm(v, decay=0.8, scope="bn", reuse=reuse) for v, reuse in ((x, None), (y, True))]
+
+    wrapped = tf1.wrap_function(build, [tf.TensorSpec([None, 5], tf.float32)] * 2)
+    updates = wrapped.graph.get_collection("update_ops")
+    wrapped.prune(wrapped.inputs[:2], [wrapped.outputs, updates])(*map(tf.constant, batches))
+    (mean,) = (v.numpy() for v in wrapped.variables if v.name.startswith("bn/moving_mean"))
+    a, b = (oracle.moments(batch)[0] for batch in batches)
+    orders = [0.8 * 0.2 * a + 0.2 * b, 0.8 * 0.2 * b + 0.2 * a]
+    assert any(np.allclose(mean, order, rtol=1e-5) for order in orders)
 
 
 def test_wrap_function_inline():
@@ -140,7 +170,9 @@ def test_saver_round_trip(path, resource, tmp_path):
 
 
 @pytest.mark.skipif(os.environ.get(V2_OFF) == "off", reason="this is the process with v2 behaviour off")
-@pytest.mark.parametrize("module", ["test_batch_norm", "test_updates", "test_variables", "test_loops"])
+@pytest.mark.parametrize(
+    "module", ["test_arguments", "test_atomic", "test_batch_norm", "test_loops", "test_updates", "test_variables"]
+)
 def test_with_v2_behavior_off(module):
     """disable_v2_behavior() cannot be taken back, so the module's tests run once more in a process of their own."""
     out = run_python("-m", "pytest", "-q", "-p", "no:xdist", str(HERE / f"{module}.py"), **{V2_OFF: "off"})

@@ -165,16 +165,63 @@ def test_what_is_collected_can_be_run_grouped_and_waited_for(path, resource, v2)
             for fetch in (found, grouped, waiting):
                 opened.run(fetch, {x: oracle.batch(SHAPE)})
         exported = tf1.train.export_meta_graph(graph=opened_graph)
-        assert len(exported.collection_def["updates"].node_list.value) == len(tf1.get_collection("updates"))
+        for key in ("updates", tf1.GraphKeys.UPDATE_OPS):
+            assert len(exported.collection_def[key].node_list.value) == len(tf1.get_collection(key))
 
 
-def test_trainable_false_freezes_the_statistics_on_core_paths_only():
-    for path, kwargs in PATHS.items():
+@every_path
+def test_trainable_false_freezes_the_statistics_on_core_paths_only(path):
+    with graph():
+        x = tf1.placeholder(tf.float32, SHAPE)
+        y = tfbn.batch_norm(x, trainable=False, decay=0.8, scope="bn", **PATHS[path])
+        assert tf1.trainable_variables() == []
+        with session() as opened:
+            output = opened.run([y, collected()], {x: oracle.batch(SHAPE)})[0]
+            moved = values(opened)["bn/moving_mean"] != 0
+    assert (~moved if path.startswith("core") else moved).all()
+    # By the batch's own statistics either way; renorm's first step corrects them to the averages, 0 and 1.
+    assert "renorm" in path or "weights" in path or np.abs(output.mean((0, 1, 2))).max() < 1e-4
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "bool", "float64"])
+def test_weights_of_any_real_dtype(dtype):
+    """Their sum is taken in the inputs' dtype: 256 ones do not wrap around to zero."""
+    x = oracle.batch([256, 5])
+    with graph():
+        placeholder = tf1.placeholder(tf.float32, [None, 5])
+        weights = tf1.placeholder(dtype, [None])
+        tfbn.batch_norm(placeholder, decay=0.8, batch_weights=weights, scope="bn")
+        with session() as opened:
+            opened.run(collected(), {placeholder: x, weights: np.ones(256)})
+            np.testing.assert_allclose(values(opened)["bn/moving_mean"], 0.2 * oracle.moments(x)[0], **TOLERANCE)
+
+
+def test_weights_too_small_for_half_precision_are_no_weights():
+    with graph():
+        x = tf1.placeholder(tf.float16, [None, 5])
+        weights = tf1.placeholder(tf.float32, [None])
+        kwargs = {"zero_debias_moving_mean": True, "param_dtype": tf.float32}
+        tfbn.batch_norm(x, batch_weights=weights, scope="bn", **kwargs)
+        with session() as opened:
+            opened.run(collected(), {x: oracle.batch([4, 5]), weights: np.full(4, 1e-9)})
+            state = values(opened)
+    assert state["bn/bn/moving_mean/local_step"] == 0
+    np.testing.assert_array_equal(state["bn/moving_variance"], np.ones(5))
+
+
+def test_a_numpy_decay_keeps_its_precision():
+    x = oracle.batch(SHAPE)
+    found = {}
+    for decay in (np.float64(0.999), 0.999):
         with graph():
-            tfbn.batch_norm(tf1.placeholder(tf.float32, SHAPE), trainable=False, **kwargs)
-            inline = kwargs.get("updates_collections", "") is None
-            assert len(collected()) == (0 if path.startswith("core") or inline else 2), path
-            assert tf1.trainable_variables() == []
+            placeholder = tf1.placeholder(tf.float64, SHAPE)
+            tfbn.batch_norm(placeholder, decay=decay, fused=False, scope="bn")
+            with session() as opened:
+                opened.run(collected(), {placeholder: x})
+                found[type(decay)] = values(opened)["bn/moving_mean"] / oracle.moments(x)[0]
+    np.testing.assert_allclose(found[np.float64], 1 - 0.999, rtol=1e-14)
+    # A Python number goes by way of a float32 tensor, as in the original.
+    np.testing.assert_allclose(found[float], np.float32(1 - 0.999), rtol=1e-14)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

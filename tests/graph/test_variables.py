@@ -153,6 +153,28 @@ def test_a_regularizer_of_the_scope_and_one_of_the_call(kwargs, losses):
     np.testing.assert_array_equal(total, expected)
 
 
+def test_the_root_scope():
+    with graph():
+        regularizers = {"beta": lambda v: tf.reduce_sum(v + 2)}
+        for reuse in (None, True):
+            with tf1.variable_scope(tf1.get_variable_scope(), reuse=reuse):
+                layer(scope=tf1.get_variable_scope(), param_regularizers=regularizers)
+        assert names() == ["beta", "moving_mean", "moving_variance"]
+        assert len(tf1.get_collection(KEYS.REGULARIZATION_LOSSES)) == 1
+
+
+def test_a_renaming_getter_does_not_double_the_losses():
+    def renaming(getter, name, *args, **kwargs):
+        return getter(name.replace("bn", "renamed"), *args, **kwargs)
+
+    with graph():
+        for reuse in (None, True):
+            with tf1.variable_scope("o", custom_getter=renaming, reuse=reuse):
+                layer(scope="bn", param_regularizers={"beta": lambda v: tf.reduce_sum(v + 2)})
+        assert names() == [f"o/renamed/{n}" for n in ("beta", "moving_mean", "moving_variance")]
+        assert len(tf1.get_collection(KEYS.REGULARIZATION_LOSSES)) == 1
+
+
 def test_a_regularizer_may_return_none():
     with graph():
         layer(param_regularizers={"beta": lambda v: None})

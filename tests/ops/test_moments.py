@@ -59,7 +59,10 @@ def test_a_static_shape_answers_without_an_op():
         assert len(graph.get_operations()) == 2
 
 
-@pytest.mark.parametrize(("n", "weights", "expected"), [(0, [], False), (2, [0, 0], False), (2, [1, -1], False)])
+@pytest.mark.parametrize(
+    ("n", "weights", "expected"),
+    [(0, [], False), (2, [0, 0], False), (2, [1, -1], False), (2, [0, 1e-30], True), (2, [3, -1], True)],
+)
 def test_has_weight(n, weights, expected):
     with tf.Graph().as_default():
         x = tf.compat.v1.placeholder(tf.float32, [None, 5])

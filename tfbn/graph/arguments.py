@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tfbn import functional
+
+FLOATING = (tf.float16, tf.bfloat16, tf.float32, tf.float64)
 
 
 def check_graph() -> None:
@@ -22,8 +24,8 @@ def check_graph() -> None:
 
 
 def check_floating(inputs: tf.Tensor) -> None:
-    """A dtype that has a mean."""
-    if not inputs.dtype.is_floating:
+    """A dtype that the kernels have."""
+    if inputs.dtype not in FLOATING:
         raise TypeError(
             f"inputs: expected float16, bfloat16, float32 or float64, got {inputs.dtype.name} ({inputs.name}). "
             "Cast it first, e.g. tf.cast(inputs, tf.float32)."
@@ -111,11 +113,12 @@ def check_inputs(inputs: tf.Tensor, data_format: str) -> None:
         )
 
 
-def check_decay(name: str, decay: Any) -> None:
-    """A number in [0, 1], or a floating tensor."""
+def check_decay(name: str, decay: Any, channels: int | None = None) -> None:
+    """A number in [0, 1], or a floating tensor that broadcasts against [C]."""
     if tf.is_tensor(decay):
         if not decay.dtype.is_floating:
             raise TypeError(f"{name}: expected a floating tensor, got dtype {decay.dtype.name}. Cast it to tf.float32.")
+        _check_per_channel(name, decay, channels)
         return
     _check_number(name, decay, "a number in [0, 1] or a floating tensor")
     if not 0 <= decay <= 1:
@@ -125,14 +128,15 @@ def check_decay(name: str, decay: Any) -> None:
         )
 
 
-def check_epsilon(epsilon: Any) -> None:
-    """A number, not negative."""
+def check_epsilon(epsilon: Any) -> float:
+    """A number, not negative; returned as Python's."""
     _check_number("epsilon", epsilon, "a number of at least 0")
     if not epsilon >= 0:
         raise ValueError(
             f"epsilon: expected a number of at least 0, got {epsilon!r}. It is added to the variance before the square "
             "root; 0.001 is the default."
         )
+    return float(epsilon)
 
 
 def check_batch_weights(batch_weights: tf.Tensor, inputs: tf.Tensor) -> None:
@@ -148,8 +152,8 @@ def check_batch_weights(batch_weights: tf.Tensor, inputs: tf.Tensor) -> None:
         )
 
 
-def check_renorm_clipping(renorm_clipping: Any) -> None:
-    """A mapping of rmax, rmin and dmax."""
+def check_renorm_clipping(renorm_clipping: Any, channels: int | None = None) -> None:
+    """A mapping of rmax, rmin and dmax to numbers or floating tensors."""
     _check_mapping("renorm_clipping", renorm_clipping)
     keys = functional.RENORM_CLIPPING_KEYS
     unknown = sorted(set(renorm_clipping) - set(keys), key=str)
@@ -158,6 +162,11 @@ def check_renorm_clipping(renorm_clipping: Any) -> None:
             f"renorm_clipping {dict(renorm_clipping)} contains keys not in {list(keys)}: {unknown}. "
             "Bounds on r are rmin and rmax, the bound on |d| is dmax."
         )
+    for key, value in renorm_clipping.items():
+        if tf.is_tensor(value):
+            _check_per_channel(f"renorm_clipping[{key!r}]", value, channels)
+        elif value is not None:
+            _check_number(f"renorm_clipping[{key!r}]", value, "a number or a tensor")
 
 
 def check_callables(**named: Any) -> None:
@@ -169,12 +178,55 @@ def check_callables(**named: Any) -> None:
             )
 
 
-def check_params(name: str, params: Any) -> None:
-    """None, or a mapping of callables."""
+def check_initializers(params: Any) -> None:
+    """None, or a mapping of initializers."""
     if not params:
         return
-    _check_mapping(name, params)
-    check_callables(**{f"{name}[{key!r}]": value for key, value in params.items()})
+    _check_mapping("param_initializers", params)
+    for key, value in params.items():
+        check_initializer(f"param_initializers[{key!r}]", value)
+
+
+def check_initializer(name: str, value: Any) -> None:
+    """A function of shape and dtype, or the name of one."""
+    named = isinstance(value, str) and hasattr(tf.compat.v1.initializers, value)
+    if value is not None and not callable(value) and not named:
+        raise ValueError(
+            f"{name}: expected an initializer or the name of one in tf.compat.v1.initializers, got {value!r}. A fixed "
+            "value is tf.compat.v1.constant_initializer(value)."
+        )
+
+
+def check_regularizers(params: Any) -> None:
+    """None, or a mapping of functions."""
+    if params:
+        _check_mapping("param_regularizers", params)
+        check_callables(**{f"param_regularizers[{key!r}]": value for key, value in params.items()})
+
+
+def check_collections(**named: Any) -> None:
+    """None, a name, or an iterable of names."""
+    for name, value in named.items():
+        if value is not None and not isinstance(value, Iterable):
+            raise TypeError(
+                f"{name}: expected a collection's name or a list of names, got {value!r}. Pass [{value!r}]."
+            )
+
+
+def check_param_dtype(param_dtype: Any) -> tf.DType | None:
+    """None, or a dtype that statistics can be kept in."""
+    if param_dtype is None:
+        return None
+    try:
+        dtype = tf.as_dtype(param_dtype)
+    except TypeError:
+        dtype = None
+    if dtype not in FLOATING:
+        raise TypeError(
+            f"param_dtype: expected float16, bfloat16, float32, float64 or None, got {param_dtype!r}. tf.float32 keeps "
+            "the statistics of half-precision inputs moving."
+        )
+    return dtype
 
 
 def check_scope(scope: Any, reuse: Any) -> None:
@@ -222,6 +274,16 @@ def _check_scalar_bool(is_training: Any, name: str) -> None:
         raise TypeError(f"{name}: expected {_IS_TRAINING}, got dtype {is_training.dtype.name}. {_IS_TRAINING_ADVICE}")
     if not is_training.shape.is_compatible_with([]):
         raise ValueError(f"{name}: expected {_IS_TRAINING}, got shape {is_training.shape}. {_IS_TRAINING_ADVICE}")
+
+
+def _check_per_channel(name: str, value: tf.Tensor, channels: int | None) -> None:
+    shape = value.shape
+    fits = shape.rank in (0, None) or (shape.rank == 1 and shape.as_list()[0] in (None, 1, channels))
+    if not fits:
+        raise ValueError(
+            f"{name}: expected a scalar, or one value for each of {channels} channels, got shape {shape}. Reduce it, "
+            "e.g. with tf.reduce_mean."
+        )
 
 
 def _check_number(name: str, value: Any, expected: str) -> None:

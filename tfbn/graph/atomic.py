@@ -3,6 +3,9 @@
 A variable that one call updates is read and assigned plainly. When a second call of the same graph updates it too, as
 under reuse, both take turns by a mutex from then on; one that was built plainly is rebuilt under it. An ordering by
 control dependencies would instead make each update wait for the batch of another, which a step may not have fed.
+
+Two limits. A session that ran the first call's update before the second was built goes on without its mutex, since
+TensorFlow lets no session see a change of what it ran. And in a loop or a branch only the body's own order holds.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tfbn import _tensorflow
+from tfbn.graph import variables
 
 
 class Change(NamedTuple):
@@ -33,7 +37,7 @@ class _Shared(NamedTuple):
 def subtract(variable: Any, ready: list[Any], decrement: Callable[[], tf.Tensor]) -> Any:
     """variable.assign_sub(decrement()), once `ready`; has an `op`, and as a tensor is the value after it."""
     with tf.compat.v1.name_scope("AssignMovingAvg") as name:
-        return _apply(Change(variable, ready, lambda name: variable.assign_sub(decrement(), name=name)), name)
+        return _apply(Change(variable, ready, lambda name: _subtract(variable, decrement(), name)), name)
 
 
 def replace(variable: Any, ready: list[Any], value: Callable[[], tf.Tensor]) -> Any:
@@ -42,12 +46,17 @@ def replace(variable: Any, ready: list[Any], value: Callable[[], tf.Tensor]) -> 
         return _apply(Change(variable, ready, lambda name: variable.assign(value(), name=name)), None)
 
 
+def _subtract(variable: Any, decrement: tf.Tensor, name: str | None) -> Any:
+    # Locking lets what `_lock_first` leaves of a subtraction, one of zero, run beside another call's.
+    return variable.assign_sub(decrement, use_locking=True, name=name)
+
+
 def _apply(change: Change, name: str | None) -> Any:
     # In a loop or a branch the body's own order holds, and a mutex outside could not be taken.
     if _tensorflow.in_v1_body() or _tensorflow.in_v2_body():
         return _plain(change, name)
     table = _tensorflow.graph_table()
-    key = change.variable.op.name
+    key = variables.full_name(change.variable)
     if key not in table:
         update = _plain(change, name)
         table[key] = _Shared(change, update.op, name is not None, None)
@@ -66,23 +75,24 @@ def _plain(change: Change, name: str | None) -> Any:
 
 
 def _locked(change: Change, mutex: tf.Tensor) -> tf.Tensor:
-    """The variable's value after the change, made while no other call reads or assigns it."""
+    """A value of the variable that exists once the change is made, while no other call reads or assigns it."""
     with _beside(change.variable), tf.control_dependencies(change.ready):
         lock = tf.raw_ops.MutexLock(mutex=mutex)
     with tf.control_dependencies([lock]):
         value = tf.convert_to_tensor(change.build(None))
     with _beside(change.variable), tf.control_dependencies([value]):
-        released = _tensorflow.operation_of(lambda: tf.raw_ops.ConsumeMutexLock(mutex_lock=lock))
-    with tf.control_dependencies([released]):
+        tf.raw_ops.ConsumeMutexLock(mutex_lock=lock)
+    with tf.control_dependencies(lock.consumers()):
         return tf.identity(value)
 
 
 def _lock_first(shared: _Shared) -> _Shared:
     variable = shared.first.variable
-    # Whatever the second call's surroundings are, the first call is not to wait for them.
-    with tf.control_dependencies(None), tf.compat.v1.name_scope(f"{shared.op.name}/shared/"):
+    # Whatever the second call's surroundings are, the first call is neither to wait for them nor to move there.
+    clear, own_name = tf.control_dependencies(None), tf.compat.v1.name_scope(f"{shared.op.name}/shared/")
+    with clear, own_name, tf.device(None), tf.device(shared.op.device):
         with _beside(variable):
-            mutex = tf.raw_ops.MutexV2(container="", shared_name=f"{variable.op.name}/mutex")
+            mutex = tf.raw_ops.MutexV2(container="", shared_name=f"{variables.full_name(variable)}/mutex")
         value = _locked(shared.first, mutex)
         if shared.subtracts:
             # What stood here subtracted the change; now it subtracts nothing, once the change is made.

@@ -124,7 +124,8 @@ def batch_norm(
         with it; is_training None.
       TypeError: inputs that are not floating; an argument of another type; ref variables in a control flow v2 body.
       RuntimeError: eager execution.
-    Each is raised before the first variable is created.
+    Each is raised before the first variable is created, but for what an initializer, a regularizer, the adjustment or
+    activation_fn raises itself.
 
     Example:
       >>> import tensorflow.compat.v1 as tf1, tfbn
@@ -143,16 +144,24 @@ def batch_norm(
     arguments.check_graph()
     inputs = tf.convert_to_tensor(inputs)
     arguments.check_inputs(inputs, data_format)
-    arguments.check_decay("decay", decay)
-    arguments.check_decay("renorm_decay", renorm_decay)
-    arguments.check_epsilon(epsilon)
+    axes = (inputs.shape.rank - 1,) if data_format == "NHWC" else (1,)
+    layout = functional.layout_of(inputs.shape, axes)
+    arguments.check_decay("decay", decay, layout.channels)
+    arguments.check_decay("renorm_decay", renorm_decay, layout.channels)
+    epsilon = arguments.check_epsilon(epsilon)
     arguments.check_callables(activation_fn=activation_fn, adjustment=adjustment)
-    arguments.check_params("param_initializers", param_initializers)
-    arguments.check_params("param_regularizers", param_regularizers)
+    arguments.check_initializers(param_initializers)
+    arguments.check_regularizers(param_regularizers)
+    arguments.check_collections(
+        updates_collections=updates_collections,
+        variables_collections=variables_collections,
+        outputs_collections=outputs_collections,
+    )
+    param_dtype = arguments.check_param_dtype(param_dtype)
     arguments.check_scope(scope, reuse)
     training = arguments.static_is_training(is_training)
     if renorm:
-        arguments.check_renorm_clipping(renorm_clipping or {})
+        arguments.check_renorm_clipping(renorm_clipping or {}, layout.channels)
     if batch_weights is not None:
         batch_weights = tf.convert_to_tensor(batch_weights)
         arguments.check_batch_weights(batch_weights, inputs)
@@ -175,7 +184,6 @@ def batch_norm(
             row, question, initializers, regularizers, renorm_clipping, variables_collections, param_dtype, moves
         )
     )
-    axes = (inputs.shape.rank - 1,) if data_format == "NHWC" else (1,)
     plan = layer.Plan(
         row=row,
         options=functional.Options(
@@ -194,13 +202,14 @@ def batch_norm(
 
     with tf.compat.v1.variable_scope(scope, "BatchNorm", [inputs], reuse=reuse) as opened:
         wanted = variables.names(row, center, scale, renorm)
-        variables.check_reuse(opened, wanted)
+        dtype = param_dtype or row.param_dtype(inputs.dtype)
+        variables.check_reuse(opened, wanted, layout.param_shape, dtype, debias=question.zero_debias and moves)
         made = variables.create(
             opened,
             wanted,
             row,
-            shape=functional.layout_of(inputs.shape, axes).param_shape,
-            dtype=tf.as_dtype(param_dtype or row.param_dtype(inputs.dtype)),
+            shape=layout.param_shape,
+            dtype=dtype,
             trainable=bool(trainable),
             initializers=initializers,
             regularizers=regularizers,

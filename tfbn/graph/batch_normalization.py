@@ -65,7 +65,14 @@ class BatchNormalization:
         arguments.check_axis(axis)
         arguments.check_decay("momentum", momentum)
         arguments.check_decay("renorm_momentum", renorm_momentum)
-        arguments.check_epsilon(epsilon)
+        epsilon = arguments.check_epsilon(epsilon)
+        for given, value in (
+            ("beta_initializer", beta_initializer),
+            ("gamma_initializer", gamma_initializer),
+            ("moving_mean_initializer", moving_mean_initializer),
+            ("moving_variance_initializer", moving_variance_initializer),
+        ):
+            arguments.check_initializer(given, value)
         if renorm:
             arguments.check_renorm_clipping(renorm_clipping or {})
         arguments.check_callables(
@@ -128,7 +135,7 @@ class BatchNormalization:
         layout = functional.layout_of(shape, axes, virtual_batch_size=self.virtual_batch_size)
         with self._opened() as scope:
             wanted = variables.names(row, self.center, self.scale, self.renorm)
-            variables.check_reuse(scope, wanted)
+            variables.check_reuse(scope, wanted, layout.param_shape, row.param_dtype(dtype))
             self._made = variables.create(
                 scope,
                 wanted,

@@ -71,15 +71,17 @@ def _compute(
     if is_training is False:
         return functional.infer(inputs, params, state, options), None, False
 
+    if batch_weights is not None:
+        batch_weights = functional.in_compute_dtype(batch_weights, inputs)
     some = functional.has_samples(inputs, batch_weights)
     if is_training is True:
-        outputs, batch = functional.normalize_batch(inputs, params, state, options, batch_weights, adjustment)
+        outputs, batch = functional.normalize_batch(inputs, params, state, options, some, batch_weights, adjustment)
         return outputs, batch, some
 
     predicate = tf.convert_to_tensor(is_training)
 
     def train() -> list[tf.Tensor]:
-        outputs, batch = functional.normalize_batch(inputs, params, state, options, batch_weights, adjustment)
+        outputs, batch = functional.normalize_batch(inputs, params, state, options, some, batch_weights, adjustment)
         return [outputs, *(value for value in batch if value is not None)]
 
     def infer() -> list[tf.Tensor]:

@@ -26,6 +26,7 @@ def build(
     moving_mean, moving_variance = layer["moving_mean"], layer["moving_variance"]
     _check_assignable(moving_mean)
     dtype = moving_mean.dtype.base_dtype
+    pair = variables.create_debias_pair(scope, moving_mean, row) if zero_debias else None
     rate = functional.update_rate(decay, dtype, active, row.single)
     first: list[tf.Operation] = []
     if batch.r is not None and batch.d is not None:
@@ -35,8 +36,7 @@ def build(
             _follow(layer[name], value, renorm_rate, active, [batch.r.op, batch.d.op]).op
             for name, value in (("renorm_mean", batch.mean), ("renorm_stddev", batch.stddev))
         ]
-    if zero_debias:
-        pair = variables.create_debias_pair(scope, moving_mean, row)
+    if pair is not None:
         mean_update = _follow_debiased(moving_mean, *pair, batch.mean, rate, active, first)
     else:
         mean_update = _follow(moving_mean, batch.mean, rate, active, first)
@@ -52,7 +52,7 @@ def build(
 def wire(outputs: tf.Tensor, updates: list[Any], row: policy.Row, collections: Any) -> tf.Tensor:
     """Collects the updates, or returns outputs that wait for them."""
     # What lies inside a branch or a loop body cannot be fetched from outside, so there the body itself must run it.
-    if collections is None or _tensorflow.in_v1_body() or _tensorflow.in_v2_body():
+    if collections is None or (collections and (_tensorflow.in_v1_body() or _tensorflow.in_v2_body())):
         with tf.control_dependencies([update.op for update in updates]):
             return tf.identity(outputs)
     for update in updates:
@@ -68,14 +68,16 @@ def _check_assignable(variable: Any) -> None:
     if _tensorflow.in_v2_body() and variable.dtype != variable.dtype.base_dtype:
         raise TypeError(
             f"batch_norm: expected resource variables inside the body of a control flow v2 cond, while or map, got "
-            f"{variable.op.name} of dtype {variable.dtype.name}, which TensorFlow cannot assign there. Call "
-            "tf.compat.v1.enable_resource_variables() first, or create it in a variable_scope with use_resource=True."
+            f"{variables.full_name(variable)} of dtype {variable.dtype.name}, which TensorFlow cannot assign there. "
+            "Call tf.compat.v1.enable_resource_variables() first, or create it with variable_scope(use_resource=True)."
         )
 
 
 def _follow(average: Any, value: tf.Tensor, rate: tf.Tensor, active: tf.Tensor | bool, after: list[Any]) -> Any:
     value = tf.cast(value, average.dtype.base_dtype)
-    return atomic.subtract(average, [value, *after], lambda: _decrement(average, value, rate, active))
+    return atomic.subtract(
+        average, _ready(value, rate, active, after), lambda: _decrement(average, value, rate, active)
+    )
 
 
 def _follow_debiased(
@@ -96,7 +98,7 @@ def _follow_debiased(
         debiased = functional.debiased(average, step, rate, current)
         return debiased if active is True else tf.where(active, debiased, current)
 
-    return atomic.replace(moving_mean, [mean, *after], value)
+    return atomic.replace(moving_mean, _ready(mean, rate, active, after), value)
 
 
 def _follow_deviation(
@@ -112,11 +114,15 @@ def _follow_deviation(
 
     def value() -> tf.Tensor:
         average = tf.convert_to_tensor(moving_stddev.assign_sub(_decrement(moving_stddev, stddev, rate, active)))
-        # Rounding may take the difference below zero.
-        variance = tf.nn.relu(tf.square(average) - tf.constant(epsilon, stddev.dtype))
+        variance = functional.moving_variance(average, epsilon)
         return variance if active is True else tf.where(active, variance, moving_variance.read_value())
 
-    return atomic.replace(moving_variance, [stddev, *after], value)
+    return atomic.replace(moving_variance, _ready(stddev, rate, active, after), value)
+
+
+def _ready(value: tf.Tensor, rate: tf.Tensor, active: tf.Tensor | bool, after: list[Any]) -> list[Any]:
+    """All that a change depends on: nothing may be left to compute between reading a variable and assigning it."""
+    return [value, rate, *([] if isinstance(active, bool) else [active]), *after]
 
 
 def _decrement(average: Any, value: tf.Tensor, rate: tf.Tensor, active: tf.Tensor | bool) -> tf.Tensor:

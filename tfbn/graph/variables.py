@@ -37,23 +37,54 @@ def names(row: policy.Row, center: bool, scale: bool, renorm: bool) -> list[str]
     return wanted + list(policy.RENORM_VARIABLES if renorm else ())
 
 
-def check_reuse(scope: tf.compat.v1.VariableScope, wanted: Iterable[str]) -> None:
-    """Raises where get_variable would, but before the first variable is made rather than between two."""
-    # A custom getter may map names to anything, so only it can tell; AUTO_REUSE takes whatever there is.
-    if scope.custom_getter is not None or scope.reuse is tf.compat.v1.AUTO_REUSE:
+def full_name(variable: Any) -> str:
+    """The name of its op, which in a function's graph may be out of reach and is then the variable's."""
+    try:
+        return variable.op.name
+    except AttributeError:
+        return variable.name.rpartition(":")[0]
+
+
+def in_scope(scope: tf.compat.v1.VariableScope, name: str) -> str:
+    """The name get_variable gives in this scope; the root scope has no name."""
+    return f"{scope.name}/{name}" if scope.name else name
+
+
+def check_reuse(
+    scope: tf.compat.v1.VariableScope, wanted: Iterable[str], shape: list[int], dtype: tf.DType, debias: bool = False
+) -> None:
+    """Raises where get_variable would, but before the first variable is made rather than between two.
+
+    With `debias` the pair of zero debias is among what reuse expects to find.
+    """
+    # A custom getter may map names to anything, so only it can tell.
+    if scope.custom_getter is not None:
         return
-    for name in wanted:
-        full = f"{scope.name}/{name}"
-        if _tensorflow.variable_exists(full) and not scope.reuse:
+    names = [in_scope(scope, name) for name in wanted]
+    if debias and scope.reuse is True:
+        mean = in_scope(scope, "moving_mean")
+        names += [in_scope(scope, f"{mean}/{name}") for name in ("biased", "local_step")]
+    for name in names:
+        stored = _tensorflow.stored_variable(name)
+        if stored is not None and not scope.reuse:
             raise ValueError(
-                f"Variable {full} already exists, disallowed. Expected a scope without batch norm variables, got "
+                f"Variable {name} already exists, disallowed. Expected a scope without batch norm variables, got "
                 f"scope={scope.name!r}. Share them with reuse=True or tf.compat.v1.AUTO_REUSE, or leave scope out."
             )
-        if scope.reuse and not _tensorflow.variable_exists(full):
+        if stored is None and scope.reuse is True:
             raise ValueError(
-                f"Variable {full} does not exist, or was not created with tf.get_variable(). reuse=True expects every "
-                f"variable of scope={scope.name!r} to be there already, with the same center, scale and renorm; use "
-                "tf.compat.v1.AUTO_REUSE for the first call."
+                f"Variable {name} does not exist, or was not created with tf.get_variable(). reuse=True expects every "
+                f"variable of scope={scope.name!r} to be there already, with the same center, scale, renorm and zero "
+                "debias; use tf.compat.v1.AUTO_REUSE for the first call."
+            )
+        is_part = stored is not None and full_name(stored) != name
+        if stored is None or is_part or name.endswith(("/biased", "/local_step")):
+            continue
+        if stored.shape.as_list() != shape or stored.dtype.base_dtype != dtype:
+            raise ValueError(
+                f"Trying to share variable {name}, but specified shape {tuple(shape)} and dtype {dtype.name} and found "
+                f"shape {stored.shape} and dtype {stored.dtype.base_dtype.name}. Calls that share a scope need inputs "
+                "with as many channels and of one dtype; give this one a scope of its own."
             )
 
 
@@ -74,8 +105,8 @@ def create(
     for name in wanted:
         affine = name in AFFINE
         regularizer = regularizers.get(name) if affine and row.regularizers != "ignored" else None
-        full = f"{scope.name}/{name}"
-        is_new = not _tensorflow.variable_exists(full)
+        adds_loss = regularizer is not None and row.regularizers == "addition"
+        before = tf.compat.v1.global_variables() if adds_loss else []
         extra = [] if row.collects_after else _collections(collections, name)
         with contextlib.nullcontext() if affine else unpartitioned(scope):
             variable = tf.compat.v1.get_variable(
@@ -90,7 +121,7 @@ def create(
                 synchronization=tf.VariableSynchronization.AUTO if affine else tf.VariableSynchronization.ON_READ,
                 aggregation=tf.VariableAggregation.NONE if affine else tf.VariableAggregation.MEAN,
             )
-        if regularizer is not None and row.regularizers == "addition" and is_new:
+        if adds_loss and not any(_parts(variable)[0] is other for other in before):
             variables.losses += _add_loss(variable, regularizer)
         variables[name] = variable
     if row.collects_after:
@@ -103,7 +134,7 @@ def create(
 def create_debias_pair(scope: tf.compat.v1.VariableScope, moving_mean: Any, row: policy.Row) -> tuple[Any, Any]:
     """`biased` and `local_step` of zero debias: under the moving mean's full name once more, as in the original."""
     collections = [_keys.GLOBAL_VARIABLES] + ([_keys.MODEL_VARIABLES] if row.debias_is_model_variable else [])
-    with tf.compat.v1.variable_scope(moving_mean.op.name) as inner, unpartitioned(inner):
+    with tf.compat.v1.variable_scope(full_name(moving_mean)) as inner, unpartitioned(inner):
         biased, local_step = (
             tf.compat.v1.get_variable(
                 name,
@@ -160,7 +191,7 @@ def _parts(variable: Any) -> list[Any]:
 def _add_loss(variable: Any, regularizer: Any) -> tuple[tf.Tensor, ...]:
     losses = []
     for part in _parts(variable):
-        with tf.name_scope(f"{part.op.name}/Regularizer/"):
+        with tf.compat.v1.name_scope(f"{full_name(part)}/Regularizer/"):
             losses.append(regularizer(part))
     found = tuple(loss for loss in losses if loss is not None)
     for loss in found:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -11,17 +9,10 @@ import tensorflow as tf
 from tfbn.ops.layout import Layout
 from tfbn.ops.moments import Moments
 
-
-def _has_bfloat16_kernel() -> bool:
-    """Before TensorFlow 2.14 the CPU has one only with oneDNN, which is on by default on x86 Linux."""
-    if tuple(int(part) for part in tf.__version__.split(".")[:2]) >= (2, 14):
-        return True
-    default = platform.system() == "Linux" and platform.machine() == "x86_64"
-    return os.environ.get("TF_ENABLE_ONEDNN_OPTS", str(default)).lower() in ("1", "true")
-
-
-# The dtypes that the fused kernel takes; it computes in float32.
-FUSED_DTYPES = (tf.float16, tf.float32, *([tf.bfloat16] if _has_bfloat16_kernel() else []))
+_VERSION = tuple(int(part) for part in tf.__version__.split(".")[:2])
+# The dtypes that the fused kernel takes; it computes in float32. Before 2.14, bfloat16 had a CPU kernel only where
+# oneDNN replaced TensorFlow's own, which depends on the machine that will run the graph.
+FUSED_DTYPES = (tf.float16, tf.float32, *([tf.bfloat16] if _VERSION >= (2, 14) else []))
 # cuDNN's lower bound on epsilon; TensorFlow applies it on every device.
 FUSED_EPSILON_FLOOR = 1.001e-5
 

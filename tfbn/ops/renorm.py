@@ -38,6 +38,14 @@ def corrections(
     return tf.stop_gradient(r, name="renorm_r"), tf.stop_gradient(d, name="renorm_d")
 
 
+def moving_variance(moving_stddev: tf.Tensor, epsilon: float) -> tf.Tensor:
+    """maximum(moving_stddev ** 2 - epsilon, 0): renorm averages deviations, and inference wants a variance.
+
+    Rounding may take the difference below zero.
+    """
+    return tf.nn.relu(tf.square(moving_stddev) - tf.constant(epsilon, moving_stddev.dtype))
+
+
 def _as(value: Any, dtype: tf.DType) -> tf.Tensor:
     # tf.cast would take a number by way of float32.
     return tf.cast(value, dtype) if tf.is_tensor(value) else tf.constant(value, dtype)

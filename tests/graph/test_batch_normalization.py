@@ -1,0 +1,218 @@
+"""The function and the class of tf.layers where the original is not asked: oracle, class form, refusals."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfbn
+from tests import oracle
+from tests.graph.regimes import NAMES, REGIMES, graph, session, values
+
+tf1 = tf.compat.v1
+KEYS = tf1.GraphKeys
+every_regime = pytest.mark.parametrize(("resource", "v2"), REGIMES, ids=NAMES)
+# Outputs up to 10 as differences of terms up to 20, some ten float32 roundings.
+ATOL = 2e-5
+
+
+def updates():
+    return tf1.get_collection(KEYS.UPDATE_OPS)
+
+
+@every_regime
+@pytest.mark.parametrize("fed", [False, True], ids=["static", "placeholder"])
+@pytest.mark.parametrize("renorm", [False, True])
+def test_several_axes(renorm, fed, resource, v2):
+    x = oracle.batch([6, 3, 4, 5])
+    with graph(resource, v2):
+        placeholder = tf1.placeholder(tf.float32, [None, 3, None, 5])
+        training = tf1.placeholder(tf.bool, []) if fed else True
+        y = tfbn.batch_normalization(
+            placeholder, axis=[1, -1], momentum=0.8, training=training, name="bn", renorm=renorm
+        )
+        with session() as opened:
+            feed = {placeholder: x, **({training: True} if fed else {})}
+            output = opened.run([y, updates()], feed)[0]
+            state = values(opened)
+            if fed:
+                opened.run([y, updates()], {placeholder: x * 2, training: False})
+                assert all((values(opened)[name] == value).all() for name, value in state.items())
+    mean, variance = x.mean((0, 2), keepdims=True), x.var((0, 2), keepdims=True)
+    xhat = (x - mean) / np.sqrt(variance + 1e-3)
+    # Renorm's averages start at 0 and 1, so that r and d are the batch's own.
+    expected = xhat * np.sqrt(variance + 1e-3) + mean if renorm else xhat
+    np.testing.assert_allclose(output, expected, atol=ATOL)
+    np.testing.assert_allclose(state["bn/moving_mean"], 0.2 * mean, rtol=1e-5)
+    stddev = 0.8 + 0.2 * np.sqrt(variance + 1e-3)
+    np.testing.assert_allclose(
+        state["bn/moving_variance"], stddev**2 - 1e-3 if renorm else 0.8 + 0.2 * variance, rtol=1e-5
+    )
+
+
+@every_regime
+@pytest.mark.parametrize("fed", [False, True], ids=["static", "placeholder"])
+@pytest.mark.parametrize(("shape", "axis"), [([6, 3, 4, 5], -1), ([6, 5, 4], 1), ([6, 5], -1)])
+def test_virtual_batches(shape, axis, fed, resource, v2):
+    x = oracle.batch(shape, axis)
+    with graph(resource, v2):
+        placeholder = tf1.placeholder(tf.float32, [None, *shape[1:]])
+        training = tf1.placeholder(tf.bool, []) if fed else True
+        y = tfbn.batch_normalization(
+            placeholder, axis=axis, momentum=0.8, training=training, virtual_batch_size=2, name="bn"
+        )
+        assert y.shape.as_list() == [None, *shape[1:]]
+        with session() as opened:
+            output = opened.run([y, updates()], {placeholder: x, **({training: True} if fed else {})})[0]
+            state = values(opened)
+            if fed:
+                inference = opened.run(y, {placeholder: x[:5], training: False})  # no multiple of 2
+    parts = [oracle.moments(x[j::3], axis) for j in range(3)]
+    for j, (mean, variance) in enumerate(parts):
+        np.testing.assert_allclose(output[j::3], oracle.normalize(x[j::3], mean, variance, axis=axis), atol=1e-4)
+    mean, variance = np.mean(parts, 0)
+    np.testing.assert_allclose(state["bn/moving_mean"].ravel(), 0.2 * mean, rtol=1e-5)
+    np.testing.assert_allclose(state["bn/moving_variance"].ravel(), 0.8 + 0.2 * variance, rtol=1e-5)
+    if fed:
+        moving = state["bn/moving_mean"].ravel(), state["bn/moving_variance"].ravel()
+        np.testing.assert_allclose(inference, oracle.normalize(x[:5], *moving, axis=axis), atol=ATOL)
+
+
+def test_a_dynamic_batch_that_virtual_batches_do_not_divide_fails_at_run_time():
+    with graph():
+        x = tf1.placeholder(tf.float32, [None, 5])
+        y = tfbn.batch_normalization(x, training=True, virtual_batch_size=4)
+        with session() as opened, pytest.raises(tf.errors.InvalidArgumentError, match="multiple of"):
+            opened.run(y, {x: np.ones([6, 5])})
+
+
+@pytest.mark.parametrize("resource", [False, True])
+def test_optimizers_apply_the_constraints(resource):
+    with graph(resource):
+        x = tf1.placeholder(tf.float32, [6, 5])
+        y = tfbn.batch_normalization(
+            x,
+            training=True,
+            name="bn",
+            gamma_constraint=lambda v: tf.clip_by_value(v, 0.9, 1.1),
+            beta_constraint=lambda v: tf.maximum(v, 0.0),
+        )
+        train = tf1.train.GradientDescentOptimizer(10.0).minimize(tf.reduce_sum(y * np.linspace(1, -2, 5)))
+        with session() as opened:
+            opened.run(train, {x: oracle.batch([6, 5])})
+            state = values(opened)
+    assert state["bn/gamma"].min() >= np.float32(0.9)
+    assert state["bn/gamma"].max() <= np.float32(1.1)
+    assert state["bn/beta"].min() == 0
+    assert state["bn/beta"].max() > 1
+
+
+def test_the_class_creates_once_and_shares_from_then_on():
+    with graph():
+        layer = tfbn.BatchNormalization(gamma_regularizer=tf.nn.l2_loss)
+        with pytest.raises(ValueError, match="scope_name: expected a layer that was called or built"):
+            _ = layer.scope_name
+        with tf1.variable_scope("outer"):
+            first = layer(tf1.placeholder(tf.float32, [4, 5]), training=True)
+        second = layer.apply(tf1.placeholder(tf.float32, [4, 5]), training=True)
+        assert first.op.name.startswith("outer/batch_normalization/")
+        assert second.op.name.startswith("outer/batch_normalization/")
+        names = [v.op.name.rpartition("/")[2] for v in layer.weights]
+        assert names == ["gamma", "beta", "moving_mean", "moving_variance"]
+        assert layer.variables == layer.weights == layer.trainable_weights + layer.non_trainable_weights
+        assert layer.trainable_variables == [layer.gamma, layer.beta]
+        assert layer.non_trainable_variables == [layer.moving_mean, layer.moving_variance]
+        assert layer.updates == updates()
+        assert len(layer.updates) == 4
+        assert layer.losses == tf1.get_collection(KEYS.REGULARIZATION_LOSSES)
+        assert len(layer.losses) == 1
+        assert layer.scope_name == "outer/batch_normalization"
+        assert layer.name == "batch_normalization"
+        assert layer.built
+        assert layer.dtype == tf.float32
+        with pytest.raises(AttributeError, match="'BatchNormalization' has no attribute 'kernel'"):
+            _ = layer.kernel
+
+
+def test_build_ahead_of_the_first_call():
+    with graph():
+        layer = tfbn.BatchNormalization(name="bn", center=False, dtype=tf.float64)
+        layer.build([None, 5])
+        assert [v.op.name for v in layer.weights] == ["bn/gamma", "bn/moving_mean", "bn/moving_variance"]
+        assert layer.gamma.dtype.base_dtype == tf.float64
+        assert layer.beta is None
+        layer(tf1.placeholder(tf.float64, [4, 5]))
+        assert len(tf1.global_variables()) == 3
+
+
+def test_trainable_false_keeps_everything_still():
+    with graph():
+        layer = tfbn.BatchNormalization(trainable=False)
+        layer(tf1.placeholder(tf.float32, [4, 5]), training=True)
+        assert layer.trainable_weights == []
+        assert len(layer.non_trainable_weights) == 4
+        assert layer.updates == updates() == []
+        assert tf1.trainable_variables() == []
+
+
+def test_a_subclass_is_named_for_itself_and_may_override_build_and_call():
+    class ScaledNorm2D(tfbn.BatchNormalization):
+        def build(self, input_shape):
+            super().build(input_shape)
+            self.factor = tf1.get_variable("factor", [], initializer=tf1.ones_initializer())
+
+        def call(self, inputs, training=False):
+            return self.factor * super().call(inputs, training=training)
+
+    with graph():
+        layer = ScaledNorm2D()
+        y = layer(tf1.placeholder(tf.float32, [4, 5]), training=True)
+        assert layer.scope_name == "scaled_norm2_d"
+        assert y.shape == [4, 5]
+        assert len(updates()) == 2
+
+
+def test_initializers_by_name():
+    with graph():
+        layer = tfbn.BatchNormalization(gamma_initializer="zeros", beta_initializer=tf1.constant_initializer(3.0))
+        layer(tf1.placeholder(tf.float32, [4, 5]))
+        with session() as opened:
+            np.testing.assert_array_equal(opened.run(layer.gamma), np.zeros(5))
+            np.testing.assert_array_equal(opened.run(layer.beta), np.full(5, 3.0))
+
+
+@pytest.mark.parametrize(
+    ("error", "match", "shape", "kwargs"),
+    [
+        (TypeError, "axis must be int or list, type given: <class 'tuple'>", [4, 5], {"axis": (1,)}),
+        (TypeError, "axis must be int or list", [4, 5], {"axis": [1.0]}),
+        (ValueError, "axis: expected at least one axis", [4, 5], {"axis": []}),
+        (ValueError, "Invalid axis: 2. Expected axis from -2 to 1", [4, 5], {"axis": 2}),
+        (ValueError, r"Duplicate axis: \[1, 1\]", [4, 5], {"axis": [1, -1]}),
+        (ValueError, "Input has undefined rank", None, {}),
+        (ValueError, "Input has undefined `axis` dimension.*set_shape", [4, None], {}),
+        (ValueError, "momentum: expected a number in", [4, 5], {"momentum": 1.5}),
+        (ValueError, "renorm_momentum: expected a number in", [4, 5], {"renorm_momentum": -1}),
+        (ValueError, "epsilon: expected a number of at least 0", [4, 5], {"epsilon": -1.0}),
+        (ValueError, "contains keys not in", [4, 5], {"renorm": True, "renorm_clipping": {"a": 1}}),
+        (TypeError, "gamma_constraint: expected a function", [4, 5], {"gamma_constraint": 1}),
+        (ValueError, "training: expected a bool.*got None", [4, 5], {"training": None}),
+        (TypeError, "training: expected a bool", [4, 5], {"training": "yes"}),
+        (ValueError, "virtual_batch_size must be a positive integer", [4, 5], {"virtual_batch_size": 0}),
+        (TypeError, "virtual_batch_size: expected a positive int", [4, 5], {"virtual_batch_size": 2.0}),
+        (ValueError, "expected a divisor of the batch size 4, got 3", [4, 5], {"virtual_batch_size": 3}),
+        (ValueError, "axis cannot include 0", [4, 5], {"virtual_batch_size": 2, "axis": 0}),
+        (ValueError, "adjustment cannot be specified", [4, 5], {"virtual_batch_size": 2, "adjustment": lambda s: s}),
+        (ValueError, "Variable a/gamma does not exist", [4, 5], {"name": "a", "reuse": True}),
+    ],
+)
+def test_refusals_leave_no_variables(error, match, shape, kwargs):
+    with graph():
+        with pytest.raises(error, match=match):
+            tfbn.batch_normalization(tf1.placeholder(tf.float32, shape), **kwargs)
+        assert tf1.global_variables() == []
+        assert updates() == []
+
+
+def test_integers_are_refused():
+    with graph(), pytest.raises(TypeError, match="inputs: expected float16, bfloat16, float32 or float64, got int32"):
+        tfbn.batch_normalization(tf1.placeholder(tf.int32, [4, 5]))
