@@ -32,7 +32,9 @@ WITHOUT_TENSORFLOW = {
     "has_arg_scope",
 }
 WITH_TENSORFLOW = {
+    "BatchNormalization",
     "batch_norm",
+    "batch_normalization",
 }
 
 # Builds a layer, trains it for a step and infers, as a user's program does.
