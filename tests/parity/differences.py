@@ -72,7 +72,7 @@ def _no_gradient_there(case: cases.Case, expected: Result, found: Result) -> set
     if failed or expected["stage"] != "ok" or found["stage"] != "ok":
         return failed
     missing = {field for field in found["arrays"] if ".gradient." in field or ".second." in field}
-    if dispatch.row(case) != "legacy":
+    if dispatch.row(case) != "legacy" and cases.get(case, "calls") != "cond":
         missing -= set(expected["arrays"])
     return missing | {f"gradients.{name}" for name, there in expected["gradients"].items() if not there}
 
@@ -98,6 +98,13 @@ def _channels_last(case: cases.Case) -> cases.Case:
     dynamic = sorted(order[dim] for dim in cases.get(case, "dynamic"))
     moved = _changed(case, shape=[count, *rest[1:], rest[0]], dynamic=dynamic)
     return _with_arguments(moved, data_format="NHWC")
+
+
+def _in_float32(case: cases.Case) -> cases.Case:
+    decay = cases.argument(case, "decay", 0.999)
+    if cases.argument(case, "zero_debias_moving_mean") and isinstance(decay, numbers.Real) and decay > 0.9:
+        return case  # in float32 the division by 1 - decay**t costs three digits, which is no fault of ours
+    return _changed(case, dtype="float32")
 
 
 def _is_out_of_range(value: Any) -> bool:
@@ -193,7 +200,7 @@ LEDGER = (
         "core_fused/float64",
         lambda case: cases.get(case, "dtype") == "float64" and dispatch.row(case) in FUSED,
         _fails_there("build", "TypeError", "float64"),
-        lambda case: _changed(case, dtype="float32"),
+        _in_float32,
     ),
     Known(
         "float64 with renorm",
@@ -299,7 +306,10 @@ LEDGER = (
         "The original's core path chooses between the decay and 1.0 in a cond, whose branches must agree in dtype.",
         "decay_1_int_fed/core_fused",
         _odd_decay,
-        _fails_there("build", "ValueError", "Outputs of true_fn and false_fn must have the same type"),
+        lambda *results: (
+            _fails_there("build", "ValueError", "Outputs of true_fn and false_fn must have the same type")(*results)
+            or _fails_there("build", "TypeError", "have different types")(*results)
+        ),
         lambda case: _with_arguments(case, decay=_as_float32(cases.argument(case, "decay"))),
     ),
     Known(
@@ -322,8 +332,8 @@ LEDGER = (
     Known(
         "gradient of bfloat16 through a cond",
         "TensorFlow 1.15 does not know bfloat16 for a dtype that has gradients: a v1 cond has none for it, a v2 cond"
-        " fails with a ValueError. What is behind one, such as the moments of the legacy path, then counts as a"
-        " constant. Ours has the gradients.",
+        " fails with a ValueError or gives zeros. What is behind one, such as the moments of the legacy path, counts"
+        " as a constant. Ours has the gradients.",
         "training_placeholder/core_fused_bfloat16",
         _bfloat16_in_cond,
         _no_gradient_there,

@@ -12,8 +12,10 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from . import case as cases
-from . import make_reference, wire
+from . import dispatch, make_reference, wire
 from .worker import Worker
 
 SOURCES = ("arguments.py", "case.py", "data.py", "dispatch.py", "graphs.py", "observe.py", "runner.py", "sides.py")
@@ -32,15 +34,37 @@ class Original:
         path = self._folder / f"{cases.fingerprint(case)}.pickle"
         if self.cached:
             with contextlib.suppress(OSError, EOFError, ValueError):
-                return wire.loads(path.read_bytes())
-        self.asked += 1
-        result = self.worker.run(case)
+                result = wire.loads(path.read_bytes())
+                if not _unlucky(case, result):
+                    return result
+        result = self._ask(case)
         if self.cached and result["stage"] not in ("aborted", "harness"):
             _write(path, wire.dumps(result))
         return result
 
+    def _ask(self, case: cases.Case) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        for _ in range(5):
+            self.asked += 1
+            result = self.worker.run(case)
+            if not _unlucky(case, result):
+                break
+        return result
+
     def stop(self) -> None:
         self.worker.stop()
+
+
+def _unlucky(case: cases.Case, result: dict[str, Any]) -> bool:
+    """Whether statistics may be NaN by chance.
+
+    On a step run with False the original's core-fused path adds zero times an output that its kernel has not written:
+    NaN where the memory happened to hold one, and then for good.
+    """
+    dynamic = dispatch.training_kind(case) in ("placeholder", "variable")
+    if not dynamic or dispatch.row(case) != "core-fused" or 0 in cases.batch_sizes(case):
+        return False
+    return any(np.isnan(array).any() for name, array in result["arrays"].items() if ".state." in name)
 
 
 def _sources() -> str:

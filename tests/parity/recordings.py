@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+# What the numbers fed in come from: recordings are of no use once it has changed.
+INPUTS = Path(__file__).with_name("data.py")
 FOLDER = Path(__file__).with_name("recordings")
 Results = dict[str, dict[str, Any]]
 
@@ -27,7 +30,13 @@ def save(results: Results, versions: dict[str, str], folder: Path = FOLDER) -> N
         structure[name] = {key: value for key, value in result.items() if key not in ("arrays", "log")}
     arrays["index"] = np.frombuffer(json.dumps(indices).encode(), np.uint8)
     np.savez_compressed(folder / "arrays.npz", **arrays)
+    versions = {**versions, "inputs": inputs()}
     (folder / "structure.json").write_text(_readable({"versions": versions, "cases": structure}))
+
+
+def inputs() -> str:
+    """A hash of what draws the numbers."""
+    return hashlib.sha256(INPUTS.read_bytes()).hexdigest()[:16]
 
 
 def load(folder: Path = FOLDER) -> tuple[Results, dict[str, str]]:

@@ -66,6 +66,7 @@ def test_recordings_have_nothing_else():
     siblings = {f"{name} (instead)" for name in REGISTRY}
     assert set(RECORDED) - siblings == set(REGISTRY)
     assert VERSIONS["tensorflow"] == "1.15.5"
+    assert VERSIONS["inputs"] == recordings.inputs(), "data.py has changed: python -m tests.parity.record --write"
 
 
 def test_every_tolerance_says_why():

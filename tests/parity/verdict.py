@@ -48,6 +48,8 @@ def _against_sibling(case: cases.Case, found: dict[str, Any], original: Any) -> 
     # What only one of them has, such as a second-order gradient or a part of a variable, is held against nothing.
     shapes = {field: array.shape for field, array in ours.items()}
     both = {field: array for field, array in expected["arrays"].items() if shapes.get(field) == array.shape}
+    # The kernels of the original give moving statistics no gradient, which composed operations in float64 do.
+    both = {field: array for field, array in both.items() if not (".gradient." in field and "/moving_" in field)}
     rows = compare.arrays(other, dict(expected, arrays=both), {field: ours[field] for field in both})
     for entry in differences.covering(other):
         excused = compare.matching(rows, entry.excuses(other, expected, dict(found, arrays=ours)))
