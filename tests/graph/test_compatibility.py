@@ -34,6 +34,9 @@ def double(shape):
         ({"param_initializers": {"gama": tf1.ones_initializer()}}, [r"keys without effect: ['gama']", "use the keys"]),
         ({"param_regularizers": {"moving_mean": tf.nn.l2_loss}}, [r"keys without effect: ['moving_mean']"]),
         ({"variables_collections": "mine"}, ["the string 'mine' for a list of its letters", "pass ['mine']"]),
+        ({"variables_collections": {"gama": ["mine"]}}, ["variables_collections has keys without effect: ['gama']"]),
+        ({"fused": True, "batch_weights": np.ones(4)}, ["fused does nothing, though True", "biased estimator"]),
+        ({"fused": True, "shape": (4, 3, 5)}, ["fused does nothing, though True"]),
         ({"renorm_clipping": {"rmax": 3.0}}, ["renorm_clipping does nothing without renorm", "renorm=True"]),
         (
             {"dtype": tf.float16, "batch_weights": np.ones(4)},
@@ -53,6 +56,9 @@ def test_one_warning(kwargs, texts):
     [
         {},
         {"adjustment": double},
+        {"fused": True},
+        {"fused": True, "shape": (4, 5)},
+        {"variables_collections": {"beta": ["mine"]}},
         {"param_regularizers": {"beta": tf.nn.l2_loss}},
         {"param_initializers": {"moving_variance": tf1.ones_initializer()}},
         {"renorm": True, "renorm_clipping": {"rmax": 3.0}},

@@ -80,9 +80,8 @@ def run(seed: int, indices: Iterable[int], original: Original) -> list[Outcome]:
 
 
 def progress(done: int, total: int) -> None:
-    stream = sys.__stderr__
-    if stream is not None and (done == total or done % max(1, total // 20) == 0):
-        print(f"parity: {done} of {total} random cases run on both sides", file=stream, flush=True)
+    if done == total or done % max(1, total // 20) == 0:
+        print(f"parity: {done} of {total} random cases run on both sides", file=sys.stderr, flush=True)
 
 
 def counts(outcomes: list[Outcome]) -> dict[str, dict[str, int]]:

@@ -6,6 +6,7 @@ Case `index` of a seed depends on nothing else: it can be drawn again alone.
 
 from __future__ import annotations
 
+import math
 import random
 from typing import Any
 
@@ -67,9 +68,9 @@ def draw(seed: int, index: int) -> cases.Case:
     _around(rng, fields, arguments)
     if isinstance(arguments.get("batch_weights"), dict) and rng.random() < 0.8:
         arguments["batch_weights"]["dtype"] = fields["dtype"]
-    # A single sample has no variance: the cube of 1 / sqrt(epsilon) leaves the range of float16.
-    single = len(fields["shape"]) == 1
-    fields["second_order"] = rng.random() < 0.25 and not (single and fields["dtype"] == "float16")
+    # Few samples may have next to no variance: the cube of 1 / sqrt(variance) leaves the range of float16.
+    few = math.prod(fields["shape"]) < 8 * fields["shape"][_channel_axis(fields["shape"], arguments)]
+    fields["second_order"] = rng.random() < 0.25 and not (few and fields["dtype"] == "float16")
     fields["arguments"] = arguments
     if rng.random() < 1 / 16:
         _spoil(rng, fields)
@@ -178,7 +179,7 @@ def _layout(rng: random.Random, fields: dict[str, Any], arguments: dict[str, Any
         fields["shape"] = shape = [shape[0], shape[-1], *shape[1:-1]]
     elif rng.random() < 0.2:
         arguments["data_format"] = "NHWC"
-    axis = 1 if first else rank - 1
+    axis = _channel_axis(shape, arguments)
     if rng.random() < 0.5:
         fields["dynamic"] = [dim for dim in range(rank) if dim != axis and rng.random() < 0.6]
         if 0 in fields["dynamic"]:
@@ -242,7 +243,7 @@ def _around(rng: random.Random, fields: dict[str, Any], arguments: dict[str, Any
             arguments["reuse"] = rng.choice([AUTO_REUSE, False])
     if rng.random() < 0.3:
         given = {key: SCOPE_OPTIONS[key] for key in rng.sample(sorted(SCOPE_OPTIONS), rng.randint(0, 2))}
-        channels = fields["shape"][1 if arguments.get("data_format") == "NCHW" else -1]
+        channels = fields["shape"][_channel_axis(fields["shape"], arguments)]
         if rng.random() < 0.3 and channels > 1:
             given["partitioner"] = 2
             for key in arguments.get("param_initializers", {}):
@@ -255,6 +256,10 @@ def _around(rng: random.Random, fields: dict[str, Any], arguments: dict[str, Any
     if inline:
         calls["cond"] = 4
     fields["calls"] = _weighted(rng, calls)
+
+
+def _channel_axis(shape: list[int], arguments: dict[str, Any]) -> int:
+    return 1 if arguments.get("data_format") == "NCHW" else len(shape) - 1
 
 
 def _into_arg_scope(rng: random.Random, fields: dict[str, Any]) -> None:
@@ -309,7 +314,7 @@ def _spoil(rng: random.Random, fields: dict[str, Any]) -> None:
     elif how == "rank":
         fields["unknown_rank"] = True
     elif how == "channels":
-        fields["dynamic"] = [1 if arguments.get("data_format") == "NCHW" else len(fields["shape"]) - 1]
+        fields["dynamic"] = [_channel_axis(fields["shape"], arguments)]
         fields["batches"] = None
     elif how == "twice":
         fields["calls"] = "same_scope"

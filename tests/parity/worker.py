@@ -23,8 +23,8 @@ class Worker:
     A case that kills the process, or keeps it busy for longer than the timeout, has the stage "aborted".
     """
 
-    def __init__(self, side: str, python: str = sys.executable, timeout: float = TIMEOUT):
-        self.side, self.python, self.timeout = side, python, timeout
+    def __init__(self, side: str, python: str = sys.executable, timeout: float = TIMEOUT, server: Path = SERVER):
+        self.side, self.python, self.timeout, self.server = side, python, timeout, server
         self.versions: dict[str, str] = {}
         self.signature: list[list[str]] = []
         self._process: subprocess.Popen[bytes] | None = None
@@ -49,7 +49,7 @@ class Worker:
         self._log = tempfile.TemporaryFile()
         environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
         self._process = subprocess.Popen(
-            [self.python, "-W", "ignore", str(SERVER), self.side],
+            [self.python, "-W", "ignore", str(self.server), self.side],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,

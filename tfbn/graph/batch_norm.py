@@ -179,11 +179,15 @@ def batch_norm(
     row = policy.resolve(question)
     moves = training is not False and (bool(trainable) or row.updates_when_frozen)
     initializers, regularizers = param_initializers or {}, param_regularizers or {}
-    compatibility.warn(
-        compatibility.ignored(
-            row, question, initializers, regularizers, renorm_clipping, variables_collections, param_dtype, moves
-        )
-    )
+    given = {
+        "param_initializers": initializers,
+        "param_regularizers": regularizers,
+        "variables_collections": variables_collections,
+        "fused": fused,
+        "renorm_clipping": renorm_clipping,
+        "param_dtype": param_dtype,
+    }
+    compatibility.warn(compatibility.ignored(row, question, given, moves))
     plan = layer.Plan(
         row=row,
         options=functional.Options(

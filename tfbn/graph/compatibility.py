@@ -12,8 +12,12 @@ import tensorflow as tf
 from tfbn.errors import CompatibilityWarning
 from tfbn.graph import policy
 
-_INITIALIZED = ("beta", "gamma", "moving_mean", "moving_variance")
-_REGULARIZED = ("beta", "gamma")
+# The keys that have an effect.
+_KEYS = {
+    "param_initializers": ("beta", "gamma", "moving_mean", "moving_variance"),
+    "param_regularizers": ("beta", "gamma"),
+    "variables_collections": ("beta", "gamma", "moving_mean", "moving_variance"),
+}
 
 
 class Ignored(NamedTuple):
@@ -24,46 +28,39 @@ class Ignored(NamedTuple):
     remedy: str
 
 
-def ignored(
-    row: policy.Row,
-    question: policy.Question,
-    param_initializers: Mapping[str, Any],
-    param_regularizers: Mapping[str, Any],
-    renorm_clipping: Any,
-    variables_collections: Any,
-    param_dtype: Any,
-    moves: bool,
-) -> Iterator[Ignored]:
-    """The arguments that this call gives in vain."""
+def ignored(row: policy.Row, question: policy.Question, given: Mapping[str, Any], moves: bool) -> Iterator[Ignored]:
+    """What the call gives in vain; `given` holds its arguments by name, and `moves` says whether it has updates."""
     if question.adjustment and not row.adjusts:
         yield Ignored(
             "adjustment",
             "is not applied with batch_weights, zero_debias_moving_mean or other updates_collections than UPDATE_OPS",
             "leave those at their defaults, or leave adjustment out",
         )
-    if param_regularizers and row.regularizers == "ignored":
+    if given["param_regularizers"] and row.regularizers == "ignored":
         yield Ignored(
             "param_regularizers",
             "adds no loss with batch_weights, nor with updates_collections or zero_debias_moving_mean where "
             "fused=False, adjustment or a rank other than 2 and 4 rules out the fused kernel",
             "put the regularizer on the enclosing variable_scope, or add the loss yourself",
         )
-    for name, given, known in (
-        ("param_initializers", param_initializers, _INITIALIZED),
-        ("param_regularizers", param_regularizers, _REGULARIZED),
-    ):
-        unknown = sorted(set(given) - set(known), key=str)
+    for name, known in _KEYS.items():
+        unknown = sorted(set(given[name]) - set(known), key=str) if isinstance(given[name], Mapping) else []
         if unknown:
             yield Ignored(name, f"has keys without effect: {unknown}", f"use the keys {list(known)}")
-    if isinstance(variables_collections, str):
+    if isinstance(given["variables_collections"], str):
+        text = given["variables_collections"]
         yield Ignored(
-            "variables_collections",
-            f"takes the string {variables_collections!r} for a list of its letters",
-            f"pass [{variables_collections!r}]",
+            "variables_collections", f"takes the string {text!r} for a list of its letters", f"pass [{text!r}]"
         )
-    if renorm_clipping and not question.renorm:
+    if given["fused"] and not row.fused:
+        yield Ignored(
+            "fused",
+            "does nothing, though True, with batch_weights, renorm, adjustment or a rank other than 2 and 4",
+            "leave it out; the moving variance follows the biased estimator there",
+        )
+    if given["renorm_clipping"] and not question.renorm:
         yield Ignored("renorm_clipping", "does nothing without renorm", "pass renorm=True, or leave it out")
-    if moves and row.name == "legacy" and param_dtype is None and question.dtype in (tf.float16, tf.bfloat16):
+    if moves and row.name == "legacy" and given["param_dtype"] is None and question.dtype in (tf.float16, tf.bfloat16):
         yield Ignored(
             "inputs",
             f"of a half precision have statistics kept in {question.dtype.name}, which stop moving once a step is "

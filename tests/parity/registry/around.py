@@ -91,4 +91,8 @@ def _wiring() -> list[Case]:
         found.append(make(f"cond/{name}_resource", **fields, resource=True))
         found.append(make(f"cond/{name}_resource_v2", **fields, resource=True, control_flow_v2=True))
         found.append(make(f"cond/{name}_ref_v2", **fields, control_flow_v2=True))
+    regularized = {**LIVELY, "updates_collections": None, "param_regularizers": {"beta": l2(0.25), "gamma": l2(0.5)}}
+    for v2 in (False, True):
+        fields = {"shape": RANK_4, "arguments": regularized, "calls": "cond", "resource": v2, "control_flow_v2": v2}
+        found.append(make(f"cond/regularized_v{1 + v2}", **fields, seed=16))
     return found

@@ -1,0 +1,78 @@
+"""The client of a server process: answers, deaths and silence, with a server that has no TensorFlow."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from . import make_reference, wire
+from .worker import Worker
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def worker(tmp_path):
+    server = tmp_path / "server.py"
+    server.write_text(
+        textwrap.dedent(f"""
+        import os, sys, time
+        sys.path.insert(0, {str(ROOT)!r})
+        from tests.parity import wire
+        wire.send(sys.stdout.buffer, {{"versions": {{}}, "signature": []}})
+        while True:
+            case = wire.receive(sys.stdin.buffer)
+            if case == "die":
+                print("last words", file=sys.stderr, flush=True)
+                os.abort()
+            if case == "hang":
+                time.sleep(60)
+            wire.send(sys.stdout.buffer, {{"stage": "ok", "pid": os.getpid(), "echo": case}})
+        """)
+    )
+    with Worker("any", sys.executable, timeout=2.0, server=server) as found:
+        yield found
+
+
+def test_one_process_serves_many_cases(worker):
+    first, second = worker.run("a"), worker.run("b")
+    assert (first["echo"], second["echo"]) == ("a", "b")
+    assert first["pid"] == second["pid"]
+
+
+@pytest.mark.parametrize("how, text", [("die", "status -6"), ("hang", "no answer in 2 s")])
+def test_a_process_that_is_lost_is_a_result_and_is_replaced(worker, how, text):
+    before = worker.run("a")["pid"]
+    lost = worker.run(how)
+    assert lost["stage"] == "aborted"
+    assert text in lost["error"]["text"]
+    if how == "die":
+        assert "last words" in lost["log"]
+    assert worker.run("b")["pid"] != before
+
+
+def test_a_server_that_does_not_start_says_why(tmp_path):
+    server = tmp_path / "server.py"
+    server.write_text("raise SystemExit('no such side')")
+    with pytest.raises(RuntimeError, match="did not start(.|\n)*no such side"):
+        Worker("any", server=server).start()
+
+
+def test_arrays_cross_as_they_are():
+    value = {"a": np.arange(6, dtype=np.float16).reshape(2, 3), "b": [np.float32(1.5), None, {"c": np.zeros((0, 2))}]}
+    back = wire.loads(wire.dumps(value))
+    assert back["a"].dtype == np.float16
+    np.testing.assert_array_equal(back["a"], value["a"])
+    assert back["b"][2]["c"].shape == (0, 2)
+
+
+def test_no_python_3_7_is_said_and_has_a_status_of_its_own(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("TFBN_REFERENCE_HOME", str(tmp_path / "reference"))
+    assert make_reference.main() == make_reference.NO_PYTHON
+    assert "no Python 3.7" in capsys.readouterr().err
