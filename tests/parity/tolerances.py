@@ -98,8 +98,8 @@ class Scales:
         axis = 1 if data.channels_first(case) else -1
         channels_last = [np.moveaxis(batch, axis, -1).reshape(-1, data.channels(case)) for batch in batches]
         filled = [batch for batch in channels_last if batch.size]
+        self._state = state = {name: value for name, value in expected.items() if ".state." in name and value.size}
         spread = [batch.var(axis=0).min() for batch in filled] + self._weighted_spread(batches)
-        state = {name: value for name, value in expected.items() if ".state." in name and value.size}
         spread += [value.min() for name, value in state.items() if name.endswith("moving_variance")]
         spread += [value.min() ** 2 for name, value in state.items() if name.endswith("stddev")]
         gammas = [np.abs(value).max() for name, value in state.items() if name.endswith("/gamma")]
@@ -122,6 +122,9 @@ class Scales:
             halves = [dtype for dtype in ("bfloat16", "float16") if dtype in self._dtypes.values()]
             return halves[0] if halves else array.dtype.name
         return self._dtypes.get(field.split(".state.")[-1], array.dtype.name) if kind == "state" else self._inputs
+
+    def _history(self, variable: str) -> list[np.ndarray]:
+        return [values for field, values in self._state.items() if field.endswith(f".state.{variable}")]
 
     def _weighted_spread(self, batches: list[np.ndarray]) -> list[float]:
         weights = cases.argument(self.case, "batch_weights")
@@ -158,7 +161,9 @@ class Scales:
         if kind == "state":
             if self.one_pass and name.endswith("variance"):
                 return self.value**2
-            return self.value if name.endswith(("mean", "biased")) else 0.0
+            # A small decay takes away most of what was there, whose rounding stays.
+            before = [1.0, *[float(np.nanmax(np.abs(values), initial=0.0)) for values in self._history(name)]]
+            return max(self.value, *before) if name.endswith(("mean", "biased")) else max(before)
         return 0.0
 
 

@@ -105,8 +105,9 @@ def create(
     for name in wanted:
         affine = name in AFFINE
         regularizer = regularizers.get(name) if affine and row.regularizers != "ignored" else None
-        adds_loss = regularizer is not None and row.regularizers == "addition"
-        before = tf.compat.v1.global_variables() if adds_loss else []
+        before = tf.compat.v1.global_variables() if regularizer is not None else []
+        # get_variable would make the loss inside a branch, too; one that gives no loss still replaces the scope's.
+        replacing = _no_loss if regularizer is not None and row.regularizers == "replace" else None
         extra = [] if row.collects_after else _collections(collections, name)
         with contextlib.nullcontext() if affine else unpartitioned(scope):
             variable = tf.compat.v1.get_variable(
@@ -114,14 +115,14 @@ def create(
                 shape=shape,
                 dtype=dtype,
                 initializer=_initializer(name, initializers),
-                regularizer=regularizer if row.regularizers == "replace" else None,
+                regularizer=replacing,
                 trainable=trainable and affine,
                 collections=[*extra, _keys.GLOBAL_VARIABLES, *([_keys.MODEL_VARIABLES] if row.model_variables else [])],
                 constraint=(constraints or {}).get(name),
                 synchronization=tf.VariableSynchronization.AUTO if affine else tf.VariableSynchronization.ON_READ,
                 aggregation=tf.VariableAggregation.NONE if affine else tf.VariableAggregation.MEAN,
             )
-        if adds_loss and not any(_parts(variable)[0] is other for other in before):
+        if regularizer is not None and not any(_parts(variable)[0] is other for other in before):
             variables.losses += _add_loss(variable, regularizer)
         variables[name] = variable
     if row.collects_after:
@@ -188,11 +189,17 @@ def _parts(variable: Any) -> list[Any]:
     return [variable] if isinstance(variable, (tf.Variable, tf.Tensor)) else list(variable)
 
 
+def _no_loss(variable: Any) -> None:
+    return None
+
+
 def _add_loss(variable: Any, regularizer: Any) -> tuple[tf.Tensor, ...]:
     losses = []
-    for part in _parts(variable):
-        with tf.compat.v1.name_scope(f"{full_name(part)}/Regularizer/"):
-            losses.append(regularizer(part))
+    # A loss made inside a branch or a loop could not be fetched.
+    with tf.init_scope() if _tensorflow.in_v2_body() else tf.control_dependencies(None):
+        for part in _parts(variable):
+            with tf.compat.v1.name_scope(f"{full_name(part)}/Regularizer/"):
+                losses.append(regularizer(part))
     found = tuple(loss for loss in losses if loss is not None)
     for loss in found:
         tf.compat.v1.add_to_collection(_keys.REGULARIZATION_LOSSES, loss)
