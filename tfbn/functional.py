@@ -143,7 +143,8 @@ def normalize_batch(
             mean, deviation = (_read_now(value, dtype) for value in (state.renorm_mean, state.renorm_stddev))
         r, d = renorm.corrections(whole.mean, stddev, mean, deviation, options.epsilon, options.renorm_clipping)
         scale, offset = _then(r, d, scale, offset, layout)
-    outputs = normalize.composed(viewed, of_batch, scale, offset, options.epsilon, layout)
+    # The same wide inputs as the moments: their gradients have to cancel before they are rounded to a half precision.
+    outputs = normalize.composed(wide, of_batch, scale, offset, options.epsilon, layout, inputs.dtype)
     variance = moments.unbiased(whole.variance, inputs, layout) if options.unbiased else whole.variance
     return layout.restore(outputs, inputs), Batch(whole.mean, variance, stddev, r, d)
 

@@ -70,12 +70,14 @@ def composed(
     beta: tf.Tensor | None,
     epsilon: float,
     layout: Layout,
+    dtype: tf.DType | None = None,
 ) -> tf.Tensor:
     """inv = gamma * rsqrt(variance + epsilon); y = x * inv + (beta - mean * inv).
 
     `gamma` and `beta` have the parameters' shape or any that broadcasts against the inputs; None stands for 1 and 0.
+    The outputs are of `dtype`, by default the inputs'.
     """
     mean, variance = (layout.broadcast(moment) for moment in moments)
     gamma, beta = (layout.broadcast(p) if p is not None and p.shape.rank == 1 else p for p in (gamma, beta))
     wide = tf.cast(inputs, compute_dtype(inputs.dtype))
-    return tf.cast(tf.nn.batch_normalization(wide, mean, variance, beta, gamma, epsilon), inputs.dtype)
+    return tf.cast(tf.nn.batch_normalization(wide, mean, variance, beta, gamma, epsilon), dtype or inputs.dtype)
