@@ -14,10 +14,10 @@ import os
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import pytest
 
+from tests.parity import make_reference
 from tfbn.graph import arg_scope as module
 from tfbn.graph.arg_scope import (
     add_arg_scope,
@@ -610,12 +610,12 @@ def test_random_programs_do_what_the_original_did(our_logs):
 
 
 def test_random_programs_do_what_the_original_does(our_logs):
-    home = os.environ.get("TFBN_REFERENCE_HOME") or os.path.join(
-        os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "tfbn-reference"
-    )
-    python = Path(home, "bin", "python")
-    if not python.exists():
-        pytest.skip(f"the original is not at {home}; its recorded answers are compared all the same")
+    try:
+        python = make_reference.make()
+    except make_reference.NoPython37 as error:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{error}. CI needs Python 3.7")
+        pytest.skip(f"{error}; the original's recorded answers are compared all the same")
     script = f"""{PROGRAM}
 import json
 from tensorflow.contrib.framework.python.ops.arg_scope import arg_scope, add_arg_scope, arg_scope_func_key
