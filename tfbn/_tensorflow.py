@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.python import pywrap_tfe as _pywrap_tfe
 from tensorflow.python.ops import variable_scope as _variable_scope
 
 # The graphs that tf.cond, tf.case and tf.while_loop trace their bodies into under control flow v2. By name, because
@@ -36,6 +37,11 @@ def graph_table() -> dict[str, Any]:
 def replace_input(op: tf.Operation, index: int, tensor: tf.Tensor) -> None:
     """Redirects an input of an op that exists. TensorFlow builds its own while loops' back edges so."""
     op._update_input(index, tensor)
+
+
+def tape_may_record() -> bool:
+    """Whether a GradientTape may be recording. No public predicate tells."""
+    return tf.executing_eagerly() or not _pywrap_tfe.TFE_Py_TapeSetIsEmpty()
 
 
 def in_v2_body() -> bool:

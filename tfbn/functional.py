@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfbn.ops import moments, normalize, renorm
+from tfbn.ops import moments, normalize, own_moments, renorm
 from tfbn.ops.layout import DATA_FORMATS, Layout, layout_of
 from tfbn.ops.moving_average import debiased, decrement
 
@@ -112,41 +112,99 @@ def normalize_batch(
     """
     layout = layout_of(inputs.shape, options.axes, options.data_format, options.virtual_batch_size)
     dtype = compute_dtype(inputs.dtype)
-    beta, gamma = (_read(parameter, dtype) for parameter in params)
-    if _takes_fused(inputs, options):
-        result = normalize.fused_train(
-            inputs, *_given(gamma, beta, layout.channels, dtype), epsilon=options.epsilon, layout=layout
-        )
-        return result.outputs, Batch(result.mean, result.variance)
-
-    viewed = layout.view_virtual(inputs)
-    wide = tf.cast(viewed, dtype)
-    if batch_weights is None:
-        of_batch = moments.plain(wide, layout)
-    else:
-        of_batch = moments.weighted(wide, batch_weights, layout)
-    if some is not True:
-        # As constants: a moving average that somebody trains gets no gradient from a batch that has samples.
-        moving = (tf.stop_gradient(_read(value, dtype)) for value in (state.moving_mean, state.moving_variance))
-        of_batch = moments.Moments(*(tf.where(some, own, other) for own, other in zip(of_batch, moving)))
-
+    gamma, beta = _read(params.gamma, dtype), _read(params.beta, dtype)
     scale, offset = gamma, beta
     if adjustment is not None:
-        a, b = (tf.cast(part, dtype) for part in adjustment)
-        scale, offset = _then(a, b, scale, offset, layout)
+        scale, offset = _then(*(tf.cast(part, dtype) for part in adjustment), scale, offset, layout)
+    if _takes_fused(inputs, options, layout) and batch_weights is None and _per_channel(scale, offset, layout):
+        return _by_fused_training(inputs, scale, offset, state, options, some, layout)
+    # Wide all along: gradients by way of the moments cancel, and have to before they are rounded to a half precision.
+    wide = tf.cast(layout.view_virtual(inputs), dtype)
+    outputs, batch = _by_moments(wide, scale, offset, state, options, some, layout, batch_weights)
+    return layout.restore(tf.cast(outputs, inputs.dtype), inputs), batch
+
+
+def _by_fused_training(
+    inputs: tf.Tensor,
+    scale: tf.Tensor | None,
+    offset: tf.Tensor | None,
+    state: State,
+    options: Options,
+    some: tf.Tensor | bool,
+    layout: Layout,
+) -> tuple[tf.Tensor, Batch]:
+    """By the fused kernel's training mode, its gradient included."""
+    epsilon, stddev, r, d = options.epsilon, None, None, None
+    if options.renorm_clipping is not None:
+        # Once for the statistics, which r and d are made of, and once for the outputs.
+        ones, zeros = normalize.or_constants(None, None, tf.float32, layout)
+        found = normalize.fused_train(inputs, ones, zeros, epsilon, layout)
+        own = moments.Moments(found.mean, moments.biased(found.variance, inputs, layout))
+        scale, offset, stddev, r, d = _renormed(scale, offset, _or_moving(own, state, some), state, options, layout)
+    scale, offset = normalize.or_constants(scale, offset, tf.float32, layout)
+    found = normalize.fused_train(inputs, scale, offset, epsilon, layout)
+    variance = found.variance if options.unbiased else moments.biased(found.variance, inputs, layout)
+    return found.outputs, Batch(found.mean, variance, stddev, r, d)
+
+
+def _by_moments(
+    inputs: tf.Tensor,
+    scale: tf.Tensor | None,
+    offset: tf.Tensor | None,
+    state: State,
+    options: Options,
+    some: tf.Tensor | bool,
+    layout: Layout,
+    batch_weights: tf.Tensor | None,
+) -> tuple[tf.Tensor, Batch]:
+    """By moments that composed ops take, and a kernel that is given them."""
+    if batch_weights is None:
+        shares = moments.equal_shares(inputs, layout)
+    else:
+        shares = moments.weighted_shares(inputs, batch_weights, layout)
+    of_batch = _or_moving(moments.of_shares(inputs, shares, layout), state, some)
     whole = moments.of_virtual_batches(of_batch, layout)
     stddev, r, d = None, None, None
     if options.renorm_clipping is not None:
-        stddev = tf.sqrt(whole.variance + options.epsilon)
-        # In a loop, what the round before left; there, a read with nothing to wait for may come too early.
-        with tf.control_dependencies([whole.mean]):
-            mean, deviation = (_read_now(value, dtype) for value in (state.renorm_mean, state.renorm_stddev))
-        r, d = renorm.corrections(whole.mean, stddev, mean, deviation, options.epsilon, options.renorm_clipping)
-        scale, offset = _then(r, d, scale, offset, layout)
-    # The same wide inputs as the moments: their gradients have to cancel before they are rounded to a half precision.
-    outputs = normalize.composed(wide, of_batch, scale, offset, options.epsilon, layout, inputs.dtype)
+        scale, offset, stddev, r, d = _renormed(scale, offset, whole, state, options, layout)
+    last = not _per_channel(scale, offset, layout)
+    given = (None, None) if last else (scale, offset)
+    kernel = own_moments.fused if _takes_fused(inputs, options, layout) else own_moments.composed
+    outputs = kernel(inputs, of_batch, shares, *given, options.epsilon, layout)
+    if last:
+        # One value per channel is all that the kernels take.
+        outputs = outputs if scale is None else outputs * _spread(scale, layout)
+        outputs = outputs if offset is None else outputs + _spread(offset, layout)
     variance = moments.unbiased(whole.variance, inputs, layout) if options.unbiased else whole.variance
-    return layout.restore(outputs, inputs), Batch(whole.mean, variance, stddev, r, d)
+    return outputs, Batch(whole.mean, variance, stddev, r, d)
+
+
+def _or_moving(own: moments.Moments, state: State, some: tf.Tensor | bool) -> moments.Moments:
+    """The batch's own moments, or the moving ones where the batch has none."""
+    if some is True:
+        return own
+    # As constants: a moving average that somebody trains gets no gradient from a batch that has samples.
+    moving = (tf.stop_gradient(_read(value, own.mean.dtype)) for value in (state.moving_mean, state.moving_variance))
+    return moments.Moments(*(tf.where(some, mine, other) for mine, other in zip(own, moving)))
+
+
+def _renormed(
+    scale: tf.Tensor | None,
+    offset: tf.Tensor | None,
+    whole: moments.Moments,
+    state: State,
+    options: Options,
+    layout: Layout,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Scale and offset that follow renorm's corrections; the batch's deviation, and r and d."""
+    assert options.renorm_clipping is not None
+    dtype = whole.mean.dtype
+    stddev = tf.sqrt(whole.variance + options.epsilon)
+    # In a loop, what the round before left; there, a read with nothing to wait for may come too early.
+    with tf.control_dependencies([whole.mean]):
+        mean, deviation = (_read_now(value, dtype) for value in (state.renorm_mean, state.renorm_stddev))
+    r, d = renorm.corrections(whole.mean, stddev, mean, deviation, options.epsilon, options.renorm_clipping)
+    return (*_then(r, d, scale, offset, layout), stddev, r, d)
 
 
 def infer(inputs: tf.Tensor, params: Params, state: State, options: Options) -> tf.Tensor:
@@ -155,13 +213,13 @@ def infer(inputs: tf.Tensor, params: Params, state: State, options: Options) -> 
     dtype = compute_dtype(inputs.dtype)
     read = [_read(value, dtype) for value in (*params, state.moving_mean, state.moving_variance)]
     if options.virtual_batch_size is not None:
-        # The axis that counts virtual batches: in inference there are none.
-        read = [None if value is None else tf.squeeze(value, 1) for value in read]
+        # Without the axis that counts virtual batches: in inference there are none.
+        read = [None if value is None else tf.reshape(value, layout.param_shape) for value in read]
     beta, gamma, mean, variance = read
     moving = moments.Moments(mean, variance)
-    if _takes_fused(inputs, options):
-        gamma, beta = _given(gamma, beta, layout.channels, dtype)
-        return normalize.fused_infer(inputs, gamma, beta, moving, options.epsilon, layout)
+    if _takes_fused(inputs, options, layout):
+        gamma, beta = normalize.or_constants(gamma, beta, dtype, layout)
+        return normalize.fused_infer(inputs, moving, gamma, beta, options.epsilon, layout)
     return normalize.composed(inputs, moving, gamma, beta, options.epsilon, layout)
 
 
@@ -190,16 +248,21 @@ def _read_now(value: Any, dtype: tf.DType) -> tf.Tensor:
     return _read(value.read_value() if isinstance(value, tf.Variable) else value, dtype)
 
 
-def _takes_fused(inputs: tf.Tensor, options: Options) -> bool:
-    return options.fused and inputs.dtype in FUSED_DTYPES
+def _takes_fused(inputs: tf.Tensor, options: Options, layout: Layout) -> bool:
+    # Below the floor cuDNN refuses.
+    able = layout.fusible and options.epsilon >= FUSED_EPSILON_FLOOR
+    return options.fused and able and inputs.dtype in FUSED_DTYPES
 
 
-def _given(
-    gamma: tf.Tensor | None, beta: tf.Tensor | None, channels: int, dtype: tf.DType
-) -> tuple[tf.Tensor, tf.Tensor]:
-    # The fused kernel has no notion of an absent parameter.
-    gamma = tf.ones([channels], dtype) if gamma is None else gamma
-    return gamma, tf.zeros([channels], dtype) if beta is None else beta
+def _per_channel(scale: tf.Tensor | None, offset: tf.Tensor | None, layout: Layout) -> bool:
+    shape = layout.param_shape
+    return all(
+        part is None or part.shape.is_compatible_with(shape) and part.shape.rank is not None for part in (scale, offset)
+    )
+
+
+def _spread(part: tf.Tensor, layout: Layout) -> tf.Tensor:
+    return layout.broadcast(part) if part.shape.rank == 1 else part
 
 
 def _then(
@@ -210,10 +273,9 @@ def _then(
     layout: Layout,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """The transform x -> (x * first_scale + first_offset) * scale + offset, as one scale and one offset."""
-    first_scale, first_offset, scale, offset = (
-        layout.broadcast(part) if part is not None and part.shape.rank == 1 else part
-        for part in (first_scale, first_offset, scale, offset)
-    )
+    if not all(part is None or part.shape.rank == 1 for part in (first_scale, first_offset, scale, offset)):
+        first_scale, first_offset = _spread(first_scale, layout), _spread(first_offset, layout)
+        scale, offset = (None if part is None else _spread(part, layout) for part in (scale, offset))
     if scale is not None:
         first_scale, first_offset = first_scale * scale, first_offset * scale
     return first_scale, first_offset if offset is None else first_offset + offset

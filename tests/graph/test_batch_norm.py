@@ -226,7 +226,7 @@ def test_fused_false_puts_no_fused_op_into_the_graph():
     [
         ({}, [4, 3, 2, 5], "bn/FusedBatchNormV3"),
         ({"is_training": False}, [4, 3, 2, 5], "bn/FusedBatchNormV3"),
-        ({"fused": False}, [4, 3, 2, 5], "bn/batchnorm/add_1"),
+        ({"fused": False, "is_training": False}, [4, 3, 2, 5], "bn/batchnorm/add_1"),
         ({"updates_collections": None}, [4, 3, 2, 5], "bn/Identity"),
         ({}, [4, 5], "bn/Reshape_1"),
     ],

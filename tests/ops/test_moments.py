@@ -11,10 +11,15 @@ TOLERANCE = {"rtol": 1e-13, "atol": 1e-13}
 LAYOUTS = [([7, 3, 2, 5], "NHWC", -1), ([7, 5, 3, 2], "NCHW", 1), ([7, 5], "NHWC", -1), ([5], "NHWC", -1)]
 
 
+def weighted(x, w, layout):
+    return moments.of_shares(x, moments.weighted_shares(tf.constant(x), tf.constant(w), layout), layout)
+
+
 @pytest.mark.parametrize(("shape", "data_format", "axis"), LAYOUTS)
 def test_plain(shape, data_format, axis):
     x = oracle.batch(shape, axis)
-    found = moments.plain(tf.constant(x), layout_of(tf.TensorShape(x.shape), [axis % x.ndim], data_format))
+    layout = layout_of(tf.TensorShape(x.shape), [axis % x.ndim], data_format)
+    found = moments.of_shares(tf.constant(x), moments.equal_shares(tf.constant(x), layout), layout)
     for value, expected in zip(found, oracle.moments(x, axis)):
         np.testing.assert_allclose(value, expected, **TOLERANCE)
 
@@ -23,9 +28,7 @@ def test_plain(shape, data_format, axis):
 def test_weighted(shape, data_format, axis):
     x = oracle.batch(shape, axis)
     w = np.random.RandomState(1).uniform(0.2, 3, shape[0])
-    found = moments.weighted(
-        tf.constant(x), tf.constant(w), layout_of(tf.TensorShape(x.shape), [axis % x.ndim], data_format)
-    )
+    found = weighted(x, w, layout_of(tf.TensorShape(x.shape), [axis % x.ndim], data_format))
     for value, expected in zip(found, oracle.moments(x, axis, w)):
         assert value.shape == [5]
         np.testing.assert_allclose(value, expected, **TOLERANCE)
@@ -33,14 +36,14 @@ def test_weighted(shape, data_format, axis):
 
 def test_weighted_rank_1_has_one_sample_per_channel():
     x, w = oracle.batch([5]), np.linspace(0.5, 2, 5)
-    mean, variance = moments.weighted(tf.constant(x), tf.constant(w), layout_of(tf.TensorShape(x.shape), [x.ndim - 1]))
+    mean, variance = weighted(x, w, layout_of(tf.TensorShape(x.shape), [x.ndim - 1]))
     np.testing.assert_allclose(mean, x, **TOLERANCE)
     np.testing.assert_allclose(variance, np.zeros(5), atol=1e-28)  # w * x / w rounds
 
 
 def test_weights_that_sum_to_zero_give_zeros():
     x = tf.constant(oracle.batch([4, 5]))
-    for value in moments.weighted(x, tf.zeros([4], tf.float64), layout_of(x.shape, [x.shape.rank - 1])):
+    for value in weighted(x, np.zeros(4), layout_of(x.shape, [x.shape.rank - 1])):
         np.testing.assert_array_equal(value, np.zeros(5))
 
 

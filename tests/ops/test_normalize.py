@@ -55,7 +55,7 @@ def test_given_moments(kernel, shape, data_format, axis, dtype):
     gamma, beta, *moments = vectors(dtype, GAMMA, BETA, mean, variance)
     layout = layout_of(x.shape, [axis % len(shape)], data_format)
     if kernel == "fused":
-        found = normalize.fused_infer(x, gamma, beta, Moments(*moments), EPSILON, layout)
+        found = normalize.fused_infer(x, Moments(*moments), gamma, beta, EPSILON, layout)
     else:
         found = normalize.composed(x, Moments(*moments), gamma, beta, EPSILON, layout)
     assert found.dtype == x.dtype

@@ -194,7 +194,7 @@ def batch_norm(
             axes=axes,
             data_format=data_format,
             epsilon=max(epsilon, functional.FUSED_EPSILON_FLOOR) if row.fused else epsilon,
-            fused=row.fused,
+            fused=question.fused,
             unbiased=row.fused,
             renorm_clipping=(renorm_clipping or {}) if renorm else None,
         ),

@@ -156,7 +156,7 @@ class BatchNormalization:
                 data_format="NCHW" if axes == (1,) else "NHWC",
                 virtual_batch_size=self.virtual_batch_size,
                 epsilon=max(self.epsilon, functional.FUSED_EPSILON_FLOOR) if row.fused else self.epsilon,
-                fused=row.fused,
+                fused=self.fused is None or bool(self.fused),
                 unbiased=row.fused,
                 renorm_clipping=self.renorm_clipping if self.renorm else None,
             ),

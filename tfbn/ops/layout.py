@@ -53,12 +53,35 @@ class Layout(NamedTuple):
         shape[self.axes[0]] = self.channels
         return tf.reshape(parameter, shape)
 
+    @property
+    def fusible(self) -> bool:
+        """Whether the fused kernel can see the inputs as a tensor of rank 4."""
+        return self.flat and self.rank > 1 and self.axes[0] in (1, self.rank - 1)
+
+    @property
+    def fused_format(self) -> str:
+        """Where the 4-D view has the channels."""
+        last = self.axes[0] == self.rank - 1 and not (self.rank == 2 and self.data_format == "NCHW")
+        return "NHWC" if last else "NCHW"
+
     def view_4d(self, inputs: tf.Tensor) -> tf.Tensor:
-        """The inputs as the fused kernel takes them: rank 2 gets two spatial axes of one."""
+        """The inputs as the fused kernel takes them: axes that the statistics are taken over become one."""
         if self.rank == 4:
             return inputs
-        shape = [-1, 1, 1, self.channels] if self.data_format == "NHWC" else [-1, self.channels, 1, 1]
-        return tf.reshape(inputs, shape)
+        if self.fused_format == "NHWC":
+            return tf.reshape(inputs, [-1, 1, 1, self.channels])
+        if self.rank == 2:
+            return tf.reshape(inputs, [-1, self.channels, 1, 1])
+        return tf.reshape(inputs, tf.concat([tf.shape(inputs)[:2], [-1, 1]], 0))
+
+    def view_4d_shares(self, shares: tf.Tensor, inputs: tf.Tensor) -> tf.Tensor:
+        """What broadcasts against the inputs along every axis but the channels', against their 4-D view."""
+        if self.rank == 4:
+            return shares
+        sizes = tf.unstack(tf.shape(inputs))
+        sizes[self.axes[0]] = 1
+        shape = [-1, 1, 1, 1] if self.fused_format == "NHWC" else [sizes[0], 1, -1, 1]
+        return tf.reshape(tf.broadcast_to(shares, sizes), shape)
 
     def restore(self, outputs: tf.Tensor, inputs: tf.Tensor) -> tf.Tensor:
         """Undoes `view_4d` and `view_virtual`."""

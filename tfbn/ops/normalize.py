@@ -1,8 +1,11 @@
-"""The kernels: inputs, statistics and affine parameters in, normalized outputs out."""
+"""The kernels: inputs, statistics and affine parameters in, normalized outputs out.
+
+TensorFlow's fused op, and composed ops for the dtypes, channel axes and wishes (`fused=False`) that it does not serve.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -33,33 +36,15 @@ def compute_dtype(dtype: tf.DType) -> tf.DType:
 def fused_train(inputs: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: float, layout: Layout) -> Fused:
     """FusedBatchNormV3 in training mode on the 4-D view of `inputs`."""
     unused = tf.constant([], tf.float32)
-    result = tf.raw_ops.FusedBatchNormV3(
-        x=layout.view_4d(inputs),
-        scale=gamma,
-        offset=beta,
-        mean=unused,
-        variance=unused,
-        epsilon=epsilon,
-        data_format=layout.data_format,
-        is_training=True,
-    )
+    result = fused_op(layout.view_4d(inputs), gamma, beta, unused, unused, epsilon, layout.fused_format, True)
     return Fused(layout.restore(result.y, inputs), result.batch_mean, result.batch_variance)
 
 
 def fused_infer(
-    inputs: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, moments: Moments, epsilon: float, layout: Layout
+    inputs: tf.Tensor, moments: Moments, gamma: tf.Tensor, beta: tf.Tensor, epsilon: float, layout: Layout
 ) -> tf.Tensor:
     """FusedBatchNormV3 in inference mode: the op that the graph optimizer fuses into a preceding convolution."""
-    result = tf.raw_ops.FusedBatchNormV3(
-        x=layout.view_4d(inputs),
-        scale=gamma,
-        offset=beta,
-        mean=moments.mean,
-        variance=moments.variance,
-        epsilon=epsilon,
-        data_format=layout.data_format,
-        is_training=False,
-    )
+    result = fused_op(layout.view_4d(inputs), gamma, beta, *moments, epsilon, layout.fused_format, False)
     return layout.restore(result.y, inputs)
 
 
@@ -70,14 +55,42 @@ def composed(
     beta: tf.Tensor | None,
     epsilon: float,
     layout: Layout,
-    dtype: tf.DType | None = None,
 ) -> tf.Tensor:
-    """inv = gamma * rsqrt(variance + epsilon); y = x * inv + (beta - mean * inv).
+    """y = (x - mean) * (gamma / sqrt(variance + epsilon)) + beta.
 
-    `gamma` and `beta` have the parameters' shape or any that broadcasts against the inputs; None stands for 1 and 0.
-    The outputs are of `dtype`, by default the inputs'.
+    `gamma` and `beta` have the parameters' shape; None stands for 1 and 0.
     """
-    mean, variance = (layout.broadcast(moment) for moment in moments)
-    gamma, beta = (layout.broadcast(p) if p is not None and p.shape.rank == 1 else p for p in (gamma, beta))
+    mean, variance, gamma, beta = (None if v is None else layout.broadcast(v) for v in (*moments, gamma, beta))
     wide = tf.cast(inputs, compute_dtype(inputs.dtype))
-    return tf.cast(tf.nn.batch_normalization(wide, mean, variance, beta, gamma, epsilon), dtype or inputs.dtype)
+    # Under the names that tf.nn.batch_normalization gives, by which frozen graphs are asked for their outputs.
+    with tf.name_scope("batchnorm"):
+        # Centred first: x * slope - mean * slope would cancel where the mean is large.
+        outputs = (wide - mean) * _slope(variance, epsilon, gamma)
+        outputs = outputs if beta is None else tf.add(outputs, beta, name="add_1")
+    return tf.cast(outputs, inputs.dtype)
+
+
+def fused_op(x: Any, scale: Any, offset: Any, mean: Any, variance: Any, epsilon: float, form: str, train: bool) -> Any:
+    return tf.raw_ops.FusedBatchNormV3(
+        x=x,
+        scale=scale,
+        offset=offset,
+        mean=mean,
+        variance=variance,
+        epsilon=epsilon,
+        data_format=form,
+        is_training=train,
+    )
+
+
+def _slope(variance: tf.Tensor, epsilon: float, gamma: tf.Tensor | None) -> tf.Tensor:
+    inverse = tf.math.rsqrt(variance + epsilon)
+    return inverse if gamma is None else gamma * inverse
+
+
+def or_constants(
+    gamma: tf.Tensor | None, beta: tf.Tensor | None, dtype: tf.DType, layout: Layout
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """For kernels that have no notion of an absent parameter: a gamma of 1, a beta of 0."""
+    gamma = tf.ones(layout.param_shape, dtype) if gamma is None else gamma
+    return gamma, tf.zeros(layout.param_shape, dtype) if beta is None else beta

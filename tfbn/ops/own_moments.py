@@ -1,0 +1,190 @@
+"""Normalization by moments that are the inputs' own, with a gradient in closed form.
+
+With k = gamma / sqrt(variance + epsilon), xhat = (x - mean) / sqrt(variance + epsilon), sums over the samples, and each
+sample's share in the moments, 1 / n or its weight's part of all weights:
+
+    dbeta = sum(dy);  dgamma = sum(dy * xhat);  dx = k * (dy - share * (dbeta + xhat * dgamma))
+
+Automatic differentiation of the formulas takes some three times as many passes over the tensor. Where a share is zero
+dx = k * dy, the gradient under moments that are given. Everything here can be differentiated once more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from tfbn import _tensorflow
+from tfbn.ops import normalize
+from tfbn.ops.layout import Layout
+from tfbn.ops.moments import Moments, sum_over
+
+
+def composed(
+    inputs: tf.Tensor,
+    moments: Moments,
+    shares: tf.Tensor,
+    gamma: tf.Tensor | None,
+    beta: tf.Tensor | None,
+    epsilon: float,
+    layout: Layout,
+) -> tf.Tensor:
+    """`normalize.composed`, with `shares` a number or of a shape that broadcasts against the inputs."""
+    outputs = normalize.composed(inputs, moments, gamma, beta, epsilon, layout)
+    given = [*normalize.or_constants(gamma, beta, inputs.dtype, layout), *moments]
+    given = [layout.broadcast(value) for value in given]
+    (outputs,) = _with_gradient("TfbnOwnMoments", [outputs], inputs, *given, shares, tf.constant(epsilon, inputs.dtype))
+    return outputs
+
+
+def fused(
+    inputs: tf.Tensor,
+    moments: Moments,
+    shares: tf.Tensor,
+    gamma: tf.Tensor | None,
+    beta: tf.Tensor | None,
+    epsilon: float,
+    layout: Layout,
+) -> tf.Tensor:
+    """`normalize.fused_infer`, with `shares` a number or of a shape that broadcasts against the inputs."""
+    form = layout.fused_format
+    x = layout.view_4d(inputs)
+    shares = shares if shares.shape.rank == 0 else layout.view_4d_shares(shares, inputs)
+    given = [*normalize.or_constants(gamma, beta, tf.float32, layout), *moments]
+    outputs = normalize.fused_op(x, *given, epsilon, form, False).y
+    (outputs,) = _with_gradient(f"TfbnFusedOwnMoments{form}", [outputs], x, *given, shares, tf.constant(epsilon))
+    return layout.restore(outputs, inputs)
+
+
+def _with_gradient(name: str, outputs: Sequence[tf.Tensor], *inputs: tf.Tensor) -> list[tf.Tensor]:
+    """`outputs`, whose gradients with respect to `inputs` are what is registered as `name`.
+
+    By name rather than by tf.custom_gradient, because a MetaGraph keeps the name: imported elsewhere it runs, and
+    after `import tfbn.ops` it differentiates.
+    """
+    outputs = [tf.stop_gradient(output) for output in outputs]
+    if _tensorflow.tape_may_record():
+        # A tape knows an op by its type, and would take the identity's own gradient.
+        return _under_tape(name, outputs, inputs)
+    with tf.compat.v1.get_default_graph().gradient_override_map({"IdentityN": name}):
+        return tf.identity_n([*outputs, *inputs])[: len(outputs)]
+
+
+def _under_tape(name: str, outputs: list[tf.Tensor], inputs: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+    @tf.custom_gradient
+    def identity(*inputs: tf.Tensor) -> Any:
+        return [tf.identity(output) for output in outputs], lambda *grads: _GRADIENTS[name](grads, *inputs)
+
+    return identity(*inputs)
+
+
+_GRADIENTS: dict[str, Callable] = {}
+
+
+def _register(name: str, outputs: int, function: Callable) -> None:
+    """Registers `function(grads, *inputs)`, which returns the gradient, or None, for each of the inputs."""
+
+    @tf.RegisterGradient(name)
+    def of_identity(op: tf.Operation, *grads: tf.Tensor) -> list[tf.Tensor | None]:
+        return [None] * outputs + list(function(grads[:outputs], *op.inputs[outputs:]))
+
+    _GRADIENTS[name] = function
+
+
+def _composed_gradient(
+    grads: Sequence[tf.Tensor],
+    x: tf.Tensor,
+    gamma: tf.Tensor,
+    beta: tf.Tensor,
+    mean: tf.Tensor,
+    variance: tf.Tensor,
+    shares: tf.Tensor,
+    epsilon: tf.Tensor,
+) -> list[tf.Tensor | None]:
+    """The module's formulas; the parameters broadcast against x, so their shapes tell what the sums go over."""
+    (dy,) = grads
+    inverse = tf.math.rsqrt(variance + epsilon)
+    slope = gamma * inverse
+    centred = x - mean
+    dbeta = _sum_to(dy, mean)
+    dgamma = _sum_to(dy * centred, mean) * inverse
+    dx = dy * slope - _shared(lambda a, b: centred * (inverse * a) + b, slope, dgamma, dbeta, shares)
+    return [dx, _sum_to(dgamma, gamma), _sum_to(dbeta, beta), None, None, None, None]
+
+
+def _fused_gradient(form: str) -> Callable:
+    """The module's formulas by the fused kernel: its gradient under given moments, and its inference mode."""
+
+    def gradient(grads: Sequence[tf.Tensor], *inputs: tf.Tensor) -> list[tf.Tensor | None]:
+        (dy,) = grads
+        x, gamma, _, mean, variance, shares, epsilon = inputs
+        number = float(tf.get_static_value(epsilon))
+        frozen = tf.raw_ops.FusedBatchNormGradV3(
+            y_backprop=dy,
+            x=x,
+            scale=gamma,
+            reserve_space_1=mean,
+            reserve_space_2=variance,
+            reserve_space_3=tf.constant([], tf.float32),
+            epsilon=number,
+            data_format=form,
+            is_training=False,
+        )
+        dgamma, dbeta = frozen.scale_backprop, frozen.offset_backprop
+        dx = frozen.x_backprop - _shared(
+            lambda a, b: normalize.fused_op(x, a, b, mean, variance, number, form, False).y,
+            gamma * tf.math.rsqrt(variance + epsilon),
+            dgamma,
+            dbeta,
+            shares,
+        )
+        found = _with_gradient(f"TfbnFusedOwnMomentsGrad{form}", [dx, dgamma, dbeta], dy, *inputs)
+        return [*found, None, None, None, None]
+
+    return gradient
+
+
+def _second_gradient(form: str) -> Callable:
+    """Of `_fused_gradient`: TensorFlow has none with respect to given moments, so that of the composed formulas."""
+
+    def gradient(grads: Sequence[tf.Tensor], dy: tf.Tensor, *inputs: tf.Tensor) -> list[tf.Tensor | None]:
+        x, *given, shares, epsilon = inputs
+        with tf.GradientTape() as tape:
+            tape.watch([dy, x, *given])
+            wide = [value if form == "NHWC" else tf.reshape(value, [-1, 1, 1]) for value in given]
+            found = _composed_gradient([dy], x, *wide, shares, epsilon)[:3]
+            found = [found[0], *(tf.reshape(value, [-1]) for value in found[1:])]
+        return [*tape.gradient(found, [dy, x, *given], list(grads)), None, None]
+
+    return gradient
+
+
+_register("TfbnOwnMoments", 1, _composed_gradient)
+for _form in ("NHWC", "NCHW"):
+    _register(f"TfbnFusedOwnMoments{_form}", 1, _fused_gradient(_form))
+    _register(f"TfbnFusedOwnMomentsGrad{_form}", 3, _second_gradient(_form))
+
+
+def _shared(
+    normalized: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
+    slope: tf.Tensor,
+    dgamma: tf.Tensor,
+    dbeta: tf.Tensor,
+    shares: tf.Tensor,
+) -> tf.Tensor:
+    """slope * share * (xhat * dgamma + dbeta), the part of dx that comes by way of the moments."""
+    if shares.shape.rank == 0:
+        # The same for all samples: multiplied with the sums, which are few.
+        slope = slope * shares
+        return normalized(slope * dgamma, slope * dbeta)
+    return normalized(slope * dgamma, slope * dbeta) * shares
+
+
+def _sum_to(values: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
+    """Sums over the axes along which `like` is broadcast to the shape of `values`."""
+    missing = values.shape.rank - like.shape.rank
+    axes = [*range(missing), *(missing + axis for axis, size in enumerate(like.shape.as_list()) if size == 1)]
+    values = sum_over(values, axes)
+    return tf.reshape(values, tf.shape(like)) if missing else values
