@@ -23,7 +23,6 @@ import pytest
 import tfbn
 from tests import docs
 from tests.docs import BLOCKS, CHECKOUT, PAGES
-from tests.parity import make_reference
 
 PYTHON = [block for found in BLOCKS.values() for block in found if block.language == "python"]
 PAIRS = [list(pair) for found in BLOCKS.values() for pair in docs.pairs(found)]
@@ -37,17 +36,6 @@ def where(block):
 
 def ids(values):
     return {"argvalues": values, "ids": [where(value[-1] if isinstance(value, list) else value) for value in values]}
-
-
-@functools.cache
-def original():
-    """The interpreter that has the original; None where there is nothing to build it from, unless CI demands it."""
-    try:
-        return make_reference.make()
-    except make_reference.NoPython37:
-        if os.environ.get("CI"):
-            raise
-        return None
 
 
 def run(interpreter, checkout, pages, root):
@@ -92,7 +80,7 @@ def chosen(pages, before, without=None):
 
 
 @pytest.fixture(scope="session")
-def results(tmp_path_factory):
+def results(tmp_path_factory, original_python):
     """A function from a block to what running its page's blocks, on its side, found of it."""
     # All workers of this run share the results: whoever asks first runs the pages.
     root = tmp_path_factory.getbasetemp()
@@ -112,7 +100,7 @@ def results(tmp_path_factory):
 
     def before():
         """All pages in one process; None if there is no original to run them."""
-        return original() and run(original(), None, chosen(PAGES, True), root)
+        return original_python and run(original_python, None, chosen(PAGES, True), root)
 
     def after(page):
         """A page in a process, because v2 behaviour is switched off for a whole process, and some pages do."""
