@@ -1,4 +1,4 @@
-"""tfbn keeps the rules about imports; and the check of each rule, held against small made-up packages, finds breaches."""
+"""tfbn keeps the rules about imports, and the check of each rule finds what breaks it in small made-up packages."""
 
 from __future__ import annotations
 
