@@ -1,4 +1,4 @@
-"""What test_docs.py reads and runs: the blocks and links of a Markdown page, the formulas of a docstring.
+"""The documentation, read and run: the blocks, links and tables of Markdown pages, the formulas of docstrings.
 
 Also a program, `python docs.py FILE`, which runs a page's Python blocks in one process, of the original or of today's
 TensorFlow, and writes what each left behind; for the sake of the former it keeps to Python 3.7.
@@ -18,10 +18,15 @@ import traceback
 import types
 import warnings
 import zlib
+from pathlib import Path
 from typing import Any, NamedTuple
 
+CHECKOUT = Path(__file__).resolve().parents[1]
 FENCE = re.compile(r"^( *)(`{3,}|~{3,}) *([\w+-]*)[^`]*$")
 MARKS = ("before", "after", "continues", "prints", "needs before")
+# Both sides of a pair compute in float32 with sums taken in another order; the values are near 1 and gradients scale
+# them by no more than 10.
+PAIR_TOLERANCE = {"rtol": 1e-4, "atol": 1e-5}
 
 
 class Block(NamedTuple):
@@ -80,8 +85,8 @@ def pairs(found: list[Block]) -> list[tuple[Block, Block]]:
     return result
 
 
-def prose(text: str) -> str:
-    """The page without its blocks and comments, line by line."""
+def prose(text: str, comments: bool = False) -> str:
+    """The page without its blocks, and without its comments unless they are wanted, line by line."""
     lines, ticks = [], None
     for line in text.splitlines():
         fence = FENCE.match(line)
@@ -89,7 +94,8 @@ def prose(text: str) -> str:
             ticks = fence[2] if ticks is None else None
             line = ""
         lines.append("" if ticks else line)
-    return re.sub(r"<!--.*?-->", "", "\n".join(lines))
+    page = "\n".join(lines)
+    return page if comments else re.sub(r"<!--.*?-->", "", page)
 
 
 def code_spans(text: str) -> list[str]:
@@ -115,11 +121,11 @@ def anchors(text: str) -> set[str]:
     return set(found) | set(re.findall(r"<a (?:id|name)=\"([^\"]+)\"", text))
 
 
-def tables(text: str) -> list[list[list[str]]]:
+def tables(text: str, comments: bool = False) -> list[list[list[str]]]:
     """The tables of a page: rows, the header first, of cells."""
     found: list[list[list[str]]] = []
     inside = False
-    for line in prose(text).splitlines():
+    for line in prose(text, comments).splitlines():
         if not line.lstrip().startswith("|"):
             inside = False
             continue
@@ -145,6 +151,14 @@ def formulas(docstring: str) -> list[Formulas]:
         elif paragraph.strip():
             introduction = " ".join(paragraph.split())
     return found
+
+
+PAGES = {
+    path.relative_to(CHECKOUT).as_posix(): path.read_text(encoding="utf-8")
+    for path in sorted([*CHECKOUT.glob("*.md"), *CHECKOUT.glob("[!.]*/**/*.md")])
+    if not {"build", "site-packages"} & set(path.parts)
+}
+BLOCKS = {page: blocks(text, page) for page, text in PAGES.items()}
 
 
 def run_page(page_blocks: list[Block]) -> list[dict[str, Any]]:
@@ -241,8 +255,31 @@ def _feed(np: Any, tensor: Any, phase: bool) -> Any:
     return value.astype(dtype.as_numpy_dtype)
 
 
+def differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """What tells two observations apart, a line each."""
+    import numpy as np
+
+    numbers = ("values", "state")
+    found = [
+        f"{key}: {before[key]} before, {after[key]} after"
+        for key in before
+        if key not in (*numbers, "error", "printed") and before[key] != after[key]
+    ]
+    common = {(kind, name) for kind in numbers for name in before[kind] if name in after[kind]}
+    if before["variables"] and "values" not in {kind for kind, _ in common}:
+        found.append("values: the two blocks have no tensor or array under the same name, so nothing was compared")
+    for kind, name in sorted(common):
+        one, other = (np.asarray(side[kind][name]) for side in (before, after))
+        if one.shape != other.shape or not np.allclose(one, other, **PAIR_TOLERANCE):
+            found.append(f"{kind} of {name}: {one} before, {other} after")
+    return found
+
+
 def main(file: str) -> None:
-    """Runs the blocks that `file` has as JSON, with tfbn's directory or null, and puts the results in their place."""
+    """Runs pages, each in a folder of its own, and puts the results in the place of the job.
+
+    The job is JSON: `pages`, pairs of a folder and blocks, and `checkout`, tfbn's directory or null for the original.
+    """
     # The folder of this file has names, such as `graph`, that others may mean something else by.
     sys.path.remove(os.path.dirname(os.path.abspath(__file__)))
     with open(file) as stream:
@@ -253,7 +290,10 @@ def main(file: str) -> None:
     else:
         warnings.simplefilter("ignore")
         importlib.import_module("tensorflow").compat.v1.logging.set_verbosity("ERROR")
-    results = run_page([Block(*block) for block in job["blocks"]])
+    results = []
+    for folder, page_blocks in job["pages"]:
+        os.chdir(folder)
+        results.append(run_page([Block(*block) for block in page_blocks]))
     with open(file, "w") as stream:
         json.dump(results, stream)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import io
 import json
 import os
 import re
@@ -10,6 +12,7 @@ import struct
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -19,6 +22,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "digits_graph.py"
 
 
 def run(*arguments):
+    """The example as a program."""
     # The tfbn under test, installed or not.
     path = os.pathsep.join([str(Path(tfbn.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
     return subprocess.run(
@@ -37,6 +41,18 @@ def load():
     return module
 
 
+def call(*arguments):
+    """The same as `run`, in this process, which has loaded TensorFlow already."""
+    stdout, stderr = io.StringIO(), io.StringIO()
+    with (
+        mock.patch.object(sys, "argv", [str(EXAMPLE), *map(str, arguments)]),
+        contextlib.redirect_stdout(stdout),
+        contextlib.redirect_stderr(stderr),
+    ):
+        status = load().main()
+    return subprocess.CompletedProcess(sys.argv, status, stdout.getvalue(), stderr.getvalue())
+
+
 def check_files(folder, updates):
     names = {path.name for path in folder.iterdir()}
     assert names == {"checkpoint", f"digits-{updates}.png"} | {
@@ -49,12 +65,16 @@ def check_files(folder, updates):
 
 
 # 60 steps are enough to see the updates forgotten, 12 too few to get to 98 %.
-@pytest.fixture(scope="module", params=[("collection", 12), ("inline", 12), ("forgotten", 60)], ids=lambda p: p[0])
+@pytest.fixture(
+    scope="module",
+    params=[("collection", 12, run), ("inline", 12, call), ("forgotten", 60, call)],
+    ids=lambda param: param[0],
+)
 def short_run(request, tmp_path_factory):
-    updates, steps = request.param
+    updates, steps, start = request.param
     folder = tmp_path_factory.mktemp(updates) / "made" / "by the example"
     options = ["--updates", updates, "--steps", steps, "--seed", 1, "--output-dir", folder, "--json", "--no-progress"]
-    done = run(*options)
+    done = start(*options)
     assert done.returncode in (0, 1), done.stderr
     return updates, steps, folder, done
 
@@ -133,7 +153,7 @@ def test_a_full_run_as_the_readme_has_it(tmp_path):
 
 
 def test_a_forgetful_run_says_why(tmp_path):
-    done = run("--output-dir", tmp_path, "--updates", "forgotten", "--steps", "2", "--no-progress")
+    done = call("--output-dir", tmp_path, "--updates", "forgotten", "--steps", "2", "--no-progress")
     assert done.returncode == 0, done.stderr
     assert "nothing ran the update ops" in done.stdout
     assert "tf.get_collection(tf.GraphKeys.UPDATE_OPS)" in done.stdout

@@ -4,56 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import doctest
-import functools
-import gc
-import hashlib
 import importlib.util
-import inspect
-import json
-import os
 import subprocess
 import sys
 import threading
 
 import pytest
 
-from tests.parity import make_reference
+from tests.graph.scoped import conv, plain, pool
 from tfbn.graph import arg_scope as module
 from tfbn.graph.arg_scope import (
     add_arg_scope,
     arg_scope,
     arg_scope_func_key,
-    arg_scoped_arguments,
     current_arg_scope,
-    has_arg_scope,
 )
 
-
-@add_arg_scope
-def conv(inputs, filters=8, stride=1, padding="SAME"):
-    """Stands for a layer."""
-    return inputs, filters, stride, padding
-
-
-@add_arg_scope
-def pool(inputs, stride=2, *, padding="VALID", name):
-    size = stride + 1
-    return inputs, stride, padding, name, size
-
-
-def plain(inputs, stride=1):
-    return inputs, stride
+pytestmark = pytest.mark.usefixtures("leaves_the_stack_empty")
 
 
 def undecorated(inputs, stride=1): ...
-
-
-@pytest.fixture(autouse=True)
-def every_test_leaves_the_stack_empty():
-    assert current_arg_scope() == {}
-    yield
-    assert current_arg_scope() == {}
-    assert len(module._MAIN_STACK) == 1
 
 
 # Defaults and their precedence
@@ -281,188 +251,6 @@ def test_equal_scopes_are_told_apart():
         assert current_arg_scope() is inner
 
 
-# The decorator
-
-
-def test_the_decorated_function_keeps_its_identity():
-    function = add_arg_scope(plain)
-    assert function.__name__ == "plain"
-    assert function.__qualname__ == "plain"
-    assert function.__module__ == __name__
-    assert function.__wrapped__ is plain
-    assert conv.__doc__ == "Stands for a layer."
-    assert str(inspect.signature(conv)) == "(inputs, filters=8, stride=1, padding='SAME')"
-
-
-def test_attributes_of_the_function_are_kept():
-    def function():
-        return None
-
-    function.marker = "kept"
-    assert add_arg_scope(function).marker == "kept"
-
-
-def test_methods():
-    class Network:
-        def __init__(self, name):
-            self.name = name
-
-        @add_arg_scope
-        def layer(self, stride=1):
-            return self.name, stride
-
-    a, b = Network("a"), Network("b")
-    for op in (Network.layer, a.layer):
-        with arg_scope([op], stride=4):
-            assert (a.layer(), b.layer(stride=5)) == (("a", 4), ("b", 5))
-
-
-def test_bound_methods_can_be_decorated():
-    class Network:
-        def layer(self, stride=1):
-            return stride
-
-    a, b = Network(), Network()
-    layer_of_a, layer_of_b = add_arg_scope(a.layer), add_arg_scope(b.layer)
-    with arg_scope([a.layer], stride=4):
-        assert (layer_of_a(), layer_of_b()) == (4, 1)
-
-
-@pytest.mark.parametrize(
-    "decorate", [functools.partial, lambda f: type("Callable", (), {"__call__": staticmethod(f)})()]
-)
-def test_callables_that_are_not_functions(decorate):
-    # The original: AttributeError, no '__defaults__'.
-    function = add_arg_scope(decorate(plain))
-    assert arg_scoped_arguments(function) == ("stride",)
-    with arg_scope([function], stride=4):
-        assert function("x") == ("x", 4)
-
-
-def test_a_partial_of_a_decorated_function_is_not_decorated_but_scoped_all_the_same():
-    partial = functools.partial(conv, filters=2)
-    assert not has_arg_scope(partial)
-    with arg_scope([conv], filters=3, stride=4):
-        assert partial("x") == ("x", 2, 4, "SAME")
-
-
-def test_decorating_twice_changes_nothing():
-    twice = add_arg_scope(conv)
-    assert arg_scope_func_key(twice) == arg_scope_func_key(conv)
-    assert arg_scoped_arguments(twice) == ("filters", "stride", "padding")
-    with arg_scope([conv], stride=4):
-        assert twice("x", padding="VALID") == ("x", 8, 4, "VALID")
-
-
-def test_a_wrapper_shares_the_key_of_what_it_wraps():
-    @functools.wraps(conv)
-    def logged(*args, **kwargs):
-        return conv(*args, **kwargs)
-
-    with arg_scope([logged], stride=4):
-        assert logged("x") == conv("x") == ("x", 8, 4, "SAME")
-
-
-# Keys
-
-
-def test_the_key_of_a_decorated_function_is_that_of_the_function_itself():
-    # The original's attribute: code in the wild has getattr(op, "_key_op", str(op)).
-    assert arg_scope_func_key(conv) == arg_scope_func_key(conv.__wrapped__) == conv._key_op
-    assert isinstance(conv._key_op, str)
-    assert has_arg_scope(conv)
-    assert has_arg_scope(conv.__wrapped__)
-    assert not has_arg_scope(len)
-
-
-def test_functions_of_one_name_have_keys_of_their_own():
-    def make():
-        def layer(inputs, stride=1):
-            return stride
-
-        return layer
-
-    first, second = add_arg_scope(make()), add_arg_scope(make())
-    assert arg_scope_func_key(first) != arg_scope_func_key(second)
-    with arg_scope([first], stride=2):
-        assert (first("x"), second("x")) == (2, 1)
-
-
-def test_objects_of_one_repr_have_keys_of_their_own():
-    # The original's str(op) would be the same.
-    class Layer:
-        def __call__(self, stride=1):
-            return stride
-
-        def __repr__(self):
-            return "Layer"
-
-    first, second = Layer(), Layer()
-    scoped_first, scoped_second = add_arg_scope(first), add_arg_scope(second)
-    with arg_scope([first], stride=2):
-        assert (scoped_first(), scoped_second()) == (2, 1)
-
-
-def test_a_key_is_never_given_to_another_function():
-    keys = set()
-    for _ in range(100):
-        # Each is freed before the next is made, which then tends to get its address.
-        exec("def layer(inputs, stride=1): ...", namespace := {})
-        keys.add(arg_scope_func_key(add_arg_scope(namespace["layer"])))
-        del namespace
-    gc.collect()
-    assert len(keys) == 100
-    for _ in range(100):
-        exec("def layer(inputs, stride=1): ...", namespace := {})
-        assert not has_arg_scope(namespace["layer"])
-
-
-# arg_scoped_arguments
-
-
-def all_keyword(*, a, b=1): ...
-def no_default(x, y): ...
-def varied(x, a=1, *args, b, c=2, **kwargs): ...
-def nothing(*args, **kwargs): ...
-def with_locals(x, a=1, b=2):
-    c = d = e = a
-    return b, c, d, e
-
-
-# Marked: the original's answer, observed with TensorFlow 1.15.5. Elsewhere it lost one name for every local variable,
-# *args, **kwargs and keyword-only argument: () for with_locals, for varied and for its own batch_norm.
-@pytest.mark.parametrize(
-    "function, expected",
-    [
-        (conv, ("filters", "stride", "padding")),  # the original's
-        (no_default, ("x", "y")),  # the original's
-        (nothing, ()),  # the original's
-        (with_locals, ("a", "b")),
-        (varied, ("a", "b", "c")),
-        (all_keyword, ("a", "b")),
-        (pool, ("stride", "padding", "name")),
-        (dict.update, ()),
-    ],
-    ids=lambda value: getattr(value, "__name__", ""),
-)
-def test_arg_scoped_arguments(function, expected):
-    add_arg_scope(function)
-    assert arg_scoped_arguments(function) == expected
-
-
-def test_arg_scoped_arguments_of_an_undecorated_function():
-    def layer(inputs): ...
-
-    # The original's assert statement: AssertionError, without a text.
-    with pytest.raises(AssertionError, match=r"^func: .*layer is not decorated with @add_arg_scope\. Ask"):
-        arg_scoped_arguments(layer)
-
-
-def test_keyword_only_arguments_are_scoped():
-    with arg_scope([pool], name="p", padding="SAME"):
-        assert pool("x") == ("x", 2, "SAME", "p", 3)
-
-
 # Threads
 
 
@@ -518,116 +306,6 @@ def test_a_scope_that_ends_in_another_thread_is_removed_from_its_own():
     scope.__enter__()
     in_thread(lambda: scope.__exit__(None, None, None) or "done")
     assert conv("x")[2] == 1
-
-
-# The original, run over the same programs
-
-# Draws nested scopes, re-entries, calls and errors, and records what every step gave. Only errors that leave the
-# original's stack alone are drawn; what differs on purpose has its tests above. random() alone is used, because its
-# sequence is the one that Python promises not to change.
-PROGRAM = """
-import random
-
-def run(seed, arg_scope, add_arg_scope, arg_scope_func_key):
-    rng = random.Random(seed)
-    draw = lambda n: int(rng.random() * n)
-
-    @add_arg_scope
-    def f(x, a=1, b=2, c=3):
-        return ["f", x, a, b, c]
-
-    @add_arg_scope
-    def g(x, a=4, b=5):
-        return ["g", x, a, b]
-
-    @add_arg_scope
-    def h(**kwargs):
-        return ["h", sorted(kwargs.items())]
-
-    ops, names = [f, g, h], ["a", "b", "c"]
-    captured, log = [], []
-
-    def attempt(action):
-        try:
-            log.append(action())
-        except (TypeError, ValueError) as error:
-            log.append([type(error).__name__])
-
-    def enter(first, kwargs, depth):
-        try:
-            with arg_scope(first, **kwargs) as scope:
-                captured.append(scope)
-                log.append([scope.get(arg_scope_func_key(op)) for op in ops])
-                body(depth + 1)
-        except (TypeError, ValueError) as error:
-            log.append([type(error).__name__])
-
-    def body(depth):
-        for _ in range(2 + draw(3)):
-            kind = draw(7)
-            kwargs = {name: draw(100) for name in names if draw(3) == 0}
-            if kind < 3:
-                op, args = ops[draw(3)], list(range(1 + draw(3)))
-                attempt(lambda: op(*([] if op is h else args), **kwargs))
-            elif kind < 5 and depth < 5:
-                chosen = [op for op in ops if draw(2)]
-                enter(chosen if draw(2) else tuple(chosen), kwargs, depth)
-            elif kind == 5 and captured and depth < 5:
-                enter(captured[draw(len(captured))], kwargs if draw(4) == 0 else {}, depth)
-            elif kind == 6:
-                enter([f, {f: {}}, None, "f"][draw(3) + 1] if draw(2) else f, {"a": 1}, depth)
-
-    body(0)
-    attempt(lambda: f(0)), attempt(lambda: g(0)), attempt(h)
-    return log
-"""
-SEEDS = range(300)
-# Of the original's logs for these seeds: contrib.framework of TensorFlow 1.15.5 on Python 3.7.
-RECORDED = "656b306bd7ad32abf399a80c3d1c1778c1e06d505b4d17f75914faf91f8183f1"
-
-
-def digest(logs):
-    # Through JSON, as the logs of the original come.
-    return hashlib.sha256(json.dumps(json.loads(json.dumps(logs)), sort_keys=True).encode()).hexdigest()
-
-
-@pytest.fixture(scope="module")
-def our_logs():
-    namespace = {}
-    exec(PROGRAM, namespace)
-    return [namespace["run"](seed, arg_scope, add_arg_scope, arg_scope_func_key) for seed in SEEDS]
-
-
-def test_random_programs_cover_what_they_are_meant_to(our_logs):
-    steps = [step for log in our_logs for step in log]
-    assert sum(step[0] in ("f", "g", "h") for step in steps) > 1000
-    assert min(steps.count(["TypeError"]), steps.count(["ValueError"])) > 50
-    assert sum(isinstance(step[0], dict) for step in steps) > 200
-
-
-def test_random_programs_do_what_the_original_did(our_logs):
-    assert digest(our_logs) == RECORDED
-
-
-def test_random_programs_do_what_the_original_does(our_logs):
-    try:
-        python = make_reference.make()
-    except make_reference.NoPython37 as error:
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"{error}. CI needs Python 3.7")
-        pytest.skip(f"{error}; the original's recorded answers are compared all the same")
-    script = f"""{PROGRAM}
-import json
-from tensorflow.contrib.framework.python.ops.arg_scope import arg_scope, add_arg_scope, arg_scope_func_key
-logs = [run(seed, arg_scope, add_arg_scope, arg_scope_func_key) for seed in range({SEEDS.stop})]
-print("LOGS" + json.dumps(logs))
-"""
-    run = subprocess.run([python, "-W", "ignore", "-c", script], capture_output=True, text=True, timeout=300)
-    assert run.returncode == 0, run.stderr[-2000:]
-    theirs = json.loads(run.stdout.split("LOGS")[-1])
-    for seed, (ours, original) in enumerate(zip(json.loads(json.dumps(our_logs)), theirs)):
-        assert ours == original, f"seed {seed}"
-    assert digest(theirs) == RECORDED
 
 
 # The module

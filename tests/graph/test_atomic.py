@@ -99,11 +99,12 @@ def test_updates_that_were_read_or_grouped_before_the_second_call_count_too(reso
         np.testing.assert_allclose(found[name], value, rtol=1e-5)
 
 
-@pytest.mark.parametrize("resource", [False, True], ids=["ref", "resource"])
-def test_a_thousand_reuses_keep_the_variance_positive(resource):
+@every_kind
+def test_a_hundred_reuses_keep_the_variance_positive(resource):
+    """Where they raced, all would step from the first value, and together far past the batch's variance."""
     with graph(resource):
         x = tf1.placeholder(tf.float32, [8, 5])
-        for i in range(1000):
+        for i in range(100):
             tfbn.batch_norm(x, decay=DECAY, scope="bn", reuse=bool(i), fused=False)
         with session() as opened:
             opened.run(updates(), {x: BATCHES[0]})

@@ -195,6 +195,8 @@ def test_initializers_by_name():
         (ValueError, "epsilon: expected a number of at least 0", [4, 5], {"epsilon": -1.0}),
         (ValueError, "contains keys not in", [4, 5], {"renorm": True, "renorm_clipping": {"a": 1}}),
         (TypeError, "gamma_constraint: expected a function", [4, 5], {"gamma_constraint": 1}),
+        (ValueError, "beta_initializer: expected an initializer", [4, 5], {"beta_initializer": {"class_name": "One"}}),
+        (TypeError, "gamma_regularizer: expected a function", [4, 5], {"gamma_regularizer": "l2"}),
         (ValueError, "training: expected a bool.*got None", [4, 5], {"training": None}),
         (TypeError, "training: expected a bool", [4, 5], {"training": "yes"}),
         (ValueError, "virtual_batch_size must be a positive integer", [4, 5], {"virtual_batch_size": 0}),
@@ -216,3 +218,8 @@ def test_refusals_leave_no_variables(error, match, shape, kwargs):
 def test_integers_are_refused():
     with graph(), pytest.raises(TypeError, match="inputs: expected float16, bfloat16, float32 or float64, got int32"):
         tfbn.batch_normalization(tf1.placeholder(tf.int32, [4, 5]))
+
+
+def test_eager_execution_is_refused():
+    with pytest.raises(RuntimeError, match="expected a graph as default, got eager execution"):
+        tfbn.batch_normalization(tf.zeros([4, 5]))

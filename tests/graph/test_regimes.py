@@ -98,27 +98,26 @@ import sys
 import numpy as np
 import tensorflow as tf
 tf1 = tf.compat.v1
-folder, v2 = sys.argv[1], sys.argv[2] == "True"
-(tf1.enable_control_flow_v2 if v2 else tf1.disable_control_flow_v2)()
-with tf.Graph().as_default(), tf1.Session() as session:
-    saver = tf1.train.import_meta_graph(folder + "/model.meta")
-    saver.restore(session, folder + "/model")
-    x = np.load(folder + "/batches.npy")
-    train, loss = tf1.get_collection("ends")
-    updates = tf1.get_collection(tf1.GraphKeys.UPDATE_OPS)
-    gradient = tf1.gradients(loss, tf1.get_default_graph().get_tensor_by_name("x:0"))
-    for batch in x[2:]:
-        session.run([train, loss, updates, gradient], {"x:0": batch, "is_training:0": True})
-    np.savez(folder + "/after.npz", **{v.op.name: session.run(v) for v in tf1.global_variables()})
+for folder in sys.argv[1:]:
+    (tf1.enable_control_flow_v2 if folder.endswith("v2") else tf1.disable_control_flow_v2)()
+    with tf.Graph().as_default(), tf1.Session() as session:
+        saver = tf1.train.import_meta_graph(folder + "/model.meta")
+        saver.restore(session, folder + "/model")
+        x = np.load(folder + "/batches.npy")
+        train, loss = tf1.get_collection("ends")
+        updates = tf1.get_collection(tf1.GraphKeys.UPDATE_OPS)
+        gradient = tf1.gradients(loss, tf1.get_default_graph().get_tensor_by_name("x:0"))
+        for batch in x[2:]:
+            session.run([train, loss, updates, gradient], {"x:0": batch, "is_training:0": True})
+        np.savez(folder + "/after.npz", **{v.op.name: session.run(v) for v in tf1.global_variables()})
 assert "tfbn" not in sys.modules
 """
 
 
-@pytest.mark.parametrize(("resource", "v2"), REGIMES, ids=NAMES)
-@pytest.mark.parametrize("path", [{}, {"renorm": True}, {"updates_collections": None}, {"fused": False}])
-def test_a_meta_graph_trains_on_in_a_process_without_tfbn(path, resource, v2, tmp_path):
+def train_and_save_halfway(folder, path, resource, v2):
+    """The variables after four steps of training; the graph and the variables after two lie in the folder."""
     batches = np.stack([oracle.batch([6, 3, 2, 5], seed=seed) for seed in range(4)]).astype(np.float32)
-    np.save(tmp_path / "batches.npy", batches)
+    np.save(folder / "batches.npy", batches)
     with graph(resource, v2):
         x = tf1.placeholder(tf.float32, [None, 3, 2, 5], name="x")
         is_training = tf1.placeholder(tf.bool, [], name="is_training")
@@ -132,11 +131,28 @@ def test_a_meta_graph_trains_on_in_a_process_without_tfbn(path, resource, v2, tm
         with session() as opened:
             for i, batch in enumerate(batches):
                 if i == 2:
-                    saver.save(opened, str(tmp_path / "model"))
+                    saver.save(opened, str(folder / "model"))
                 opened.run([train, updates], {x: batch, is_training: True})
-            expected = values(opened)
-    run_python("-c", CONTINUE, str(tmp_path), str(v2))
-    found = np.load(tmp_path / "after.npz")
+            return values(opened)
+
+
+@pytest.fixture(scope="module", params=[{}, {"renorm": True}, {"updates_collections": None}, {"fused": False}], ids=str)
+def trained_and_continued(request, tmp_path_factory):
+    """By regime, the variables after training in one go, and after training continued in a process without tfbn."""
+    # One process continues all regimes: most of what it takes is the import of TensorFlow.
+    root = tmp_path_factory.mktemp("halfway")
+    folders = {name: root / name for name in NAMES}
+    trained = {}
+    for name, regime in zip(NAMES, REGIMES):
+        folders[name].mkdir()
+        trained[name] = train_and_save_halfway(folders[name], request.param, *regime)
+    run_python("-c", CONTINUE, *map(str, folders.values()))
+    return {name: (trained[name], np.load(folders[name] / "after.npz")) for name in NAMES}
+
+
+@pytest.mark.parametrize("regime", NAMES)
+def test_a_meta_graph_trains_on_in_a_process_without_tfbn(trained_and_continued, regime):
+    expected, found = trained_and_continued[regime]
     assert set(found) == set(expected)
     for name, value in expected.items():
         # The same ops on the same values; only the order of a reduction's partial sums may differ between processes.
@@ -169,14 +185,20 @@ def test_saver_round_trip(path, resource, tmp_path):
     np.testing.assert_allclose(output, expected, atol=2e-5)
 
 
+# Two processes that take about as long as each other, for as many workers.
 @pytest.mark.skipif(os.environ.get(V2_OFF) == "off", reason="this is the process with v2 behaviour off")
 @pytest.mark.parametrize(
-    "module", ["test_arguments", "test_atomic", "test_batch_norm", "test_loops", "test_updates", "test_variables"]
+    "modules",
+    [
+        ["test_batch_norm", "test_batch_normalization", "test_variables"],
+        ["test_arguments", "test_atomic", "test_loops", "test_updates"],
+    ],
+    ids="-".join,
 )
-def test_with_v2_behavior_off(module):
-    """disable_v2_behavior() cannot be taken back, so the module's tests run once more in a process of their own."""
+def test_with_v2_behavior_off(modules):
+    """disable_v2_behavior() cannot be taken back, so the modules' tests run once more in a process of their own."""
     # Nothing is eager there, so that nothing can refuse it.
-    chosen = ["-k", "not eager_execution", str(HERE / f"{module}.py")]
+    chosen = ["-k", "not eager_execution", *(str(HERE / f"{module}.py") for module in modules)]
     out = run_python("-m", "pytest", "-q", "-p", "no:xdist", *chosen, **{V2_OFF: "off"})
     assert " passed" in out.splitlines()[-1]
 

@@ -1,0 +1,115 @@
+"""The guide's tables are complete: every argument, and every known difference, with what shows it."""
+
+from __future__ import annotations
+
+import inspect
+import re
+
+import pytest
+import tensorflow.compat.v1 as tf
+
+import tfbn
+from tests import docs
+from tests.docs import CHECKOUT, PAGES
+from tests.parity.differences import LEDGER
+
+ARGUMENTS = {
+    "migration_guide/contrib_and_slim.md": tfbn.batch_norm,
+    "migration_guide/layers.md": tfbn.batch_normalization,
+}
+GUIDE = [page for page in PAGES if page.startswith("migration_guide/")]
+
+
+@pytest.mark.parametrize("page", ARGUMENTS)
+def test_every_argument_has_a_row_with_its_default(page):
+    """In the order of the signature; the second column is the default."""
+    (table,) = (table for table in docs.tables(PAGES[page]) if table[0][:2] == ["Argument", "Default"])
+    rows = {row[0].strip("`"): row[1].strip("`") for row in table[1:]}
+    parameters = {p.name: p.default for p in inspect.signature(ARGUMENTS[page]).parameters.values()}
+    assert list(rows) == list(parameters)
+    names = {"UPDATE_OPS": tf.GraphKeys.UPDATE_OPS, "required": inspect.Parameter.empty}
+    assert {name: eval(default, {}, names) for name, default in rows.items()} == parameters
+
+
+def shown_by(text):
+    """Of each row of the tables that compare the original with tfbn: its first cell, the ledger entries and tests that
+    the comment at its end names, `<!-- ledger: NAME; NAME -->` or `<!-- test: FILE::NAME -->`.
+    """
+    found = []
+    for header, *rows in docs.tables(text, comments=True):
+        if header[1:] == ["The original", "tfbn"]:
+            for row in rows:
+                comment = re.search(r"<!-- (ledger|test): (.+?) -->$", row[-1])
+                names = {comment[1]: comment[2].split("; ")} if comment else {}
+                found.append((row[0], names.get("ledger", []), names.get("test", [])))
+    return found
+
+
+def problems(row, entries, tests, ledger):
+    """What is wrong with what a row names."""
+    if not entries and not tests:
+        return [f"the row {row!r} names nothing: end it with <!-- ledger: NAME --> or <!-- test: FILE::NAME -->"]
+    found = [
+        f"the row {row!r} names {name!r}, which the ledger does not have" for name in entries if name not in ledger
+    ]
+    for test in tests:
+        file, _, name = test.partition("::")
+        path = CHECKOUT / file
+        if not path.is_file() or not re.search(rf"(?m)^ *def {re.escape(name)}\(", path.read_text(encoding="utf-8")):
+            found.append(f"the row {row!r} names {test}, which is no test")
+    return found
+
+
+def missing(pages, ledger):
+    """The entries of the ledger that no row names."""
+    named = {name for page in pages for _, entries, _ in shown_by(page) for name in entries}
+    return [name for name in ledger if name not in named]
+
+
+class TestDifferences:
+    """The guide's tables of differences against the ledger, tests/parity/differences.py."""
+
+    NAMES = [entry.name for entry in LEDGER]
+
+    @pytest.mark.parametrize("page", ARGUMENTS)
+    def test_every_row_names_what_shows_it(self, page):
+        """An entry of the ledger that exists, or a test that does."""
+        rows = shown_by(PAGES[page])
+        assert rows
+        assert not [problem for row in rows for problem in problems(*row, self.NAMES)]
+
+    def test_every_entry_of_the_ledger_is_in_the_guide(self):
+        """No difference is known to us and not told to the user."""
+        advice = [
+            f"{name!r} is in no table: to `What is different on purpose` or `Errors that come earlier` of"
+            " migration_guide/contrib_and_slim.md (batch_norm) or layers.md (batch_normalization), add the row"
+            f" | SITUATION | WHAT THE ORIGINAL DOES | WHAT TFBN DOES <!-- ledger: {name} --> |"
+            for name in missing([PAGES[page] for page in GUIDE], self.NAMES)
+        ]
+        assert not advice, "\n".join(advice)
+
+    TABLE = "| Situation | The original | tfbn |\n|---|---|---|\n"
+
+    @pytest.mark.parametrize(
+        "comment, texts",
+        [
+            ("<!-- ledger: known; other -->", []),
+            ("<!-- test: tests/test_guide.py::shown_by -->", []),
+            ("", ["names nothing: end it with <!-- ledger"]),
+            ("<!-- ledgers: known -->", ["names nothing"]),
+            ("<!-- ledger: known; unknown -->", ["names 'unknown', which the ledger does not have"]),
+            ("<!-- test: tests/test_guide.py::shown_bye -->", ["which is no test"]),
+            ("<!-- test: tests/missing.py::shown_by -->", ["which is no test"]),
+        ],
+    )
+    def test_problems_are_found(self, comment, texts):
+        """Of a row that names nothing, and of one that names what is not there."""
+        (row,) = shown_by(f"{self.TABLE}| a | b | c {comment} |\n\n| x | y |\n|---|---|\n| a | b |\n")
+        found = problems(*row, ["known", "other"])
+        assert [text in problem for text, problem in zip(texts, found)] == [True] * len(texts)
+        assert len(found) == len(texts)
+
+    def test_missing_entries_are_found(self):
+        """Over all pages."""
+        pages = [f"{self.TABLE}| a | b | c <!-- ledger: {name} --> |\n" for name in ("one", "two")]
+        assert missing(pages, ["one", "two", "three"]) == ["three"]
