@@ -136,15 +136,23 @@ def _by_fused_training(
     """By the fused kernel's training mode, its gradient included."""
     epsilon, stddev, r, d = options.epsilon, None, None, None
     if options.renorm_clipping is not None:
-        # Once for the statistics, which r and d are made of, and once for the outputs.
-        ones, zeros = normalize.or_constants(None, None, tf.float32, layout)
-        found = normalize.fused_train(inputs, ones, zeros, epsilon, layout)
-        own = moments.Moments(found.mean, moments.biased(found.variance, inputs, layout))
+        own = _fused_moments(inputs, options, layout)
         scale, offset, stddev, r, d = _renormed(scale, offset, _or_moving(own, state, some), state, options, layout)
     scale, offset = normalize.or_constants(scale, offset, tf.float32, layout)
     found = normalize.fused_train(inputs, scale, offset, epsilon, layout)
     variance = found.variance if options.unbiased else moments.biased(found.variance, inputs, layout)
     return found.outputs, Batch(found.mean, variance, stddev, r, d)
+
+
+def _fused_moments(inputs: tf.Tensor, options: Options, layout: Layout) -> moments.Moments:
+    """What the fused kernel is about to normalize by, as far as roundings go."""
+    if layout.fused_format == "NCHW":
+        # Less than the transpositions of that kernel to and fro cost on a CPU.
+        wide = tf.cast(inputs, compute_dtype(inputs.dtype))
+        return moments.of_shares(wide, moments.equal_shares(wide, layout), layout)
+    ones, zeros = normalize.or_constants(None, None, tf.float32, layout)
+    found = normalize.fused_train(inputs, ones, zeros, options.epsilon, layout)
+    return moments.Moments(found.mean, moments.biased(found.variance, inputs, layout))
 
 
 def _by_moments(

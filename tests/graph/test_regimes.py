@@ -98,7 +98,10 @@ import sys
 import numpy as np
 import tensorflow as tf
 tf1 = tf.compat.v1
-for folder in sys.argv[1:]:
+imported, differentiates, *folders = sys.argv[1:]
+if imported:
+    __import__(imported)
+for folder in folders:
     (tf1.enable_control_flow_v2 if folder.endswith("v2") else tf1.disable_control_flow_v2)()
     with tf.Graph().as_default(), tf1.Session() as session:
         saver = tf1.train.import_meta_graph(folder + "/model.meta")
@@ -106,12 +109,26 @@ for folder in sys.argv[1:]:
         x = np.load(folder + "/batches.npy")
         train, loss = tf1.get_collection("ends")
         updates = tf1.get_collection(tf1.GraphKeys.UPDATE_OPS)
-        gradient = tf1.gradients(loss, tf1.get_default_graph().get_tensor_by_name("x:0"))
+        gradient = []
+        if differentiates:
+            gradient = tf1.gradients(loss, tf1.get_default_graph().get_tensor_by_name("x:0"))
         for batch in x[2:]:
             session.run([train, loss, updates, gradient], {"x:0": batch, "is_training:0": True})
         np.savez(folder + "/after.npz", **{v.op.name: session.run(v) for v in tf1.global_variables()})
-assert "tfbn" not in sys.modules
+assert imported or "tfbn" not in sys.modules
 """
+# Arguments; what has to be imported first; whether new gradients can be built. Paths of TensorFlow's own ops need
+# nothing; those with a gradient of ours run without tfbn, and differentiate once its ops are imported.
+CONTINUED = [
+    ({}, "", "differentiates"),
+    ({"renorm": True}, "", "differentiates"),
+    ({"updates_collections": None}, "", "differentiates"),
+    ({"zero_debias_moving_mean": True, "data_format": "NCHW"}, "", "differentiates"),
+    ({"fused": False}, "", ""),
+    ({"fused": False}, "tfbn.ops", "differentiates"),
+    ({"batch_weights": np.linspace(0.5, 2.0, 6)}, "", ""),
+    ({"batch_weights": np.linspace(0.5, 2.0, 6)}, "tfbn.ops", "differentiates"),
+]
 
 
 def train_and_save_halfway(folder, path, resource, v2):
@@ -136,22 +153,23 @@ def train_and_save_halfway(folder, path, resource, v2):
             return values(opened)
 
 
-@pytest.fixture(scope="module", params=[{}, {"renorm": True}, {"updates_collections": None}, {"fused": False}], ids=str)
+@pytest.fixture(scope="module", params=CONTINUED, ids=lambda param: "-".join([*param[0], *param[1:]]))
 def trained_and_continued(request, tmp_path_factory):
-    """By regime, the variables after training in one go, and after training continued in a process without tfbn."""
+    """By regime, the variables after training in one go, and after training continued in another process."""
+    path, imported, differentiates = request.param
     # One process continues all regimes: most of what it takes is the import of TensorFlow.
     root = tmp_path_factory.mktemp("halfway")
     folders = {name: root / name for name in NAMES}
     trained = {}
     for name, regime in zip(NAMES, REGIMES):
         folders[name].mkdir()
-        trained[name] = train_and_save_halfway(folders[name], request.param, *regime)
-    run_python("-c", CONTINUE, *map(str, folders.values()))
+        trained[name] = train_and_save_halfway(folders[name], path, *regime)
+    run_python("-c", CONTINUE, imported, differentiates, *map(str, folders.values()))
     return {name: (trained[name], np.load(folders[name] / "after.npz")) for name in NAMES}
 
 
 @pytest.mark.parametrize("regime", NAMES)
-def test_a_meta_graph_trains_on_in_a_process_without_tfbn(trained_and_continued, regime):
+def test_a_meta_graph_trains_on_in_another_process(trained_and_continued, regime):
     expected, found = trained_and_continued[regime]
     assert set(found) == set(expected)
     for name, value in expected.items():

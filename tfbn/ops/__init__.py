@@ -1,0 +1,6 @@
+"""Batch normalization as tensor arithmetic: no variables, scopes or collections.
+
+Importing it registers the gradients that MetaGraphs of tfbn may name.
+"""
+
+from tfbn.ops import own_moments as own_moments

@@ -1,0 +1,138 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests import oracle
+from tfbn.ops import moments, own_moments
+from tfbn.ops.layout import layout_of
+
+tf1 = tf.compat.v1
+EPSILON = 1e-3
+LAYOUTS = [([6, 3, 2, 5], 3), ([6, 5, 3, 2], 1), ([6, 5], 1), ([6, 4, 5], 2), ([6, 5, 4], 1), ([6, 2, 3, 2, 5], 4)]
+# Relative to the largest gradient. float32: sums of some 40 terms, each of a few roundings of 6e-8, and for the second
+# order twice as many; float64: the same roundings of 1e-16.
+TOLERANCE = {"float32": 2e-5, "float64": 1e-12}
+
+
+def plain(x, gamma, beta, weights, axis):
+    """The formulas of weighted normalization, for automatic differentiation to take apart."""
+    axes = [i for i in range(x.shape.rank) if i != axis]
+    weights = tf.broadcast_to(tf.reshape(weights, [-1] + [1] * (x.shape.rank - 1)), tf.shape(x))
+    total = tf.reduce_sum(weights, axes, keepdims=True)
+    mean = tf.reduce_sum(weights * x, axes, keepdims=True) / total
+    variance = tf.reduce_sum(weights * (x - mean) ** 2, axes, keepdims=True) / total
+    spread = [-1 if i == axis else 1 for i in range(x.shape.rank)]
+    return (x - mean) / tf.sqrt(variance + EPSILON) * tf.reshape(gamma, spread) + tf.reshape(beta, spread)
+
+
+def kernel(x, gamma, beta, weights, axis, fused):
+    layout = layout_of(x.shape, [axis])
+    shares = moments.equal_shares(x, layout) if weights is None else moments.weighted_shares(x, weights, layout)
+    own = moments.of_shares(x, shares, layout)
+    return (own_moments.fused if fused else own_moments.composed)(x, own, shares, gamma, beta, EPSILON, layout)
+
+
+def gradients(outputs, x, gamma, beta, slope):
+    """Of sum(slope * y**2), and of a penalty on its gradient: all that WGAN-GP asks for."""
+    first = tf.gradients(tf.reduce_sum(slope * outputs**2), [x, gamma, beta])
+    penalty = (tf.sqrt(tf.reduce_sum(first[0] ** 2)) - 1.0) ** 2
+    return [*first, *tf.gradients(penalty, [x, gamma, beta])]
+
+
+def inputs_of(shape, axis, dtype):
+    random = np.random.RandomState(3)
+    channels = [random.uniform(0.5, 2.0, 5), random.uniform(-1.0, 3.0, 5)]
+    values = [oracle.batch(shape, axis), *channels, random.uniform(0.2, 3.0, shape[0]), random.standard_normal(shape)]
+    return [value.astype(dtype) for value in values]
+
+
+def close(found, expected, dtype):
+    for value, wanted in zip(found, expected):
+        assert value.dtype == dtype
+        np.testing.assert_allclose(value, wanted, rtol=0, atol=TOLERANCE[dtype] * np.abs(wanted).max())
+
+
+CASES = [
+    (*layout, dtype, fused, weighted)
+    for layout in LAYOUTS
+    for dtype, fused in (("float32", True), ("float32", False), ("float64", False))
+    for weighted in (False, True)
+]
+
+
+@pytest.mark.parametrize(("shape", "axis", "dtype", "fused", "weighted"), CASES)
+def test_gradients_of_first_and_second_order(shape, axis, dtype, fused, weighted):
+    *given, weights, slope = inputs_of(shape, axis, dtype)
+    with tf.Graph().as_default(), tf1.Session() as session:
+        x, gamma, beta = (tf.constant(value) for value in given)
+        outputs = kernel(x, gamma, beta, weights if weighted else None, axis, fused)
+        found = session.run([outputs, *gradients(outputs, x, gamma, beta, slope)])
+        # Autodiff of the plain formula, in float64 whatever the kernel's dtype.
+        x, gamma, beta = (tf.constant(value, tf.float64) for value in given)
+        weights = weights.astype(np.float64) if weighted else np.ones(shape[0])
+        outputs = plain(x, gamma, beta, weights, axis)
+        expected = session.run([outputs, *gradients(outputs, x, gamma, beta, slope.astype(np.float64))])
+    close(found, expected, dtype)
+
+
+@pytest.mark.parametrize("fused", [True, False])
+@pytest.mark.parametrize("place", ["eager", "function", "graph"])
+def test_under_a_tape(place, fused):
+    *given, weights, slope = inputs_of([6, 3, 2, 5], 3, "float32")
+
+    def penalized(compute, given, weights, slope):
+        x, gamma, beta = given
+        with tf.GradientTape() as outer:
+            outer.watch(given)
+            with tf.GradientTape() as inner:
+                inner.watch(x)
+                outputs = compute(x, gamma, beta, weights)
+                loss = tf.reduce_sum(slope * outputs**2)
+            gradient = inner.gradient(loss, x)
+            penalty = (tf.sqrt(tf.reduce_sum(gradient**2)) - 1.0) ** 2
+        return [outputs, gradient, *outer.gradient(penalty, given)]
+
+    def run():
+        tensors = [tf.constant(value) for value in given]
+        return penalized(lambda *args: kernel(*args, axis=3, fused=fused), tensors, tf.constant(weights), slope)
+
+    if place == "graph":
+        with tf.Graph().as_default(), tf1.Session() as session:
+            found = session.run(run())
+    else:
+        found = [value.numpy() for value in (run() if place == "eager" else tf.function(run)())]
+    wide = [tf.constant(value, tf.float64) for value in given]
+    expected = penalized(lambda *args: plain(*args, axis=3), wide, tf.constant(weights, tf.float64), slope.astype("d"))
+    close(found, [value.numpy() for value in expected], "float32")
+
+
+@pytest.mark.parametrize("fused", [True, False])
+@pytest.mark.parametrize("v2", [False, True])
+def test_inside_a_branch(v2, fused):
+    before = tf1.control_flow_v2_enabled()
+    (tf1.enable_control_flow_v2 if v2 else tf1.disable_control_flow_v2)()
+    try:
+        *given, weights, slope = inputs_of([6, 3, 2, 5], 3, "float32")
+        with tf.Graph().as_default(), tf1.Session() as session:
+            x, gamma, beta = (tf.constant(value) for value in given)
+            predicate = tf1.placeholder(tf.bool, [])
+            outputs = tf1.cond(predicate, lambda: kernel(x, gamma, beta, weights, 3, fused), lambda: x)
+            plainly = kernel(x, gamma, beta, weights, 3, fused)
+            fetches = [[y, *gradients(y, x, gamma, beta, slope)] for y in (outputs, plainly)]
+            found, expected = session.run(fetches, {predicate: True})
+        close(found, expected, "float32")
+    finally:
+        (tf1.enable_control_flow_v2 if before else tf1.disable_control_flow_v2)()
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_weights_of_zero_leave_the_gradient_of_given_moments(fused):
+    x, gamma, beta, _, slope = inputs_of([6, 3, 2, 5], 3, "float32")
+    with tf.Graph().as_default(), tf1.Session() as session:
+        tensor, layout = tf.constant(x), layout_of(tf.TensorShape(x.shape), [3])
+        shares = moments.weighted_shares(tensor, tf.zeros([6]), layout)
+        given = moments.Moments(tf.fill([5], 2.0), tf.fill([5], 3.0))
+        run = own_moments.fused if fused else own_moments.composed
+        outputs = run(tensor, given, shares, tf.constant(gamma), tf.constant(beta), EPSILON, layout)
+        found = session.run(tf.gradients(tf.reduce_sum(outputs * slope), tensor)[0])
+    np.testing.assert_allclose(found, slope * gamma / np.sqrt(3.0 + EPSILON), rtol=1e-6)
