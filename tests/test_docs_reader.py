@@ -106,7 +106,7 @@ class TestRunningPages:
         # Both are the same random numbers in whichever block: their values depend on their names only.
         assert first["state"]["a, True"] == second["state"]["a, True"]
         expected = 1 + np.add(second["state"]["a, True"], second["state"]["b, True"])
-        np.testing.assert_allclose(second["values"]["b, False"], expected, rtol=1e-6)
+        np.testing.assert_allclose(second["values"]["b, False"], expected, rtol=1e-6)  # one side in float32
         assert third["printed"] == "False 0\n"
         assert "as_list() is not defined" in third["error"]
 

@@ -92,6 +92,7 @@ def test_json(short_run):
 
 def test_restored_accuracy_is_the_same(short_run):
     result = json.loads(short_run[-1].stdout)
+    # Fractions of 450 digits, one of which is in float32.
     assert result["restored_accuracy"] == pytest.approx(result["held_out_accuracy"], abs=1e-6)
 
 

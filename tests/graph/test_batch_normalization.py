@@ -11,8 +11,7 @@ from tests.graph.regimes import NAMES, REGIMES, graph, session, values
 tf1 = tf.compat.v1
 KEYS = tf1.GraphKeys
 every_regime = pytest.mark.parametrize(("resource", "v2"), REGIMES, ids=NAMES)
-# Outputs up to 10 as differences of terms up to 20, some ten float32 roundings.
-ATOL = 2e-5
+OUTPUT = oracle.OUTPUT["float32"]
 
 
 def updates():
@@ -41,11 +40,11 @@ def test_several_axes(renorm, fed, resource, v2):
     xhat = (x - mean) / np.sqrt(variance + 1e-3)
     # Renorm's averages start at 0 and 1, so that r and d are the batch's own.
     expected = xhat * np.sqrt(variance + 1e-3) + mean if renorm else xhat
-    np.testing.assert_allclose(output, expected, atol=ATOL)
-    np.testing.assert_allclose(state["bn/moving_mean"], 0.2 * mean, rtol=1e-5)
+    np.testing.assert_allclose(output, expected, **OUTPUT)
+    np.testing.assert_allclose(state["bn/moving_mean"], 0.2 * mean, **oracle.AVERAGE)
     stddev = 0.8 + 0.2 * np.sqrt(variance + 1e-3)
     np.testing.assert_allclose(
-        state["bn/moving_variance"], stddev**2 - 1e-3 if renorm else 0.8 + 0.2 * variance, rtol=1e-5
+        state["bn/moving_variance"], stddev**2 - 1e-3 if renorm else 0.8 + 0.2 * variance, **oracle.AVERAGE
     )
 
 
@@ -68,13 +67,13 @@ def test_virtual_batches(shape, axis, fed, resource, v2):
                 inference = opened.run(y, {placeholder: x[:5], training: False})  # no multiple of 2
     parts = [oracle.moments(x[j::3], axis) for j in range(3)]
     for j, (mean, variance) in enumerate(parts):
-        np.testing.assert_allclose(output[j::3], oracle.normalize(x[j::3], mean, variance, axis=axis), atol=1e-4)
+        np.testing.assert_allclose(output[j::3], oracle.normalize(x[j::3], mean, variance, axis=axis), **OUTPUT)
     mean, variance = np.mean(parts, 0)
-    np.testing.assert_allclose(state["bn/moving_mean"].ravel(), 0.2 * mean, rtol=1e-5)
-    np.testing.assert_allclose(state["bn/moving_variance"].ravel(), 0.8 + 0.2 * variance, rtol=1e-5)
+    np.testing.assert_allclose(state["bn/moving_mean"].ravel(), 0.2 * mean, **oracle.AVERAGE)
+    np.testing.assert_allclose(state["bn/moving_variance"].ravel(), 0.8 + 0.2 * variance, **oracle.AVERAGE)
     if fed:
         moving = state["bn/moving_mean"].ravel(), state["bn/moving_variance"].ravel()
-        np.testing.assert_allclose(inference, oracle.normalize(x[:5], *moving, axis=axis), atol=ATOL)
+        np.testing.assert_allclose(inference, oracle.normalize(x[:5], *moving, axis=axis), **OUTPUT)
 
 
 def test_a_dynamic_batch_that_virtual_batches_do_not_divide_fails_at_run_time():

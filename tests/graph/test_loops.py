@@ -10,6 +10,8 @@ from tests.graph.regimes import graph, session, values
 
 tf1 = tf.compat.v1
 DECAY = 0.6
+# The gradient is a difference of such terms, too.
+OUTPUT = oracle.OUTPUT["float32"]
 STEPS = 4
 # Ref variables cannot be assigned in control flow v2 bodies; `test_ref_variables_in_a_v2_body` has that one.
 REGIMES = pytest.mark.parametrize(
@@ -43,7 +45,7 @@ def expected(batches):
 
 def check(found, batches):
     for name, value in expected(batches).items():
-        np.testing.assert_allclose(found[name], value, rtol=1e-5, atol=1e-6, err_msg=name)
+        np.testing.assert_allclose(found[name], value, **oracle.AVERAGE, err_msg=name)
 
 
 def over_the_batches(kind, x, **kwargs):
@@ -87,8 +89,8 @@ def test_loops(kind, fed, updates_collections, resource, v2):
                 opened.run(y, {x: BATCHES, is_training: False})
                 check(values(opened), [*BATCHES, *BATCHES])
     for batch, output, slope in zip(BATCHES, outputs, slopes):
-        np.testing.assert_allclose(output, oracle.normalize(batch, *oracle.moments(batch)), atol=2e-5)
-        np.testing.assert_allclose(slope, oracle.input_gradient(batch, SLOPE), atol=2e-5)
+        np.testing.assert_allclose(output, oracle.normalize(batch, *oracle.moments(batch)), **OUTPUT)
+        np.testing.assert_allclose(slope, oracle.input_gradient(batch, SLOPE), **OUTPUT)
 
 
 @REGIMES
@@ -153,7 +155,7 @@ def test_ref_variables_serve_inference_in_a_v2_body():
         y = over_the_batches("map", x, is_training=False)
         with session() as opened:
             output = opened.run(y, {x: BATCHES})
-    np.testing.assert_allclose(output, BATCHES / np.sqrt(1 + 1e-3), rtol=1e-5)
+    np.testing.assert_allclose(output, BATCHES / np.sqrt(1 + 1e-3), **OUTPUT)
 
 
 @REGIMES
@@ -169,6 +171,6 @@ def test_renorm_in_a_loop_corrects_by_what_the_round_before_left(resource, v2):
         mean, variance = oracle.moments(batch)
         stddev = np.sqrt(variance + 1e-3)
         r, d = stddev / deviation, (mean - average) / deviation
-        np.testing.assert_allclose(output, oracle.normalize(batch, mean, variance, r=r, d=d), atol=5e-5)
+        np.testing.assert_allclose(output, oracle.normalize(batch, mean, variance, r=r, d=d), **OUTPUT)
         average = DECAY * average + (1 - DECAY) * mean
         deviation = DECAY * deviation + (1 - DECAY) * stddev

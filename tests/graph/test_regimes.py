@@ -60,7 +60,7 @@ def test_wrap_function(path):
     np.testing.assert_array_equal(found["bn/moving_mean"], np.zeros(5))
     trained = wrapped.prune(wrapped.inputs[:1], [wrapped.outputs, updates])(tf.constant(batch))
     share = 1.0 if "zero_debias_moving_mean" in path else 0.2
-    np.testing.assert_allclose(found["bn/moving_mean"], share * oracle.moments(batch)[0], rtol=1e-5)
+    np.testing.assert_allclose(found["bn/moving_mean"], share * oracle.moments(batch)[0], **oracle.AVERAGE)
     if "renorm" not in path:  # whose second step has other averages to correct by
         np.testing.assert_array_equal(trained[0][0], plain)
 
@@ -78,7 +78,7 @@ def test_wrap_function_with_shared_variables():
     (mean,) = (v.numpy() for v in wrapped.variables if v.name.startswith("bn/moving_mean"))
     a, b = (oracle.moments(batch)[0] for batch in batches)
     orders = [0.8 * 0.2 * a + 0.2 * b, 0.8 * 0.2 * b + 0.2 * a]
-    assert any(np.allclose(mean, order, rtol=1e-5) for order in orders)
+    assert any(np.allclose(mean, order, **oracle.AVERAGE) for order in orders)
 
 
 def test_wrap_function_inline():
@@ -89,7 +89,7 @@ def test_wrap_function_inline():
     )
     wrapped(tf.constant(batch))
     (mean,) = (v for v in wrapped.variables if v.name.startswith("bn/moving_mean"))
-    np.testing.assert_allclose(mean, 0.2 * oracle.moments(batch)[0], rtol=1e-5)
+    np.testing.assert_allclose(mean, 0.2 * oracle.moments(batch)[0], **oracle.AVERAGE)
 
 
 # What the importing process runs: more steps of the same training, from the graph file and the checkpoint alone.
@@ -174,7 +174,8 @@ def test_a_meta_graph_trains_on_in_another_process(trained_and_continued, regime
     assert set(found) == set(expected)
     for name, value in expected.items():
         # The same ops on the same values; only the order of a reduction's partial sums may differ between processes.
-        np.testing.assert_allclose(found[name], value, rtol=1e-5, atol=1e-7, err_msg=name)
+        # The optimizer's momentum is a sum of gradients below 1 that may cancel.
+        np.testing.assert_allclose(found[name], value, **oracle.AVERAGE, atol=1e-7, err_msg=name)
 
 
 @pytest.mark.parametrize("resource", [False, True])
@@ -200,7 +201,7 @@ def test_saver_round_trip(path, resource, tmp_path):
             tf1.train.Saver().restore(opened, str(tmp_path / "model"))
             output = opened.run(y, {"x:0": batch})
     expected = oracle.normalize(batch, state["bn/moving_mean"].astype(float), state["bn/moving_variance"].astype(float))
-    np.testing.assert_allclose(output, expected, atol=2e-5)
+    np.testing.assert_allclose(output, expected, **oracle.OUTPUT["float32"])
 
 
 # Two processes that take about as long as each other, for as many workers.

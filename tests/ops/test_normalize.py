@@ -9,13 +9,11 @@ from tfbn.ops.moments import Moments
 
 GAMMA, BETA = np.linspace(0.5, 2, 5), np.linspace(-1, 3, 5)
 EPSILON = 1e-3
-# Absolute, on outputs up to about 10 that are differences of terms x * inv up to about 20: a few roundings of those.
-# The half precisions are given inputs they hold exactly, so what is left is the rounding of the output itself.
-TOLERANCE = {"float64": 1e-13, "float32": 2e-5, "float16": 1e-2, "bfloat16": 8e-2}
 LAYOUTS = [([7, 3, 2, 5], "NHWC", -1), ([7, 5, 3, 2], "NCHW", 1), ([7, 5], "NHWC", -1), ([7, 5], "NCHW", 1)]
 
 
 def inputs(shape, axis, dtype):
+    """A batch, and exactly what the dtype holds of it in float64."""
     x = tf.cast(oracle.batch(shape, axis), dtype)
     return x, tf.cast(x, tf.float64).numpy()
 
@@ -35,9 +33,9 @@ def test_fused_train(shape, data_format, axis, dtype):
     assert found.outputs.dtype == x.dtype
     assert found.outputs.shape == x.shape
     expected = oracle.normalize(exact, mean, variance, GAMMA, BETA, EPSILON, axis)
-    np.testing.assert_allclose(tf.cast(found.outputs, tf.float64), expected, rtol=0, atol=TOLERANCE[dtype])
-    np.testing.assert_allclose(found.mean, mean, rtol=1e-5, atol=1e-5)
-    np.testing.assert_allclose(found.variance, oracle.unbiased(exact, variance, axis), rtol=1e-5)
+    np.testing.assert_allclose(tf.cast(found.outputs, tf.float64), expected, **oracle.OUTPUT[dtype])
+    np.testing.assert_allclose(found.mean, mean, **oracle.AVERAGE)
+    np.testing.assert_allclose(found.variance, oracle.unbiased(exact, variance, axis), **oracle.AVERAGE)
 
 
 FUSED = [("fused", *layout, dtype) for layout in LAYOUTS for dtype in ("float16", "bfloat16", "float32")]
@@ -60,7 +58,7 @@ def test_given_moments(kernel, shape, data_format, axis, dtype):
         found = normalize.composed(x, Moments(*moments), gamma, beta, EPSILON, layout)
     assert found.dtype == x.dtype
     expected = oracle.normalize(exact, mean, variance, GAMMA, BETA, EPSILON, axis)
-    np.testing.assert_allclose(tf.cast(found, tf.float64), expected, rtol=0, atol=TOLERANCE[dtype])
+    np.testing.assert_allclose(tf.cast(found, tf.float64), expected, **oracle.OUTPUT[dtype])
 
 
 @pytest.mark.parametrize(("gamma", "beta"), [(None, None), (GAMMA, None), (None, BETA)])
@@ -73,4 +71,4 @@ def test_composed_without_parameters(gamma, beta):
     expected = oracle.normalize(
         x, mean, variance, 1.0 if gamma is None else gamma, 0.0 if beta is None else beta, EPSILON, 1
     )
-    np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE["float64"])
+    np.testing.assert_allclose(found, expected, **oracle.OUTPUT["float64"])
