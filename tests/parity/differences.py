@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import case as cases
-from . import data, dispatch
+from . import data, dispatch, vocabulary
 
 Result = dict[str, Any]
 FUSED = ("function-fused", "core-fused")
@@ -97,11 +97,11 @@ def _channels_last(case: cases.Case) -> cases.Case:
     order.update({dim: dim - 1 for dim in range(2, len(rest) + 1)})
     dynamic = sorted(order[dim] for dim in cases.get(case, "dynamic"))
     moved = _changed(case, shape=[count, *rest[1:], rest[0]], dynamic=dynamic)
-    return _with_arguments(moved, data_format="NHWC")
+    return _with_arguments(moved, **vocabulary.with_channels_last(case))
 
 
 def _in_float32(case: cases.Case) -> cases.Case:
-    decay = cases.argument(case, "decay", 0.999)
+    decay = vocabulary.decay(case)
     if cases.argument(case, "zero_debias_moving_mean") and isinstance(decay, numbers.Real) and decay > 0.9:
         return case  # in float32 the division by 1 - decay**t costs three digits, which is no fault of ours
     return _changed(case, dtype="float32")
@@ -116,8 +116,9 @@ def _is_negative(value: Any) -> bool:
 
 
 def _decay_out_of_range(case: cases.Case) -> bool:
-    names = ["decay", "renorm_decay"] if cases.argument(case, "renorm") else ["decay"]
-    return any(_is_out_of_range(cases.argument(case, name, 0.5)) for name in names)
+    # Contrib passes its renorm_decay on with renorm only; ours refuses it in the sister at once.
+    also = [vocabulary.renorm_decay(case)] if cases.argument(case, "renorm") else []
+    return any(_is_out_of_range(value) for value in [vocabulary.decay(case), *also])
 
 
 def _is_integer(value: Any) -> bool:
@@ -125,12 +126,12 @@ def _is_integer(value: Any) -> bool:
 
 
 def _integer_decay(case: cases.Case) -> bool:
-    return dispatch.row(case).startswith("core") and _is_integer(cases.argument(case, "decay"))
+    return dispatch.row(case).startswith("core") and _is_integer(vocabulary.decay(case))
 
 
 def _odd_decay(case: cases.Case) -> bool:
-    dynamic = dispatch.training_kind(case) in ("placeholder", "variable")
-    return dispatch.row(case) == "core-fused" and dynamic and repr(_as_float32(_decay(case))) != repr(_decay(case))
+    dynamic, decay = dispatch.training_kind(case) in ("placeholder", "variable"), vocabulary.decay(case)
+    return dispatch.row(case) == "core-fused" and dynamic and repr(_as_float32(decay)) != repr(decay)
 
 
 def _debiased_by_nothing(case: cases.Case) -> bool:
@@ -138,15 +139,16 @@ def _debiased_by_nothing(case: cases.Case) -> bool:
         return False
     half = dispatch.row(case) == "legacy" and cases.get(case, "dtype") == "bfloat16"
     # Halfway from 1 to the bfloat16 below it.
-    return isinstance(_decay(case), numbers.Real) and _decay(case) >= (1.0 - 2.0**-9 if half else 1.0)
+    decay = vocabulary.decay(case)
+    return isinstance(decay, numbers.Real) and decay >= (1.0 - 2.0**-9 if half else 1.0)
 
 
 def _debiased_parts(case: cases.Case) -> bool:
     return bool(cases.argument(case, "zero_debias_moving_mean")) and "partitioner" in cases.get(case, "surroundings")
 
 
-def _decay(case: cases.Case) -> Any:
-    return cases.argument(case, "decay", 0.999)
+def _with_decay(case: cases.Case, decay: Any) -> cases.Case:
+    return _with_arguments(case, **{vocabulary.of(case).decay: decay})
 
 
 def _as_float32(decay: Any) -> Any:
@@ -160,7 +162,7 @@ def _bfloat16_in_cond(case: cases.Case) -> bool:
 
 
 def _no_boolean(case: cases.Case) -> bool:
-    value = cases.argument(case, "is_training", True)
+    value = vocabulary.is_training(case)
     if isinstance(value, dict):
         return value["$"] == "object" or (value["$"] in ("constant", "fed", "variable") and "float" in value["dtype"])
     return isinstance(value, (str, float, list))
@@ -182,12 +184,9 @@ def _nothing_to_average(case: cases.Case) -> bool:
 
 
 def _single_value(case: cases.Case) -> bool:
-    sizes = [size for dim, size in enumerate(cases.get(case, "shape")) if dim not in (0, _channel_axis(case))]
+    axes = (0, *vocabulary.channel_axes(case))
+    sizes = [size for axis, size in enumerate(cases.get(case, "shape")) if axis not in axes]
     return 1 in cases.batch_sizes(case) and all(size == 1 for size in sizes)
-
-
-def _channel_axis(case: cases.Case) -> int:
-    return 1 if data.channels_first(case) else len(cases.get(case, "shape")) - 1
 
 
 # How the original's ValueError reads depends on which operation notices first.
@@ -214,7 +213,7 @@ LEDGER = (
         "fused NCHW on a CPU",
         "TensorFlow 1.15's CPU kernel has no NCHW: an InternalError at run time. The newer kernels have.",
         "core_fused/nchw",
-        lambda case: cases.argument(case, "data_format") == "NCHW" and dispatch.row(case) in FUSED,
+        lambda case: data.channels_first(case) and dispatch.row(case) in FUSED,
         _fails_there("run", "InternalError", "only supports NHWC"),
         _channels_last,
     ),
@@ -283,7 +282,7 @@ LEDGER = (
         "is_training=None in the core path",
         "There the original asks Keras' learning phase, a placeholder of its own; elsewhere it is a ValueError.",
         "training_none/core_fused",
-        lambda case: cases.argument(case, "is_training", True) is None,
+        lambda case: vocabulary.is_training(case) is None,
         _refused_here("ValueError", "is_training"),
     ),
     Known(
@@ -299,7 +298,7 @@ LEDGER = (
         "decay_1_int/core_fused",
         _integer_decay,
         _fails_there("build", "TypeError", "int32"),
-        lambda case: _with_arguments(case, decay=float(cases.argument(case, "decay"))),
+        lambda case: _with_decay(case, float(vocabulary.decay(case))),
     ),
     Known(
         "decay of another dtype with an is_training known at run time",
@@ -310,7 +309,7 @@ LEDGER = (
             _fails_there("build", "ValueError", "Outputs of true_fn and false_fn must have the same type")(*results)
             or _fails_there("build", "TypeError", "have different types")(*results)
         ),
-        lambda case: _with_arguments(case, decay=_as_float32(cases.argument(case, "decay"))),
+        lambda case: _with_decay(case, _as_float32(vocabulary.decay(case))),
     ),
     Known(
         "ref variables under control flow v2",

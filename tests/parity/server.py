@@ -32,7 +32,8 @@ def main(name: str) -> None:
     import numpy
 
     versions = {"tensorflow": side.tf.__version__, "numpy": numpy.__version__, "python": sys.version.split()[0]}
-    wire.send(replies, {"versions": versions, "signature": _signature(side.batch_norm)})
+    signatures = {name: _signature(function) for name, function in side.functions.items()}
+    wire.send(replies, {"versions": versions, "signatures": signatures})
     while True:
         try:
             case = wire.receive(requests)
