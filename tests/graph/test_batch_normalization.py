@@ -166,7 +166,7 @@ def test_a_subclass_is_named_for_itself_and_may_override_build_and_call():
     with graph():
         layer = ScaledNorm2D()
         y = layer(tf1.placeholder(tf.float32, [4, 5]), training=True)
-        assert layer.scope_name == "scaled_norm2_d"
+        assert layer.scope_name == "scaled_norm2d"
         assert y.shape == [4, 5]
         assert len(updates()) == 2
 
@@ -191,7 +191,7 @@ def test_initializers_by_name():
         (ValueError, "Input has undefined rank", None, {}),
         (ValueError, "Input has undefined `axis` dimension.*set_shape", [4, None], {}),
         (ValueError, "momentum: expected a number in", [4, 5], {"momentum": 1.5}),
-        (ValueError, "renorm_momentum: expected a number in", [4, 5], {"renorm_momentum": -1}),
+        (ValueError, "renorm_momentum: expected a number in", [4, 5], {"renorm": True, "renorm_momentum": -1}),
         (ValueError, "epsilon: expected a number of at least 0", [4, 5], {"epsilon": -1.0}),
         (ValueError, "contains keys not in", [4, 5], {"renorm": True, "renorm_clipping": {"a": 1}}),
         (TypeError, "gamma_constraint: expected a function", [4, 5], {"gamma_constraint": 1}),

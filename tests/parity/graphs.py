@@ -165,8 +165,9 @@ def scaled_norm(tf: Any, base: Any) -> Any:
 
     class ScaledNorm2D(base):
         def build(self, input_shape: Any) -> None:
-            super().build(input_shape)
+            # Before: in the original, build ends with the layer built, and from then on it only reuses weights.
             self.factor = self.add_weight("factor", [], initializer=tf.constant_initializer(1.5))
+            super().build(input_shape)
 
         def call(self, inputs: Any, training: Any = False) -> Any:
             return super().call(inputs, training=training) * self.factor

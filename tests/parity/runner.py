@@ -119,8 +119,17 @@ def _fetches(tf: Any, graph: Graph, call: Call, index: int, result: Result) -> D
     if call.updates:
         fetches["updates"] = _updates(tf, case, call)
     if cases.get(case, "learning_rate") is not None:
-        fetches["train"] = tf.train.GradientDescentOptimizer(cases.get(case, "learning_rate")).minimize(loss)
+        fetches["train"] = _training_step(tf, cases.get(case, "learning_rate"), loss)
     return fetches
+
+
+def _training_step(tf: Any, learning_rate: float, loss: Any) -> Any:
+    """What minimize() makes, but with every gradient taken before the first variable moves: a ref variable is read
+    where it is used, which is before or after its own step as it happens."""
+    optimizer = tf.train.GradientDescentOptimizer(learning_rate)
+    pairs = [(gradient, variable) for gradient, variable in optimizer.compute_gradients(loss) if gradient is not None]
+    with tf.control_dependencies([gradient for gradient, _ in pairs]):
+        return optimizer.apply_gradients([(tf.identity(gradient), variable) for gradient, variable in pairs])
 
 
 def _add(fetches: Dict[str, Any], prefix: str, sources: Any, gradients: Any, result: Result, index: int) -> None:

@@ -70,6 +70,7 @@ def cases() -> list[Case]:
 def _single() -> list[Case]:
     ways = {
         "initializers/some": {"param_initializers": {"gamma": fill(2.0), "unknown_key": fill(1.0)}, "scale": True},
+        "initializers/none": {"param_initializers": {"beta": None, "moving_mean": None}},
         "initializers/half": {"param_initializers": {"moving_mean": per_channel(1.0, 1.0)}},
         "updates/update_ops_given": {"updates_collections": UPDATE_OPS},
         "updates/equal_string_fused": {"updates_collections": EQUAL_UPDATE_OPS},
@@ -143,6 +144,8 @@ def _single() -> list[Case]:
         shape = [4, 3, 3, 2] if arguments.get("data_format") == "NCHW" else RANK_4
         resource = name.endswith("_resource") or bool(index % 2 and not name.endswith("_ref"))
         fields = {"resource": resource, "seed": 10, "steps": 3 if "schedule" in name or "fed" in name else 2}
+        if name == "initializers/none":
+            fields["surroundings"] = {"name": "outer", "initializer": 3.0}
         found.append(make(name, shape=shape, arguments={**LIVELY, **arguments}, **fields))
     for dtype in ("float16", "bfloat16", "float64"):
         for name in ("weights/some_zeros", "adjustment/example", "renorm/plain", "zero_debias/false"):
