@@ -305,7 +305,7 @@ LEDGER = (
     Known(
         "an integer is_training other than 0 and 1",
         "The original's function-fused and legacy paths go by the truth of any object; its core path refuses it too.",
-        "training_2/function_inline",
+        "training_2/function_rank2",
         lambda case: _is_integer(vocabulary.is_training(case)) and vocabulary.is_training(case) not in (0, 1),
         refused_here("TypeError", "training: expected a bool"),
     ),

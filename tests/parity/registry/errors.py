@@ -12,7 +12,6 @@ BAD_TRAINING = {
     "float": 0.5,
     "list": [True],
     "2": 2,
-    "minus_1": -1,
     "object": {"$": "object"},
     "float_tensor": constant(1.0),
     "int_tensor": constant(1, "int32"),
@@ -22,15 +21,7 @@ BAD_TRAINING = {
 
 def cases() -> list[Case]:
     found = []
-    for path in (
-        "function_rank2",
-        "function_inline",
-        "legacy_inline",
-        "core_fused",
-        "core_nonfused",
-        "core_renorm",
-        "legacy_weights",
-    ):
+    for path in ("function_rank2", "core_fused", "core_nonfused", "core_renorm", "legacy_weights"):
         shape, given = PATHS[path]
         arguments = {**LIVELY, **given}
         fields = {"shape": shape, "seed": 17, "steps": 2}

@@ -70,7 +70,6 @@ def cases() -> list[Case]:
 def _single() -> list[Case]:
     ways = {
         "initializers/some": {"param_initializers": {"gamma": fill(2.0), "unknown_key": fill(1.0)}, "scale": True},
-        "initializers/none": {"param_initializers": {"beta": None, "moving_mean": None}},
         "initializers/half": {"param_initializers": {"moving_mean": per_channel(1.0, 1.0)}},
         "updates/update_ops_given": {"updates_collections": UPDATE_OPS},
         "updates/equal_string_fused": {"updates_collections": EQUAL_UPDATE_OPS},
@@ -138,6 +137,7 @@ def _single() -> list[Case]:
         },
         "zero_debias/fed_fused": {"zero_debias_moving_mean": True, "is_training": fed(True, False, True, False)},
         "zero_debias/decay_tensor": {"zero_debias_moving_mean": True, "decay": constant(0.8)},
+        "initializers/none": {"param_initializers": {"beta": None, "moving_mean": None}},
     }
     found = []
     for index, (name, arguments) in enumerate(ways.items()):
