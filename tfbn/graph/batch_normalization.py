@@ -236,7 +236,7 @@ def batch_normalization(
       center: whether to add `beta`. Default True.
       scale: whether to multiply by `gamma`. Default True.
       beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer: initializers, or names
-        from tf.compat.v1.initializers. Defaults zeros, ones, zeros, ones.
+        from tf.compat.v1.initializers; None for that of the variable scope. Defaults zeros, ones, zeros, ones.
       beta_regularizer, gamma_regularizer: functions of the variable; their losses enter REGULARIZATION_LOSSES.
       beta_constraint, gamma_constraint: functions of the variable; tf.compat.v1.train optimizers apply them after a
         step.
