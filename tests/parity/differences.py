@@ -14,7 +14,7 @@ import numpy as np
 
 from . import case as cases
 from . import data, dispatch, layer_differences, vocabulary
-from .excuses import Known, Result, changed, fails_there, refused_here, with_arguments, without
+from .excuses import Known, Result, changed, fails_there, refused_by_both, refused_here, with_arguments, without
 
 FUSED = ("function-fused", "core-fused")
 HALF = ("float16", "bfloat16")
@@ -321,7 +321,7 @@ LEDGER = (
         "Where no kernel takes epsilon as an attribute the original adds whatever it is given; ours takes a number.",
         "epsilon_tensor/core_nonfused",
         lambda case: isinstance(cases.argument(case, "epsilon"), dict),
-        refused_here("TypeError", "epsilon: expected a number"),
+        lambda *results: refused_here("TypeError", "epsilon: expected a number")(*results) or refused_by_both(*results),
     ),
     Known(
         "collected updates inside of a cond",
@@ -329,7 +329,8 @@ LEDGER = (
         "cond/collection_fused",
         lambda case: cases.get(case, "calls") == "cond" and cases.argument(case, "updates_collections") is not None,
         lambda *results: (
-            fails_there("run", "ValueError", "not fetchable")(*results) and {"stage", "collections.*", "gradients.*"}
+            fails_there("run", "InaccessibleTensorError", "not fetchable")(*results)
+            and {"stage", "collections.*", "gradients.*"}
         ),
         lambda case: with_arguments(case, updates_collections=None),
     ),

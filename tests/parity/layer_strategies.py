@@ -139,8 +139,8 @@ def _training_step(rng: random.Random, fields: dict[str, Any], arguments: dict[s
             arguments[f"{name}_constraint"] = clip(low, low + 0.75)
     if not parameters or arguments.get("trainable") is False or fields["calls"] != "one":
         return
-    # In bfloat16 the original has no gradient behind a cond, so that there is nothing to descend.
-    if fields["dtype"] != "bfloat16" and rng.random() < 0.4:
+    # The float32 parameters of half-precision inputs would be off by the rounding of their gradients.
+    if fields["dtype"] in ("float32", "float64") and rng.random() < 0.5:
         fields["learning_rate"] = rng.choice([0.01, 0.0625])
 
 

@@ -50,7 +50,7 @@ def test_random_cases_agree_with_the_original(function, original, loud):
         print(live.summary(outcomes), file=sys.stderr)
     differing = [outcome for outcome in outcomes if outcome.verdict.rows]
     assert not differing, f"{len(differing)} of {count} cases differ:\n{live.report(differing, SEED)}"
-    if count < 100:
+    if count < 300:
         return  # too few to count
     counted = live.counts(outcomes)
     few = {name: n for found in counted.values() for name, n in found.items() if n < FLOOR * count}
