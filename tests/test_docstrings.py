@@ -93,7 +93,8 @@ def computed(case, dtype):
     inputs = {name: rng.normal(centre, spread, shape).astype(dtype) for name in "x"}
     inputs.update({name: rng.uniform(0.5, 2.0, shape[-1:]).astype(dtype) for name in "ab"})
     inputs["w"] = rng.uniform(0.0, 2.0, [shape[0]] + [1] * (len(shape) - 1)).astype(dtype)
-    arguments = {"scale": True, **DECAYS, **arguments}
+    decays = DECAYS if arguments.get("renorm") else {"decay": DECAYS["decay"]}
+    arguments = {"scale": True, **decays, **arguments}
     with tf.Graph().as_default(), tf.Session() as session:
         if "batch_weights" in arguments:
             arguments["batch_weights"] = tf.constant(inputs["w"].ravel())

@@ -49,11 +49,10 @@ def test_dtype_of_inputs(dtype):
 @pytest.mark.parametrize("name", ["decay", "renorm_decay"])
 def test_decay(name):
     for value in (-0.1, 1.5, float("nan"), np.float32(2)):
-        refused(ValueError, rf"{name}: expected a number in \[0, 1\], got", **{name: value})
-    refused(TypeError, f"{name}: expected a number in", **{name: "0.9"})
-    refused(
-        TypeError, f"{name}: expected a floating tensor, got dtype int32", **{f"make_{name}": lambda: tf.constant(1)}
-    )
+        refused(ValueError, rf"{name}: expected a number in \[0, 1\], got", renorm=True, **{name: value})
+    refused(TypeError, f"{name}: expected a number in", renorm=True, **{name: "0.9"})
+    tensor = {f"make_{name}": lambda: tf.constant(1)}
+    refused(TypeError, f"{name}: expected a floating tensor, got dtype int32", renorm=True, **tensor)
 
 
 def test_epsilon():

@@ -165,9 +165,103 @@ def test_a_subclass_is_named_for_itself_and_may_override_build_and_call():
     with graph():
         layer = ScaledNorm2D()
         y = layer(tf1.placeholder(tf.float32, [4, 5]), training=True)
-        assert layer.scope_name == "scaled_norm2_d"
+        assert layer.scope_name == "scaled_norm2d"
         assert y.shape == [4, 5]
         assert len(updates()) == 2
+
+
+def test_a_subclass_adds_weights_of_its_own():
+    class Offset(tfbn.BatchNormalization):
+        def build(self, input_shape):
+            options = {"initializer": tf1.ones_initializer(), "regularizer": tf.nn.l2_loss}
+            self.offset = self.add_weight("offset", [], **options)
+            self.count = self.add_variable("count", [2], tf.int32, trainable=False)
+            super().build(input_shape)
+
+        def call(self, inputs, training=False):
+            return super().call(inputs, training=training) + self.offset
+
+    with graph():
+        layer = Offset(name="bn", center=False, scale=False)
+        first, second = (layer(tf1.placeholder(tf.float32, [4, 5]), training=True) for _ in range(2))
+        assert [v.op.name for v in layer.trainable_weights] == ["bn/offset"]
+        assert [v.op.name for v in layer.non_trainable_weights] == ["bn/count", "bn/moving_mean", "bn/moving_variance"]
+        assert tf1.trainable_variables() == layer.trainable_weights
+        assert layer.count.dtype.base_dtype == tf.int32
+        assert layer.losses == tf1.get_collection(KEYS.REGULARIZATION_LOSSES)
+        assert len(layer.losses) == 1
+        assert first.shape == second.shape == [4, 5]
+        assert len(tf1.global_variables()) == 4
+        layer.trainable = False
+        assert layer.trainable_weights == layer.updates == []
+        assert [v.op.name for v in layer.weights] == ["bn/offset", "bn/count", "bn/moving_mean", "bn/moving_variance"]
+
+
+def test_weights_are_the_parts_of_a_partitioned_one():
+    with graph(), tf1.variable_scope("outer", partitioner=tf1.fixed_size_partitioner(2)):
+        layer = tfbn.BatchNormalization(center=False)
+        layer(tf1.placeholder(tf.float32, [4, 5]), training=True)
+        names = [v.op.name.partition("outer/batch_normalization/")[2] for v in layer.weights]
+        assert names == ["gamma/part_0", "gamma/part_1", "moving_mean", "moving_variance"]
+
+
+def test_a_subclass_with_a_leading_underscore_has_a_scope_all_the_same():
+    class _Norm(tfbn.BatchNormalization):
+        pass
+
+    with graph():
+        layer = _Norm()
+        layer(tf1.placeholder(tf.float32, [4, 5]))
+        assert layer.scope_name == "private__norm"
+
+
+def test_a_subclass_that_overrides_what_is_never_called_is_told():
+    with pytest.warns(tfbn.CompatibilityWarning, match="TpuNorm: _moments overrides a method.*override call") as caught:
+
+        class TpuNorm(tfbn.BatchNormalization):
+            def _moments(self, inputs, reduction_axes, keep_dims):
+                return None
+
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "text"),
+    [
+        (
+            {"fused": True, "axis": [1, 3]},
+            "fused does nothing, though True, with renorm, adjustment, virtual_batch_size",
+        ),
+        ({"fused": True, "renorm": True}, "fused does nothing"),
+        ({"renorm_clipping": {"rmax": 3.0}}, "renorm_clipping does nothing without renorm, as in tf.layers"),
+        ({"renorm_momentum": 0.9}, "renorm_momentum does nothing without renorm"),
+        ({"renorm_momentum": 1.5}, "renorm_momentum does nothing without renorm"),
+    ],
+)
+def test_what_is_given_in_vain_is_said_once(kwargs, text):
+    with graph(), pytest.warns(tfbn.CompatibilityWarning) as caught:
+        tfbn.batch_normalization(tf1.placeholder(tf.float32, [4, 3, 2, 5]), **kwargs)
+    (warning,) = caught
+    assert str(warning.message).startswith(f"batch_normalization: {text}")
+    assert warning.filename == __file__
+
+
+@pytest.mark.parametrize("resource", [False, True])
+def test_initializers_of_none_are_the_scope_s(resource):
+    with graph(resource), tf1.variable_scope("outer", initializer=tf1.constant_initializer(3.0)):
+        layer = tfbn.BatchNormalization(beta_initializer=None)
+        layer(tf1.placeholder(tf.float32, [4, 5]))
+        with session() as opened:
+            np.testing.assert_array_equal(opened.run(layer.beta), np.full(5, 3.0))
+            np.testing.assert_array_equal(opened.run(layer.gamma), np.ones(5))
+    with graph(resource):
+        layer = tfbn.BatchNormalization(beta_initializer=None)
+        layer(tf1.placeholder(tf.float32, [4, 5]))
+        with session() as opened:
+            # TensorFlow's default, glorot_uniform: within sqrt(6 / (5 + 5)).
+            beta = np.abs(opened.run(layer.beta))
+            assert 0 < beta.min() < beta.max() <= np.sqrt(0.6)
 
 
 def test_initializers_by_name():
@@ -190,7 +284,7 @@ def test_initializers_by_name():
         (ValueError, "Input has undefined rank", None, {}),
         (ValueError, "Input has undefined `axis` dimension.*set_shape", [4, None], {}),
         (ValueError, "momentum: expected a number in", [4, 5], {"momentum": 1.5}),
-        (ValueError, "renorm_momentum: expected a number in", [4, 5], {"renorm_momentum": -1}),
+        (ValueError, "renorm_momentum: expected a number in", [4, 5], {"renorm": True, "renorm_momentum": -1}),
         (ValueError, "epsilon: expected a number of at least 0", [4, 5], {"epsilon": -1.0}),
         (ValueError, "contains keys not in", [4, 5], {"renorm": True, "renorm_clipping": {"a": 1}}),
         (TypeError, "gamma_constraint: expected a function", [4, 5], {"gamma_constraint": 1}),

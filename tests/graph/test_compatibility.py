@@ -37,6 +37,7 @@ def double(shape):
         ({"variables_collections": {"gama": ["mine"]}}, ["variables_collections has keys without effect: ['gama']"]),
         ({"fused": True, "batch_weights": np.ones(4)}, ["fused does nothing, though True", "biased estimator"]),
         ({"fused": True, "shape": (4, 3, 5)}, ["fused does nothing, though True"]),
+        ({"renorm_decay": 0.9}, ["renorm_decay does nothing without renorm, as in tf.contrib.layers", "renorm=True"]),
         ({"renorm_clipping": {"rmax": 3.0}}, ["renorm_clipping does nothing without renorm", "renorm=True"]),
         (
             {"dtype": tf.float16, "batch_weights": np.ones(4)},
@@ -61,7 +62,7 @@ def test_one_warning(kwargs, texts):
         {"variables_collections": {"beta": ["mine"]}},
         {"param_regularizers": {"beta": tf.nn.l2_loss}},
         {"param_initializers": {"moving_variance": tf1.ones_initializer()}},
-        {"renorm": True, "renorm_clipping": {"rmax": 3.0}},
+        {"renorm": True, "renorm_clipping": {"rmax": 3.0}, "renorm_decay": 0.9},
         {"dtype": tf.float16, "batch_weights": np.ones(4), "param_dtype": tf.float32},
         {"dtype": tf.float16, "batch_weights": np.ones(4), "is_training": False},
         {"dtype": tf.float16},

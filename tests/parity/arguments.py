@@ -11,7 +11,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 import numpy as np
 
 from . import case as cases
-from . import data
+from . import data, vocabulary
 
 PARAMETER_DTYPE = {"float16": "float32", "bfloat16": "float32"}
 Values = Callable[[int], Any]
@@ -129,6 +129,14 @@ class Decoder:
         tf = self.tf
         return lambda parameter: weight * tf.cast(tf.reduce_sum(tf.square(parameter)), "float32")
 
+    def make_clip(self, name: str, low: float, high: float) -> Any:
+        """A constraint."""
+        return lambda parameter: self.tf.clip_by_value(parameter, low, high)
+
+    def make_initializer(self, name: str, function: str) -> Any:
+        """The class of an initializer, in place of an instance."""
+        return getattr(self.tf, function + "_initializer")
+
     def make_activation(self, name: str, function: str) -> Any:
         return getattr(self.tf.nn, function)
 
@@ -142,17 +150,18 @@ class Decoder:
         dtype = cases.get(self.case, "dtype")
         dtype = PARAMETER_DTYPE.get(dtype, dtype)
         rank = len(cases.get(self.case, "shape"))
-        axis = 1 if data.channels_first(self.case) else rank - 1
+        size = dict(zip(vocabulary.channel_axes(self.case), data.channel_sizes(self.case)))
         start = lambda a, b: tf.constant_initializer(data.per_channel(self.case, a, b))  # noqa: E731
         scale = tf.get_variable("adjustment_scale", [count], dtype, start(0.8, 0.2))
         offset = tf.get_variable("adjustment_offset", [count], dtype, start(-0.3, 0.4))
-        broadcast = [count if dim == axis else 1 for dim in range(rank)]
+        broadcast = [size.get(axis, 1) for axis in range(rank)]
 
         def adjustment(shape: Any) -> Any:
             if form == "variables":
                 return scale, offset
             if form == "channel":
-                pair = (scale, offset) if axis == rank - 1 else (tf.reshape(v, broadcast) for v in (scale, offset))
+                last = list(size) == [rank - 1]
+                pair = (scale, offset) if last else (tf.reshape(v, broadcast) for v in (scale, offset))
                 return tuple(tf.identity(item) for item in pair)
             example = tf.cast(tf.range(shape[0]), dtype) * 0.25 + 0.5
             example = tf.reshape(example, tf.stack([shape[0]] + [1] * (rank - 1)))

@@ -1,4 +1,4 @@
-"""One parity case: a JSON-able description of a call of batch_norm and of what surrounds it.
+"""One parity case: a JSON-able description of a call of a function under test and of what surrounds it.
 
 A case is a plain dictionary that lists only what differs from `DEFAULTS`. Argument values that JSON cannot hold are
 written as `{"$": kind, ...}` and turned into objects by `arguments.py`. Runs on Python 3.7.
@@ -13,6 +13,7 @@ from typing import Any, Dict, List
 Case = Dict[str, Any]
 
 DEFAULTS: Case = {
+    "function": "batch_norm",  # one of vocabulary.FUNCTIONS
     "shape": [4, 3, 2, 3],
     "dynamic": [],  # dimensions the placeholder leaves open
     "unknown_rank": False,
@@ -32,6 +33,7 @@ DEFAULTS: Case = {
     "v2_behavior": False,  # of the newer TensorFlow; the original ignores it
     "updates_via": "run",  # run | group | control
     "second_order": False,
+    "learning_rate": None,  # of a gradient descent that ends each step
     "phrase": None,  # what an error must say, where compare.py does not know it from the original's text
 }
 

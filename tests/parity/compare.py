@@ -14,6 +14,12 @@ from . import tolerances
 # What an error has to say: the first phrase that the original's text holds must be in ours too.
 PHRASES = (
     "data_format has to be either",
+    "axis must be int or list",
+    "Invalid axis",
+    "Duplicate axis",
+    "virtual_batch_size must be a positive integer",
+    "axis cannot include 0",
+    "adjustment cannot be specified",
     "undefined rank",
     "undefined",
     "are incompatible",
@@ -24,7 +30,7 @@ PHRASES = (
     "unexpected keyword argument",
     "_ref",
 )
-STRUCTURE = ("output", "variables", "collections", "outputs_collections", "gradients")
+STRUCTURE = ("output", "variables", "collections", "outputs_collections", "layer", "gradients")
 LATE_STRUCTURE = ("inference_adds", "inference_keeps_state")
 
 

@@ -1,7 +1,7 @@
 """The numbers a case feeds: drawn with RandomState, whose streams are the same in every numpy.
 
 Every channel has its own offset and scale, so that an error in the mean, the variance, epsilon or gamma shows. Values
-are drawn channels last and moved to axis 1 for NCHW: a case and its NCHW twin hold the same numbers.
+are drawn channels last and moved to where the case has its channels: a case and its NCHW twin hold the same numbers.
 """
 
 from __future__ import annotations
@@ -11,15 +11,29 @@ from typing import Any, List
 import numpy as np
 
 from . import case as cases
+from . import vocabulary
+
+
+def channel_sizes(case: cases.Case) -> List[int]:
+    """The sizes of the axes that hold the channels."""
+    return [cases.get(case, "shape")[axis] for axis in vocabulary.channel_axes(case)]
 
 
 def channels(case: cases.Case) -> int:
-    shape = cases.get(case, "shape")
-    return int(shape[1] if channels_first(case) else shape[-1])
+    return int(np.prod(channel_sizes(case)))
 
 
 def channels_first(case: cases.Case) -> bool:
-    return cases.argument(case, "data_format") == "NCHW" and len(cases.get(case, "shape")) > 1
+    return vocabulary.channel_axes(case) == (1,)
+
+
+def by_channel(case: cases.Case, values: np.ndarray) -> List[np.ndarray]:
+    """A step's inputs as [samples, channels], once for each batch that has statistics of its own."""
+    axes = vocabulary.channel_axes(case)
+    size = vocabulary.virtual_batch_size(case)
+    parts = [values] if size is None else [values[j :: max(1, len(values) // size)] for j in range(len(values) // size)]
+    last = range(-len(axes), 0)
+    return [np.moveaxis(part, axes, last).reshape(-1, channels(case)) for part in parts]
 
 
 def _random(case: cases.Case, stream: int) -> np.random.RandomState:
@@ -29,13 +43,13 @@ def _random(case: cases.Case, stream: int) -> np.random.RandomState:
 def _shape(case: cases.Case, index: int) -> List[int]:
     """The shape of one step's inputs, channels last."""
     shape = [cases.batch_sizes(case)[index]] + list(cases.get(case, "shape"))[1:]
-    if channels_first(case):
-        shape = [shape[0]] + shape[2:] + [shape[1]]
-    return shape
+    axes = vocabulary.channel_axes(case)
+    return [size for axis, size in enumerate(shape) if axis not in axes] + [shape[axis] for axis in axes]
 
 
 def _placed(case: cases.Case, values: np.ndarray) -> np.ndarray:
-    return np.moveaxis(values, -1, 1) if channels_first(case) else values
+    axes = vocabulary.channel_axes(case)
+    return np.moveaxis(values, range(-len(axes), 0), axes)
 
 
 def batch(case: cases.Case, index: int) -> np.ndarray:
@@ -47,7 +61,8 @@ def batch(case: cases.Case, index: int) -> np.ndarray:
     values = _random(case, 1 + index).standard_normal(_shape(case, index))
     if not cases.get(case, "spread"):
         values = np.ones_like(values)
-    values = values * scale + offset + 0.3 * index
+    sizes = channel_sizes(case)
+    values = values * scale.reshape(sizes) + offset.reshape(sizes) + 0.3 * index
     dtype = cases.get(case, "dtype")
     if dtype == "float16":
         values = values.astype(np.float16)

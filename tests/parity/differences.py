@@ -8,51 +8,16 @@ sibling, and our numbers are held against the original's there.
 from __future__ import annotations
 
 import numbers
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from . import case as cases
-from . import data, dispatch
+from . import data, dispatch, layer_differences, vocabulary
+from .excuses import Known, Result, changed, fails_there, refused_by_both, refused_here, with_arguments, without
 
-Result = dict[str, Any]
 FUSED = ("function-fused", "core-fused")
 HALF = ("float16", "bfloat16")
-
-
-class Known(NamedTuple):
-    """One difference: which cases can show it, which fields it excuses, and a case of the registry that shows it."""
-
-    name: str
-    reason: str
-    case: str
-    covers: Callable[[cases.Case], Any]
-    excuses: Callable[[cases.Case, Result, Result], set[str]]
-    instead: Callable[[cases.Case], cases.Case] | None = None
-
-
-def _fails_there(stage: str, kind: str, *texts: str) -> Callable[[cases.Case, Result, Result], set[str]]:
-    """Excuses a failure of the original at a stage that ours gets past; the structure so far still has to agree."""
-
-    def excuses(case: cases.Case, expected: Result, found: Result) -> set[str]:
-        error = expected["error"]
-        failed = expected["stage"] == stage and error and error["type"] == kind
-        failed = failed and any(text in error["text"] for text in texts)
-        return {"stage", "gradients.*"} if failed and found["stage"] == "ok" else set()
-
-    return excuses
-
-
-def _refused_here(kind: str, text: str) -> Callable[[cases.Case, Result, Result], set[str]]:
-    """Excuses a refusal of ours where the original goes on."""
-
-    def excuses(case: cases.Case, expected: Result, found: Result) -> set[str]:
-        error = found["error"]
-        refused = found["stage"] == "build" and error["type"] == kind and text in error["text"]
-        return {"stage"} if refused and expected["stage"] != "build" else set()
-
-    return excuses
 
 
 def _become_nan(case: cases.Case, expected: Result, found: Result) -> set[str]:
@@ -68,7 +33,7 @@ def _become_nan(case: cases.Case, expected: Result, found: Result) -> set[str]:
 
 
 def _no_gradient_there(case: cases.Case, expected: Result, found: Result) -> set[str]:
-    failed = _fails_there("gradient", "ValueError", "None values not supported")(case, expected, found)
+    failed = fails_there("gradient", "ValueError", "None values not supported")(case, expected, found)
     if failed or expected["stage"] != "ok" or found["stage"] != "ok":
         return failed
     missing = {field for field in found["arrays"] if ".gradient." in field or ".second." in field}
@@ -77,18 +42,11 @@ def _no_gradient_there(case: cases.Case, expected: Result, found: Result) -> set
     return missing | {f"gradients.{name}" for name, there in expected["gradients"].items() if not there}
 
 
-def _changed(case: cases.Case, **fields: Any) -> cases.Case:
-    return {**case, **fields}
-
-
-def _without(given: dict[str, Any], key: str) -> dict[str, Any]:
-    return {name: value for name, value in given.items() if name != key}
-
-
-def _with_arguments(case: cases.Case, **arguments: Any) -> cases.Case:
-    """The case with these values of arguments, wherever it had them from."""
-    scopes = [{k: arguments.get(k, v) for k, v in scope.items()} for scope in cases.get(case, "arg_scope")]
-    return _changed(case, arguments={**cases.get(case, "arguments"), **arguments}, arg_scope=scopes)
+def _asks_for_nchw(case: cases.Case) -> bool:
+    """Of a fused kernel; contrib's function does so for rank 2 as well."""
+    if vocabulary.contrib(case):
+        return cases.argument(case, "data_format") == "NCHW"
+    return data.channels_first(case) and len(cases.get(case, "shape")) == 4
 
 
 def _channels_last(case: cases.Case) -> cases.Case:
@@ -96,15 +54,15 @@ def _channels_last(case: cases.Case) -> cases.Case:
     order = {0: 0, 1: len(rest)}
     order.update({dim: dim - 1 for dim in range(2, len(rest) + 1)})
     dynamic = sorted(order[dim] for dim in cases.get(case, "dynamic"))
-    moved = _changed(case, shape=[count, *rest[1:], rest[0]], dynamic=dynamic)
-    return _with_arguments(moved, data_format="NHWC")
+    moved = changed(case, shape=[count, *rest[1:], rest[0]], dynamic=dynamic)
+    return with_arguments(moved, **vocabulary.with_channels_last(case))
 
 
 def _in_float32(case: cases.Case) -> cases.Case:
-    decay = cases.argument(case, "decay", 0.999)
+    decay = vocabulary.decay(case)
     if cases.argument(case, "zero_debias_moving_mean") and isinstance(decay, numbers.Real) and decay > 0.9:
         return case  # in float32 the division by 1 - decay**t costs three digits, which is no fault of ours
-    return _changed(case, dtype="float32")
+    return changed(case, dtype="float32")
 
 
 def _is_out_of_range(value: Any) -> bool:
@@ -116,8 +74,8 @@ def _is_negative(value: Any) -> bool:
 
 
 def _decay_out_of_range(case: cases.Case) -> bool:
-    names = ["decay", "renorm_decay"] if cases.argument(case, "renorm") else ["decay"]
-    return any(_is_out_of_range(cases.argument(case, name, 0.5)) for name in names)
+    also = [vocabulary.renorm_decay(case)] if cases.argument(case, "renorm") else []
+    return any(_is_out_of_range(value) for value in [vocabulary.decay(case), *also])
 
 
 def _is_integer(value: Any) -> bool:
@@ -125,12 +83,12 @@ def _is_integer(value: Any) -> bool:
 
 
 def _integer_decay(case: cases.Case) -> bool:
-    return dispatch.row(case).startswith("core") and _is_integer(cases.argument(case, "decay"))
+    return dispatch.row(case).startswith("core") and _is_integer(vocabulary.decay(case))
 
 
 def _odd_decay(case: cases.Case) -> bool:
-    dynamic = dispatch.training_kind(case) in ("placeholder", "variable")
-    return dispatch.row(case) == "core-fused" and dynamic and repr(_as_float32(_decay(case))) != repr(_decay(case))
+    dynamic, decay = dispatch.training_kind(case) in ("placeholder", "variable"), vocabulary.decay(case)
+    return dispatch.row(case) == "core-fused" and dynamic and repr(_as_float32(decay)) != repr(decay)
 
 
 def _debiased_by_nothing(case: cases.Case) -> bool:
@@ -138,15 +96,16 @@ def _debiased_by_nothing(case: cases.Case) -> bool:
         return False
     half = dispatch.row(case) == "legacy" and cases.get(case, "dtype") == "bfloat16"
     # Halfway from 1 to the bfloat16 below it.
-    return isinstance(_decay(case), numbers.Real) and _decay(case) >= (1.0 - 2.0**-9 if half else 1.0)
+    decay = vocabulary.decay(case)
+    return isinstance(decay, numbers.Real) and decay >= (1.0 - 2.0**-9 if half else 1.0)
 
 
 def _debiased_parts(case: cases.Case) -> bool:
     return bool(cases.argument(case, "zero_debias_moving_mean")) and "partitioner" in cases.get(case, "surroundings")
 
 
-def _decay(case: cases.Case) -> Any:
-    return cases.argument(case, "decay", 0.999)
+def _with_decay(case: cases.Case, decay: Any) -> cases.Case:
+    return with_arguments(case, **{vocabulary.of(case).decay: decay})
 
 
 def _as_float32(decay: Any) -> Any:
@@ -160,7 +119,7 @@ def _bfloat16_in_cond(case: cases.Case) -> bool:
 
 
 def _no_boolean(case: cases.Case) -> bool:
-    value = cases.argument(case, "is_training", True)
+    value = vocabulary.is_training(case)
     if isinstance(value, dict):
         return value["$"] == "object" or (value["$"] in ("constant", "fed", "variable") and "float" in value["dtype"])
     return isinstance(value, (str, float, list))
@@ -173,7 +132,7 @@ def _only_updates_refused(case: cases.Case) -> cases.Case:
     silent = cases.argument(case, "updates_collections") == [] or cases.argument(case, "trainable") is False
     if any(others) or silent:
         return case
-    return _with_arguments(case, updates_collections={"$": "update_ops"})
+    return with_arguments(case, updates_collections={"$": "update_ops"})
 
 
 def _nothing_to_average(case: cases.Case) -> bool:
@@ -182,12 +141,9 @@ def _nothing_to_average(case: cases.Case) -> bool:
 
 
 def _single_value(case: cases.Case) -> bool:
-    sizes = [size for dim, size in enumerate(cases.get(case, "shape")) if dim not in (0, _channel_axis(case))]
+    axes = (0, *vocabulary.channel_axes(case))
+    sizes = [size for axis, size in enumerate(cases.get(case, "shape")) if axis not in axes]
     return 1 in cases.batch_sizes(case) and all(size == 1 for size in sizes)
-
-
-def _channel_axis(case: cases.Case) -> int:
-    return 1 if data.channels_first(case) else len(cases.get(case, "shape")) - 1
 
 
 # How the original's ValueError reads depends on which operation notices first.
@@ -199,7 +155,7 @@ LEDGER = (
         "The fused kernel has no float64; the original stops with a TypeError, we compute the same in float64.",
         "core_fused/float64",
         lambda case: cases.get(case, "dtype") == "float64" and dispatch.row(case) in FUSED,
-        _fails_there("build", "TypeError", "float64"),
+        fails_there("build", "TypeError", "float64"),
         _in_float32,
     ),
     Known(
@@ -207,15 +163,15 @@ LEDGER = (
         "The original compares a float64 variable with a float32 square root of epsilon and stops with a TypeError.",
         "core_renorm/float64",
         lambda case: cases.get(case, "dtype") == "float64" and dispatch.row(case) in ("core-renorm", "refused"),
-        _fails_there("build", "TypeError", "float64"),
-        lambda case: _changed(case, dtype="float32"),
+        fails_there("build", "TypeError", "float64"),
+        lambda case: changed(case, dtype="float32"),
     ),
     Known(
         "fused NCHW on a CPU",
         "TensorFlow 1.15's CPU kernel has no NCHW: an InternalError at run time. The newer kernels have.",
         "core_fused/nchw",
-        lambda case: cases.argument(case, "data_format") == "NCHW" and dispatch.row(case) in FUSED,
-        _fails_there("run", "InternalError", "only supports NHWC"),
+        lambda case: _asks_for_nchw(case) and dispatch.row(case) in FUSED,
+        fails_there("run", "InternalError", "only supports NHWC"),
         _channels_last,
     ),
     Known(
@@ -230,7 +186,7 @@ LEDGER = (
         "The original refuses with a ValueError what it had no code for.",
         "renorm/with_collection",
         lambda case: dispatch.row(case) == "refused",
-        _fails_there("build", "ValueError", "renorm is not supported with"),
+        fails_there("build", "ValueError", "renorm is not supported with"),
         _only_updates_refused,
     ),
     Known(
@@ -254,8 +210,8 @@ LEDGER = (
         "The original partitions the biased average, but not the moving mean it corrects: a ValueError.",
         "around_partitioner/zero_debias_function",
         _debiased_parts,
-        _fails_there("build", "ValueError", *_PARTED),
-        lambda case: _changed(case, surroundings=_without(cases.get(case, "surroundings"), "partitioner")),
+        fails_there("build", "ValueError", *_PARTED),
+        lambda case: changed(case, surroundings=without(cases.get(case, "surroundings"), "partitioner")),
     ),
     Known(
         "updates of two calls in one run",
@@ -270,36 +226,36 @@ LEDGER = (
         "The original takes it and its averages diverge; we refuse it.",
         "decay_above_1/core_fused",
         _decay_out_of_range,
-        _refused_here("ValueError", "decay: expected a number in [0, 1]"),
+        refused_here("ValueError", "expected a number in [0, 1]"),
     ),
     Known(
         "negative epsilon",
         "The original takes it, and a small variance gives NaN; we refuse it.",
         "epsilon_negative/core_fused",
         lambda case: _is_negative(cases.argument(case, "epsilon")),
-        _refused_here("ValueError", "epsilon: expected a number of at least 0"),
+        refused_here("ValueError", "epsilon: expected a number of at least 0"),
     ),
     Known(
         "is_training=None in the core path",
         "There the original asks Keras' learning phase, a placeholder of its own; elsewhere it is a ValueError.",
         "training_none/core_fused",
-        lambda case: cases.argument(case, "is_training", True) is None,
-        _refused_here("ValueError", "is_training"),
+        lambda case: vocabulary.is_training(case) is None,
+        refused_here("ValueError", "training"),
     ),
     Known(
         "is_training of a type that is no boolean",
         "The original's function-fused and legacy paths go by the truth of any object, so that 'no' trains.",
         "training_string/function_rank2",
         _no_boolean,
-        _refused_here("TypeError", "is_training"),
+        refused_here("TypeError", "training: expected a bool"),
     ),
     Known(
         "integer decay in the core path",
         "The original makes an int32 tensor of it and stops with a TypeError.",
         "decay_1_int/core_fused",
         _integer_decay,
-        _fails_there("build", "TypeError", "int32"),
-        lambda case: _with_arguments(case, decay=float(cases.argument(case, "decay"))),
+        fails_there("build", "TypeError", "int32"),
+        lambda case: _with_decay(case, float(vocabulary.decay(case))),
     ),
     Known(
         "decay of another dtype with an is_training known at run time",
@@ -307,10 +263,10 @@ LEDGER = (
         "decay_1_int_fed/core_fused",
         _odd_decay,
         lambda *results: (
-            _fails_there("build", "ValueError", "Outputs of true_fn and false_fn must have the same type")(*results)
-            or _fails_there("build", "TypeError", "have different types")(*results)
+            fails_there("build", "ValueError", "Outputs of true_fn and false_fn must have the same type")(*results)
+            or fails_there("build", "TypeError", "have different types")(*results)
         ),
-        lambda case: _with_arguments(case, decay=_as_float32(cases.argument(case, "decay"))),
+        lambda case: _with_decay(case, _as_float32(vocabulary.decay(case))),
     ),
     Known(
         "ref variables under control flow v2",
@@ -318,16 +274,16 @@ LEDGER = (
         " is_training known at run time only. Ours assigns outside of the cond.",
         "training_placeholder/core_nonfused_ref_v2",
         lambda case: cases.get(case, "control_flow_v2") and not cases.get(case, "resource"),
-        _fails_there("build", "TypeError", "_ref"),
-        lambda case: _changed(case, control_flow_v2=False),
+        fails_there("build", "TypeError", "_ref"),
+        lambda case: changed(case, control_flow_v2=False),
     ),
     Known(
         "adjustment that returns resource variables",
         "The original multiplies what adjustment returns in place, which resource variables refuse.",
         "adjustment/variables_resource",
         lambda case: (cases.argument(case, "adjustment") or {}).get("form") == "variables",
-        _fails_there("build", "RuntimeError", "Variable *= value not supported"),
-        lambda case: _with_arguments(case, adjustment={"$": "adjustment", "form": "channel"}),
+        fails_there("build", "RuntimeError", "Variable *= value not supported"),
+        lambda case: with_arguments(case, adjustment={"$": "adjustment", "form": "channel"}),
     ),
     Known(
         "gradient of bfloat16 through a cond",
@@ -343,23 +299,49 @@ LEDGER = (
         "TensorFlow 1.15's gradient of the fused gradient mixes bfloat16 and float32 and stops with a TypeError.",
         "core_fused/bfloat16_second_order",
         lambda case: bool(cases.get(case, "second_order")) and cases.get(case, "dtype") == "bfloat16",
-        _fails_there("gradient", "TypeError", "bfloat16"),
-        lambda case: _changed(case, second_order=False),
+        fails_there("gradient", "TypeError", "bfloat16"),
+        lambda case: changed(case, second_order=False),
     ),
     Known(
         "gradient of bfloat16 moments",
         "TensorFlow 1.15's graph optimizer asks for a reciprocal in bfloat16, which has no kernel.",
         "legacy_collection/bfloat16",
         lambda case: cases.get(case, "dtype") == "bfloat16" and dispatch.row(case) == "legacy",
-        _fails_there("run", "NotFoundError", "Reciprocal"),
+        fails_there("run", "NotFoundError", "Reciprocal"),
+    ),
+    Known(
+        "an integer is_training other than 0 and 1",
+        "The original's function-fused and legacy paths go by the truth of any object; its core path refuses it too.",
+        "training_2/function_rank2",
+        lambda case: _is_integer(vocabulary.is_training(case)) and vocabulary.is_training(case) not in (0, 1),
+        refused_here("TypeError", "training: expected a bool"),
+    ),
+    Known(
+        "an epsilon that is a tensor",
+        "Where no kernel takes epsilon as an attribute the original adds whatever it is given; ours takes a number.",
+        "epsilon_tensor/core_nonfused",
+        lambda case: isinstance(cases.argument(case, "epsilon"), dict),
+        lambda *results: refused_here("TypeError", "epsilon: expected a number")(*results) or refused_by_both(*results),
+    ),
+    Known(
+        "collected updates inside of a cond",
+        "The original collects operations of the branch, which no session can fetch. Ours run in the branch.",
+        "cond/collection_fused",
+        lambda case: cases.get(case, "calls") == "cond" and cases.argument(case, "updates_collections") is not None,
+        lambda *results: (
+            fails_there("run", "InaccessibleTensorError", "not fetchable")(*results)
+            and {"stage", "collections.*", "gradients.*"}
+        ),
+        lambda case: with_arguments(case, updates_collections=None),
     ),
     Known(
         "complex inputs outside of the fused paths",
         "The original composes the layer of operations that take complex numbers; what it computes is not defined.",
         "complex64_inputs/core_nonfused",
         lambda case: cases.get(case, "dtype").startswith("complex"),
-        _refused_here("TypeError", "inputs: expected float16"),
+        refused_here("TypeError", "inputs: expected float16"),
     ),
+    *layer_differences.LEDGER,
 )
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from . import case as cases
+from . import vocabulary
 
+CORE_ROWS = ("core-fused", "core-nonfused", "core-renorm")
 ROWS = ("function-fused", "core-fused", "core-nonfused", "core-renorm", "refused", "legacy")
+STATISTICS = ("one axis", "several axes", "virtual batches")
 KINDS = ("bool", "int", "numpy", "constant", "placeholder", "variable")
 
 
@@ -14,6 +17,8 @@ def _is_update_ops(value) -> bool:
 
 def row(case: cases.Case) -> str:
     """The row of the table in the reference page, with the core row split by its variants."""
+    if not vocabulary.contrib(case):
+        return _layers_row(case)
     get = lambda name, default=None: cases.argument(case, name, default)  # noqa: E731
     rank = len(cases.get(case, "shape"))
     default_updates = _is_update_ops(get("updates_collections", {"$": "update_ops"}))
@@ -32,9 +37,26 @@ def row(case: cases.Case) -> str:
     return "refused" if renorm else "legacy"
 
 
+def _layers_row(case: cases.Case) -> str:
+    """tf.layers takes the core row whatever its arguments; the fused variant for one axis of rank 4, 1 or 3."""
+    if cases.argument(case, "renorm"):
+        return "core-renorm"
+    excluded = cases.argument(case, "adjustment") is not None or vocabulary.virtual_batch_size(case) is not None
+    fused = cases.argument(case, "fused") is None or bool(cases.argument(case, "fused"))
+    placed = len(cases.get(case, "shape")) == 4 and vocabulary.channel_axes(case) in ((1,), (3,))
+    return "core-fused" if fused and placed and not excluded else "core-nonfused"
+
+
+def statistics(case: cases.Case) -> str:
+    """What has statistics of its own: one of STATISTICS."""
+    if vocabulary.virtual_batch_size(case) is not None:
+        return "virtual batches"
+    return "one axis" if len(vocabulary.channel_axes(case)) == 1 else "several axes"
+
+
 def training_kind(case: cases.Case) -> str:
     """The kind of is_training: one of KINDS, or "other" for what is none of them."""
-    value = cases.argument(case, "is_training", True)
+    value = vocabulary.is_training(case)
     if isinstance(value, bool):
         return "bool"
     if isinstance(value, int):

@@ -13,7 +13,7 @@ import sys
 
 import numpy as np
 
-PATHS = {
+CONTRIB = {
     "core_fused": {},
     "core_nonfused": {"fused": False},
     "renorm": {"renorm": True},
@@ -21,6 +21,15 @@ PATHS = {
     "zero_debias": {"zero_debias_moving_mean": True},
     "legacy": {"batch_weights": np.linspace(0.5, 2.0, 6).astype(np.float32)},
 }
+LAYERS = {
+    "layers_fused": {},
+    "layers_nonfused": {"fused": False},
+    "layers_renorm": {"renorm": True},
+    "layers_several_axes": {"axis": [1, 3]},
+    "layers_virtual": {"virtual_batch_size": 3},
+    "layers_virtual_renorm": {"virtual_batch_size": 2, "renorm": True},
+}
+PATHS = [*CONTRIB, *LAYERS]
 
 
 def batch(seed):
@@ -28,13 +37,30 @@ def batch(seed):
     return (random.standard_normal([6, 4, 4, 3]) * [0.5, 1.0, 3.0] + [2.0, -1.0, 4.0]).astype(np.float32)
 
 
-def build(tf, batch_norm, is_training, **kwargs):
+def contrib(batch_norm, kwargs):
+    """Contrib's function with the arguments of a path, in terms that both functions share."""
+
+    def normalize(x, training, name=None, alone=False):
+        own = {} if alone else kwargs
+        return batch_norm(x, decay=0.8, scale=name == "first", is_training=training, scope=name, **own)
+
+    return normalize
+
+
+def layers(batch_normalization, kwargs):
+    def normalize(x, training, name=None, alone=False):
+        return batch_normalization(x, momentum=0.8, training=training, name=name, **({} if alone else kwargs))
+
+    return normalize
+
+
+def build(tf, normalize, training):
     """Two layers around a convolution, and a rank-2 layer at the end, which takes another path."""
     x = tf.placeholder(tf.float32, [None, 4, 4, 3], name="x")
-    y = batch_norm(x, decay=0.8, scale=True, is_training=is_training, scope="first", **kwargs)
+    y = normalize(x, training, name="first")
     kernel = tf.get_variable("kernel", [3, 3, 3, 5])
-    y = batch_norm(tf.nn.conv2d(y, kernel, [1, 1, 1, 1], "SAME"), is_training=is_training, decay=0.8, **kwargs)
-    return batch_norm(tf.reduce_mean(tf.nn.relu(y), [1, 2]), is_training=is_training, decay=0.8, scope="last")
+    y = normalize(tf.nn.conv2d(y, kernel, [1, 1, 1, 1], "SAME"), training)
+    return normalize(tf.reduce_mean(tf.nn.relu(y), [1, 2]), training, name="last", alone=True)
 
 
 def main(side, action, folder, resource):
@@ -42,21 +68,25 @@ def main(side, action, folder, resource):
 
     if side == "original":
         from tensorflow.contrib.layers import batch_norm
+
+        batch_normalization = tf.layers.batch_normalization
     else:
         tf.disable_v2_behavior()
-        from tfbn import batch_norm
+        from tfbn import batch_norm, batch_normalization
     (tf.enable_resource_variables if resource == "True" else tf.disable_resource_variables)()
-    for path, kwargs in PATHS.items():
+    ways = {path: contrib(batch_norm, kwargs) for path, kwargs in CONTRIB.items()}
+    ways.update({path: layers(batch_normalization, kwargs) for path, kwargs in LAYERS.items()})
+    for path, normalize in ways.items():
         model = os.path.join(folder, path + ".model")
         if action == "train":
-            train(tf, batch_norm, kwargs, model)
-        np.save(os.path.join(folder, f"{path}.{side}.npy"), infer(tf, batch_norm, kwargs, model))
+            train(tf, normalize, model)
+        np.save(os.path.join(folder, f"{path}.{side}.npy"), infer(tf, normalize, model))
 
 
-def train(tf, batch_norm, kwargs, model):
+def train(tf, normalize, model):
     with tf.Graph().as_default(), tf.Session() as session:
         tf.set_random_seed(3)
-        y = build(tf, batch_norm, True, **kwargs)
+        y = build(tf, normalize, True)
         loss = tf.reduce_mean(tf.square(y - np.linspace(-1, 1, 5)))
         updates = tf.get_collection("updates") + tf.get_collection(tf.GraphKeys.UPDATE_OPS)
         step = tf.train.GradientDescentOptimizer(0.1).minimize(loss)
@@ -66,9 +96,9 @@ def train(tf, batch_norm, kwargs, model):
         tf.train.Saver().save(session, model)
 
 
-def infer(tf, batch_norm, kwargs, model):
+def infer(tf, normalize, model):
     with tf.Graph().as_default(), tf.Session() as session:
-        y = build(tf, batch_norm, False, **kwargs)
+        y = build(tf, normalize, False)
         tf.train.Saver().restore(session, model)
         return session.run(y, {"x:0": batch(9)})
 

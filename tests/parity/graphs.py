@@ -6,21 +6,21 @@ import contextlib
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 
 from . import case as cases
-from . import data, dispatch, observe
+from . import data, dispatch, observe, vocabulary
 from .arguments import Decoder
 
 
 class Side(NamedTuple):
-    """One implementation: `tf.compat.v1` and the two functions under test."""
+    """One implementation: `tf.compat.v1`, the functions under test by name, and contrib's arg_scope."""
 
     name: str
     tf: Any
-    batch_norm: Any
+    functions: Dict[str, Any]
     arg_scope: Any
 
 
 class Call(NamedTuple):
-    """One call of batch_norm in the graph, and the updates it has collected."""
+    """One call in the graph, and the updates it has collected."""
 
     output: Any
     updates: List[Any]
@@ -38,6 +38,8 @@ class Graph:
             self.arguments = self.decoder.arguments(cases.get(case, "arguments"))
             self.scoped = [self.decoder.arguments(scope) for scope in cases.get(case, "arg_scope")]
             self.second = dict(self.arguments, **self.decoder.arguments(cases.get(case, "second")))
+        self.function = vocabulary.of(case)
+        self.layers: List[Any] = []  # the objects made where a class is under test
         self.before: Dict[str, int] = {}  # the sizes of the collections before the latest call
         self.predicate = None
         if cases.get(case, "calls") == "cond":
@@ -76,20 +78,33 @@ class Graph:
         with tf.variable_scope(given["name"] if "name" in given else tf.get_variable_scope(), **options):
             yield
 
-    def call(self, arguments: Dict[str, Any]) -> Call:
+    def outputs(self, inputs: Any, arguments: Dict[str, Any], index: int) -> Any:
+        """What the function under test returns, or the object `index` of the class under test."""
+        name = self.function.name
+        if not self.function.is_class:
+            return self.side.functions[name](inputs, **arguments)
+        made = dict(arguments)
+        call = {key: made.pop(key) for key in (self.function.is_training,) if key in made}
+        made.pop("reuse", None)  # which is to call the object again
+        if index == len(self.layers):
+            base = self.side.functions["BatchNormalization"]
+            self.layers.append((scaled_norm(self.tf, base) if name == "ScaledNorm2D" else base)(**made))
+        return self.layers[index](inputs, **call)
+
+    def call(self, arguments: Dict[str, Any], index: int = 0) -> Call:
         """One call under the arg_scopes of the case."""
         self.before = observe.sizes(self.tf)
         before = {name: len(self.tf.get_collection_ref(name)) for name in self.update_collections(arguments)}
         with contextlib.ExitStack() as stack:
             for scoped in self.scoped:
-                stack.enter_context(self.side.arg_scope([self.side.batch_norm], **scoped))
+                stack.enter_context(self.side.arg_scope([self.side.functions[self.function.name]], **scoped))
             if self.predicate is None:
-                output = self.side.batch_norm(self.inputs, **arguments)
+                output = self.outputs(self.inputs, arguments, index)
             else:
                 inputs = self.tf.convert_to_tensor(self.inputs)
                 output = self.tf.cond(
                     self.predicate,
-                    lambda: self.side.batch_norm(inputs, **arguments),
+                    lambda: self.outputs(inputs, arguments, index),
                     lambda: self.tf.identity(inputs),
                 )
         updates: List[Any] = []
@@ -118,19 +133,20 @@ class Graph:
             if how in ("reuse", "reuse_together"):
                 made.append(self.call(dict(self.second, reuse=True)))
             elif how in ("default_names", "same_scope"):
-                made.append(self.call(self.second))
+                made.append(self.call(self.second, 1))
         return made
 
     def inference(self, index: int, scope: Optional[str]) -> Any:
-        """The output of a reusing call with is_training=False, under the scope of call `index`."""
-        arguments = dict(self.second if index else self.arguments, is_training=False, reuse=True)
-        scopes = [scoped["scope"] for scoped in self.scoped if scoped.get("scope")]
-        arguments["scope"] = arguments.get("scope") or (scopes[-1] if scopes else scope)
+        """The output of a reusing call without training, under the scope of call `index`."""
+        name = self.function.scope
+        arguments = dict(self.second if index else self.arguments, **{self.function.is_training: False, "reuse": True})
+        scopes = [scoped[name] for scoped in self.scoped if scoped.get(name)]
+        arguments[name] = arguments.get(name) or (scopes[-1] if scopes else scope)
         arguments.pop("outputs_collections", None)
         predicate, self.predicate = self.predicate, None
         try:
             with self.surroundings():
-                return self.call(arguments).output
+                return self.call(arguments, min(index, max(0, len(self.layers) - 1))).output
         finally:
             self.predicate = predicate
 
@@ -141,7 +157,22 @@ class Graph:
     def scope_of(self, index: int) -> str:
         """The default scope name of call `index`."""
         alone = cases.get(self.case, "calls") != "default_names"
-        return "BatchNorm" if alone or index == 0 else f"BatchNorm_{index}"
+        return self.function.default_scope + ("" if alone or index == 0 else f"_{index}")
+
+
+def scaled_norm(tf: Any, base: Any) -> Any:
+    """A subclass with a weight and a method of its own, as TF1 code wrote them."""
+
+    class ScaledNorm2D(base):
+        def build(self, input_shape: Any) -> None:
+            # Before: in the original, build ends with the layer built, and from then on it only reuses weights.
+            self.factor = self.add_weight("factor", [], initializer=tf.constant_initializer(1.5))
+            super().build(input_shape)
+
+        def call(self, inputs: Any, training: Any = False) -> Any:
+            return super().call(inputs, training=training) * self.factor
+
+    return ScaledNorm2D
 
 
 def case_shape(case: cases.Case) -> List[int]:

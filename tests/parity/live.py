@@ -2,6 +2,8 @@
 
 python -m tests.parity.live --seed 7 --cases 100      many
 python -m tests.parity.live --seed 7 --index 42       one of them again, with its description
+
+Either takes --function batch_normalization for those of tf.layers' function.
 """
 
 from __future__ import annotations
@@ -16,11 +18,12 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from . import case as cases
-from . import dispatch, make_reference, strategies, verdict
+from . import dispatch, layer_strategies, make_reference, strategies, verdict, vocabulary
 from .original import Original
 from .worker import Worker
 
 SEED = 20201
+DRAW = {"batch_norm": strategies.draw, "batch_normalization": layer_strategies.draw}
 
 
 class Outcome(NamedTuple):
@@ -36,9 +39,9 @@ def regime(case: cases.Case) -> str:
     return "v2_on" if cases.get(case, "v2_behavior") else "v2_off"
 
 
-def run(seed: int, indices: Iterable[int], original: Original) -> list[Outcome]:
-    """Run the cases, each side in a process and a thread of its own."""
-    drawn = {index: strategies.draw(seed, index) for index in indices}
+def run(seed: int, indices: Iterable[int], original: Original, function: str = "batch_norm") -> list[Outcome]:
+    """Run the cases of a function, each side in a process and a thread of its own."""
+    drawn = {index: DRAW[function](seed, index) for index in indices}
     sides = {"original": drawn}
     for name in ("v2_off", "v2_on"):
         sides[name] = {index: case for index, case in drawn.items() if regime(case) == name}
@@ -85,18 +88,24 @@ def progress(done: int, total: int) -> None:
 
 
 def counts(outcomes: list[Outcome]) -> dict[str, dict[str, int]]:
-    """How many cases got past the build, for each row of the dispatch table and each kind of is_training.
+    """How many cases got past the build, for each row of the dispatch table and each kind of is_training, and for
+    tf.layers for each kind of statistics.
 
     The refused row gets past it in ours only.
     """
-    found = {"row": dict.fromkeys(dispatch.ROWS, 0), "kind": dict.fromkeys(dispatch.KINDS, 0)}
+    contrib = all(vocabulary.contrib(outcome.case) for outcome in outcomes)
+    asked = {"row": (dispatch.row, dispatch.ROWS if contrib else dispatch.CORE_ROWS)}
+    asked["kind"] = (dispatch.training_kind, dispatch.KINDS)
+    if not contrib:
+        asked["statistics"] = (dispatch.statistics, dispatch.STATISTICS)
+    found = {title: dict.fromkeys(names, 0) for title, (_, names) in asked.items()}
     for outcome in outcomes:
-        row, kind = strategies.rows_and_kinds(outcome.case)
-        result = outcome.found if row == "refused" else outcome.expected
+        result = outcome.found if dispatch.row(outcome.case) == "refused" else outcome.expected
         if result["stage"] not in ("build", "aborted"):
-            found["row"][row] += 1
-            if kind in found["kind"]:
-                found["kind"][kind] += 1
+            for title, (ask, names) in asked.items():
+                answer = ask(outcome.case)
+                if answer in names:
+                    found[title][answer] += 1
     return found
 
 
@@ -116,7 +125,8 @@ def report(outcomes: list[Outcome], seed: int, rows: int = 8) -> str:
     for outcome in outcomes:
         if outcome.verdict.rows:
             index = outcome.case["name"].split()[3]
-            lines.append(f"{outcome.case['name']}: python -m tests.parity.live --seed {seed} --index {index}")
+            again = f"python -m tests.parity.live --function {vocabulary.of(outcome.case).name}"
+            lines.append(f"{outcome.case['name']}: {again} --seed {seed} --index {index}")
             lines += [f"    {str(row)[:300]}" for row in outcome.verdict.rows[:rows]]
             if len(outcome.verdict.rows) > rows:
                 lines.append(f"    ... and {len(outcome.verdict.rows) - rows} more fields")
@@ -126,6 +136,7 @@ def report(outcomes: list[Outcome], seed: int, rows: int = 8) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--function", choices=DRAW, default="batch_norm")
     parser.add_argument("--cases", type=int, default=300)
     parser.add_argument("--index", type=int, help="run only this one and print it")
     options = parser.parse_args()
@@ -136,7 +147,7 @@ def main() -> int:
         return make_reference.NO_PYTHON
     try:
         indices = range(options.cases) if options.index is None else [options.index]
-        outcomes = run(options.seed, indices, original)
+        outcomes = run(options.seed, indices, original, options.function)
     finally:
         original.stop()
     if options.index is not None:

@@ -62,6 +62,17 @@ def variables(tf: Any, before: Dict[str, int]) -> List[List[Any]]:
     return described
 
 
+def layer(tf: Any, made: Any) -> Dict[str, Any]:
+    """What the object of a class under test says of itself."""
+    lists = ("updates", "losses", "weights", "variables")
+    lists += tuple(f"{prefix}trainable_{name}" for prefix in ("", "non_") for name in ("weights", "variables"))
+    found: Dict[str, Any] = {name: [kind(tf, item) for item in getattr(made, name)] for name in lists}
+    found.update({name: getattr(made, name) for name in ("scope_name", "built", "trainable", "momentum", "epsilon")})
+    found["axis"] = list(made.axis)
+    found["dtype"] = tf.as_dtype(made.dtype).name
+    return found
+
+
 def outputs(tf: Any, before: Dict[str, int], tensors: List[Any]) -> Dict[str, Any]:
     """For each collection that holds outputs of the calls: which call's, under which aliases."""
     found = {}

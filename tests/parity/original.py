@@ -18,7 +18,17 @@ from . import case as cases
 from . import dispatch, make_reference, wire
 from .worker import Worker
 
-SOURCES = ("arguments.py", "case.py", "data.py", "dispatch.py", "graphs.py", "observe.py", "runner.py", "sides.py")
+SOURCES = (
+    "arguments.py",
+    "case.py",
+    "data.py",
+    "dispatch.py",
+    "graphs.py",
+    "observe.py",
+    "runner.py",
+    "sides.py",
+    "vocabulary.py",
+)
 
 
 class Original:

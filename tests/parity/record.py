@@ -39,9 +39,9 @@ def main(arguments: list[str] | None = None) -> int:
         original.stop()
     before, _ = recordings.load()
     changed = show_changes(before, results)
-    signature = json.dumps(original.worker.signature, indent=1) + "\n"
+    signature = json.dumps(original.worker.signatures, indent=1) + "\n"
     if not SIGNATURE.exists() or SIGNATURE.read_text() != signature:
-        print("the signature differs from signature.json")
+        print("the signatures differ from signature.json")
         changed = True
     if options.write:
         recordings.save(results, original.worker.versions)

@@ -92,6 +92,8 @@ def _observe(tf: Any, graph: Graph, calls: List[Call], before: Dict[str, int], r
     result["variables"] = observe.variables(tf, before)
     result["collections"] = observe.collections(tf, before)
     result["collections"].pop(tf.GraphKeys.GLOBAL_VARIABLES, None)  # just described
+    if graph.layers:
+        result["layer"] = [observe.layer(tf, layer) for layer in graph.layers]
     result["outputs_collections"] = observe.outputs(tf, before, [call.output for call in calls])
 
 
@@ -116,7 +118,18 @@ def _fetches(tf: Any, graph: Graph, call: Call, index: int, result: Result) -> D
     fetches = {name: _value(tf, value) for name, value in fetches.items()}
     if call.updates:
         fetches["updates"] = _updates(tf, case, call)
+    if cases.get(case, "learning_rate") is not None:
+        fetches["train"] = _training_step(tf, cases.get(case, "learning_rate"), loss)
     return fetches
+
+
+def _training_step(tf: Any, learning_rate: float, loss: Any) -> Any:
+    """What minimize() makes, but with every gradient taken before the first variable moves: a ref variable is read
+    where it is used, which is before or after its own step as it happens."""
+    optimizer = tf.train.GradientDescentOptimizer(learning_rate)
+    pairs = [(gradient, variable) for gradient, variable in optimizer.compute_gradients(loss) if gradient is not None]
+    with tf.control_dependencies([gradient for gradient, _ in pairs]):
+        return optimizer.apply_gradients([(tf.identity(gradient), variable) for gradient, variable in pairs])
 
 
 def _add(fetches: Dict[str, Any], prefix: str, sources: Any, gradients: Any, result: Result, index: int) -> None:
@@ -149,16 +162,24 @@ def _field(step: str, index: int, count: int, name: str) -> str:
     return "{}.{}{}".format(step, f"call{index}." if count > 1 else "", name)
 
 
+def _but_train(fetches: Dict[str, Any]) -> Dict[str, Any]:
+    return {name: value for name, value in fetches.items() if name != "train"}
+
+
 def _run(session: Any, case: cases.Case, graph: Graph, fetches: List[Any], state: Any, result: Result) -> None:
     arrays = result["arrays"]
     for step in range(cases.get(case, "steps")):
         graph.decoder.assign(session, step)
         feeds = graph.decoder.feeds(step)
         if cases.get(case, "calls") == "reuse_together":
-            found = session.run(fetches, feeds)
+            found = session.run([_but_train(wanted) for wanted in fetches], feeds)
         else:
             # One run per call: two updates of one variable in a single run race each other in the original.
-            found = [session.run(wanted, feeds) for wanted in fetches]
+            found = [session.run(_but_train(wanted), feeds) for wanted in fetches]
+        # After all that reads the parameters, which a training step in the same run would change at some moment of it.
+        train = [wanted["train"] for wanted in fetches if "train" in wanted]
+        if train:
+            session.run(train, feeds)
         for index, values in enumerate(found):
             for name, value in values.items():
                 if name != "updates" and not (name.startswith("second.") and step):

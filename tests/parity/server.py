@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 import sys
 import traceback
 import warnings
@@ -12,7 +13,8 @@ import warnings
 def _signature(function: object) -> list:
     """Names and defaults of the parameters, in order; the string of a default stands for it."""
     parameters = inspect.signature(inspect.unwrap(function)).parameters.values()
-    return [[p.name, "required" if p.default is p.empty else repr(p.default), p.kind.name] for p in parameters]
+    default = lambda p: "required" if p.default is p.empty else re.sub("0x[0-9a-f]+", "0x", repr(p.default))  # noqa: E731
+    return [[p.name, default(p), p.kind.name] for p in parameters]
 
 
 def main(name: str) -> None:
@@ -32,7 +34,8 @@ def main(name: str) -> None:
     import numpy
 
     versions = {"tensorflow": side.tf.__version__, "numpy": numpy.__version__, "python": sys.version.split()[0]}
-    wire.send(replies, {"versions": versions, "signature": _signature(side.batch_norm)})
+    signatures = {name: _signature(function) for name, function in side.functions.items()}
+    wire.send(replies, {"versions": versions, "signatures": signatures})
     while True:
         try:
             case = wire.receive(requests)

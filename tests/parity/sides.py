@@ -13,11 +13,21 @@ def load(name: str) -> Side:
         import tensorflow.compat.v1 as tf
         from tensorflow.contrib import framework, layers
 
-        return Side(name, tf, layers.batch_norm, framework.arg_scope)
+        functions = {
+            "batch_norm": layers.batch_norm,
+            "batch_normalization": tf.layers.batch_normalization,
+            "BatchNormalization": tf.layers.BatchNormalization,
+        }
+        return Side(name, tf, functions, framework.arg_scope)
     import tensorflow.compat.v1 as tf
 
     if name == "v2_off":
         tf.disable_v2_behavior()
     import tfbn
 
-    return Side(name, tf, tfbn.batch_norm, tfbn.arg_scope)
+    functions = {
+        "batch_norm": tfbn.batch_norm,
+        "batch_normalization": tfbn.batch_normalization,
+        "BatchNormalization": tfbn.BatchNormalization,
+    }
+    return Side(name, tf, functions, tfbn.arg_scope)

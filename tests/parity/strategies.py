@@ -11,7 +11,6 @@ import random
 from typing import Any
 
 from . import case as cases
-from . import dispatch
 from .registry.encode import (
     AUTO_REUSE,
     EQUAL_UPDATE_OPS,
@@ -50,21 +49,28 @@ SCOPE_OPTIONS = {
     "dtype": "float64",
     "use_resource": True,
 }
+DECAYS: tuple[Any, ...] = (
+    *(0.9, 0.9, 0.5, 0.999, 0.0, 1.0, 0, 1),
+    constant(0.8),
+    constant(0.7, "float64"),
+    fed(0.5, 0.9, dtype="float32"),
+)
+DTYPES = {"float32": 10, "float64": 3, "float16": 3, "bfloat16": 2}
 ROWS = {"function-fused": 4, "core-fused": 4, "core-nonfused": 4, "core-renorm": 4, "legacy": 4, "refused": 2}
 
 
 def draw(seed: int, index: int) -> cases.Case:
     """Case `index` of a seed."""
     rng = random.Random(f"{seed}/{index}")
-    row = _weighted(rng, ROWS)
+    row = weighted(rng, ROWS)
     shape, arguments = _of_row(rng, row)
     fields: dict[str, Any] = {"shape": shape, "seed": rng.randrange(10**6), "steps": STEPS}
-    arguments["is_training"] = _is_training(rng)
-    fields["dtype"] = _weighted(rng, {"float32": 10, "float64": 3, "float16": 3, "bfloat16": 2})
+    arguments["is_training"] = is_training(rng)
+    fields["dtype"] = weighted(rng, DTYPES)
     _layout(rng, fields, arguments)
     _numbers(rng, fields, arguments)
     _collections(rng, arguments)
-    _regime(rng, fields, arguments)
+    regime(rng, fields)
     _around(rng, fields, arguments)
     if isinstance(arguments.get("batch_weights"), dict) and rng.random() < 0.8:
         arguments["batch_weights"]["dtype"] = fields["dtype"]
@@ -79,7 +85,8 @@ def draw(seed: int, index: int) -> cases.Case:
     return cases.make(f"seed {seed} index {index} ({row})", **fields)
 
 
-def _weighted(rng: random.Random, choices: dict[Any, float]) -> Any:
+def weighted(rng: random.Random, choices: dict[Any, float]) -> Any:
+    """One of the keys, each as often as its weight says."""
     return rng.choices(list(choices), list(choices.values()))[0]
 
 
@@ -103,9 +110,9 @@ def _of_row(rng: random.Random, row: str) -> tuple[list[int], dict[str, Any]]:
             else:
                 arguments["adjustment"] = adjustment(rng.choice(["channel", "example", "example"]))
     elif row == "core-renorm":
-        _renorm(rng, arguments)
+        renorm(rng, arguments)
     elif row == "refused":
-        _renorm(rng, arguments)
+        renorm(rng, arguments)
         if rng.random() < 0.3:
             arguments["batch_weights"] = _batch_weights(rng)
         else:
@@ -143,10 +150,11 @@ def _batch_weights(rng: random.Random) -> dict[str, Any]:
     return weights(rng.choice(["random", "random", "some_zeros", "ones"]))
 
 
-def _renorm(rng: random.Random, arguments: dict[str, Any]) -> None:
+def renorm(rng: random.Random, arguments: dict[str, Any], decay: str = "renorm_decay") -> None:
+    """Renorm, and perhaps a decay and clipping of its own."""
     arguments["renorm"] = True
     if rng.random() < 0.5:
-        arguments["renorm_decay"] = rng.choice([0.0, 0.5, 0.9, 1.0])
+        arguments[decay] = rng.choice([0.0, 0.5, 0.9, 1.0])
     if rng.random() < 0.7:
         values = {"rmax": rng.choice([1.0, 1.25, 2.0]), "rmin": rng.choice([0.5, 0.8]), "dmax": rng.choice([0.25, 1.0])}
         keys = rng.sample(sorted(values), rng.randint(0, 3))
@@ -156,8 +164,9 @@ def _renorm(rng: random.Random, arguments: dict[str, Any]) -> None:
             arguments["renorm_clipping"] = {key: values[key] for key in keys}
 
 
-def _is_training(rng: random.Random) -> Any:
-    kind = _weighted(rng, {"bool": 3, "int": 2, "numpy": 2, "constant": 2, "placeholder": 3, "variable": 3})
+def is_training(rng: random.Random) -> Any:
+    """Of every kind of dispatch.KINDS, mostly True or changing from step to step."""
+    kind = weighted(rng, {"bool": 3, "int": 2, "numpy": 2, "constant": 2, "placeholder": 3, "variable": 3})
     static, schedule = rng.random() < 0.75, rng.choice(SCHEDULES)
     return {
         "bool": static,
@@ -187,21 +196,8 @@ def _layout(rng: random.Random, fields: dict[str, Any], arguments: dict[str, Any
 
 
 def _numbers(rng: random.Random, fields: dict[str, Any], arguments: dict[str, Any]) -> None:
-    decays = [
-        0.9,
-        0.9,
-        0.5,
-        0.999,
-        0.0,
-        1.0,
-        0,
-        1,
-        constant(0.8),
-        constant(0.7, "float64"),
-        fed(0.5, 0.9, dtype="float32"),
-    ]
     if rng.random() < 0.8:
-        arguments["decay"] = rng.choice(decays)
+        arguments["decay"] = rng.choice(DECAYS)
     for name in ("center", "scale"):
         if rng.random() < 0.7:
             arguments[name] = rng.random() < (0.6 if name == "center" else 0.8)
@@ -228,7 +224,8 @@ def _collections(rng: random.Random, arguments: dict[str, Any]) -> None:
         arguments["trainable"] = False
 
 
-def _regime(rng: random.Random, fields: dict[str, Any], arguments: dict[str, Any]) -> None:
+def regime(rng: random.Random, fields: dict[str, Any]) -> None:
+    """Kinds of variables, control flow and updating."""
     fields["resource"] = rng.random() < 0.5
     # With ref variables control flow v2 is refused, so that it is drawn rarely there.
     fields["control_flow_v2"] = rng.random() < (0.5 if fields["resource"] else 0.1)
@@ -255,7 +252,7 @@ def _around(rng: random.Random, fields: dict[str, Any], arguments: dict[str, Any
         calls = {"one": 4, "reuse": 3}
     if inline:
         calls["cond"] = 4
-    fields["calls"] = _weighted(rng, calls)
+    fields["calls"] = weighted(rng, calls)
 
 
 def _channel_axis(shape: list[int], arguments: dict[str, Any]) -> int:
@@ -323,8 +320,3 @@ def _spoil(rng: random.Random, fields: dict[str, Any]) -> None:
     else:
         arguments.update(how)
         fields["calls"] = "one"
-
-
-def rows_and_kinds(case: cases.Case) -> tuple[str, str]:
-    """What the case counts for."""
-    return dispatch.row(case), dispatch.training_kind(case)

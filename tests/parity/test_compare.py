@@ -50,6 +50,12 @@ def test_a_result_is_equal_to_itself(name):
         ("core_fused/bfloat16", "step0.output", 1 + 0.02),
         ("core_fused/float16", "step0.output", 1 + 0.003),
         ("legacy_collection/float16", "step0.state.BatchNorm/moving_variance", 1 + 1 / 23),
+        ("layers/float32/several_axes", "step0.output", 1 + 1e-5),
+        ("layers/float32/several_axes_renorm", "step1.state.batch_normalization/moving_variance", 1 + 1e-5),
+        ("layers/float32/virtual", "step1.gradient.inputs", 1 + 1e-5),
+        ("layers/float32/virtual", "step1.state.batch_normalization/moving_mean", 1 + 1e-5),
+        ("layers/constraints/fused", "step2.state.batch_normalization/gamma", 1 + 1e-4),
+        ("layers/regularizers/virtual", "losses", 1 + 1e-4),
         ("legacy_weights/bfloat16", "step1.state.BatchNorm/moving_variance", 1 + 1 / 12),
     ],
 )
@@ -74,7 +80,11 @@ def test_structure_is_compared():
     def rename(result):
         result["outputs_collections"]["my_outputs"][0][1] = ["other"]
 
+    def swap(result):
+        result["layer"][0]["trainable_weights"].reverse()
+
     assert spoiled("core_fused/plain", reorder) == ["variables"]
+    assert spoiled("class/plain/fused", swap) == ["layer"]
     assert spoiled("core_fused/plain", lose) == ["collections.update_ops"]
     assert spoiled("outputs/core_fused", rename) == ["outputs_collections.my_outputs"]
 

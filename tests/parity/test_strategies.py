@@ -4,35 +4,48 @@ from __future__ import annotations
 
 import collections
 import json
+from pathlib import Path
+
+import pytest
 
 from . import case as cases
-from . import dispatch, strategies
+from . import dispatch, live
 
-DRAWN = [strategies.draw(3, index) for index in range(1000)]
-
-
-def test_a_case_can_be_drawn_again_alone():
-    assert strategies.draw(3, 700) == DRAWN[700]
-    assert strategies.draw(4, 700) != DRAWN[700]
+SIGNATURES = json.loads(Path(__file__).with_name("signature.json").read_text())
+DRAWN = {function: [draw(3, index) for index in range(1000)] for function, draw in live.DRAW.items()}
+every_function = pytest.mark.parametrize("function", live.DRAW)
 
 
-def test_cases_survive_json():
-    assert [json.loads(json.dumps(case)) for case in DRAWN] == DRAWN
+@every_function
+def test_a_case_can_be_drawn_again_alone(function):
+    assert live.DRAW[function](3, 700) == DRAWN[function][700]
+    assert live.DRAW[function](4, 700) != DRAWN[function][700]
 
 
-def test_cases_take_the_row_they_are_drawn_for():
-    elsewhere = [case["name"] for case in DRAWN if f"({dispatch.row(case)})" not in case["name"]]
+@every_function
+def test_cases_are_for_their_function_and_survive_json(function):
+    assert {cases.get(case, "function") for case in DRAWN[function]} == {function}
+    assert [json.loads(json.dumps(case)) for case in DRAWN[function]] == DRAWN[function]
+
+
+@every_function
+def test_cases_take_the_row_they_are_drawn_for(function):
+    elsewhere = [case["name"] for case in DRAWN[function] if f"{dispatch.row(case)})" not in case["name"]]
     # Only an error put into a case afterwards may lead it elsewhere.
-    assert len(elsewhere) < len(DRAWN) / 16, elsewhere
+    assert len(elsewhere) < len(DRAWN[function]) / 16, elsewhere
 
 
-def test_every_argument_and_dtype_is_drawn_often():
+@every_function
+def test_every_argument_and_dtype_is_drawn_often(function):
     names = collections.Counter()
-    for case in DRAWN:
+    for case in DRAWN[function]:
         names.update(set(cases.get(case, "arguments")).union(*cases.get(case, "arg_scope")))
         names[cases.get(case, "dtype")] += 1
         names[f"rank {len(cases.get(case, 'shape'))}"] += 1
-    with open(__file__.replace("test_strategies.py", "signature.json")) as file:
-        arguments = [name for name, *_ in json.load(file)][1:]
+        names[dispatch.statistics(case)] += 1
+        names["learning rate"] += bool(cases.get(case, "learning_rate"))
+    arguments = [name for name, *_ in SIGNATURES[function]][1:]
     wanted = [*arguments, "float16", "bfloat16", "float32", "float64", *[f"rank {rank}" for rank in range(1, 7)]]
+    if function == "batch_normalization":
+        wanted += [*dispatch.STATISTICS, "learning rate"]
     assert {name: names[name] for name in wanted if names[name] < 20} == {}

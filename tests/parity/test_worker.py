@@ -23,7 +23,7 @@ def worker(tmp_path):
         import os, sys, time
         sys.path.insert(0, {str(ROOT)!r})
         from tests.parity import wire
-        wire.send(sys.stdout.buffer, {{"versions": {{}}, "signature": []}})
+        wire.send(sys.stdout.buffer, {{"versions": {{}}, "signatures": {{}}}})
         while True:
             case = wire.receive(sys.stdin.buffer)
             if case == "die":

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import case as cases
-from . import data, dispatch
+from . import data, dispatch, vocabulary
 
 EPSILON = {
     "float16": 2.0**-10,
@@ -95,9 +95,7 @@ class Scales:
         self._dtypes = {name: dtype for name, _, dtype, _ in variables}
         steps = range(cases.get(case, "steps") + 1)
         batches = [data.batch(case, index) for index in steps]
-        axis = 1 if data.channels_first(case) else -1
-        channels_last = [np.moveaxis(batch, axis, -1).reshape(-1, data.channels(case)) for batch in batches]
-        filled = [batch for batch in channels_last if batch.size]
+        filled = [part for batch in batches for part in data.by_channel(case, batch) if part.size]
         self._state = state = {name: value for name, value in expected.items() if ".state." in name and value.size}
         spread = [batch.var(axis=0).min() for batch in filled] + self._weighted_spread(batches)
         spread += [value.min() for name, value in state.items() if name.endswith("moving_variance")]
@@ -126,6 +124,9 @@ class Scales:
     def _history(self, variable: str) -> list[np.ndarray]:
         return [values for field, values in self._state.items() if field.endswith(f".state.{variable}")]
 
+    def _largest(self, variable: str) -> float:
+        return max([1.0, *[float(np.nanmax(np.abs(values), initial=0.0)) for values in self._history(variable)]])
+
     def _weighted_spread(self, batches: list[np.ndarray]) -> list[float]:
         weights = cases.argument(self.case, "batch_weights")
         if not isinstance(weights, dict) or weights["$"] != "weights" or len(cases.get(self.case, "shape")) == 1:
@@ -134,7 +135,7 @@ class Scales:
         for index, batch in enumerate(batches):
             each = data.batch_weights(self.case, index, weights["form"]).ravel()[: batch.shape[0]]
             if each.sum() > 0:
-                axis = 1 if data.channels_first(self.case) else -1
+                (axis,) = vocabulary.channel_axes(self.case)
                 rows = np.moveaxis(batch, axis, -1).reshape(batch.shape[0], -1, data.channels(self.case))
                 share = each[:, None, None] / (each.sum() * rows.shape[1])
                 mean = (rows * share).sum(axis=(0, 1))
@@ -161,9 +162,13 @@ class Scales:
         if kind == "state":
             if self.one_pass and name.endswith("variance"):
                 return self.value**2
+            if name.endswith(("/gamma", "/beta")):
+                # What an optimizer has made of it.
+                moved = (cases.get(self.case, "learning_rate") or 0.0) * cases.get(self.case, "steps")
+                return self._largest(name) + moved * self.of("gradient", name)
             # A small decay takes away most of what was there, whose rounding stays.
-            before = [1.0, *[float(np.nanmax(np.abs(values), initial=0.0)) for values in self._history(name)]]
-            return max(self.value, *before) if name.endswith(("mean", "biased")) else max(before)
+            before = self._largest(name)
+            return max(self.value, before) if name.endswith(("mean", "biased")) else before
         return 0.0
 
 

@@ -26,7 +26,7 @@ class Worker:
     def __init__(self, side: str, python: str = sys.executable, timeout: float = TIMEOUT, server: Path = SERVER):
         self.side, self.python, self.timeout, self.server = side, python, timeout, server
         self.versions: dict[str, str] = {}
-        self.signature: list[list[str]] = []
+        self.signatures: dict[str, list[list[str]]] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._log: Any = None
 
@@ -61,7 +61,7 @@ class Worker:
             log = self._last_words()
             self.stop()
             raise RuntimeError(f"the {self.side} server did not start under {self.python}:\n{log}") from None
-        self.versions, self.signature = hello["versions"], hello["signature"]
+        self.versions, self.signatures = hello["versions"], hello["signatures"]
 
     def stop(self) -> None:
         process, self._process = self._process, None

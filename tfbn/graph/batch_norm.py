@@ -147,7 +147,6 @@ def batch_norm(
     axes = (inputs.shape.rank - 1,) if data_format == "NHWC" else (1,)
     layout = functional.layout_of(inputs.shape, axes)
     arguments.check_decay("decay", decay, layout.channels)
-    arguments.check_decay("renorm_decay", renorm_decay, layout.channels)
     epsilon = arguments.check_epsilon(epsilon)
     arguments.check_callables(activation_fn=activation_fn, adjustment=adjustment)
     arguments.check_initializers(param_initializers)
@@ -161,6 +160,7 @@ def batch_norm(
     arguments.check_scope(scope, reuse)
     training = arguments.static_is_training(is_training)
     if renorm:
+        arguments.check_decay("renorm_decay", renorm_decay, layout.channels)
         arguments.check_renorm_clipping(renorm_clipping or {}, layout.channels)
     if batch_weights is not None:
         batch_weights = tf.convert_to_tensor(batch_weights)
@@ -185,9 +185,14 @@ def batch_norm(
         "variables_collections": variables_collections,
         "fused": fused,
         "renorm_clipping": renorm_clipping,
+        "renorm_decay": renorm_decay,
         "param_dtype": param_dtype,
     }
-    compatibility.warn(compatibility.ignored(row, question, given, moves))
+    found = [
+        *compatibility.ignored(row, question, given, "batch_weights, renorm, adjustment or a rank other than 2 and 4"),
+        *compatibility.ignored_by_contrib(row, question, given, moves),
+    ]
+    compatibility.warn("batch_norm", found, "tf.contrib.layers")
     plan = layer.Plan(
         row=row,
         options=functional.Options(

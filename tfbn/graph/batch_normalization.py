@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
 from tfbn import functional
-from tfbn.graph import arguments, layer, policy, variables
+from tfbn.graph import arguments, compatibility, layer, policy, tf_layer, variables
 
 _keys = tf.compat.v1.GraphKeys
 
 
-class BatchNormalization:
+class BatchNormalization(tf_layer.Layer):
     """Batch normalization as tf.layers.BatchNormalization of TensorFlow 1.15 does it, in a TF1 graph, without Keras.
 
     The arguments are those of `batch_normalization`, whose docstring has the formulas, without inputs, training and
     reuse; `dtype` is that of inputs that are given as a shape only, to `build`. The first call creates the variables,
     further calls share them.
 
-    Subclasses may override `build(input_shape)` and `call(inputs, training=False)`. Of the original class it leaves out
-    what belongs to Keras: configs, masks, input specs, nodes, `get_updates_for`, `get_losses_for`, weights as arrays.
+    Subclasses may override `build(input_shape)`, where `add_weight` makes variables of their own, and
+    `call(inputs, training=False)`. Of the original class it leaves out what belongs to Keras: configs, masks, input
+    specs, nodes, `get_updates_for`, `get_losses_for`, weights as arrays. Nor has it the original's private methods: a
+    subclass that overrides one of them, as TPU code did with `_moments`, is given a CompatibilityWarning.
 
     Example:
       >>> import tensorflow.compat.v1 as tf1, tfbn
@@ -64,7 +64,6 @@ class BatchNormalization:
     ) -> None:
         arguments.check_axis(axis)
         arguments.check_decay("momentum", momentum)
-        arguments.check_decay("renorm_momentum", renorm_momentum)
         epsilon = arguments.check_epsilon(epsilon)
         for given, value in (
             ("beta_initializer", beta_initializer),
@@ -74,6 +73,7 @@ class BatchNormalization:
         ):
             arguments.check_initializer(given, value)
         if renorm:
+            arguments.check_decay("renorm_momentum", renorm_momentum)
             arguments.check_renorm_clipping(renorm_clipping or {})
         arguments.check_callables(
             beta_regularizer=beta_regularizer,
@@ -83,6 +83,7 @@ class BatchNormalization:
             adjustment=adjustment,
         )
         arguments.check_virtual_batch_size(virtual_batch_size, adjustment)
+        super().__init__(trainable, name, dtype, _scope, _reuse)
         self.axis = list(axis) if isinstance(axis, list) else axis
         self.momentum = momentum
         self.epsilon = epsilon
@@ -92,12 +93,8 @@ class BatchNormalization:
         self.renorm_clipping = renorm_clipping or {}
         self.renorm_momentum = renorm_momentum
         self.fused = fused
-        self.trainable = trainable
         self.virtual_batch_size = virtual_batch_size
         self.adjustment = adjustment
-        self.dtype = None if dtype is None else tf.as_dtype(dtype)
-        self.built = False
-        self.updates: list[tf.Operation] = []
         self._initializers = {
             "beta": beta_initializer,
             "gamma": gamma_initializer,
@@ -106,14 +103,8 @@ class BatchNormalization:
         }
         self._regularizers = {"beta": beta_regularizer, "gamma": gamma_regularizer}
         self._constraints = {"beta": beta_constraint, "gamma": gamma_constraint}
-        self._name = name
-        self._reuse = _reuse
-        self._scope: Any = None
         self._made = variables.Variables()
         self._plan: layer.Plan | None = None
-        if _scope:
-            with tf.compat.v1.variable_scope(_scope) as self._scope:
-                pass
 
     def build(self, input_shape: Any) -> None:
         """Creates the variables for inputs of this shape, of which rank and channels must be known."""
@@ -132,6 +123,10 @@ class BatchNormalization:
             default_updates=True,
         )
         row = policy.resolve(question, policy.LAYERS_TABLE)
+        given = {"fused": self.fused, "renorm_clipping": self.renorm_clipping, "renorm_momentum": self.renorm_momentum}
+        unfused = "renorm, adjustment, virtual_batch_size, or anything but rank 4 and a single axis, 1 or 3"
+        found = compatibility.ignored(row, question, given, unfused)
+        compatibility.warn("batch_normalization", found, "tf.layers")
         layout = functional.layout_of(shape, axes, virtual_batch_size=self.virtual_batch_size)
         with self._opened() as scope:
             wanted = variables.names(row, self.center, self.scale, self.renorm)
@@ -148,6 +143,9 @@ class BatchNormalization:
                 collections=None,
                 constraints=self._constraints,
             )
+        for name, variable in self._made.items():
+            self._track(variable, name in variables.AFFINE)
+        self._losses += self._made.losses
         self.axis = [axis + virtual for axis in axes]
         self._plan = layer.Plan(
             row=row,
@@ -180,72 +178,12 @@ class BatchNormalization:
             moves=bool(self.trainable) and static is not False,
             adjustment=self.adjustment,
         )
-        self.updates.extend(updates)
+        self._updates += updates
         return outputs
 
-    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        arguments.check_graph()
-        inputs = tf.convert_to_tensor(inputs)
-        arguments.check_floating(inputs)
-        with self._opened():
-            if not self.built:
-                self.dtype = self.dtype or inputs.dtype
-                self.build(inputs.shape)
-                self.built = True
-            return self.call(inputs, *args, **kwargs)
-
-    def apply(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        """The same as calling the layer."""
-        return self(inputs, *args, **kwargs)
-
-    @contextlib.contextmanager
-    def _opened(self) -> Iterator[tf.compat.v1.VariableScope]:
-        """The layer's variable scope and name scope: named at the first call, and the same ever after."""
-        if self._scope is None:
-            base = self._name or _snake_case(type(self).__name__)
-            first = (base,) if self._reuse else (None, base)
-            with tf.compat.v1.variable_scope(*first) as self._scope:
-                pass
-        reuse = True if self.built else self._reuse
-        with tf.compat.v1.variable_scope(self._scope, reuse=reuse, auxiliary_name_scope=False) as opened:
-            with tf.compat.v1.name_scope(self._scope.original_name_scope):
-                yield opened
-
-    @property
-    def name(self) -> str:
-        return self._name or self.scope_name.rpartition("/")[2]
-
-    @property
-    def scope_name(self) -> str:
-        """The full name of the variable scope, known from the first call or build on."""
-        if self._scope is None:
-            raise ValueError(
-                "scope_name: expected a layer that was called or built, got one that was not. Call it first."
-            )
-        return self._scope.name
-
-    @property
-    def trainable_weights(self) -> list[Any]:
-        """gamma and beta; nothing where trainable is False."""
-        return [self._made[name] for name in self._made if name in variables.AFFINE and self.trainable]
-
-    @property
-    def non_trainable_weights(self) -> list[Any]:
-        """The moving statistics and those of renorm; everything where trainable is False."""
-        return [self._made[name] for name in self._made if name not in variables.AFFINE or not self.trainable]
-
-    @property
-    def weights(self) -> list[Any]:
-        return self.trainable_weights + self.non_trainable_weights
-
-    @property
-    def losses(self) -> list[tf.Tensor]:
-        """Of beta_regularizer and gamma_regularizer; they are in REGULARIZATION_LOSSES as well."""
-        return list(self._made.losses)
-
-    variables = weights
-    trainable_variables = trainable_weights
-    non_trainable_variables = non_trainable_weights
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        compatibility.warn(cls.__name__, compatibility.never_called(vars(cls)))
 
     def __getattr__(self, name: str) -> Any:
         if name in (*policy.GAMMA_FIRST, *policy.RENORM_VARIABLES):
@@ -298,7 +236,7 @@ def batch_normalization(
       center: whether to add `beta`. Default True.
       scale: whether to multiply by `gamma`. Default True.
       beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer: initializers, or names
-        from tf.compat.v1.initializers. Defaults zeros, ones, zeros, ones.
+        from tf.compat.v1.initializers; None for that of the variable scope. Defaults zeros, ones, zeros, ones.
       beta_regularizer, gamma_regularizer: functions of the variable; their losses enter REGULARIZATION_LOSSES.
       beta_constraint, gamma_constraint: functions of the variable; tf.compat.v1.train optimizers apply them after a
         step.
@@ -363,7 +301,3 @@ def batch_normalization(
         _scope=name,
     )
     return made(inputs, training=training)
-
-
-def _snake_case(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", name)).lower()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -12,12 +12,25 @@ import tensorflow as tf
 from tfbn.errors import CompatibilityWarning
 from tfbn.graph import policy
 
+_RENORM_DECAY = 0.99  # the default
 # The keys that have an effect.
 _KEYS = {
     "param_initializers": ("beta", "gamma", "moving_mean", "moving_variance"),
     "param_regularizers": ("beta", "gamma"),
     "variables_collections": ("beta", "gamma", "moving_mean", "moving_variance"),
 }
+
+
+# Methods of the original class that its subclasses override, and that have no counterpart here.
+_PRIVATE = (
+    "_assign_moving_average",
+    "_assign_new_value",
+    "_calculate_mean_and_var",
+    "_fused_batch_norm",
+    "_get_training_value",
+    "_moments",
+    "_renorm_correction_and_moments",
+)
 
 
 class Ignored(NamedTuple):
@@ -28,8 +41,29 @@ class Ignored(NamedTuple):
     remedy: str
 
 
-def ignored(row: policy.Row, question: policy.Question, given: Mapping[str, Any], moves: bool) -> Iterator[Ignored]:
-    """What the call gives in vain; `given` holds its arguments by name, and `moves` says whether it has updates."""
+def ignored(row: policy.Row, question: policy.Question, given: Mapping[str, Any], unfused: str) -> Iterator[Ignored]:
+    """What a call of either function gives in vain; `given` holds its arguments by name, `unfused` says what rules out
+    the fused kernel."""
+    if given["fused"] and not row.fused:
+        yield Ignored(
+            "fused",
+            f"does nothing, though True, with {unfused}",
+            "leave it out; the moving variance follows the biased estimator there",
+        )
+    if question.renorm:
+        return
+    if given["renorm_clipping"]:
+        yield Ignored("renorm_clipping", "does nothing without renorm", "pass renorm=True, or leave it out")
+    for name in ("renorm_decay", "renorm_momentum"):
+        value = given.get(name, _RENORM_DECAY)
+        if tf.is_tensor(value) or value != _RENORM_DECAY:
+            yield Ignored(name, "does nothing without renorm", "pass renorm=True, or leave it out")
+
+
+def ignored_by_contrib(
+    row: policy.Row, question: policy.Question, given: Mapping[str, Any], moves: bool
+) -> Iterator[Ignored]:
+    """What a call of batch_norm alone gives in vain; `moves` says whether it has updates."""
     if question.adjustment and not row.adjusts:
         yield Ignored(
             "adjustment",
@@ -52,14 +86,6 @@ def ignored(row: policy.Row, question: policy.Question, given: Mapping[str, Any]
         yield Ignored(
             "variables_collections", f"takes the string {text!r} for a list of its letters", f"pass [{text!r}]"
         )
-    if given["fused"] and not row.fused:
-        yield Ignored(
-            "fused",
-            "does nothing, though True, with batch_weights, renorm, adjustment or a rank other than 2 and 4",
-            "leave it out; the moving variance follows the biased estimator there",
-        )
-    if given["renorm_clipping"] and not question.renorm:
-        yield Ignored("renorm_clipping", "does nothing without renorm", "pass renorm=True, or leave it out")
     if moves and row.name == "legacy" and given["param_dtype"] is None and question.dtype in (tf.float16, tf.bfloat16):
         yield Ignored(
             "inputs",
@@ -69,10 +95,19 @@ def ignored(row: policy.Row, question: policy.Question, given: Mapping[str, Any]
         )
 
 
-def warn(found: Iterator[Ignored]) -> None:
+def never_called(attributes: Iterable[str]) -> Iterator[Ignored]:
+    """What a subclass of BatchNormalization overrides in vain."""
+    for name in _PRIVATE:
+        if name in attributes:
+            yield Ignored(
+                name, "overrides a method of the original that tfbn does not have and never calls", "override call"
+            )
+
+
+def warn(subject: str, found: Iterable[Ignored], origin: str | None = None) -> None:
     """One CompatibilityWarning each, pointing at the line that called into tfbn."""
     for argument, effect, remedy in found:
-        text = f"batch_norm: {argument} {effect}, as in tf.contrib.layers; {remedy}."
+        text = f"{subject}: {argument} {effect}{f', as in {origin}' if origin else ''}; {remedy}."
         warnings.warn(text, CompatibilityWarning, stacklevel=_depth_of_caller())
 
 

@@ -122,8 +122,8 @@ def create(
                 synchronization=tf.VariableSynchronization.AUTO if affine else tf.VariableSynchronization.ON_READ,
                 aggregation=tf.VariableAggregation.NONE if affine else tf.VariableAggregation.MEAN,
             )
-        if regularizer is not None and not any(_parts(variable)[0] is other for other in before):
-            variables.losses += _add_loss(variable, regularizer)
+        if regularizer is not None and not any(parts(variable)[0] is other for other in before):
+            variables.losses += add_loss(variable, regularizer)
         variables[name] = variable
     if row.collects_after:
         for name in ("moving_mean", "moving_variance", "beta", "gamma"):
@@ -164,12 +164,15 @@ def unpartitioned(scope: tf.compat.v1.VariableScope) -> Iterator[None]:
 
 
 def _initializer(name: str, initializers: Mapping[str, Any]) -> Any:
+    """The function that makes the first value; None, where that was given, stands for the variable scope's."""
     if name == "renorm_mean":
         return _initializer("moving_mean", initializers)
     if name not in ("moving_stddev", "renorm_stddev"):
-        given = initializers.get(name) or _INITIALIZERS[name]
-        return getattr(tf.compat.v1.initializers, given)() if isinstance(given, str) else given
-    of_variance = _initializer("moving_variance", initializers)
+        given = initializers.get(name, _INITIALIZERS[name])
+        if isinstance(given, str):
+            return getattr(tf.compat.v1.initializers, given)()
+        return given() if isinstance(given, type) else given
+    of_variance = _initializer("moving_variance", initializers) or _INITIALIZERS["moving_variance"]
 
     def square_root(shape: Any, dtype: Any = tf.float32, partition_info: Any = None) -> tf.Tensor:
         return tf.sqrt(of_variance(shape, dtype=dtype))
@@ -184,7 +187,7 @@ def _collections(collections: Any, name: str) -> list[str]:
     return list(collections or ())
 
 
-def _parts(variable: Any) -> list[Any]:
+def parts(variable: Any) -> list[Any]:
     # A partitioned variable is a sequence of variables and not itself one; a custom getter may also give a tensor.
     return [variable] if isinstance(variable, (tf.Variable, tf.Tensor)) else list(variable)
 
@@ -193,11 +196,11 @@ def _no_loss(variable: Any) -> None:
     return None
 
 
-def _add_loss(variable: Any, regularizer: Any) -> tuple[tf.Tensor, ...]:
+def add_loss(variable: Any, regularizer: Any) -> tuple[tf.Tensor, ...]:
     losses = []
     # A loss made inside a branch or a loop could not be fetched.
     with tf.init_scope() if _tensorflow.in_v2_body() else tf.control_dependencies(None):
-        for part in _parts(variable):
+        for part in parts(variable):
             with tf.compat.v1.name_scope(f"{full_name(part)}/Regularizer/"):
                 losses.append(regularizer(part))
     found = tuple(loss for loss in losses if loss is not None)
@@ -209,6 +212,6 @@ def _add_loss(variable: Any, regularizer: Any) -> tuple[tf.Tensor, ...]:
 def _collect(variable: Any, collections: Iterable[str]) -> None:
     for collection in collections:
         present = tf.compat.v1.get_collection(collection)
-        for part in _parts(variable):
+        for part in parts(variable):
             if not any(part is other for other in present):
                 tf.compat.v1.add_to_collection(collection, part)

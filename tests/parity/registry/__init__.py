@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..case import Case
-from . import around, edges, errors, options, paths, training
+from . import around, edges, errors, layer_class, layers, options, paths, training
 
-GROUPS = (paths, training, options, around, errors, edges)
+GROUPS = (paths, training, options, around, errors, edges, layers, layer_class)
 
 
 def registry() -> dict[str, Case]:

@@ -91,6 +91,12 @@ def _wiring() -> list[Case]:
         found.append(make(f"cond/{name}_resource", **fields, resource=True))
         found.append(make(f"cond/{name}_resource_v2", **fields, resource=True, control_flow_v2=True))
         found.append(make(f"cond/{name}_ref_v2", **fields, control_flow_v2=True))
+    collected = {"fused": {}, "legacy": {"fused": False}, "weights": {"batch_weights": weights()}}
+    for name, arguments in collected.items():
+        arguments = {**LIVELY, **arguments, "updates_collections": ["my_updates"]}
+        for resource in (False, True):
+            fields = {"shape": RANK_4, "arguments": arguments, "calls": "cond", "resource": resource, "seed": 16}
+            found.append(make(f"cond/collection_{name}{'_resource' if resource else ''}", **fields))
     regularized = {**LIVELY, "updates_collections": None, "param_regularizers": {"beta": l2(0.25), "gamma": l2(0.5)}}
     for v2 in (False, True):
         fields = {"shape": RANK_4, "arguments": regularized, "calls": "cond", "resource": v2, "control_flow_v2": v2}

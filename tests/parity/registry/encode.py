@@ -44,6 +44,11 @@ def l2(weight: float) -> dict[str, Any]:
     return {"$": "l2", "weight": weight}
 
 
+def clip(low: float, high: float) -> dict[str, Any]:
+    """A constraint."""
+    return {"$": "clip", "low": low, "high": high}
+
+
 def weights(form: str = "random", dtype: str = "float32") -> dict[str, Any]:
     return {"$": "weights", "form": form, "dtype": dtype}
 

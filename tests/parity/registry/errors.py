@@ -11,6 +11,7 @@ BAD_TRAINING = {
     "string": "no",
     "float": 0.5,
     "list": [True],
+    "2": 2,
     "object": {"$": "object"},
     "float_tensor": constant(1.0),
     "int_tensor": constant(1, "int32"),
@@ -38,6 +39,7 @@ def cases() -> list[Case]:
         found.append(make(f"epsilon_negative/{path}", arguments={**arguments, "epsilon": -0.001}, **fields))
         for name, value in BAD_TRAINING.items():
             found.append(make(f"training_{name}/{path}", arguments={**arguments, "is_training": value}, **fields))
+        found.append(make(f"epsilon_tensor/{path}", arguments={**arguments, "epsilon": constant(0.1)}, **fields))
     return found + _single()
 
 
@@ -61,6 +63,7 @@ def _single() -> list[Case]:
         "epsilon/zero": {"epsilon": 0.0},
         "data_format/lower": {"data_format": "nhwc"},
         "data_format/none": {"data_format": None},
+        "renorm/decay_ignored": {"renorm_decay": 1.5},
         "unknown_argument": {"momentum": 0.9},
     }
     return [make(name, arguments={**LIVELY, **arguments}, seed=18, steps=2) for name, arguments in ways.items()]

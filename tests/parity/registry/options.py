@@ -137,12 +137,15 @@ def _single() -> list[Case]:
         },
         "zero_debias/fed_fused": {"zero_debias_moving_mean": True, "is_training": fed(True, False, True, False)},
         "zero_debias/decay_tensor": {"zero_debias_moving_mean": True, "decay": constant(0.8)},
+        "initializers/none": {"param_initializers": {"beta": None, "moving_mean": None}},
     }
     found = []
     for index, (name, arguments) in enumerate(ways.items()):
         shape = [4, 3, 3, 2] if arguments.get("data_format") == "NCHW" else RANK_4
         resource = name.endswith("_resource") or bool(index % 2 and not name.endswith("_ref"))
         fields = {"resource": resource, "seed": 10, "steps": 3 if "schedule" in name or "fed" in name else 2}
+        if name == "initializers/none":
+            fields["surroundings"] = {"name": "outer", "initializer": 3.0}
         found.append(make(name, shape=shape, arguments={**LIVELY, **arguments}, **fields))
     for dtype in ("float16", "bfloat16", "float64"):
         for name in ("weights/some_zeros", "adjustment/example", "renorm/plain", "zero_debias/false"):

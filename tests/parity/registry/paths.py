@@ -49,7 +49,8 @@ def _ranks() -> list[Case]:
                 placed = [shape[0], shape[-1], *shape[1:-1]]
                 layout = {**LIVELY, **arguments, "data_format": "NCHW"}
                 found.append(make(f"rank{rank}/{way}_nchw", shape=placed, arguments=layout, **fields))
-    found.append(make("rank1/default_nchw", shape=[6], arguments={**LIVELY, "data_format": "NCHW"}))
+    nowhere = {"arguments": {**LIVELY, "data_format": "NCHW"}, "phrase": "undefined channels"}
+    found.append(make("rank1/default_nchw", shape=[6], **nowhere))
     return found
 
 
