@@ -92,3 +92,11 @@ def test_replace_input(resource):
         with session() as opened:
             opened.run(op)
             assert opened.run(variable) == -5
+
+
+def test_tape_may_record():
+    assert _tensorflow.tape_may_record()  # eagerly one may always be opened around
+    with graph():
+        assert not _tensorflow.tape_may_record()
+        with tf.GradientTape():
+            assert _tensorflow.tape_may_record()

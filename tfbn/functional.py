@@ -115,7 +115,8 @@ def normalize_batch(
     gamma, beta = _read(params.gamma, dtype), _read(params.beta, dtype)
     scale, offset = gamma, beta
     if adjustment is not None:
-        scale, offset = _then(*(tf.cast(part, dtype) for part in adjustment), scale, offset, layout)
+        a, b = (tf.cast(part, dtype) for part in adjustment)
+        scale, offset = _then(a, b, scale, offset, layout)
     if _takes_fused(inputs, options, layout) and batch_weights is None and _per_channel(scale, offset, layout):
         return _by_fused_training(inputs, scale, offset, state, options, some, layout)
     # Wide all along: gradients by way of the moments cancel, and have to before they are rounded to a half precision.

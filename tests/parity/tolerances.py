@@ -152,9 +152,10 @@ class Scales:
         if kind == "output":
             return self.gain * self.normalized
         # The error of a sum of n terms |x| * inv, averaged or not; for offsets of dy alone, unless the output is in it.
-        plain = name.endswith(("beta", "offset")) and cases.argument(self.case, "activation_fn") is None
-        terms = 1.0 if plain else self.normalized
-        slope = self.inverse * (1.0 + terms / self.root) if name == "inputs" else terms * self.root
+        # An activation's slope follows the output, whose error no sum averages out.
+        active = cases.argument(self.case, "activation_fn") is not None
+        terms = 1.0 if name.endswith(("beta", "offset")) and not active else self.normalized
+        slope = self.inverse * (1.0 + terms / (1.0 if active else self.root)) if name == "inputs" else terms * self.root
         if kind == "gradient":
             return self.gain * self.weight * slope
         if kind == "second":

@@ -52,9 +52,11 @@ def fused(
     form = layout.fused_format
     x = layout.view_4d(inputs)
     shares = shares if shares.shape.rank == 0 else layout.view_4d_shares(shares, inputs)
-    given = [*normalize.or_constants(gamma, beta, tf.float32, layout), *moments]
-    outputs = normalize.fused_op(x, *given, epsilon, form, False).y
-    (outputs,) = _with_gradient(f"TfbnFusedOwnMoments{form}", [outputs], x, *given, shares, tf.constant(epsilon))
+    gamma, beta = normalize.or_constants(gamma, beta, tf.float32, layout)
+    outputs = normalize.fused_op(x, gamma, beta, moments.mean, moments.variance, epsilon, form, False).y
+    (outputs,) = _with_gradient(
+        f"TfbnFusedOwnMoments{form}", [outputs], x, gamma, beta, *moments, shares, tf.constant(epsilon)
+    )
     return layout.restore(outputs, inputs)
 
 
@@ -153,9 +155,9 @@ def _second_gradient(form: str) -> Callable:
         x, *given, shares, epsilon = inputs
         with tf.GradientTape() as tape:
             tape.watch([dy, x, *given])
-            wide = [value if form == "NHWC" else tf.reshape(value, [-1, 1, 1]) for value in given]
-            found = _composed_gradient([dy], x, *wide, shares, epsilon)[:3]
-            found = [found[0], *(tf.reshape(value, [-1]) for value in found[1:])]
+            gamma, beta, mean, variance = given if form == "NHWC" else (tf.reshape(v, [-1, 1, 1]) for v in given)
+            dx, *rest = _composed_gradient([dy], x, gamma, beta, mean, variance, shares, epsilon)[:3]
+            found = [dx, *(tf.reshape(value, [-1]) for value in rest)]
         return [*tape.gradient(found, [dy, x, *given], list(grads)), None, None]
 
     return gradient
