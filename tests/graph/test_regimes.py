@@ -209,8 +209,8 @@ def test_saver_round_trip(path, resource, tmp_path):
 @pytest.mark.parametrize(
     "modules",
     [
-        ["test_batch_norm", "test_batch_normalization", "test_variables"],
-        ["test_arguments", "test_atomic", "test_loops", "test_updates"],
+        ["test_atomic", "test_batch_norm", "test_batch_normalization", "test_variables"],
+        ["test_arguments", "test_loops", "test_updates"],
     ],
     ids="-".join,
 )
