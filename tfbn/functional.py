@@ -30,11 +30,11 @@ __all__ = [
     "debiased",
     "decrement",
     "has_samples",
-    "in_compute_dtype",
     "infer",
     "layout_of",
     "moving_variance",
     "normalize_batch",
+    "sample_weights",
     "update_rate",
 ]
 
@@ -77,22 +77,35 @@ class Options(NamedTuple):
     axes: tuple[int, ...]  # of the channels, counted from the left
     data_format: str = "NHWC"  # for the fused kernel
     virtual_batch_size: int | None = None
+    flat: bool = True  # parameters of the shape [C], rather than of the inputs' rank
     epsilon: float = 1e-3
     fused: bool = True  # the fused kernel, where it has the dtype
     unbiased: bool = True  # the estimator of Batch.variance
     renorm_clipping: Mapping[str, Any] | None = None  # None: no renorm
 
 
-def in_compute_dtype(batch_weights: tf.Tensor, inputs: tf.Tensor) -> tf.Tensor:
-    """The weights as the statistics take them: by way of the inputs' dtype, the precision the original gives them."""
-    return tf.cast(tf.cast(batch_weights, inputs.dtype), compute_dtype(inputs.dtype))
+def sample_weights(
+    inputs: tf.Tensor, options: Options, batch_weights: tf.Tensor | None = None, mask: tf.Tensor | None = None
+) -> tf.Tensor | None:
+    """What each sample counts, of the inputs' rank and of size 1 along the channels; None where all count the same.
+
+    `batch_weights` is [N]; `mask` has the axes of the inputs from the left without the channels', or all with size 1
+    there.
+    """
+    layout, dtype = layout_of(inputs.shape, options.axes), compute_dtype(inputs.dtype)
+    weights = None
+    if batch_weights is not None:
+        # By way of the inputs' dtype, the precision that the original gives them.
+        weights = layout.of_leading_axes(tf.cast(tf.cast(tf.reshape(batch_weights, [-1]), inputs.dtype), dtype))
+    if mask is not None:
+        mask = layout.of_leading_axes(tf.cast(mask, dtype))
+        weights = mask if weights is None else weights * mask
+    return weights
 
 
-def has_samples(inputs: tf.Tensor, batch_weights: tf.Tensor | None = None) -> tf.Tensor | bool:
+def has_samples(inputs: tf.Tensor, weights: tf.Tensor | None = None) -> tf.Tensor | bool:
     """Whether the batch has statistics at all: a sample, and weights that do not sum to zero."""
-    if batch_weights is None:
-        return moments.has_samples(inputs)
-    return moments.has_weight(inputs, batch_weights)
+    return moments.has_samples(inputs) if weights is None else moments.has_weight(inputs, weights)
 
 
 def normalize_batch(
@@ -101,27 +114,32 @@ def normalize_batch(
     state: State,
     options: Options,
     some: tf.Tensor | bool,
-    batch_weights: tf.Tensor | None = None,
+    weights: tf.Tensor | None = None,
     adjustment: tuple[tf.Tensor, tf.Tensor] | None = None,
 ) -> tuple[tf.Tensor, Batch]:
     """Normalizes `inputs` by their own statistics, as training does.
 
     xhat = (x - mean) / sqrt(variance + epsilon); with renorm xhat = xhat * r + d; with an adjustment (a, b)
     xhat = xhat * a + b; y = xhat * gamma + beta. `some` is what `has_samples` says: a batch without samples is
-    normalized by the moving statistics. `batch_weights` come `in_compute_dtype`.
+    normalized by the moving statistics. `weights` are `sample_weights`.
     """
-    layout = layout_of(inputs.shape, options.axes, options.data_format, options.virtual_batch_size)
+    layout = layout_of(inputs.shape, options.axes, options.data_format, options.virtual_batch_size, options.flat)
     dtype = compute_dtype(inputs.dtype)
     gamma, beta = _read(params.gamma, dtype), _read(params.beta, dtype)
     scale, offset = gamma, beta
     if adjustment is not None:
         a, b = (tf.cast(part, dtype) for part in adjustment)
         scale, offset = _then(a, b, scale, offset, layout)
-    if _takes_fused(inputs, options, layout) and batch_weights is None and _per_channel(scale, offset, layout):
+    if _takes_fused(inputs, options, layout) and weights is None and _per_channel(scale, offset, layout):
         return _by_fused_training(inputs, scale, offset, state, options, some, layout)
     # Wide all along: gradients by way of the moments cancel, and have to before they are rounded to a half precision.
     wide = tf.cast(layout.view_virtual(inputs), dtype)
-    outputs, batch = _by_moments(wide, scale, offset, state, options, some, layout, batch_weights)
+    if weights is None:
+        shares, some = moments.equal_shares(wide, layout), some
+    else:
+        shares = moments.weighted_shares(wide, layout.view_virtual(layout.of_each_sample(weights, inputs)), layout)
+        some = tf.not_equal(shares.total, 0)
+    outputs, batch = _by_moments(wide, scale, offset, state, options, some, layout, shares)
     return layout.restore(tf.cast(outputs, inputs.dtype), inputs), batch
 
 
@@ -138,7 +156,9 @@ def _by_fused_training(
     epsilon, stddev, r, d = options.epsilon, None, None, None
     if options.renorm_clipping is not None:
         own = _fused_moments(inputs, options, layout)
-        scale, offset, stddev, r, d = _renormed(scale, offset, _or_moving(own, state, some), state, options, layout)
+        scale, offset, stddev, r, d = _renormed(
+            scale, offset, _or_moving(own, state, some, layout), state, options, layout
+        )
     scale, offset = normalize.or_constants(scale, offset, tf.float32, layout)
     found = normalize.fused_train(inputs, scale, offset, epsilon, layout)
     variance = found.variance if options.unbiased else moments.biased(found.variance, inputs, layout)
@@ -150,7 +170,7 @@ def _fused_moments(inputs: tf.Tensor, options: Options, layout: Layout) -> momen
     if layout.fused_format == "NCHW":
         # Less than the transpositions of that kernel to and fro cost on a CPU.
         wide = tf.cast(inputs, compute_dtype(inputs.dtype))
-        return moments.of_shares(wide, moments.equal_shares(wide, layout), layout)
+        return moments.of_shares(wide, moments.equal_shares(wide, layout).each, layout)
     ones, zeros = normalize.or_constants(None, None, tf.float32, layout)
     found = normalize.fused_train(inputs, ones, zeros, options.epsilon, layout)
     return moments.Moments(found.mean, moments.biased(found.variance, inputs, layout))
@@ -164,36 +184,37 @@ def _by_moments(
     options: Options,
     some: tf.Tensor | bool,
     layout: Layout,
-    batch_weights: tf.Tensor | None,
+    shares: moments.Shares,
 ) -> tuple[tf.Tensor, Batch]:
     """By moments that composed ops take, and a kernel that is given them."""
-    if batch_weights is None:
-        shares = moments.equal_shares(inputs, layout)
-    else:
-        shares = moments.weighted_shares(inputs, batch_weights, layout)
-    of_batch = _or_moving(moments.of_shares(inputs, shares, layout), state, some)
-    whole = moments.of_virtual_batches(of_batch, layout)
+    of_batch = _or_moving(moments.of_shares(inputs, shares.each, layout), state, some, layout)
+    whole = moments.of_virtual_batches(of_batch, shares, layout)
     stddev, r, d = None, None, None
     if options.renorm_clipping is not None:
         scale, offset, stddev, r, d = _renormed(scale, offset, whole, state, options, layout)
     last = not _per_channel(scale, offset, layout)
     given = (None, None) if last else (scale, offset)
     kernel = own_moments.fused if _takes_fused(inputs, options, layout) else own_moments.composed
-    outputs = kernel(inputs, of_batch, shares, *given, options.epsilon, layout)
+    outputs = kernel(inputs, of_batch, shares.each, *given, options.epsilon, layout)
     if last:
         # One value per channel is all that the kernels take.
         outputs = outputs if scale is None else outputs * _spread(scale, layout)
         outputs = outputs if offset is None else outputs + _spread(offset, layout)
-    variance = moments.unbiased(whole.variance, inputs, layout) if options.unbiased else whole.variance
+    variance = whole.variance
+    if options.unbiased:
+        unbiased = of_batch._replace(variance=shares.unbiased(of_batch.variance))
+        variance = moments.of_virtual_batches(unbiased, shares, layout).variance
     return outputs, Batch(whole.mean, variance, stddev, r, d)
 
 
-def _or_moving(own: moments.Moments, state: State, some: tf.Tensor | bool) -> moments.Moments:
-    """The batch's own moments, or the moving ones where the batch has none."""
+def _or_moving(own: moments.Moments, state: State, some: tf.Tensor | bool, layout: Layout) -> moments.Moments:
+    """The batch's own moments, or the moving ones where the batch, or a virtual batch, has none."""
     if some is True:
         return own
     # As constants: a moving average that somebody trains gets no gradient from a batch that has samples.
     moving = (tf.stop_gradient(_read(value, own.mean.dtype)) for value in (state.moving_mean, state.moving_variance))
+    if not layout.flat_statistics:
+        moving = (layout.broadcast(value) for value in moving)
     return moments.Moments(*(tf.where(some, mine, other) for mine, other in zip(own, moving)))
 
 
@@ -221,7 +242,7 @@ def infer(inputs: tf.Tensor, params: Params, state: State, options: Options) -> 
     layout = layout_of(inputs.shape, options.axes, options.data_format)
     dtype = compute_dtype(inputs.dtype)
     read = [_read(value, dtype) for value in (*params, state.moving_mean, state.moving_variance)]
-    if options.virtual_batch_size is not None:
+    if options.virtual_batch_size is not None and not options.flat:
         # Without the axis that counts virtual batches: in inference there are none.
         read = [None if value is None else tf.reshape(value, layout.param_shape) for value in read]
     beta, gamma, mean, variance = read

@@ -63,9 +63,12 @@ def test_several_axes_keep_their_places():
     ("axis", "shape", "reduction"), [(3, [1, 1, 1, 1, 5], [0, 2, 3]), (1, [1, 1, 3, 1, 1], [0, 3, 4])]
 )
 def test_virtual_batches_take_an_axis_of_their_own(axis, shape, reduction):
-    layout = layout_of(tf.TensorShape([None, 3, 2, 5]), [axis], virtual_batch_size=2)
+    layout = layout_of(tf.TensorShape([None, 3, 2, 5]), [axis], virtual_batch_size=2, flat=False)
     assert layout.param_shape == shape
     assert layout.reduction_axes == reduction
+    flat = layout._replace(flat=True)
+    assert flat.param_shape == [max(shape)]
+    assert flat.broadcast(tf.ones([max(shape)])).shape in ([max(shape)], shape)
 
 
 def test_a_virtual_batch_takes_every_so_many_samples():

@@ -12,14 +12,15 @@ LAYOUTS = [([7, 3, 2, 5], "NHWC", -1), ([7, 5, 3, 2], "NCHW", 1), ([7, 5], "NHWC
 
 
 def weighted(x, w, layout):
-    return moments.of_shares(x, moments.weighted_shares(tf.constant(x), tf.constant(w), layout), layout)
+    shares = moments.weighted_shares(tf.constant(x), layout.of_leading_axes(tf.constant(w)), layout)
+    return moments.of_shares(tf.constant(x), shares.each, layout)
 
 
 @pytest.mark.parametrize(("shape", "data_format", "axis"), LAYOUTS)
 def test_plain(shape, data_format, axis):
     x = oracle.batch(shape, axis)
     layout = layout_of(tf.TensorShape(x.shape), [axis % x.ndim], data_format)
-    found = moments.of_shares(tf.constant(x), moments.equal_shares(tf.constant(x), layout), layout)
+    found = moments.of_shares(tf.constant(x), moments.equal_shares(tf.constant(x), layout).each, layout)
     for value, expected in zip(found, oracle.moments(x, axis)):
         np.testing.assert_allclose(value, expected, **TOLERANCE)
 
@@ -51,7 +52,8 @@ def test_weights_that_sum_to_zero_give_zeros():
 def test_unbiased(n):
     x = oracle.batch([n, 5])
     variance = oracle.moments(x)[1]
-    found = moments.unbiased(tf.constant(variance), tf.constant(x), layout_of(tf.TensorShape(x.shape), [x.ndim - 1]))
+    shares = moments.equal_shares(tf.constant(x), layout_of(tf.TensorShape(x.shape), [x.ndim - 1]))
+    found = shares.unbiased(tf.constant(variance))
     np.testing.assert_allclose(found, x.var(0, ddof=1) if n > 1 else variance, **TOLERANCE)
 
 

@@ -63,13 +63,18 @@ def check_axes(shape: tf.TensorShape, axis: Any, virtual_batch_size: int | None)
             "When using virtual_batch_size, the batch dimension must be 0 and thus axis cannot include 0: got "
             f"axis={axis}. Move the batch to axis 0."
         )
+    check_divides(virtual_batch_size, shape)
+    return axes
+
+
+def check_divides(virtual_batch_size: int | None, shape: tf.TensorShape) -> None:
+    """A divisor of the batch size, where that is known."""
     size = shape.as_list()[0]
     if virtual_batch_size is not None and size is not None and size % virtual_batch_size:
         raise ValueError(
             f"virtual_batch_size: expected a divisor of the batch size {size}, got {virtual_batch_size}. Drop the "
             "remainder of the batch, or choose another size."
         )
-    return axes
 
 
 def check_virtual_batch_size(virtual_batch_size: Any, adjustment: Any) -> None:
@@ -150,6 +155,26 @@ def check_batch_weights(batch_weights: tf.Tensor, inputs: tf.Tensor) -> None:
         raise TypeError(
             f"batch_weights: expected real numbers, got {batch_weights.dtype.name}. Cast them to tf.float32."
         )
+
+
+def check_mask(mask: tf.Tensor, inputs: tf.Tensor, axis: int) -> None:
+    """Real numbers or booleans along the axes of the inputs from the left, the channels' left out or of size 1."""
+    expected = [size for each, size in enumerate(inputs.shape.as_list()) if each != axis]
+    found, full = mask.shape, inputs.shape.as_list()
+    if found.rank is not None:
+        sizes = found.as_list()
+        if found.rank == len(full) and found.rank > 0:
+            fits, against = sizes[axis] in (1, None), full
+        else:
+            fits, against = found.rank <= len(expected), expected
+        fits = fits and all(size in (None, 1) or wanted in (None, size) for size, wanted in zip(sizes, against))
+    if found.rank is None or not fits:
+        raise ValueError(
+            f"mask: expected a shape that broadcasts against {inputs.shape} without its channels, such as "
+            f"{expected[:1]} or {expected}, got {found}. False or 0 marks what is not to count in the statistics."
+        )
+    if not (mask.dtype.is_floating or mask.dtype.is_integer or mask.dtype.is_bool):
+        raise TypeError(f"mask: expected booleans or real numbers, got {mask.dtype.name}. Cast it to tf.bool.")
 
 
 def check_renorm_clipping(renorm_clipping: Any, channels: int | None = None) -> None:

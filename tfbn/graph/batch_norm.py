@@ -39,6 +39,8 @@ def batch_norm(
     adjustment: Callable | None = None,
     *,
     param_dtype: Any = None,
+    mask: Any = None,
+    virtual_batch_size: int | None = None,
 ) -> tf.Tensor:
     """Batch normalization as tf.contrib.layers.batch_norm of TensorFlow 1.15 does it, in a TF1 graph, without Keras.
 
@@ -114,13 +116,22 @@ def batch_norm(
       param_dtype: keyword only. dtype of all variables. Default: float32 for half precisions and the inputs' own
         otherwise, except that without renorm, batch_weights keep half-precision variables as the original does, and
         so do updates_collections and zero_debias_moving_mean with fused=False, adjustment or a rank other than 2 and 4.
+      mask: keyword only. booleans or numbers along the axes of inputs from the left without the channels' ([N], [N, T],
+        [N, H, W]), or along all of them with size 1 there ([N, H, W, 1]); sizes of 1 broadcast. Masked positions, of
+        False or 0, don't count in the statistics and may hold anything, NaN included; numbers, and batch_weights, weigh
+        the others. The outputs there are normalized all the same. No effect in inference.
+      virtual_batch_size: keyword only. int V that divides N. Each of N / V virtual batches is normalized by statistics
+        of its own, and the moving averages follow the mean of these; virtual batch j takes the samples j, j + N / V,
+        j + 2 N / V and so on, as in `batch_normalization`. The variables are those of any other layer. No effect in
+        inference.
 
     Returns:
       A tensor of the inputs' shape and dtype.
 
     Raises:
       ValueError: data_format, decay, renorm_decay or epsilon out of range; rank or C unknown; batch_weights of another
-        length; a key of renorm_clipping unknown; reuse without scope; a variable that exists without reuse, or does not
+        length; a mask that does not broadcast; a virtual_batch_size that does not divide N; a key of renorm_clipping
+        unknown; reuse without scope; a variable that exists without reuse, or does not
         with it; is_training None.
       TypeError: inputs that are not floating; an argument of another type; ref variables in a control flow v2 body.
       RuntimeError: eager execution.
@@ -165,6 +176,11 @@ def batch_norm(
     if batch_weights is not None:
         batch_weights = tf.convert_to_tensor(batch_weights)
         arguments.check_batch_weights(batch_weights, inputs)
+    if mask is not None:
+        mask = tf.convert_to_tensor(mask)
+        arguments.check_mask(mask, inputs, axes[0])
+    arguments.check_virtual_batch_size(virtual_batch_size, None)
+    arguments.check_divides(virtual_batch_size, inputs.shape)
 
     question = policy.Question(
         dtype=inputs.dtype,
@@ -198,6 +214,7 @@ def batch_norm(
         options=functional.Options(
             axes=axes,
             data_format=data_format,
+            virtual_batch_size=virtual_batch_size,
             epsilon=max(epsilon, functional.FUSED_EPSILON_FLOOR) if row.fused else epsilon,
             fused=question.fused,
             unbiased=row.fused,
@@ -232,6 +249,7 @@ def batch_norm(
             is_training=is_training if training is None else training,
             moves=moves,
             batch_weights=batch_weights,
+            mask=mask,
             adjustment=adjustment if row.adjusts else None,
         )
         if activation_fn is not None:

@@ -127,7 +127,9 @@ class BatchNormalization(tf_layer.Layer):
         unfused = "renorm, adjustment, virtual_batch_size, or anything but rank 4 and a single axis, 1 or 3"
         found = compatibility.ignored(row, question, given, unfused)
         compatibility.warn("batch_normalization", found, "tf.layers")
-        layout = functional.layout_of(shape, axes, virtual_batch_size=self.virtual_batch_size)
+        layout = functional.layout_of(
+            shape, axes, virtual_batch_size=self.virtual_batch_size, flat=self.virtual_batch_size is None
+        )
         with self._opened() as scope:
             wanted = variables.names(row, self.center, self.scale, self.renorm)
             variables.check_reuse(scope, wanted, layout.param_shape, row.param_dtype(dtype))
@@ -153,6 +155,7 @@ class BatchNormalization(tf_layer.Layer):
                 axes=axes,
                 data_format="NCHW" if axes == (1,) else "NHWC",
                 virtual_batch_size=self.virtual_batch_size,
+                flat=self.virtual_batch_size is None,
                 epsilon=max(self.epsilon, functional.FUSED_EPSILON_FLOOR) if row.fused else self.epsilon,
                 fused=self.fused is None or bool(self.fused),
                 unbiased=row.fused,

@@ -31,6 +31,7 @@ def apply(
     is_training: Any,
     moves: bool,
     batch_weights: tf.Tensor | None = None,
+    mask: tf.Tensor | None = None,
     adjustment: Callable | None = None,
 ) -> tuple[tf.Tensor, list[tf.Operation]]:
     """The outputs of one call, and its update ops, which are collected or forced as the plan says.
@@ -38,7 +39,7 @@ def apply(
     `is_training` is a bool or a tensor; `moves` tells whether a training step moves the statistics at all.
     """
     adjusted = adjustment(tf.shape(inputs)) if adjustment is not None and is_training is not False else None
-    outputs, batch, active = _compute(inputs, made, plan.options, is_training, batch_weights, adjusted)
+    outputs, batch, active = _compute(inputs, made, plan.options, is_training, batch_weights, mask, adjusted)
     found: list[Any] = []
     if batch is not None and moves:
         found = updates.build(
@@ -63,6 +64,7 @@ def _compute(
     options: functional.Options,
     is_training: Any,
     batch_weights: tf.Tensor | None,
+    mask: tf.Tensor | None,
     adjustment: tuple[Any, Any] | None,
 ) -> tuple[tf.Tensor, functional.Batch | None, tf.Tensor | bool]:
     """The outputs, what the batch says of its channels, and whether that is to move the statistics."""
@@ -71,17 +73,16 @@ def _compute(
     if is_training is False:
         return functional.infer(inputs, params, state, options), None, False
 
-    if batch_weights is not None:
-        batch_weights = functional.in_compute_dtype(batch_weights, inputs)
-    some = functional.has_samples(inputs, batch_weights)
+    weights = functional.sample_weights(inputs, options, batch_weights, mask)
+    some = functional.has_samples(inputs, weights)
     if is_training is True:
-        outputs, batch = functional.normalize_batch(inputs, params, state, options, some, batch_weights, adjustment)
+        outputs, batch = functional.normalize_batch(inputs, params, state, options, some, weights, adjustment)
         return outputs, batch, some
 
     predicate = tf.convert_to_tensor(is_training)
 
     def train() -> list[tf.Tensor]:
-        outputs, batch = functional.normalize_batch(inputs, params, state, options, some, batch_weights, adjustment)
+        outputs, batch = functional.normalize_batch(inputs, params, state, options, some, weights, adjustment)
         return [outputs, *(value for value in batch if value is not None)]
 
     def infer() -> list[tf.Tensor]:

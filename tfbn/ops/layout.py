@@ -22,15 +22,16 @@ class Layout(NamedTuple):
     sizes: tuple[int, ...]  # of those axes
     data_format: str  # for the fused kernel
     virtual_batch_size: int | None = None
+    flat: bool = True  # whether a parameter has the shape [C]; else it has the inputs' rank, and 1 in all other axes
 
     @property
     def channels(self) -> int:
         return math.prod(self.sizes)
 
     @property
-    def flat(self) -> bool:
-        """Whether a parameter has the shape [C]; else it has the inputs' rank, and 1 in all other axes."""
-        return len(self.axes) == 1 and self.virtual_batch_size is None
+    def flat_statistics(self) -> bool:
+        """Whether the batch's statistics have the shape [C]: virtual batches, too, have an axis of their own."""
+        return self.flat and self.virtual_batch_size is None
 
     @property
     def param_shape(self) -> list[int]:
@@ -47,16 +48,32 @@ class Layout(NamedTuple):
 
     def broadcast(self, parameter: tf.Tensor) -> tf.Tensor:
         """A parameter, shaped to multiply the inputs; where the channels come last it broadcasts by itself."""
-        if not self.flat or self.axes[0] == self.rank - 1:
+        if not self.flat or parameter.shape.rank == self.rank or self.axes[0] == self.rank - 1:
             return parameter
         shape = [1] * self.rank
         shape[self.axes[0]] = self.channels
         return tf.reshape(parameter, shape)
 
+    def of_leading_axes(self, values: tf.Tensor) -> tf.Tensor:
+        """Values along the inputs' axes from the left, the channels' left out, shaped to broadcast against inputs."""
+        rank = values.shape.rank
+        if rank == self.rank:
+            return values
+        sizes = tf.unstack(tf.shape(values)) + [1] * (self.rank - rank)
+        if self.axes[0] < rank:
+            sizes.insert(self.axes[0], sizes.pop())
+        return tf.reshape(values, sizes)
+
+    def of_each_sample(self, values: tf.Tensor, inputs: tf.Tensor) -> tf.Tensor:
+        """The values, one for each sample of axis 0 where virtual batches are about to divide it."""
+        if self.virtual_batch_size is None:
+            return values
+        return tf.broadcast_to(values, tf.concat([tf.shape(inputs)[:1], tf.shape(values)[1:]], 0))
+
     @property
     def fusible(self) -> bool:
         """Whether the fused kernel can see the inputs as a tensor of rank 4."""
-        return self.flat and self.rank > 1 and self.axes[0] in (1, self.rank - 1)
+        return self.flat_statistics and self.rank > 1 and self.axes[0] in (1, self.rank - 1)
 
     @property
     def fused_format(self) -> str:
@@ -93,14 +110,31 @@ class Layout(NamedTuple):
         """The inputs with axis 0 split into samples of a virtual batch and virtual batches: [size, N / size, ...]."""
         if self.virtual_batch_size is None:
             return inputs
-        return tf.reshape(inputs, tf.concat([[self.virtual_batch_size, -1], tf.shape(inputs)[1:]], 0))
+        shape = tf.shape(inputs)
+        with tf.control_dependencies([] if inputs.shape.as_list()[0] is not None else [self._divides(shape[0])]):
+            return tf.reshape(inputs, tf.concat([[self.virtual_batch_size, -1], shape[1:]], 0))
+
+    def _divides(self, batch_size: tf.Tensor) -> tf.Operation:
+        message = (
+            f"virtual_batch_size: expected a divisor of the batch size, got {self.virtual_batch_size}. Drop the "
+            "remainder of the batch, or choose another size."
+        )
+        return tf.compat.v1.assert_equal(batch_size % self.virtual_batch_size, 0, data=[message, batch_size])
 
 
 def layout_of(
-    shape: tf.TensorShape, axes: Sequence[int], data_format: str = "NHWC", virtual_batch_size: int | None = None
+    shape: tf.TensorShape,
+    axes: Sequence[int],
+    data_format: str = "NHWC",
+    virtual_batch_size: int | None = None,
+    flat: bool = True,
 ) -> Layout:
-    """The layout of inputs of this shape, whose rank and whose sizes along `axes` must be known."""
+    """The layout of inputs of this shape, whose rank and whose sizes along `axes` must be known.
+
+    `flat` asks for parameters of the shape [C], which several axes never have.
+    """
     shape = shape.as_list()
     sizes = tuple(shape[axis] for axis in axes)
     shift = 0 if virtual_batch_size is None else 1
-    return Layout(len(shape) + shift, tuple(axis + shift for axis in axes), sizes, data_format, virtual_batch_size)
+    axes = tuple(axis + shift for axis in axes)
+    return Layout(len(shape) + shift, axes, sizes, data_format, virtual_batch_size, flat and len(axes) == 1)
