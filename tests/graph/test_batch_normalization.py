@@ -84,6 +84,25 @@ def test_a_dynamic_batch_that_virtual_batches_do_not_divide_fails_at_run_time():
             opened.run(y, {x: np.ones([6, 5])})
 
 
+@pytest.mark.parametrize(("resource", "v2"), [regime for regime in REGIMES if regime != (False, True)])
+def test_inside_a_cond_the_branch_runs_the_updates(resource, v2):
+    x = oracle.batch([6, 5])
+    with graph(resource, v2):
+        placeholder, taken = tf1.placeholder(tf.float32, [6, 5]), tf1.placeholder(tf.bool, [])
+        y = tf1.cond(
+            taken,
+            lambda: tfbn.batch_normalization(placeholder, momentum=0.8, training=True, name="bn"),
+            lambda: tf.identity(placeholder),
+        )
+        assert updates() == []
+        with session() as opened:
+            opened.run(y, {placeholder: x, taken: False})
+            np.testing.assert_array_equal(values(opened)["bn/moving_mean"], np.zeros(5))
+            opened.run(y, {placeholder: x, taken: True})
+            np.testing.assert_allclose(values(opened)["bn/moving_mean"], 0.2 * x.mean(0), rtol=1e-5)
+            np.testing.assert_allclose(values(opened)["bn/moving_variance"], 0.8 + 0.2 * x.var(0), rtol=1e-5)
+
+
 @pytest.mark.parametrize("resource", [False, True])
 def test_optimizers_apply_the_constraints(resource):
     with graph(resource):

@@ -113,6 +113,10 @@ def _as_float32(decay: Any) -> Any:
     return {**decay, "dtype": "float32"} if isinstance(decay, dict) else float(decay) if _is_integer(decay) else decay
 
 
+def _collects(case: cases.Case) -> bool:
+    return not vocabulary.contrib(case) or cases.argument(case, "updates_collections", "update_ops") is not None
+
+
 def _bfloat16_in_cond(case: cases.Case) -> bool:
     dynamic = dispatch.training_kind(case) in ("placeholder", "variable") or cases.get(case, "calls") == "cond"
     return dynamic and cases.get(case, "dtype") == "bfloat16"
@@ -327,12 +331,12 @@ LEDGER = (
         "collected updates inside of a cond",
         "The original collects operations of the branch, which no session can fetch. Ours run in the branch.",
         "cond/collection_fused",
-        lambda case: cases.get(case, "calls") == "cond" and cases.argument(case, "updates_collections") is not None,
+        lambda case: cases.get(case, "calls") == "cond" and _collects(case),
         lambda *results: (
             fails_there("run", "InaccessibleTensorError", "not fetchable")(*results)
             and {"stage", "collections.*", "gradients.*"}
         ),
-        lambda case: with_arguments(case, updates_collections=None),
+        lambda case: with_arguments(case, updates_collections=None) if vocabulary.contrib(case) else case,
     ),
     Known(
         "complex inputs outside of the fused paths",

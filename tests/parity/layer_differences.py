@@ -23,6 +23,8 @@ def _named_function(case: cases.Case) -> bool:
     return any(isinstance(cases.argument(case, name), str) for name in names)
 
 
+_LISTS = ("", "trainable_", "non_trainable_")
+
 LEDGER = (
     Known(
         "virtual batches with unknown sizes beside the batch's",
@@ -53,6 +55,14 @@ LEDGER = (
         "layers/errors/regularizer_by_name/fused",
         _named_function,
         refused_here("TypeError", "expected a function or None"),
+    ),
+    Known(
+        "the weights of a partitioned layer",
+        "The original does not find a partitioned gamma among the trainable variables, which hold its parts, and lists"
+        " it as not trainable. Ours lists the parts, as trainable.",
+        "class/partitioned",
+        lambda case: vocabulary.of(case).is_class and "partitioner" in cases.get(case, "surroundings"),
+        lambda *results: {f"layer.*.{prefix}{name}" for prefix in _LISTS for name in ("weights", "variables")},
     ),
     Known(
         "errors of another type",

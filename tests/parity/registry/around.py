@@ -97,6 +97,7 @@ def _wiring() -> list[Case]:
         for resource in (False, True):
             fields = {"shape": RANK_4, "arguments": arguments, "calls": "cond", "resource": resource, "seed": 16}
             found.append(make(f"cond/collection_{name}{'_resource' if resource else ''}", **fields))
+    found.append(make("cond/update_ops", shape=RANK_4, arguments=LIVELY, calls="cond", seed=16))
     regularized = {**LIVELY, "updates_collections": None, "param_regularizers": {"beta": l2(0.25), "gamma": l2(0.5)}}
     for v2 in (False, True):
         fields = {"shape": RANK_4, "arguments": regularized, "calls": "cond", "resource": v2, "control_flow_v2": v2}

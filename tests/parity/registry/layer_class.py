@@ -34,6 +34,9 @@ def cases() -> list[Case]:
         found.append(_make(f"subclass/{path}", function="ScaledNorm2D", **fields))
         found.append(_make(f"subclass_called_twice/{path}", function="ScaledNorm2D", calls="reuse", **fields))
     fields = {"shape": RANK_4, "arguments": LIVELY_LAYER, "seed": 21, "steps": 2, "surroundings": {"name": "outer"}}
+    parts = {**fields, "surroundings": {"name": "outer", "partitioner": 2}}
+    plain = {key: value for key, value in LIVELY_LAYER.items() if not key.startswith(("beta_", "gamma_"))}
+    found.append(_make("partitioned", **{**parts, "arguments": plain}))
     return [*found, _make("outer", **fields), _make("outer_subclass", function="ScaledNorm2D", **fields)]
 
 

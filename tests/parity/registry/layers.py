@@ -180,6 +180,7 @@ def _around() -> list[Case]:
         found.append(
             _make(f"around_both_regularizers/{path}", arguments=both, surroundings=SURROUNDINGS["regularizer"], **two)
         )
+        found.append(_make(f"cond/{path}", shape=shape, arguments=lively, calls="cond", seed=16))
     shape, lively = _lively("fused")
     auto = {"arguments": {**lively, "name": "s"}, "calls": "same_scope", "surroundings": SURROUNDINGS["auto_reuse"]}
     found.append(_make("auto_reuse_of_the_scope", shape=shape, seed=13, steps=2, **auto))
