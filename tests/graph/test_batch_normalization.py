@@ -80,7 +80,10 @@ def test_a_dynamic_batch_that_virtual_batches_do_not_divide_fails_at_run_time():
     with graph():
         x = tf1.placeholder(tf.float32, [None, 5])
         y = tfbn.batch_normalization(x, training=True, virtual_batch_size=4)
-        with session() as opened, pytest.raises(tf.errors.InvalidArgumentError, match="multiple of"):
+        with (
+            session() as opened,
+            pytest.raises(tf.errors.InvalidArgumentError, match="expected a divisor of the batch size, got 4"),
+        ):
             opened.run(y, {x: np.ones([6, 5])})
 
 
@@ -335,3 +338,24 @@ def test_integers_are_refused():
 def test_eager_execution_is_refused():
     with pytest.raises(RuntimeError, match="expected a graph as default, got eager execution"):
         tfbn.batch_normalization(tf.zeros([4, 5]))
+
+
+@pytest.mark.parametrize(
+    ("axis", "shape", "message"),
+    [
+        (-1, [2, 5], "expected ndim=4, found ndim=2"),
+        (-1, None, "expected ndim=4, found ndim=None"),
+        (-1, [2, 3, 4, 6], "expected axis 3 of input shape to have value 5 but received input with shape"),
+        ([1, 3], [2, 4, 4, 5], "expected axis 1 of input shape to have value 3"),
+    ],
+)
+def test_inputs_that_a_layer_was_not_built_for(axis, shape, message):
+    with graph() as opened:
+        layer = tfbn.BatchNormalization(axis=axis, name="bn")
+        layer(tf1.placeholder(tf.float32, [2, 3, 4, 5]), training=True)
+        assert layer(tf1.placeholder(tf.float32, [7, 3, None, 5]), training=True).shape.as_list() == [7, 3, None, 5]
+        before = {name: len(opened.get_collection(name)) for name in opened.get_all_collection_keys()}
+        inputs = tf1.placeholder(tf.float32, shape)
+        with pytest.raises(ValueError, match="Input 0 of layer bn is incompatible with the layer: " + message):
+            layer(inputs, training=True)
+        assert before == {name: len(opened.get_collection(name)) for name in opened.get_all_collection_keys()}

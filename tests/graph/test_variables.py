@@ -255,3 +255,22 @@ def test_outputs_collections_hold_what_the_activation_returns_by_the_name_of_the
         assert y.aliases == ["o/bn"]
         z = layer(outputs_collections=["ends", "more"], scope="cn")
         assert tf1.get_collection("more") == [z]
+
+
+@pytest.mark.parametrize("arguments", [{"renorm": True}, {"batch_weights": np.ones(6)}, {"fused": False}])
+def test_moving_statistics_that_are_trained_have_a_gradient(arguments):
+    """On the original's composed paths; the fused kernel has none."""
+    with graph():
+        inputs = tf.constant(oracle.batch([6, 3, 2, 5]), tf.float32)
+        collections = {name: [tf1.GraphKeys.TRAINABLE_VARIABLES] for name in ("moving_mean", "moving_variance")}
+        kwargs = {"variables_collections": collections, "scope": "bn", **arguments}
+        y = tfbn.batch_norm(inputs, is_training=False, **kwargs)
+        statistics = [v for v in tf1.trainable_variables() if "moving" in v.op.name]
+        assert len(statistics) == 2
+        by_mean, by_variance = tf.gradients(tf.reduce_sum(y * tf.cast(inputs, tf.float32)), statistics)
+        with session() as opened:
+            found = opened.run([by_mean, by_variance])
+    x = oracle.batch([6, 3, 2, 5])
+    # At a mean of 0 and a variance of 1: dy/dmean = -1 / sqrt(1 + epsilon), dy/dvariance = -x / 2 (1 + epsilon)**-1.5.
+    np.testing.assert_allclose(found[0], -x.sum((0, 1, 2)) * 1.001**-0.5, rtol=1e-5)
+    np.testing.assert_allclose(found[1], -(x * x).sum((0, 1, 2)) / 2 * 1.001**-1.5, rtol=1e-5)

@@ -67,6 +67,21 @@ def check_axes(shape: tf.TensorShape, axis: Any, virtual_batch_size: int | None)
     return axes
 
 
+def check_same_layer(name: str, shape: tf.TensorShape, built_for: tf.TensorShape, axes: tuple[int, ...]) -> None:
+    """Inputs of the rank and the channels that the layer's variables were created for."""
+    refused = f"inputs: Input 0 of layer {name} is incompatible with the layer: expected "
+    advice = "A layer's variables fit what it was called with first; make another layer for other inputs."
+    if shape.rank != built_for.rank:
+        raise ValueError(f"{refused}ndim={built_for.rank}, found ndim={shape.rank}. {advice}")
+    for axis in axes:
+        size = built_for.as_list()[axis]
+        if shape.as_list()[axis] != size:
+            raise ValueError(
+                f"{refused}axis {axis} of input shape to have value {size} but received input with shape {shape}. "
+                f"{advice}"
+            )
+
+
 def check_divides(virtual_batch_size: int | None, shape: tf.TensorShape) -> None:
     """A divisor of the batch size, where that is known."""
     size = shape.as_list()[0]

@@ -105,6 +105,7 @@ class BatchNormalization(tf_layer.Layer):
         self._constraints = {"beta": beta_constraint, "gamma": gamma_constraint}
         self._made = variables.Variables()
         self._plan: layer.Plan | None = None
+        self._built_for = tf.TensorShape(None)
 
     def build(self, input_shape: Any) -> None:
         """Creates the variables for inputs of this shape, of which rank and channels must be known."""
@@ -148,6 +149,7 @@ class BatchNormalization(tf_layer.Layer):
         for name, variable in self._made.items():
             self._track(variable, name in variables.AFFINE)
         self._losses += self._made.losses
+        self._built_for = shape
         self.axis = [axis + virtual for axis in axes]
         self._plan = layer.Plan(
             row=row,
@@ -172,6 +174,7 @@ class BatchNormalization(tf_layer.Layer):
         """Normalizes; in training it adds its updates to `updates` and UPDATE_OPS, unless trainable is False."""
         static = arguments.static_is_training(training, "training")
         assert self._plan is not None
+        arguments.check_same_layer(self.name, inputs.shape, self._built_for, self._plan.options.axes)
         outputs, updates = layer.apply(
             inputs,
             self._scope,

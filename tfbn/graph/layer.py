@@ -39,7 +39,11 @@ def apply(
     `is_training` is a bool or a tensor; `moves` tells whether a training step moves the statistics at all.
     """
     adjusted = adjustment(tf.shape(inputs)) if adjustment is not None and is_training is not False else None
-    outputs, batch, active = _compute(inputs, made, plan.options, is_training, batch_weights, mask, adjusted)
+    options = plan.options
+    if options.fused and not plan.row.fused and variables.has_trained_statistics(made):
+        # The original's composed ops have the gradient that the fused kernel does not give moving statistics.
+        options = options._replace(fused=False)
+    outputs, batch, active = _compute(inputs, made, options, is_training, batch_weights, mask, adjusted)
     found: list[Any] = []
     if batch is not None and moves:
         found = updates.build(

@@ -50,6 +50,17 @@ def in_scope(scope: tf.compat.v1.VariableScope, name: str) -> str:
     return f"{scope.name}/{name}" if scope.name else name
 
 
+def has_trained_statistics(made: Variables) -> bool:
+    """Whether a caller's collections have put moving statistics among the variables that optimizers train."""
+    trained = tf.compat.v1.trainable_variables()
+    return any(
+        part is variable
+        for name in ("moving_mean", "moving_variance")
+        for part in parts(made[name])
+        for variable in trained
+    )
+
+
 def check_reuse(
     scope: tf.compat.v1.VariableScope, wanted: Iterable[str], shape: list[int], dtype: tf.DType, debias: bool = False
 ) -> None:

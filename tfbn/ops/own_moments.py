@@ -11,6 +11,7 @@ dx = k * dy, the gradient under moments that are given. Everything here can be d
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -88,10 +89,11 @@ _GRADIENTS: dict[str, Callable] = {}
 def _register(name: str, outputs: int, function: Callable) -> None:
     """Registers `function(grads, *inputs)`, which returns the gradient, or None, for each of the inputs."""
 
-    @tf.RegisterGradient(name)
     def of_identity(op: tf.Operation, *grads: tf.Tensor) -> list[tf.Tensor | None]:
         return [None] * outputs + list(function(grads[:outputs], *op.inputs[outputs:]))
 
+    with contextlib.suppress(KeyError):  # the module is imported anew; what it registered before serves
+        tf.RegisterGradient(name)(of_identity)
     _GRADIENTS[name] = function
 
 
