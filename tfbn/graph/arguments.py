@@ -14,11 +14,11 @@ from tfbn import functional
 FLOATING = (tf.float16, tf.bfloat16, tf.float32, tf.float64)
 
 
-def check_graph() -> None:
+def check_graph(caller: str) -> None:
     """Variables in collections exist in graphs only."""
     if tf.executing_eagerly():
         raise RuntimeError(
-            "batch_norm builds TF1 graphs: expected a graph as default, got eager execution. Build inside "
+            f"{caller} builds TF1 graphs: expected a graph as default, got eager execution. Build inside "
             "`with tf.Graph().as_default():` or tf.compat.v1.wrap_function, or call tf.compat.v1.disable_v2_behavior()."
         )
 

@@ -152,7 +152,7 @@ def batch_norm(
       Ioffe and Szegedy, Batch Normalization, arXiv:1502.03167.
       Ioffe, Batch Renormalization, arXiv:1702.03275.
     """
-    arguments.check_graph()
+    arguments.check_graph("batch_norm")
     inputs = tf.convert_to_tensor(inputs)
     arguments.check_inputs(inputs, data_format)
     axes = (inputs.shape.rank - 1,) if data_format == "NHWC" else (1,)

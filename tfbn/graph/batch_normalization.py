@@ -278,7 +278,7 @@ def batch_normalization(
     References:
       Hoffer et al., Train longer, generalize better, arXiv:1705.08741 (virtual batches, there called ghost batches).
     """
-    arguments.check_graph()
+    arguments.check_graph("batch_normalization")
     inputs = tf.convert_to_tensor(inputs)
     arguments.check_floating(inputs)
     arguments.static_is_training(training, "training")

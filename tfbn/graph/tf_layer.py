@@ -73,7 +73,7 @@ class Layer:
     add_variable = add_weight
 
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        arguments.check_graph()
+        arguments.check_graph(type(self).__name__)
         inputs = tf.convert_to_tensor(inputs)
         arguments.check_floating(inputs)
         with self._opened():
