@@ -134,10 +134,10 @@ def normalize_batch(
         return _by_fused_training(inputs, scale, offset, state, options, some, layout)
     # Wide all along: gradients by way of the moments cancel, and have to before they are rounded to a half precision.
     wide = tf.cast(layout.view_virtual(inputs), dtype)
-    if weights is None:
-        shares, some = moments.equal_shares(wide, layout), some
-    else:
-        shares = moments.weighted_shares(wide, layout.view_virtual(layout.of_each_sample(weights, inputs)), layout)
+    if weights is not None:
+        weights = layout.view_virtual(layout.of_each_sample(weights, inputs))
+    shares = moments.shares_of(wide, weights, layout)
+    if weights is not None:
         some = tf.not_equal(shares.total, 0)
     outputs, batch = _by_moments(wide, scale, offset, state, options, some, layout, shares)
     return layout.restore(tf.cast(outputs, inputs.dtype), inputs), batch
@@ -170,7 +170,7 @@ def _fused_moments(inputs: tf.Tensor, options: Options, layout: Layout) -> momen
     if layout.fused_format == "NCHW":
         # Less than the transpositions of that kernel to and fro cost on a CPU.
         wide = tf.cast(inputs, compute_dtype(inputs.dtype))
-        return moments.of_shares(wide, moments.equal_shares(wide, layout).each, layout)
+        return moments.of_shares(wide, moments.shares_of(wide, None, layout), layout)
     ones, zeros = normalize.or_constants(None, None, tf.float32, layout)
     found = normalize.fused_train(inputs, ones, zeros, options.epsilon, layout)
     return moments.Moments(found.mean, moments.biased(found.variance, inputs, layout))
@@ -187,7 +187,7 @@ def _by_moments(
     shares: moments.Shares,
 ) -> tuple[tf.Tensor, Batch]:
     """By moments that composed ops take, and a kernel that is given them."""
-    of_batch = _or_moving(moments.of_shares(inputs, shares.each, layout), state, some, layout)
+    of_batch = _or_moving(moments.of_shares(inputs, shares, layout), state, some, layout)
     whole = moments.of_virtual_batches(of_batch, shares, layout)
     stddev, r, d = None, None, None
     if options.renorm_clipping is not None:

@@ -27,12 +27,11 @@ def plain(x, gamma, beta, weights, axis):
 
 def kernel(x, gamma, beta, weights, axis, fused):
     layout = layout_of(x.shape, [axis])
-    if weights is None:
-        each = moments.equal_shares(x, layout).each
-    else:
-        each = moments.weighted_shares(x, layout.of_leading_axes(tf.convert_to_tensor(weights)), layout).each
-    own = moments.of_shares(x, each, layout)
-    return (own_moments.fused if fused else own_moments.composed)(x, own, each, gamma, beta, EPSILON, layout)
+    if weights is not None:
+        weights = layout.of_leading_axes(tf.convert_to_tensor(weights))
+    shares = moments.shares_of(x, weights, layout)
+    own = moments.of_shares(x, shares, layout)
+    return (own_moments.fused if fused else own_moments.composed)(x, own, shares.each, gamma, beta, EPSILON, layout)
 
 
 def gradients(outputs, x, gamma, beta, slope):
@@ -133,7 +132,7 @@ def test_weights_of_zero_leave_the_gradient_of_given_moments(fused):
     x, gamma, beta, _, slope = inputs_of([6, 3, 2, 5], 3, "float32")
     with tf.Graph().as_default(), tf1.Session() as session:
         tensor, layout = tf.constant(x), layout_of(tf.TensorShape(x.shape), [3])
-        shares = moments.weighted_shares(tensor, tf.zeros([6, 1, 1, 1]), layout)
+        shares = moments.shares_of(tensor, tf.zeros([6, 1, 1, 1]), layout)
         given = moments.Moments(tf.fill([5], 2.0), tf.fill([5], 3.0))
         run = own_moments.fused if fused else own_moments.composed
         outputs = run(tensor, given, shares.each, tf.constant(gamma), tf.constant(beta), EPSILON, layout)

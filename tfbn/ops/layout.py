@@ -86,7 +86,9 @@ class Layout(NamedTuple):
         if self.rank == 4:
             return inputs
         if self.fused_format == "NHWC":
-            return tf.reshape(inputs, [-1, 1, 1, self.channels])
+            # Few samples of many positions: oneDNN's sums are per sample, and short sums round less.
+            positions = inputs.shape[1:-1].num_elements() or 1
+            return tf.reshape(inputs, [-1, positions, 1, self.channels])
         if self.rank == 2:
             return tf.reshape(inputs, [-1, self.channels, 1, 1])
         return tf.reshape(inputs, tf.concat([tf.shape(inputs)[:2], [-1, 1]], 0))
@@ -97,7 +99,10 @@ class Layout(NamedTuple):
             return shares
         sizes = tf.unstack(tf.shape(inputs))
         sizes[self.axes[0]] = 1
-        shape = [-1, 1, 1, 1] if self.fused_format == "NHWC" else [sizes[0], 1, -1, 1]
+        if self.fused_format == "NHWC":
+            shape = [-1, inputs.shape[1:-1].num_elements() or 1, 1, 1]
+        else:
+            shape = [sizes[0], 1, -1, 1]
         return tf.reshape(tf.broadcast_to(shares, sizes), shape)
 
     def restore(self, outputs: tf.Tensor, inputs: tf.Tensor) -> tf.Tensor:

@@ -20,48 +20,49 @@ class Moments(NamedTuple):
 class Shares(NamedTuple):
     """What each sample counts in the statistics of its channel and virtual batch."""
 
-    each: tf.Tensor  # one number for all samples, or a shape that broadcasts against the inputs; the sum is 1, or 0
-    total: int | tf.Tensor  # the samples, or the sum of their weights: a number, or the statistics' shape or 1s
+    weights: tf.Tensor | None  # of the inputs' rank, broadcasting against them; None where all count the same
+    total: tf.Tensor  # of the weights, or the number of samples: a number, or of the statistics' shape or 1s there
+
+    @property
+    def each(self) -> tf.Tensor:
+        """weight / total, a number where all count the same; 0 where there is nothing to share."""
+        if self.weights is None:
+            return tf.math.reciprocal_no_nan(self.total)
+        # A total of shape [1], or [C] for inputs of rank 1, broadcasts from the right.
+        return tf.math.divide_no_nan(self.weights, self.total)
 
     def unbiased(self, variance: tf.Tensor) -> tf.Tensor:
         """variance * n / max(n - 1, 1): what the fused kernel hands to moving averages."""
-        n = tf.cast(self.total, variance.dtype)
-        return variance * (n / tf.maximum(n - 1, 1))
+        return variance * (self.total / tf.maximum(self.total - 1, 1))
 
 
-def equal_shares(inputs: tf.Tensor, layout: Layout) -> Shares:
-    """1 / n for each of the n samples that a channel has, in every virtual batch."""
+def shares_of(inputs: tf.Tensor, weights: tf.Tensor | None, layout: Layout) -> Shares:
+    """The shares by weights of the inputs' rank that broadcast against them, or equal ones."""
     axes = layout.reduction_axes
-    sizes = [inputs.shape.as_list()[axis] for axis in axes]
-    if None not in sizes:
-        n = math.prod(sizes)
-        return Shares(tf.constant(1 / n if n else 0.0, inputs.dtype), n)
-    n = _positions(inputs, axes)
-    return Shares(tf.math.reciprocal_no_nan(tf.cast(n, inputs.dtype)), n)
-
-
-def weighted_shares(inputs: tf.Tensor, weights: tf.Tensor, layout: Layout) -> Shares:
-    """w / sum(w), with weights of the inputs' rank that broadcast against them.
-
-    Weights that sum to zero give zeros rather than NaN.
-    """
-    axes = layout.reduction_axes
+    if weights is None:
+        return Shares(None, tf.cast(_positions(inputs, axes), inputs.dtype))
     # A weight stands for as many samples as it is broadcast to.
     repeats = _positions(inputs, axes) // tf.maximum(_positions(weights, axes), 1)
     total = tf.reduce_sum(weights, axes, keepdims=True) * tf.cast(repeats, inputs.dtype)
-    each = tf.math.divide_no_nan(weights, total)
-    return Shares(each, tf.reshape(total, [-1]) if layout.flat_statistics else total)
+    return Shares(weights, tf.reshape(total, [-1]) if layout.flat_statistics else total)
 
 
-def _positions(values: tf.Tensor, axes: list[int]) -> tf.Tensor:
+def _positions(values: tf.Tensor, axes: list[int]) -> int | tf.Tensor:
+    """How many positions the axes have together; an int where the static shape tells."""
+    sizes = [values.shape.as_list()[axis] for axis in axes]
+    if None not in sizes:
+        return math.prod(sizes)
     return tf.reduce_prod(tf.gather(tf.shape(values), tf.constant(axes, tf.int32)))
 
 
-def of_shares(inputs: tf.Tensor, each: tf.Tensor, layout: Layout) -> Moments:
-    """mean = sum(share * x); variance = sum(share * (x - mean)**2). What has no share may be anything, NaN included."""
-    mean = _average(inputs, each, layout)
+def of_shares(inputs: tf.Tensor, shares: Shares, layout: Layout) -> Moments:
+    """mean = sum(w * x) / sum(w); variance = sum(w * (x - mean)**2) / sum(w).
+
+    What has no weight may be anything, NaN included. Weights that sum to zero give zeros.
+    """
+    mean = _average(inputs, shares, layout)
     # A difference that the normalization takes too: the graph optimizer computes it once.
-    return Moments(mean, _average(tf.square(inputs - layout.broadcast(mean)), each, layout))
+    return Moments(mean, _average(tf.square(inputs - layout.broadcast(mean)), shares, layout))
 
 
 def sum_over(values: tf.Tensor, axes: list[int]) -> tf.Tensor:
@@ -76,21 +77,20 @@ def sum_over(values: tf.Tensor, axes: list[int]) -> tf.Tensor:
     return tf.reduce_sum(values, axes[:-1], keepdims=True) if len(axes) > 1 else values
 
 
-def _average(values: tf.Tensor, each: tf.Tensor, layout: Layout) -> tf.Tensor:
-    if each.shape.rank != 0:
-        values = tf.math.multiply_no_nan(values, each)
-    total = sum_over(values, layout.reduction_axes)
+def _average(values: tf.Tensor, shares: Shares, layout: Layout) -> tf.Tensor:
+    if shares.weights is not None:
+        values = tf.math.multiply_no_nan(values, shares.weights)
+    sums = sum_over(values, layout.reduction_axes)
     if layout.flat_statistics:
-        total = tf.reshape(total, [layout.channels])
-    # Shares that are all the same are multiplied with the sums, which are few.
-    return total * each if each.shape.rank == 0 else total
+        sums = tf.reshape(sums, [layout.channels])
+    return tf.math.divide_no_nan(sums, shares.total)
 
 
 def of_virtual_batches(moments: Moments, shares: Shares, layout: Layout) -> Moments:
     """Their mean over the virtual batches that have samples; the moments themselves without any virtual batches."""
     if layout.virtual_batch_size is None:
         return moments
-    if isinstance(shares.total, int) or shares.total.shape.rank == 0:
+    if shares.weights is None:
         found = [tf.reduce_mean(moment, 1, keepdims=True) for moment in moments]
     else:
         counted = tf.cast(tf.not_equal(shares.total, 0), moments.mean.dtype)
