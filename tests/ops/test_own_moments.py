@@ -78,6 +78,23 @@ def test_gradients_of_first_and_second_order(shape, axis, dtype, fused, weighted
 
 
 @pytest.mark.parametrize("fused", [True, False])
+@pytest.mark.parametrize(("shape", "axis"), LAYOUTS)
+def test_weights_that_are_learned(shape, axis, fused):
+    *given, weights, slope = inputs_of(shape, axis, "float32")
+
+    def of_weights(compute, dtype):
+        x, gamma, beta, learned = (tf.constant(value, dtype) for value in (*given, weights))
+        loss = tf.reduce_sum(slope.astype(dtype) * compute(x, gamma, beta, learned) ** 2)
+        (gradient,) = tf.gradients(loss, [learned])
+        return [gradient, tf.gradients(tf.reduce_sum(gradient**2), [x])[0]]
+
+    with tf.Graph().as_default(), tf1.Session() as session:
+        found = session.run(of_weights(lambda *args: kernel(*args, axis=axis, fused=fused), "float32"))
+        expected = session.run(of_weights(lambda *args: plain(*args, axis=axis), "float64"))
+    close(found, expected, "float32")
+
+
+@pytest.mark.parametrize("fused", [True, False])
 @pytest.mark.parametrize("place", ["eager", "function", "graph"])
 def test_under_a_tape(place, fused):
     *given, weights, slope = inputs_of([6, 3, 2, 5], 3, "float32")

@@ -115,7 +115,8 @@ def _composed_gradient(
     dbeta = _sum_to(dy, mean)
     dgamma = _sum_to(dy * centred, mean) * inverse
     dx = dy * slope - _shared(lambda a, b: centred * (inverse * a) + b, slope, dgamma, dbeta, shares)
-    return [dx, _sum_to(dgamma, gamma), _sum_to(dbeta, beta), None, None, None, None]
+    dshares = _of_shares(centred, slope, inverse, dgamma, dbeta, shares)
+    return [dx, _sum_to(dgamma, gamma), _sum_to(dbeta, beta), None, None, dshares, None]
 
 
 def _fused_gradient(form: str) -> Callable:
@@ -137,15 +138,19 @@ def _fused_gradient(form: str) -> Callable:
             is_training=False,
         )
         dgamma, dbeta = frozen.scale_backprop, frozen.offset_backprop
+        inverse = tf.math.rsqrt(variance + epsilon)
+        slope = gamma * inverse
         dx = frozen.x_backprop - _shared(
             lambda a, b: normalize.fused_op(x, a, b, mean, variance, number, form, False).y,
-            gamma * tf.math.rsqrt(variance + epsilon),
+            slope,
             dgamma,
             dbeta,
             shares,
         )
-        found = _with_gradient(f"TfbnFusedOwnMomentsGrad{form}", [dx, dgamma, dbeta], dy, *inputs)
-        return [*found, None, None, None, None]
+        dx, dgamma, dbeta = _with_gradient(f"TfbnFusedOwnMomentsGrad{form}", [dx, dgamma, dbeta], dy, *inputs)
+        m, k, inv, dg, db = (_spread(value, form) for value in (mean, slope, inverse, dgamma, dbeta))
+        dshares = _of_shares(x - m, k, inv, dg, db, shares)
+        return [dx, dgamma, dbeta, None, None, dshares, None]
 
     return gradient
 
@@ -157,7 +162,7 @@ def _second_gradient(form: str) -> Callable:
         x, *given, shares, epsilon = inputs
         with tf.GradientTape() as tape:
             tape.watch([dy, x, *given])
-            gamma, beta, mean, variance = given if form == "NHWC" else (tf.reshape(v, [-1, 1, 1]) for v in given)
+            gamma, beta, mean, variance = (_spread(value, form) for value in given)
             dx, *rest = _composed_gradient([dy], x, gamma, beta, mean, variance, shares, epsilon)[:3]
             found = [dx, *(tf.reshape(value, [-1]) for value in rest)]
         return [*tape.gradient(found, [dy, x, *given], list(grads)), None, None]
@@ -184,6 +189,24 @@ def _shared(
         slope = slope * shares
         return normalized(slope * dgamma, slope * dbeta)
     return normalized(slope * dgamma, slope * dbeta) * shares
+
+
+def _of_shares(
+    centred: tf.Tensor, slope: tf.Tensor, inverse: tf.Tensor, dgamma: tf.Tensor, dbeta: tf.Tensor, shares: tf.Tensor
+) -> tf.Tensor | None:
+    """dshare = sum over channels of dmean * (x - mean) + dvariance * (x - mean)**2, for weights that are learned.
+
+    With dmean = -k * dbeta and dvariance = -k * dgamma / (2 * sqrt(variance + epsilon)). The mean in the first term is
+    a constant to the weights that shares are made of, because shares sum to 1.
+    """
+    if shares.shape.rank == 0:
+        return None
+    return -_sum_to(slope * centred * (dbeta + 0.5 * inverse * dgamma * centred), shares)
+
+
+def _spread(value: tf.Tensor, form: str) -> tf.Tensor:
+    """A vector [C], shaped to broadcast against a tensor of rank 4."""
+    return value if form == "NHWC" else tf.reshape(value, [-1, 1, 1])
 
 
 def _sum_to(values: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
