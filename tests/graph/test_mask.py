@@ -208,3 +208,17 @@ def test_refused_masks(mask, error, message):
             tfbn.batch_norm(inputs, mask=mask)
         assert not tf1.global_variables()
         assert not opened.get_all_collection_keys()
+
+
+def test_a_weight_of_zero_in_rank_1_leaves_its_channel():
+    """Without a batch axis every channel is a sample of its own, and weighs by itself."""
+    x, weights = np.linspace(1.0, 5.0, 5), np.array([1.0, 0.0, 2.0, 1.0, 0.5], np.float32)
+    with graph():
+        y = tfbn.batch_norm(tf.constant(x, tf.float32), DECAY, scope="bn", batch_weights=weights)
+        with session() as opened:
+            found, *_ = opened.run([y, tf1.get_collection(tf1.GraphKeys.UPDATE_OPS)])
+            state = values(opened)
+    own = weights > 0
+    np.testing.assert_allclose(state["bn/moving_mean"], np.where(own, (1 - DECAY) * x, 0), rtol=1e-6)
+    np.testing.assert_allclose(state["bn/moving_variance"], np.where(own, DECAY, 1), rtol=1e-6)
+    np.testing.assert_allclose(found, np.where(own, 0, x / np.sqrt(1 + EPSILON)), rtol=1e-6)
