@@ -16,7 +16,7 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
-from benchmarks import measure, report  # noqa: E402
+from benchmarks import measure, report
 
 NAMES = ("time", "small", "memory", "graph", "build", "peers")
 DONE, EXCEEDED, FAILED = 0, 1, 3
@@ -41,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--only", type=_names, default=NAMES, metavar="LIST", help=f"of {','.join(NAMES)}")
     made.add_argument("--rounds", type=_positive, metavar="N", help="rounds of each table, instead of its own number")
     made.add_argument("--json", type=Path, metavar="FILE", help="write the tables as JSON as well")
-    made.add_argument("--plot", type=Path, metavar="FILE", help="draw the ratios as a bar chart (PNG; needs matplotlib)")
+    made.add_argument("--plot", type=Path, metavar="FILE", help="draw the ratios as bars (PNG; needs matplotlib)")
     made.add_argument("--check", action="store_true", help="exit with 1 where a limit is exceeded")
     return made
 

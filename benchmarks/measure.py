@@ -50,7 +50,7 @@ def ratio(seconds: Sequence[float], baseline: Sequence[float]) -> Ratio:
     return Ratio(statistics.median(ratios), low, high, statistics.median(seconds), statistics.median(baseline))
 
 
-def timed(run: Callable[[], Any]) -> Callable[[], float]:
+def timed(run: Callable[[], Any], tidy: Callable[[], Any] = lambda: None) -> Callable[[], float]:
     """A function that calls `run` and returns the seconds this took; what it returned is freed off the clock."""
 
     def call() -> float:
@@ -58,6 +58,7 @@ def timed(run: Callable[[], Any]) -> Callable[[], float]:
         result = run()
         seconds = time.perf_counter() - start
         del result
+        tidy()
         return seconds
 
     return call
@@ -92,13 +93,16 @@ def environment(own: bool = True) -> dict[str, str]:
     return kept
 
 
-def child(module: str, *arguments: str, python: str | Path = sys.executable) -> str:
-    """What a module of this package prints in a fresh process. Raises RuntimeError where it fails."""
+def child(module: str, *arguments: str, python: str | Path = sys.executable, **more: str) -> str:
+    """What a module of this package prints in a fresh process, whose environment has `more`.
+
+    Raises RuntimeError where it fails.
+    """
     own = str(python) == sys.executable
     process = subprocess.run(
         [str(python), "-W", "ignore", "-m", f"benchmarks.{module}", *arguments],
         cwd=CHECKOUT,
-        env=environment(own),
+        env={**environment(own), **more},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

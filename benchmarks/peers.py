@@ -35,7 +35,7 @@ def table(settings: Settings, progress: Callable[[str], None]) -> report.Table:
             rows += of_library(library, title, python, settings)
         except (RuntimeError, OSError) as error:
             notes.append(f"{title} did not run: {str(error).strip()[-300:]}")
-    title = f"other libraries' steps, NHWC {list(settings.shape)}, to the op's; `of tfbn`: to tfbn's step on the same path"
+    title = f"other libraries' steps, NHWC {list(settings.shape)}, to the op's (of tfbn: to tfbn's own)"
     return report.Table("peers", title, "ratio", rows, notes)
 
 
@@ -66,10 +66,10 @@ def of_library(library: str, title: str, python: Any, settings: Settings) -> lis
     return rows
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def here(name: str, own: bool, shape: tuple[int, ...]) -> Callable[[], float]:
     path = steps.PATHS[name]
-    return measure.timed(steps.build(path if own else path.baseline, shape, own).run)
+    return times.timed_step(path if own else path.baseline, shape, own)
 
 
 @contextlib.contextmanager
@@ -84,7 +84,8 @@ def started(library: str, python: Any, shape: tuple[int, ...]) -> Iterator[tuple
         stderr=subprocess.DEVNULL,
         text=True,
     )
-    assert process.stdin and process.stdout
+    assert process.stdin
+    assert process.stdout
 
     def answer() -> str:
         line = process.stdout.readline()

@@ -60,7 +60,7 @@ def _weights(inputs: Any) -> Any:
 
 
 def _mask(inputs: Any) -> Any:
-    return tf.constant(numbers(tuple(inputs.shape[:3]), 2) > 0)
+    return tf.constant(np.random.RandomState(2).random_sample([int(size) for size in inputs.shape[:3]]) > 0.5)
 
 
 def _adjustment(shape: Any) -> Any:
@@ -106,9 +106,13 @@ OF_THE_ORIGINAL = (
 
 @dataclass(frozen=True)
 class Step:
-    """A step that is ready to run: each call computes it once and returns all that it fetched."""
+    """A step that is ready to run: `run` computes it once and returns all that it fetched.
+
+    A session frees what it returned, and the caller has dropped, when it is called again: `tidy` does nothing else.
+    """
 
     run: Callable[[], List[Any]]
+    tidy: Callable[[], Any]
     names: Tuple[str, ...]  # of the tensors among the fetched
     session: Any
     variables: Dict[str, Any]
@@ -164,7 +168,8 @@ def build(path: Path, nhwc: Tuple[int, ...] = SHAPE, own: bool = True) -> Step:
     with graph.as_default():
         session = open_session(graph)
         shape, dtype = path.shape(tuple(nhwc)), tf.as_dtype(path.dtype)
-        inputs = resident(session, "inputs", shape, dtype, 0).read_value()
+        residents = [resident("inputs", shape, dtype, 0)]
+        inputs = residents[0].read_value()
         feeds: List[Any] = []
         if own:
             tensors = {name: make(inputs) for name, make in path.tensors.items()}
@@ -179,14 +184,21 @@ def build(path: Path, nhwc: Tuple[int, ...] = SHAPE, own: bool = True) -> Step:
         variables = {v.op.name.rpartition("/")[2]: v for v in v1.global_variables(scope="layer")}
         fetches = {"outputs": outputs}
         if path.training:
-            upstream = resident(session, "upstream", shape, dtype, 1).read_value()
+            residents.append(resident("upstream", shape, dtype, 1))
+            upstream = residents[1].read_value()
             sources = {"inputs": inputs, "gamma": variables["gamma"], "beta": variables["beta"]}
             found = v1.gradients(outputs, list(sources.values()), [upstream])
             fetches.update({"gradient of " + name: value for name, value in zip(sources, found)})
-        initialize(session, variables)
+        nothing = tf.no_op()
+        # Only now, because gradients of conditionals change operations, which a session that has run does not allow.
+        # One after the other, because of the peak.
+        for variable in residents:
+            session.run(variable.initializer)
+        initialize(session, [variables])
         # Updates as operations: nothing of them is fetched, all of them run.
         run = session.make_callable([*fetches.values(), *[getattr(u, "op", u) for u in updates]], feed_list=feeds)
-        return Step(functools.partial(run, *[True] * len(feeds)), tuple(fetches), session, variables)
+        tidy = session.make_callable(nothing)
+        return Step(functools.partial(run, *[True] * len(feeds)), tidy, tuple(fetches), session, variables)
 
 
 def open_session(graph: Any) -> Any:
@@ -194,36 +206,28 @@ def open_session(graph: Any) -> Any:
     return v1.Session(graph=graph, config=config)
 
 
-def resident(session: Any, name: str, shape: Tuple[int, ...], dtype: Any, seed: int) -> Any:
-    """A variable that holds random numbers, filled piece by piece: at no time are there two tensors of its size."""
-    variable = v1.get_variable(name, shape, dtype, v1.zeros_initializer(), trainable=False, use_resource=True)
-    pieces = 4 if shape[0] % 4 == 0 else 1
-    rows = shape[0] // pieces
-    piece, start = v1.placeholder(tf.float32, (rows,) + tuple(shape[1:])), v1.placeholder(tf.int32, [])
-    fill = variable[start : start + rows].assign(tf.cast(piece, dtype))
-    session.run(variable.initializer)
-    values = numbers(shape, seed)
-    for first in range(0, shape[0], rows):
-        session.run(fill.op, {piece: values[first : first + rows], start: first})
-    return variable
+def resident(name: str, shape: Tuple[int, ...], dtype: Any, seed: int) -> Any:
+    """A variable with random numbers, those of the inputs (seed 0) off centre; the same for every shape of a size.
+
+    Not filled piece by piece: a resource variable that was once assigned a slice is copied whenever it is read.
+    """
+
+    def initializer(shape: Any, dtype: Any = tf.float32, partition_info: Any = None) -> Any:
+        found = tf.random.stateless_normal([int(np.prod([int(size) for size in shape]))], [7, seed])
+        return tf.cast(tf.reshape(found * 1.7 + 3 if seed == 0 else found, shape), dtype)
+
+    return v1.get_variable(name, shape, dtype, initializer, trainable=False, use_resource=True)
 
 
-def initialize(session: Any, variables: Dict[str, Any]) -> None:
-    """All variables by their initializers, then those that every layer has to values that tell channels apart."""
-    session.run([v.initializer for v in variables.values()])
+def initialize(session: Any, layers: List[Dict[str, Any]]) -> None:
+    """Each layer's variables by their initializers, then those that all have to values that tell channels apart."""
+    session.run([variable.initializer for variables in layers for variable in variables.values()])
     values = {"gamma": (0.5, 1.5), "beta": (-1.0, 1.0), "moving_mean": (0.1, 0.3), "moving_variance": (0.5, 2.0)}
-    for name, (first, last) in values.items():
-        if name in variables:
-            value = np.linspace(first, last, int(variables[name].shape[0]), dtype=np.float32)
-            session.run(v1.assign(variables[name], value).op)
-
-
-def numbers(shape: Tuple[int, ...], seed: int) -> np.ndarray:
-    return _numbers(int(np.prod([int(size) for size in shape])), seed).reshape(shape)
-
-
-@functools.lru_cache(maxsize=8)
-def _numbers(size: int, seed: int) -> np.ndarray:
-    """Normal numbers, those of the inputs (seed 0) off centre."""
-    found = np.random.RandomState(seed).standard_normal(size).astype(np.float32)
-    return found * np.float32(1.7) + np.float32(3) if seed == 0 else found
+    session.run(
+        [
+            v1.assign(variables[name], np.linspace(first, last, int(variables[name].shape[0]), dtype=np.float32)).op
+            for variables in layers
+            for name, (first, last) in values.items()
+            if name in variables
+        ]
+    )

@@ -19,8 +19,8 @@ def table(settings: Settings, progress: Callable[[str], None]) -> report.Table:
         try:
             key = path.baseline.name
             if key not in baselines:
-                baselines[key] = measure.timed(steps.build(path.baseline, settings.shape, own=False).run)
-            run = measure.timed(steps.build(path, settings.shape).run)
+                baselines[key] = timed_step(path.baseline, settings.shape, own=False)
+            run = timed_step(path, settings.shape)
             run()
         except Exception as error:  # whatever keeps one path from running is no reason to lose the others
             failures[path.name] = f"{type(error).__name__}: {str(error).strip().splitlines()[0][:150]}"
@@ -38,6 +38,11 @@ def table(settings: Settings, progress: Callable[[str], None]) -> report.Table:
     shape = list(settings.shape)
     title = f"one training step (or inference) of one layer, NHWC {shape}, to that of FusedBatchNormV3 on the same data"
     return report.Table("time", title, "ratio", rows, [QUARTILES])
+
+
+def timed_step(path: steps.Path, shape: tuple[int, ...], own: bool = True) -> Callable[[], float]:
+    step = steps.build(path, shape, own)
+    return measure.timed(step.run, step.tidy)
 
 
 def ratio_row(

@@ -13,7 +13,8 @@ import sys
 import time
 from typing import Any, Callable, Dict, Tuple
 
-Steps = Dict[str, Callable[[], Any]]
+Run = Callable[[], Any]
+Steps = Dict[str, Tuple[Run, Run]]  # a step, and what frees its results
 MOMENTUM, EPSILON, THREADS = 0.999, 0.001, 2
 # The op in the same process, where that has TensorFlow 2.
 THE_OP = "the op"
@@ -24,7 +25,19 @@ def original(shape: Tuple[int, ...]) -> Tuple[str, Steps]:
 
     from benchmarks import steps
 
-    return tf.__version__, {name: steps.build(steps.PATHS[name], shape).run for name in steps.OF_THE_ORIGINAL}
+    return tf.__version__, {name: _session_step(name, shape) for name in steps.OF_THE_ORIGINAL}
+
+
+def _session_step(name: str, shape: Tuple[int, ...], own: bool = True) -> Tuple[Run, Run]:
+    from benchmarks import steps
+
+    path = steps.PATHS[name]
+    step = steps.build(path if own else path.baseline, shape, own)
+    return step.run, step.tidy
+
+
+def _nothing() -> None:
+    """Frees nothing: the results are freed when they are dropped."""
 
 
 def keras(name: str, shape: Tuple[int, ...]) -> Tuple[str, Steps]:
@@ -36,7 +49,7 @@ def keras(name: str, shape: Tuple[int, ...]) -> Tuple[str, Steps]:
     tf.config.threading.set_intra_op_parallelism_threads(THREADS)
     tf.config.threading.set_inter_op_parallelism_threads(THREADS)
     module = importlib.import_module(name)
-    x, upstream = (tf.Variable(steps.numbers(shape, seed)) for seed in (0, 1))
+    x, upstream = (tf.Variable(tf.random.normal(shape, mean, seed=1)) for mean in (3.0, 0.0))
     options = {"default": {}, "renorm": {"renorm": True, "renorm_clipping": steps.CLIPPING}}
     made: Steps = {}
     for path, arguments in options.items():
@@ -45,12 +58,12 @@ def keras(name: str, shape: Tuple[int, ...]) -> Tuple[str, Steps]:
             layer.build(shape)
         except (TypeError, ValueError):  # Keras 3 was for a while without renorm
             continue
-        made[path] = _keras_step(layer, x, upstream)
+        made[path] = _keras_step(layer, x, upstream), _nothing
     inference = module.layers.BatchNormalization(momentum=MOMENTUM, epsilon=EPSILON)
     inference.build(shape)
-    made["inference"] = tf.function(lambda: inference(x.read_value(), training=False))
-    made[THE_OP] = steps.build(steps.PATHS["default"].baseline, shape, own=False).run
-    made[THE_OP + " (inference)"] = steps.build(steps.PATHS["inference"].baseline, shape, own=False).run
+    made["inference"] = tf.function(lambda: inference(x.read_value(), training=False)), _nothing
+    made[THE_OP] = _session_step("default", shape, own=False)
+    made[THE_OP + " (inference)"] = _session_step("inference", shape, own=False)
     return module.__version__, made
 
 
@@ -64,7 +77,9 @@ def _keras_step(layer: Any, x: Any, upstream: Any) -> Callable[[], Any]:
             tape.watch(inputs)
             outputs = layer(inputs, training=True)
         # Keras 3 has variables of its own kind around TensorFlow's.
-        parameters = [getattr(v, "value", v) if not isinstance(v, tf.Variable) else v for v in (layer.gamma, layer.beta)]
+        parameters = [
+            getattr(v, "value", v) if not isinstance(v, tf.Variable) else v for v in (layer.gamma, layer.beta)
+        ]
         return outputs, tape.gradient(outputs, [inputs, *parameters], output_gradients=upstream.read_value())
 
     return step
@@ -93,7 +108,7 @@ def torch(shape: Tuple[int, ...]) -> Tuple[str, Steps]:
             outputs = layer(x)
             return outputs, library.autograd.grad(outputs, [x, layer.weight, layer.bias], upstream)
 
-        made["default, " + form] = step
+        made["default, " + form] = step, _nothing
     return library.__version__, made
 
 
@@ -107,11 +122,12 @@ def serve(library: str, shape: Tuple[int, ...]) -> None:
         version, made = keras(library, shape)
     print(json.dumps([version, list(made)]), file=answers, flush=True)
     for line in sys.stdin:
-        run = made[line.strip()]
+        run, tidy = made[line.strip()]
         start = time.perf_counter()
         result = run()
         seconds = time.perf_counter() - start
         del result
+        tidy()
         print(seconds, file=answers, flush=True)
 
 
