@@ -77,9 +77,7 @@ def _keras_step(layer: Any, x: Any, upstream: Any) -> Callable[[], Any]:
             tape.watch(inputs)
             outputs = layer(inputs, training=True)
         # Keras 3 has variables of its own kind around TensorFlow's.
-        parameters = [
-            getattr(v, "value", v) if not isinstance(v, tf.Variable) else v for v in (layer.gamma, layer.beta)
-        ]
+        parameters = [v if isinstance(v, tf.Variable) else v.value for v in (layer.gamma, layer.beta)]
         return outputs, tape.gradient(outputs, [inputs, *parameters], output_gradients=upstream.read_value())
 
     return step
