@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import Any, NamedTuple
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -69,13 +70,16 @@ def interleave(
 ) -> dict[str, dict[str, list[float]]]:
     """Seconds of each member of each group, by round.
 
-    The members of a group run one right after the other, and which of them is first changes from round to round.
+    The members of a group run one right after the other, and which of them is first changes from round to round. The
+    groups' order is drawn anew for each round: what ran before leaves its traces in memory, and should not always be
+    the same.
     """
     found: dict[str, dict[str, list[float]]] = {
         name: {member: [] for member in members} for name, members in groups.items()
     }
+    random = Random(0)
     for number in range(-warm_up, rounds):
-        for name, members in groups.items():
+        for name, members in random.sample(list(groups.items()), len(groups)):
             order = list(members)
             shift = number % len(order)
             for member in order[shift:] + order[:shift]:

@@ -55,7 +55,8 @@ class TestRatios:
         groups = {"x": {"a": run("a", 1.0), "b": run("b", 2.0)}, "y": {"c": run("c", 3.0)}}
         found = measure.interleave(groups, rounds=2, warm_up=1)
         assert found == {"x": {"a": [1.0, 1.0], "b": [2.0, 2.0]}, "y": {"c": [3.0, 3.0]}}
-        assert order == ["b", "a", "c", "a", "b", "c", "b", "a", "c"]
+        by_round = ["".join(order[i : i + 3]) for i in (0, 3, 6)]
+        assert [one.strip("c") for one in by_round] == ["ba", "ab", "ba"]  # c before or after them, not between
 
     def test_results_are_freed_off_the_clock(self, monkeypatch):
         """The clock is read before and after the call, and not after tidying."""
