@@ -30,7 +30,7 @@ def table(settings: Settings, progress: Callable[[str], None]) -> report.Table:
                 for side in ("baseline", "path")
             }
     progress("running")
-    found = measure.interleave(groups, settings.rounds_or(60, 8), warm_up=3)
+    found = measure.interleave(groups, settings.rounds_or(60, 6), warm_up=3)
     rows = [
         times.ratio_row(name, measure.ratio(both["path"], both["baseline"]), LIMITS[name.partition(",")[0]])
         for name, both in found.items()

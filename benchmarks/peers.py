@@ -57,7 +57,7 @@ def of_library(library: str, title: str, python: Any, settings: Settings) -> lis
                 "path": functools.partial(ask, name),
                 "tfbn": here(path.name, True, settings.shape),
             }
-        found = measure.interleave(groups, settings.rounds_or(20, 3))
+        found = measure.interleave(groups, settings.rounds_or(20, 2))
     rows = []
     for name, times_of in found.items():
         ratio = measure.ratio(times_of["path"], times_of["baseline"])

@@ -27,7 +27,7 @@ def table(settings: Settings, progress: Callable[[str], None]) -> report.Table:
         else:
             groups[path.name] = {"baseline": baselines[key], "path": run}
     progress("running")
-    found = measure.interleave(groups, settings.rounds_or(40, 5))
+    found = measure.interleave(groups, settings.rounds_or(40, 4))
     rows = []
     for path in paths:
         if path.name in failures:
