@@ -22,13 +22,14 @@ RUN := $(ENV)/bin/python
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # two pips must not work on one environment
-.PHONY: help digits test lint pytest test-all clean
+.PHONY: help digits benchmark test lint pytest test-all clean
 
 help:
 	@echo 'make digits    train, save, restore and plot the digits example'
 	@echo 'make test      lint, types and tests ($(TFBN_RANDOM_CASES) random configurations)'
 	@echo 'make lint      lint, format and types only'
 	@echo 'make test-all  the tests with 1000 random configurations, on TensorFlow $(OLDEST_TENSORFLOW) and on the newest'
+	@echo 'make benchmark time, memory and graph size as ratios to the op of TensorFlow itself'
 	@echo 'make clean     remove the environments and caches'
 	@echo
 	@echo 'PYTHON=python3.11      the Python to use, 3.9 to 3.13 (now: $(PYTHON))'
@@ -36,10 +37,14 @@ help:
 	@echo 'TFBN_RANDOM_CASES=300  how many random configurations to compare'
 	@echo 'WORKERS=2              processes of the tests'
 	@echo 'PYTEST_ARGS="-k name"  further arguments of pytest'
+	@echo 'BENCHMARK_ARGS="--quick"  arguments of the benchmarks (--help lists them)'
 	@echo 'OLDEST_PYTHON=python3.9 NEWEST_PYTHON=python3.13  the two Pythons of test-all'
 
 digits: $(ENV)/.installed-digits
 	$(RUN) examples/digits_graph.py $(DIGITS_ARGS)
+
+benchmark: $(ENV)/.installed-digits
+	$(RUN) -m benchmarks $(BENCHMARK_ARGS)
 
 test: lint pytest
 

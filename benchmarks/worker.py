@@ -1,0 +1,133 @@
+"""Another library's layer in a process of its own: `python -m benchmarks.worker LIBRARY SHAPE`.
+
+Prints a line of JSON, the library's version and the names of its steps, and then, for each line that it reads, a name,
+the seconds that one run of that step took. Runs on the original's TensorFlow as well, and so keeps to Python 3.7.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import time
+from typing import Any, Callable, Dict, Tuple
+
+Run = Callable[[], Any]
+Steps = Dict[str, Tuple[Run, Run]]  # a step, and what frees its results
+MOMENTUM, EPSILON, THREADS = 0.999, 0.001, 2
+# The op in the same process, where that has TensorFlow 2.
+THE_OP = "the op"
+
+
+def original(shape: Tuple[int, ...]) -> Tuple[str, Steps]:
+    import tensorflow as tf
+
+    from benchmarks import steps
+
+    return tf.__version__, {name: _session_step(name, shape) for name in steps.OF_THE_ORIGINAL}
+
+
+def _session_step(name: str, shape: Tuple[int, ...], own: bool = True) -> Tuple[Run, Run]:
+    from benchmarks import steps
+
+    path = steps.PATHS[name]
+    step = steps.build(path if own else path.baseline, shape, own)
+    return step.run, step.tidy
+
+
+def _nothing() -> None:
+    """Frees nothing: the results are freed when they are dropped."""
+
+
+def keras(name: str, shape: Tuple[int, ...]) -> Tuple[str, Steps]:
+    """The layer of Keras 2 or 3, eagerly built, with a training step in a tf.function."""
+    import tensorflow as tf
+
+    from benchmarks import steps
+
+    tf.config.threading.set_intra_op_parallelism_threads(THREADS)
+    tf.config.threading.set_inter_op_parallelism_threads(THREADS)
+    module = importlib.import_module(name)
+    x, upstream = (tf.Variable(tf.random.normal(shape, mean, seed=1)) for mean in (3.0, 0.0))
+    options = {"default": {}, "renorm": {"renorm": True, "renorm_clipping": steps.CLIPPING}}
+    made: Steps = {}
+    for path, arguments in options.items():
+        try:
+            layer = module.layers.BatchNormalization(momentum=MOMENTUM, epsilon=EPSILON, **arguments)
+            layer.build(shape)
+        except (TypeError, ValueError):  # Keras 3 was for a while without renorm
+            continue
+        made[path] = _keras_step(layer, x, upstream), _nothing
+    inference = module.layers.BatchNormalization(momentum=MOMENTUM, epsilon=EPSILON)
+    inference.build(shape)
+    made["inference"] = tf.function(lambda: inference(x.read_value(), training=False)), _nothing
+    made[THE_OP] = _session_step("default", shape, own=False)
+    made[THE_OP + " (inference)"] = _session_step("inference", shape, own=False)
+    return module.__version__, made
+
+
+def _keras_step(layer: Any, x: Any, upstream: Any) -> Callable[[], Any]:
+    import tensorflow as tf
+
+    @tf.function
+    def step():
+        inputs = x.read_value()
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            outputs = layer(inputs, training=True)
+        # Keras 3 has variables of its own kind around TensorFlow's.
+        parameters = [v if isinstance(v, tf.Variable) else v.value for v in (layer.gamma, layer.beta)]
+        return outputs, tape.gradient(outputs, [inputs, *parameters], output_gradients=upstream.read_value())
+
+    return step
+
+
+def torch(shape: Tuple[int, ...]) -> Tuple[str, Steps]:
+    """PyTorch's layer, run eagerly, on both of its memory formats."""
+    import numpy as np
+    import torch as library
+
+    library.set_num_threads(THREADS)
+    n, h, w, c = shape
+    made: Steps = {}
+    for form in ("channels_last", "contiguous"):
+        layer = library.nn.BatchNorm2d(c, eps=EPSILON, momentum=1 - MOMENTUM)
+        random = np.random.RandomState(0)
+        x, upstream = (
+            library.from_numpy(random.standard_normal((n, c, h, w)).astype(np.float32)).contiguous(
+                memory_format=getattr(library, form + "_format" if form == "contiguous" else form)
+            )
+            for _ in range(2)
+        )
+        x.requires_grad_(True)
+
+        def step(layer=layer, x=x, upstream=upstream):
+            outputs = layer(x)
+            return outputs, library.autograd.grad(outputs, [x, layer.weight, layer.bias], upstream)
+
+        made["default, " + form] = step, _nothing
+    return library.__version__, made
+
+
+def serve(library: str, shape: Tuple[int, ...]) -> None:
+    # What libraries print must not come between the lines of the protocol.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    if library in ("original", "torch"):
+        version, made = {"original": original, "torch": torch}[library](shape)
+    else:
+        version, made = keras(library, shape)
+    print(json.dumps([version, list(made)]), file=answers, flush=True)
+    for line in sys.stdin:
+        run, tidy = made[line.strip()]
+        start = time.perf_counter()
+        result = run()
+        seconds = time.perf_counter() - start
+        del result
+        tidy()
+        print(seconds, file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1], tuple(json.loads(sys.argv[2])))
