@@ -194,7 +194,8 @@ def _by_moments(
         scale, offset, stddev, r, d = _renormed(scale, offset, whole, state, options, layout)
     last = not _per_channel(scale, offset, layout)
     given = (None, None) if last else (scale, offset)
-    kernel = own_moments.fused if _takes_fused(inputs, options, layout) else own_moments.composed
+    fused = _takes_fused(inputs, options, layout) and layout.fused_format == "NHWC"
+    kernel = own_moments.fused if fused else own_moments.composed
     outputs = kernel(inputs, of_batch, shares.each, *given, options.epsilon, layout)
     if last:
         # One value per channel is all that the kernels take.
@@ -247,7 +248,9 @@ def infer(inputs: tf.Tensor, params: Params, state: State, options: Options) -> 
         read = [None if value is None else tf.reshape(value, layout.param_shape) for value in read]
     beta, gamma, mean, variance = read
     moving = moments.Moments(mean, variance)
-    if _takes_fused(inputs, options, layout):
+    # Without oneDNN the fused kernel's inference mode has no gradient in NCHW on a CPU; there it serves only the paths
+    # on which the original has it, those with the unbiased estimator.
+    if _takes_fused(inputs, options, layout) and (layout.fused_format == "NHWC" or options.unbiased):
         gamma, beta = normalize.or_constants(gamma, beta, dtype, layout)
         return normalize.fused_infer(inputs, moving, gamma, beta, options.epsilon, layout)
     return normalize.composed(inputs, moving, gamma, beta, options.epsilon, layout)

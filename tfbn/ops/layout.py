@@ -54,6 +54,12 @@ class Layout(NamedTuple):
         shape[self.axes[0]] = self.channels
         return tf.reshape(parameter, shape)
 
+    def _samples_and_positions(self, inputs: tf.Tensor) -> tuple[int | tf.Tensor, int]:
+        # oneDNN is a fifth slower on many samples of one position each; and it adds up sample by sample, so that
+        # samples of many positions round less.
+        positions = 1 if self.rank == 2 else inputs.shape[1:-1].num_elements()
+        return (tf.shape(inputs)[0], -1) if positions is None else (-1, positions)
+
     def of_leading_axes(self, values: tf.Tensor) -> tf.Tensor:
         """Values along the inputs' axes from the left, the channels' left out, shaped to broadcast against inputs."""
         rank = values.shape.rank
@@ -86,24 +92,18 @@ class Layout(NamedTuple):
         if self.rank == 4:
             return inputs
         if self.fused_format == "NHWC":
-            # Few samples of many positions: oneDNN's sums are per sample, and short sums round less.
-            positions = inputs.shape[1:-1].num_elements() or 1
-            return tf.reshape(inputs, [-1, positions, 1, self.channels])
+            return tf.reshape(inputs, [*self._samples_and_positions(inputs), 1, self.channels])
         if self.rank == 2:
             return tf.reshape(inputs, [-1, self.channels, 1, 1])
         return tf.reshape(inputs, tf.concat([tf.shape(inputs)[:2], [-1, 1]], 0))
 
     def view_4d_shares(self, shares: tf.Tensor, inputs: tf.Tensor) -> tf.Tensor:
-        """What broadcasts against the inputs along every axis but the channels', against their 4-D view."""
+        """What broadcasts against the inputs along every axis but the channels', which are last, against their view."""
         if self.rank == 4:
             return shares
         sizes = tf.unstack(tf.shape(inputs))
         sizes[self.axes[0]] = 1
-        if self.fused_format == "NHWC":
-            shape = [-1, inputs.shape[1:-1].num_elements() or 1, 1, 1]
-        else:
-            shape = [sizes[0], 1, -1, 1]
-        return tf.reshape(tf.broadcast_to(shares, sizes), shape)
+        return tf.reshape(tf.broadcast_to(shares, sizes), [*self._samples_and_positions(inputs), 1, 1])
 
     def restore(self, outputs: tf.Tensor, inputs: tf.Tensor) -> tf.Tensor:
         """Undoes `view_4d` and `view_virtual`."""

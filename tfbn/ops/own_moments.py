@@ -49,14 +49,16 @@ def fused(
     epsilon: float,
     layout: Layout,
 ) -> tf.Tensor:
-    """`normalize.fused_infer`, with `shares` a number or of a shape that broadcasts against the inputs."""
-    form = layout.fused_format
+    """`normalize.fused_infer`, with `shares` a number or of a shape that broadcasts against the inputs.
+
+    The channels are last: TensorFlow's own CPU kernel has no gradient under given moments for NCHW.
+    """
     x = layout.view_4d(inputs)
     shares = shares if shares.shape.rank == 0 else layout.view_4d_shares(shares, inputs)
     gamma, beta = normalize.or_constants(gamma, beta, tf.float32, layout)
-    outputs = normalize.fused_op(x, gamma, beta, moments.mean, moments.variance, epsilon, form, False).y
+    outputs = normalize.fused_op(x, gamma, beta, moments.mean, moments.variance, epsilon, "NHWC", False).y
     (outputs,) = _with_gradient(
-        f"TfbnFusedOwnMoments{form}", [outputs], x, gamma, beta, *moments, shares, tf.constant(epsilon)
+        "TfbnFusedOwnMoments", [outputs], x, gamma, beta, *moments, shares, tf.constant(epsilon)
     )
     return layout.restore(outputs, inputs)
 
@@ -119,61 +121,45 @@ def _composed_gradient(
     return [dx, _sum_to(dgamma, gamma), _sum_to(dbeta, beta), None, None, dshares, None]
 
 
-def _fused_gradient(form: str) -> Callable:
+def _fused_gradient(grads: Sequence[tf.Tensor], *inputs: tf.Tensor) -> list[tf.Tensor | None]:
     """The module's formulas by the fused kernel: its gradient under given moments, and its inference mode."""
-
-    def gradient(grads: Sequence[tf.Tensor], *inputs: tf.Tensor) -> list[tf.Tensor | None]:
-        (dy,) = grads
-        x, gamma, _, mean, variance, shares, epsilon = inputs
-        number = float(tf.get_static_value(epsilon))
-        frozen = tf.raw_ops.FusedBatchNormGradV3(
-            y_backprop=dy,
-            x=x,
-            scale=gamma,
-            reserve_space_1=mean,
-            reserve_space_2=variance,
-            reserve_space_3=tf.constant([], tf.float32),
-            epsilon=number,
-            data_format=form,
-            is_training=False,
-        )
-        dgamma, dbeta = frozen.scale_backprop, frozen.offset_backprop
-        inverse = tf.math.rsqrt(variance + epsilon)
-        slope = gamma * inverse
-        dx = frozen.x_backprop - _shared(
-            lambda a, b: normalize.fused_op(x, a, b, mean, variance, number, form, False).y,
-            slope,
-            dgamma,
-            dbeta,
-            shares,
-        )
-        dx, dgamma, dbeta = _with_gradient(f"TfbnFusedOwnMomentsGrad{form}", [dx, dgamma, dbeta], dy, *inputs)
-        m, k, inv, dg, db = (_spread(value, form) for value in (mean, slope, inverse, dgamma, dbeta))
-        dshares = _of_shares(x - m, k, inv, dg, db, shares)
-        return [dx, dgamma, dbeta, None, None, dshares, None]
-
-    return gradient
+    (dy,) = grads
+    x, gamma, _, mean, variance, shares, epsilon = inputs
+    number = float(tf.get_static_value(epsilon))
+    frozen = tf.raw_ops.FusedBatchNormGradV3(
+        y_backprop=dy,
+        x=x,
+        scale=gamma,
+        reserve_space_1=mean,
+        reserve_space_2=variance,
+        reserve_space_3=tf.constant([], tf.float32),
+        epsilon=number,
+        is_training=False,
+    )
+    dgamma, dbeta = frozen.scale_backprop, frozen.offset_backprop
+    inverse = tf.math.rsqrt(variance + epsilon)
+    slope = gamma * inverse
+    dx = frozen.x_backprop - _shared(
+        lambda a, b: normalize.fused_op(x, a, b, mean, variance, number, "NHWC", False).y, slope, dgamma, dbeta, shares
+    )
+    dx, dgamma, dbeta = _with_gradient("TfbnFusedOwnMomentsGrad", [dx, dgamma, dbeta], dy, *inputs)
+    dshares = _of_shares(x - mean, slope, inverse, dgamma, dbeta, shares)
+    return [dx, dgamma, dbeta, None, None, dshares, None]
 
 
-def _second_gradient(form: str) -> Callable:
+def _second_gradient(grads: Sequence[tf.Tensor], dy: tf.Tensor, *inputs: tf.Tensor) -> list[tf.Tensor | None]:
     """Of `_fused_gradient`: TensorFlow has none with respect to given moments, so that of the composed formulas."""
-
-    def gradient(grads: Sequence[tf.Tensor], dy: tf.Tensor, *inputs: tf.Tensor) -> list[tf.Tensor | None]:
-        x, *given, shares, epsilon = inputs
-        with tf.GradientTape() as tape:
-            tape.watch([dy, x, *given])
-            gamma, beta, mean, variance = (_spread(value, form) for value in given)
-            dx, *rest = _composed_gradient([dy], x, gamma, beta, mean, variance, shares, epsilon)[:3]
-            found = [dx, *(tf.reshape(value, [-1]) for value in rest)]
-        return [*tape.gradient(found, [dy, x, *given], list(grads)), None, None]
-
-    return gradient
+    x, gamma, beta, mean, variance, shares, epsilon = inputs
+    sources = [dy, x, gamma, beta, mean, variance]
+    with tf.GradientTape() as tape:
+        tape.watch(sources)
+        found = _composed_gradient([dy], x, gamma, beta, mean, variance, shares, epsilon)[:3]
+    return [*tape.gradient(found, sources, list(grads)), None, None]
 
 
 _register("TfbnOwnMoments", 1, _composed_gradient)
-for _form in ("NHWC", "NCHW"):
-    _register(f"TfbnFusedOwnMoments{_form}", 1, _fused_gradient(_form))
-    _register(f"TfbnFusedOwnMomentsGrad{_form}", 3, _second_gradient(_form))
+_register("TfbnFusedOwnMoments", 1, _fused_gradient)
+_register("TfbnFusedOwnMomentsGrad", 3, _second_gradient)
 
 
 def _shared(
@@ -202,11 +188,6 @@ def _of_shares(
     if shares.shape.rank == 0:
         return None
     return -_sum_to(slope * centred * (dbeta + 0.5 * inverse * dgamma * centred), shares)
-
-
-def _spread(value: tf.Tensor, form: str) -> tf.Tensor:
-    """A vector [C], shaped to broadcast against a tensor of rank 4."""
-    return value if form == "NHWC" else tf.reshape(value, [-1, 1, 1])
 
 
 def _sum_to(values: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
