@@ -128,7 +128,7 @@ def normalize_batch(
     gamma, beta = _read(params.gamma, dtype), _read(params.beta, dtype)
     scale, offset = gamma, beta
     if adjustment is not None:
-        a, b = (tf.cast(part, dtype) for part in adjustment)
+        a, b = (layout.of_trailing_axes(tf.cast(part, dtype)) for part in adjustment)
         scale, offset = _then(a, b, scale, offset, layout)
     if _takes_fused(inputs, options, layout) and weights is None and _per_channel(scale, offset, layout):
         return _by_fused_training(inputs, scale, offset, state, options, some, layout)

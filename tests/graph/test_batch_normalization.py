@@ -359,3 +359,32 @@ def test_inputs_that_a_layer_was_not_built_for(axis, shape, message):
         with pytest.raises(ValueError, match="Input 0 of layer bn is incompatible with the layer: " + message):
             layer(inputs, training=True)
         assert before == {name: len(opened.get_collection(name)) for name in opened.get_all_collection_keys()}
+
+
+def test_a_vector_of_an_adjustment_broadcasts_from_the_right():
+    """Not along the channels, where those are on axis 1: as in the original, whose numbers these are by formula."""
+    x, scale = oracle.batch([4, 3, 2, 3], axis=1), np.array([0.5, 1.0, 2.0])
+    with graph():
+        given = tf.constant(scale, tf.float32), tf.constant([0.25], tf.float32)
+        y = tfbn.batch_normalization(
+            tf.constant(x, tf.float32), axis=1, training=True, scale=False, adjustment=lambda shape: given
+        )
+        with session() as opened:
+            found = opened.run(y)
+    expected = oracle.normalize(x, *oracle.moments(x, axis=1), axis=1) * scale + 0.25
+    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5)  # some ten roundings of 6e-8 of numbers below 10
+
+
+def test_a_momentum_per_channel():
+    x, momentum = oracle.batch([4, 3]), np.array([0.1, 0.5, 0.9])
+    with graph():
+        tfbn.batch_normalization(
+            tf.constant(x, tf.float32), momentum=tf.constant(momentum, tf.float32), training=True, name="bn"
+        )
+        with session() as opened:
+            opened.run(updates())
+            found = values(opened)["bn/moving_mean"]
+        with pytest.raises(ValueError, match="momentum: expected a scalar, or one value for each of 3 channels"):
+            tfbn.batch_normalization(tf.zeros([4, 3]), momentum=tf.ones([2]), training=True, name="other")
+        assert len(tf1.global_variables()) == 4
+    np.testing.assert_allclose(found, (1 - momentum) * x.mean(0), rtol=1e-5)

@@ -174,3 +174,25 @@ def test_renorm_in_a_loop_corrects_by_what_the_round_before_left(resource, v2):
         np.testing.assert_allclose(output, oracle.normalize(batch, mean, variance, r=r, d=d), **OUTPUT)
         average = DECAY * average + (1 - DECAY) * mean
         deviation = DECAY * deviation + (1 - DECAY) * stddev
+
+
+@pytest.mark.parametrize("arguments", [{}, {"renorm": True}, {"zero_debias_moving_mean": True}])
+def test_a_layer_that_a_map_creates_is_differentiable(arguments):
+    """map_fn asks for cached variables, and TensorFlow cannot differentiate a v2 loop that assigns to one."""
+    x = oracle.batch([3, 4, 5]).astype(np.float32)
+    with graph(resource=True, control_flow_v2=True):
+        inputs = tf1.placeholder(tf.float32, x.shape)
+
+        def mapped(batch):
+            return tfbn.batch_norm(batch, 0.5, scope="bn", reuse=tf1.AUTO_REUSE, **arguments)
+
+        y = tf1.map_fn(mapped, inputs, parallel_iterations=1)
+        (gradient,) = tf.gradients(tf.reduce_sum(y * x), inputs)
+        with session() as opened:
+            found, _ = opened.run([gradient, y], {inputs: x})
+            mean = values(opened)["bn/moving_mean"]
+    assert np.isfinite(found).all()
+    if not arguments:
+        expected = np.stack([oracle.input_gradient(batch, batch) for batch in x.astype(float)])
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)  # it cancels from terms of 1e2
+        np.testing.assert_allclose(mean, x.mean(1).T @ [0.125, 0.25, 0.5], rtol=1e-5)

@@ -193,6 +193,20 @@ def test_a_batch_that_virtual_batches_do_not_divide():
 
 
 @pytest.mark.parametrize(
+    ("shape", "arguments", "message"),
+    [
+        ([4, 5], {"adjustment": lambda shape: (1.0, 0.0)}, "virtual_batch_size, adjustment cannot be specified"),
+        ([6], {}, "axis cannot include 0"),
+    ],
+)
+def test_refused_virtual_batches(shape, arguments, message):
+    with graph() as opened:
+        with pytest.raises(ValueError, match=message):
+            tfbn.batch_norm(tf1.placeholder(tf.float32, shape), virtual_batch_size=2, **arguments)
+        assert not opened.get_all_collection_keys()
+
+
+@pytest.mark.parametrize(
     ("mask", "error", "message"),
     [
         (np.ones([5]), ValueError, r"mask: expected a shape that broadcasts against \(6, 4, 3, 5\) without its"),

@@ -89,8 +89,8 @@ def test_weights_that_are_learned(shape, axis, fused):
     def of_weights(compute, dtype):
         x, gamma, beta, learned = (tf.constant(value, dtype) for value in (*given, weights))
         loss = tf.reduce_sum(slope.astype(dtype) * compute(x, gamma, beta, learned) ** 2)
-        (gradient,) = tf.gradients(loss, [learned])
-        return [gradient, tf.gradients(tf.reduce_sum(gradient**2), [x])[0]]
+        by_x, by_weights = tf.gradients(loss, [x, learned])
+        return [by_weights, *tf.gradients(tf.reduce_sum(by_weights**2) + tf.reduce_sum(by_x**2), [x, learned])]
 
     with tf.Graph().as_default(), tf1.Session() as session:
         found = session.run(of_weights(lambda *args: kernel(*args, axis=axis, fused=fused), "float32"))

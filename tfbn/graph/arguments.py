@@ -58,12 +58,7 @@ def check_axes(shape: tf.TensorShape, axis: Any, virtual_batch_size: int | None)
             )
     if len(set(axes)) != len(axes):
         raise ValueError(f"Duplicate axis: {list(axes)}. Expected each axis once, got {axis}.")
-    if virtual_batch_size is not None and 0 in axes:
-        raise ValueError(
-            "When using virtual_batch_size, the batch dimension must be 0 and thus axis cannot include 0: got "
-            f"axis={axis}. Move the batch to axis 0."
-        )
-    check_divides(virtual_batch_size, shape)
+    check_divides(virtual_batch_size, shape, axes)
     return axes
 
 
@@ -82,8 +77,13 @@ def check_same_layer(name: str, shape: tf.TensorShape, built_for: tf.TensorShape
             )
 
 
-def check_divides(virtual_batch_size: int | None, shape: tf.TensorShape) -> None:
-    """A divisor of the batch size, where that is known."""
+def check_divides(virtual_batch_size: int | None, shape: tf.TensorShape, axes: tuple[int, ...]) -> None:
+    """A divisor of the batch size, where that is known; the batch is on axis 0, the channels are not."""
+    if virtual_batch_size is not None and 0 in axes:
+        raise ValueError(
+            "When using virtual_batch_size, the batch dimension must be 0 and thus axis cannot include 0: got the "
+            f"channels on axis {axes} of {shape}. Move the batch to axis 0."
+        )
     size = shape.as_list()[0]
     if virtual_batch_size is not None and size is not None and size % virtual_batch_size:
         raise ValueError(
@@ -318,11 +318,13 @@ def _check_scalar_bool(is_training: Any, name: str) -> None:
 
 def _check_per_channel(name: str, value: tf.Tensor, channels: int | None) -> None:
     shape = value.shape
-    fits = shape.rank in (0, None) or (shape.rank == 1 and shape.as_list()[0] in (None, 1, channels))
+    fits = shape.rank in (0, None) or (
+        shape.rank == 1 and (channels is None or shape.as_list()[0] in (None, 1, channels))
+    )
     if not fits:
         raise ValueError(
-            f"{name}: expected a scalar, or one value for each of {channels} channels, got shape {shape}. Reduce it, "
-            "e.g. with tf.reduce_mean."
+            f"{name}: expected a scalar, or one value for each of {channels or 'the'} channels, got shape {shape}. "
+            "Reduce it, e.g. with tf.reduce_mean."
         )
 
 

@@ -118,21 +118,22 @@ def batch_norm(
         so do updates_collections and zero_debias_moving_mean with fused=False, adjustment or a rank other than 2 and 4.
       mask: keyword only. booleans or numbers along the axes of inputs from the left without the channels' ([N], [N, T],
         [N, H, W]), or along all of them with size 1 there ([N, H, W, 1]); sizes of 1 broadcast. Masked positions, of
-        False or 0, don't count in the statistics and may hold anything, NaN included; numbers, and batch_weights, weigh
-        the others. The outputs there are normalized all the same. No effect in inference.
+        False or 0, don't count in the statistics, not even NaN does; but gradients need finite numbers there, such as
+        the zeros of padding. Numbers, and batch_weights, weigh the others. The outputs there are normalized all the
+        same. No effect in inference.
       virtual_batch_size: keyword only. int V that divides N. Each of N / V virtual batches is normalized by statistics
         of its own, and the moving averages follow the mean of these; virtual batch j takes the samples j, j + N / V,
-        j + 2 N / V and so on, as in `batch_normalization`. The variables are those of any other layer. No effect in
-        inference.
+        j + 2 N / V and so on, as in `batch_normalization`. Not with adjustment or rank 1. The variables are those of
+        any other layer. No effect in inference.
 
     Returns:
       A tensor of the inputs' shape and dtype.
 
     Raises:
       ValueError: data_format, decay, renorm_decay or epsilon out of range; rank or C unknown; batch_weights of another
-        length; a mask that does not broadcast; a virtual_batch_size that does not divide N; a key of renorm_clipping
-        unknown; reuse without scope; a variable that exists without reuse, or does not
-        with it; is_training None.
+        length; a mask that does not broadcast; a virtual_batch_size that does not divide N, or meets an adjustment; a
+        key of renorm_clipping unknown; reuse without scope; a variable that exists without reuse, or does not with it;
+        is_training None.
       TypeError: inputs that are not floating; an argument of another type; ref variables in a control flow v2 body.
       RuntimeError: eager execution.
     Each is raised before the first variable is created, but for what an initializer, a regularizer, the adjustment or
@@ -179,8 +180,8 @@ def batch_norm(
     if mask is not None:
         mask = tf.convert_to_tensor(mask)
         arguments.check_mask(mask, inputs, axes[0])
-    arguments.check_virtual_batch_size(virtual_batch_size, None)
-    arguments.check_divides(virtual_batch_size, inputs.shape)
+    arguments.check_virtual_batch_size(virtual_batch_size, adjustment)
+    arguments.check_divides(virtual_batch_size, inputs.shape, axes)
 
     question = policy.Question(
         dtype=inputs.dtype,

@@ -123,6 +123,12 @@ class BatchNormalization(tf_layer.Layer):
             zero_debias=False,
             default_updates=True,
         )
+        if len(axes) == 1:
+            channels = shape.as_list()[axes[0]]
+            arguments.check_decay("momentum", self.momentum, channels)
+            if self.renorm:
+                arguments.check_decay("renorm_momentum", self.renorm_momentum, channels)
+                arguments.check_renorm_clipping(self.renorm_clipping, channels)
         row = policy.resolve(question, policy.LAYERS_TABLE)
         given = {"fused": self.fused, "renorm_clipping": self.renorm_clipping, "renorm_momentum": self.renorm_momentum}
         unfused = "renorm, adjustment, virtual_batch_size, or anything but rank 4 and a single axis, 1 or 3"

@@ -165,13 +165,19 @@ def create_debias_pair(scope: tf.compat.v1.VariableScope, moving_mean: Any, row:
 
 @contextlib.contextmanager
 def unpartitioned(scope: tf.compat.v1.VariableScope) -> Iterator[None]:
-    """Moving statistics are assigned to, which partitioned variables do not support."""
-    partitioner = scope.partitioner
+    """Moving statistics are assigned to, which partitioned variables do not support.
+
+    Nor can a loop under control flow v2 be differentiated that assigns to what map_fn has put into a cache.
+    """
+    partitioner, caching_device = scope.partitioner, scope.caching_device
     scope.set_partitioner(None)
+    if _tensorflow.in_v2_body():
+        scope.set_caching_device(None)
     try:
         yield
     finally:
         scope.set_partitioner(partitioner)
+        scope.set_caching_device(caching_device)
 
 
 def _initializer(name: str, initializers: Mapping[str, Any]) -> Any:

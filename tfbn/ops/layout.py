@@ -60,6 +60,12 @@ class Layout(NamedTuple):
         positions = 1 if self.rank == 2 else inputs.shape[1:-1].num_elements()
         return (tf.shape(inputs)[0], -1) if positions is None else (-1, positions)
 
+    def of_trailing_axes(self, values: tf.Tensor) -> tf.Tensor:
+        """Values that broadcast from the right, with all axes where a vector would be taken for one of channels."""
+        if values.shape.rank != 1 or self.axes[-1] == self.rank - 1:
+            return values
+        return tf.reshape(values, [1] * (self.rank - 1) + [-1])
+
     def of_leading_axes(self, values: tf.Tensor) -> tf.Tensor:
         """Values along the inputs' axes from the left, the channels' left out, shaped to broadcast against inputs."""
         rank = values.shape.rank

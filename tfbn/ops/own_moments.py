@@ -82,7 +82,8 @@ def _under_tape(name: str, outputs: list[tf.Tensor], inputs: Sequence[tf.Tensor]
     def identity(*inputs: tf.Tensor) -> Any:
         return [tf.identity(output) for output in outputs], lambda *grads: _GRADIENTS[name](grads, *inputs)
 
-    return identity(*inputs)
+    # Identities, because a tape may run this over a function's graph from outside of it.
+    return identity(*(tf.identity(value) for value in inputs))
 
 
 _GRADIENTS: dict[str, Callable] = {}
@@ -150,11 +151,11 @@ def _fused_gradient(grads: Sequence[tf.Tensor], *inputs: tf.Tensor) -> list[tf.T
 def _second_gradient(grads: Sequence[tf.Tensor], dy: tf.Tensor, *inputs: tf.Tensor) -> list[tf.Tensor | None]:
     """Of `_fused_gradient`: TensorFlow has none with respect to given moments, so that of the composed formulas."""
     x, gamma, beta, mean, variance, shares, epsilon = inputs
-    sources = [dy, x, gamma, beta, mean, variance]
+    sources = [dy, x, gamma, beta, mean, variance, shares]
     with tf.GradientTape() as tape:
         tape.watch(sources)
         found = _composed_gradient([dy], x, gamma, beta, mean, variance, shares, epsilon)[:3]
-    return [*tape.gradient(found, sources, list(grads)), None, None]
+    return [*tape.gradient(found, sources, list(grads)), None]
 
 
 _register("TfbnOwnMoments", 1, _composed_gradient)
