@@ -80,6 +80,8 @@ class Options(NamedTuple):
     flat: bool = True  # parameters of the shape [C], rather than of the inputs' rank
     epsilon: float = 1e-3
     fused: bool = True  # the fused kernel, where it has the dtype
+    # Its inference mode in NCHW as well, which has no gradient on a CPU without oneDNN.
+    fused_nchw_inference: bool = True
     unbiased: bool = True  # the estimator of Batch.variance
     renorm_clipping: Mapping[str, Any] | None = None  # None: no renorm
 
@@ -248,9 +250,7 @@ def infer(inputs: tf.Tensor, params: Params, state: State, options: Options) -> 
         read = [None if value is None else tf.reshape(value, layout.param_shape) for value in read]
     beta, gamma, mean, variance = read
     moving = moments.Moments(mean, variance)
-    # Without oneDNN the fused kernel's inference mode has no gradient in NCHW on a CPU; there it serves only the paths
-    # on which the original has it, those with the unbiased estimator.
-    if _takes_fused(inputs, options, layout) and (layout.fused_format == "NHWC" or options.unbiased):
+    if _takes_fused(inputs, options, layout) and (layout.fused_format == "NHWC" or options.fused_nchw_inference):
         gamma, beta = normalize.or_constants(gamma, beta, dtype, layout)
         return normalize.fused_infer(inputs, moving, gamma, beta, options.epsilon, layout)
     return normalize.composed(inputs, moving, gamma, beta, options.epsilon, layout)

@@ -224,6 +224,16 @@ def test_fused_false_puts_no_fused_op_into_the_graph():
         assert not [op for op in opened.get_operations() if "FusedBatchNorm" in op.type]
 
 
+@pytest.mark.parametrize("renorm", [False, True])
+def test_inference_in_nchw_is_fused_where_the_original_has_it_so(renorm):
+    """Elsewhere composed: on a CPU without oneDNN the fused op has no gradient there."""
+    with graph() as opened:
+        inputs = tf1.placeholder(tf.float32, [4, 5, 3, 2])
+        tfbn.batch_norm(inputs, data_format="NCHW", is_training=False, renorm=renorm)
+        formats = [op.get_attr("data_format") for op in opened.get_operations() if op.type == "FusedBatchNormV3"]
+        assert formats == ([] if renorm else [b"NCHW"])
+
+
 @pytest.mark.parametrize(
     ("kwargs", "shape", "name"),
     [

@@ -218,6 +218,7 @@ def batch_norm(
             virtual_batch_size=virtual_batch_size,
             epsilon=max(epsilon, functional.FUSED_EPSILON_FLOOR) if row.fused else epsilon,
             fused=question.fused,
+            fused_nchw_inference=row.fused,
             unbiased=row.fused,
             renorm_clipping=(renorm_clipping or {}) if renorm else None,
         ),

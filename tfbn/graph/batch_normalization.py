@@ -166,6 +166,7 @@ class BatchNormalization(tf_layer.Layer):
                 flat=self.virtual_batch_size is None,
                 epsilon=max(self.epsilon, functional.FUSED_EPSILON_FLOOR) if row.fused else self.epsilon,
                 fused=self.fused is None or bool(self.fused),
+                fused_nchw_inference=row.fused,
                 unbiased=row.fused,
                 renorm_clipping=self.renorm_clipping if self.renorm else None,
             ),

@@ -67,7 +67,7 @@ def _check_assignable(variable: Any) -> None:
     # Only a reused variable can be one: TensorFlow makes resource variables in these bodies.
     if _tensorflow.in_v2_body() and variable.dtype != variable.dtype.base_dtype:
         raise TypeError(
-            f"expected resource variables inside the body of a control flow v2 cond, while or map, got "
+            "expected resource variables inside the body of a control flow v2 cond, while or map, got "
             f"{variables.full_name(variable)} of dtype {variable.dtype.name}, which TensorFlow cannot assign there. "
             "Call tf.compat.v1.enable_resource_variables() first, or create it with variable_scope(use_resource=True)."
         )
