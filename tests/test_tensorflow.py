@@ -26,19 +26,22 @@ def test_stored_variable(resource):
 
 
 def found_inside(build, v2):
-    """What the two predicates say inside a body."""
-    found = []
+    """What the two predicates say inside a body, which knows the graph around it."""
+    found, outer = [], []
 
     def body(*_):
         found.append((_tensorflow.in_v1_body(), _tensorflow.in_v2_body()))
+        outer.append(_tensorflow.graph_around_bodies())
         return tf.constant(1.0)
 
     with graph(control_flow_v2=v2):
         assert not _tensorflow.in_v1_body()
         assert not _tensorflow.in_v2_body()
+        opened = tf1.get_default_graph()
         build(body)
         assert not _tensorflow.in_v1_body()
         assert not _tensorflow.in_v2_body()
+    assert all(around is opened for around in outer)
     return set(found)
 
 
@@ -74,13 +77,13 @@ def test_other_function_graphs_are_no_bodies():
 
 def test_each_graph_has_a_table_of_its_own_that_no_export_sees():
     with graph() as opened:
-        table = _tensorflow.graph_table()
+        table = _tensorflow.graph_table(opened)
         table["key"] = tf.constant(1.0)
-        assert _tensorflow.graph_table() is table
+        assert _tensorflow.graph_table(opened) is table
         exported = tf1.train.export_meta_graph(graph=opened)
         assert not exported.collection_def
-    with graph():
-        assert _tensorflow.graph_table() == {}
+    with graph() as opened:
+        assert _tensorflow.graph_table(opened) == {}
 
 
 @pytest.mark.parametrize("resource", [False, True])

@@ -22,13 +22,12 @@ def stored_variable(name: str) -> Any:
     return made.get(name, made.get(f"{name}/part_0"))
 
 
-def graph_table() -> dict[str, Any]:
-    """What tfbn remembers of the default graph, for as long as the graph lives.
+def graph_table(graph: tf.Graph) -> dict[str, Any]:
+    """What tfbn remembers of a graph, for as long as the graph lives.
 
     Kept on the graph object: in a collection it would be exported with the MetaGraph, and a weak table of ours would
     keep graphs alive by the tensors in it.
     """
-    graph = tf.compat.v1.get_default_graph()
     if not hasattr(graph, "_tfbn_table"):
         graph._tfbn_table = {}
     return graph._tfbn_table
@@ -46,7 +45,19 @@ def tape_may_record() -> bool:
 
 def in_v2_body() -> bool:
     """Whether the default graph is the body of a control flow v2 op. No public predicate tells."""
-    return any(cls.__name__ in _BODY_GRAPHS for cls in type(tf.compat.v1.get_default_graph()).__mro__)
+    return _is_body(tf.compat.v1.get_default_graph())
+
+
+def graph_around_bodies() -> tf.Graph:
+    """The default graph, or the one in which the control flow v2 ops stand whose bodies it is in."""
+    graph = tf.compat.v1.get_default_graph()
+    while _is_body(graph):
+        graph = graph.outer_graph
+    return graph
+
+
+def _is_body(graph: tf.Graph) -> bool:
+    return any(cls.__name__ in _BODY_GRAPHS for cls in type(graph).__mro__)
 
 
 def in_v1_body() -> bool:

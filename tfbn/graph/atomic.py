@@ -55,7 +55,7 @@ def _apply(change: Change, name: str | None) -> Any:
     # In a loop or a branch the body's own order holds, and a mutex outside could not be taken.
     if _tensorflow.in_v1_body() or _tensorflow.in_v2_body():
         return _plain(change, name)
-    table = _tensorflow.graph_table()
+    table = _tensorflow.graph_table(tf.compat.v1.get_default_graph()).setdefault("shared", {})
     key = variables.full_name(change.variable)
     if key not in table:
         update = _plain(change, name)

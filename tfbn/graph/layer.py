@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tfbn import functional
-from tfbn.graph import policy, updates, variables
+from tfbn.graph import policy, registry, updates, variables
 
 
 class Plan(NamedTuple):
@@ -45,6 +45,7 @@ def apply(
         options = options._replace(fused=False)
     outputs, batch, active = _compute(inputs, made, options, is_training, batch_weights, mask, adjusted)
     found: list[Any] = []
+    wired = updates.Wired(outputs, (), ())
     if batch is not None and moves:
         found = updates.build(
             scope,
@@ -57,9 +58,12 @@ def apply(
             epsilon=plan.options.epsilon,
             zero_debias=plan.zero_debias,
         )
-        outputs = updates.wire(outputs, found, plan.row, plan.updates_collections)
-    outputs.set_shape(inputs.shape)
-    return outputs, [update.op for update in found]
+        wired = updates.wire(outputs, found, plan.row, plan.updates_collections)
+    wired.outputs.set_shape(inputs.shape)
+    registry.record(
+        registry.Call(scope.name, made, plan.row, inputs, wired.outputs, is_training, wired.updates, wired.collections)
+    )
+    return wired.outputs, [update.op for update in found]
 
 
 def _compute(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -49,18 +49,26 @@ def build(
     return [mean_update, variance_update]
 
 
-def wire(outputs: tf.Tensor, updates: list[Any], row: policy.Row, collections: Any) -> tf.Tensor:
-    """Collects the updates, or returns outputs that wait for them."""
+class Wired(NamedTuple):
+    outputs: tf.Tensor
+    updates: tuple[Any, ...]  # operations or tensors, as a collection holds them
+    collections: tuple[Any, ...] | None  # that got the updates; None where the outputs wait for them
+
+
+def wire(outputs: tf.Tensor, updates: list[Any], row: policy.Row, collections: Any) -> Wired:
+    """Collects the updates, or makes outputs that wait for them."""
     # What lies inside a branch or a loop body cannot be fetched from outside, so there the body itself must run it.
     if collections is None or (collections and (_tensorflow.in_v1_body() or _tensorflow.in_v2_body())):
-        with tf.control_dependencies([update.op for update in updates]):
-            return tf.identity(outputs)
-    for update in updates:
-        # A resource variable's assignment is neither tensor nor operation; session.run, tf.group, prune and
-        # MetaGraph export all take the value read after it.
-        entry = update.op if row.update_kind == "operation" else tf.convert_to_tensor(update)
+        assignments = tuple(update.op for update in updates)
+        with tf.control_dependencies(assignments):
+            return Wired(tf.identity(outputs), assignments, None)
+    collections = (collections,) if isinstance(collections, str) else tuple(collections)
+    # A resource variable's assignment is neither tensor nor operation; session.run, tf.group, prune and MetaGraph
+    # export all take the value read after it.
+    entries = tuple(update.op if row.update_kind == "operation" else tf.convert_to_tensor(update) for update in updates)
+    for entry in entries:
         tf.compat.v1.add_to_collections(collections, entry)
-    return outputs
+    return Wired(outputs, entries, collections)
 
 
 def _check_assignable(variable: Any) -> None:
