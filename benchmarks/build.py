@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import json
 import sys
@@ -11,7 +12,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from benchmarks import measure, nodes, report, steps, times
+from benchmarks import hand_written, measure, nodes, report, steps, times
 from benchmarks.measure import Settings
 
 v1 = tf.compat.v1
@@ -30,45 +31,62 @@ def table(settings: Settings, progress: Callable[[str], None]) -> report.Table:
         printed = measure.child("build", regime, str(layers), str(settings.rounds_or(7, 3)), *names)
         for name, by_part in json.loads(printed.splitlines()[-1]).items():
             for part, both in by_part.items():
-                ratio = measure.ratio(both["path"], both["baseline"])
-                rows.append(times.ratio_row(f"{regime}: {name}, {part}", ratio, LIMIT))
-    title = f"building {layers} layers in a row, to as many written by hand (plain batch normalization for every row)"
+                ratio = measure.ratio(both["tfbn"], both["by hand"])
+                plain = measure.ratio(both["tfbn"], both["plain"]).median
+                row = f"{regime}: {name}, {part}"
+                rows.append(times.ratio_row(row, ratio, LIMIT, **{"to plain": plain}))
+    title = f"building {layers} layers in a row, to as many written by hand that do the same"
+    plain = "to plain: the ratio to plain layers by hand: four variables, the fused op, two assignments"
     note = "ref: ref variables, v2 behaviour off; v2: TensorFlow 2's defaults, resource variables"
-    return report.Table("build", title, "ratio", rows, [times.QUARTILES, note])
+    return report.Table("build", title, "ratio", rows, [times.QUARTILES, plain, note])
 
 
 def measured(names: list[str], layers: int, rounds: int) -> dict[str, dict[str, dict[str, list[float]]]]:
     """Seconds by path, part and side."""
-    found = {name: {part: {"baseline": [], "path": []} for part in PARTS} for name in names}
+    makers = {name: {"tfbn": own(name), "by hand": by_hand(name), "plain": by_hand("default")} for name in names}
+    found = {name: {part: {side: [] for side in makers[name]} for part in PARTS} for name in names}
     for number in range(-1, rounds):
-        for name in names:
-            for side in ("baseline", "path")[:: 1 if number % 2 else -1]:
-                seconds = build(name if side == "path" else None, layers)
+        for name, sides in makers.items():
+            for side in list(sides)[:: 1 if number % 2 else -1]:
+                seconds = build(sides[side], layers)
                 if number >= 0:
                     for part, value in zip(PARTS, seconds):
                         found[name][part][side].append(value)
     return found
 
 
-def build(name: str | None, layers: int) -> tuple[float, float]:
-    """Seconds until the layers are there, and until their gradients are; by hand where `name` is None."""
+def own(name: str) -> Callable:
+    def start() -> Callable:
+        arguments = nodes.arguments(name)
+        return lambda values, scope: (steps.batch_norm()(values, scope=scope, **arguments), [])
+
+    return start
+
+
+def by_hand(name: str) -> Callable:
+    def start() -> Callable:
+        tensors = {argument: make(None) for argument, make in steps.PATHS[name].tensors.items()}
+        return functools.partial(hand_written.LAYERS[name], **tensors)
+
+    return start
+
+
+def build(start: Callable, layers: int) -> tuple[float, float]:
+    """Seconds until the layers are there, and until their gradients are; `start()` is what makes one of them."""
     gc.collect()
     gc.disable()
     try:
         with tf.Graph().as_default():
             values: Any = v1.placeholder(tf.float32, [None, 8, 8, 4])
             inputs, updates = values, []
-            arguments = nodes.arguments(name) if name else {}
-            start = time.perf_counter()
+            layer = start()
+            began = time.perf_counter()
             for index in range(layers):
-                if name is None:
-                    values, more = steps.by_hand(values, f"layer{index}")
-                    updates += more
-                else:
-                    values = steps.batch_norm()(values, **arguments)
-            forward = time.perf_counter() - start
+                values, more = layer(values, f"layer{index}")
+                updates += more
+            forward = time.perf_counter() - began
             v1.gradients(values, [inputs, *v1.trainable_variables()])
-            return forward, time.perf_counter() - start
+            return forward, time.perf_counter() - began
     finally:
         gc.enable()
 

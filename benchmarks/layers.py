@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from benchmarks import measure, report, steps, times
+from benchmarks import hand_written, measure, report, steps, times
 from benchmarks.measure import Settings
 
 v1 = tf.compat.v1
@@ -57,7 +57,7 @@ def build(batch: int, training: bool, own: bool, count: int = 53) -> tuple[Calla
             if own:
                 outputs = steps.batch_norm()(inputs, scale=True, is_training=training, scope=scope)
             else:
-                outputs, more = steps.by_hand(inputs, scope, training)
+                outputs, more = hand_written.plain(inputs, scope, training)
                 updates += more
             made.append((inputs, outputs, shape))
             fetches.append(outputs)

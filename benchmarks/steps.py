@@ -12,14 +12,14 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 import numpy as np
 import tensorflow as tf
 
+from benchmarks import hand_written
+from benchmarks.hand_written import CLIPPING, DECAY, EPSILON
+
 v1 = tf.compat.v1
 
 ORIGINAL = tf.__version__.startswith("1.")
 SHAPE = (32, 56, 56, 64)  # NHWC
 THREADS = 2
-DECAY = 0.999
-EPSILON = 0.001
-CLIPPING = {"rmin": 1 / 3.0, "rmax": 3.0, "dmax": 5.0}
 
 
 @dataclass(frozen=True)
@@ -133,35 +133,6 @@ def batch_norm() -> Callable:
     return function
 
 
-def by_hand(inputs: Any, scope: str, training: bool = True, data_format: str = "NHWC") -> Tuple[Any, List[Any]]:
-    """The layer as one writes it without a library: outputs and updates."""
-    channels = [inputs.shape[-1 if data_format == "NHWC" else 1]]
-    with v1.variable_scope(scope):
-        gamma = v1.get_variable("gamma", channels, initializer=v1.ones_initializer())
-        beta = v1.get_variable("beta", channels, initializer=v1.zeros_initializer())
-        moving_mean = v1.get_variable("moving_mean", channels, initializer=v1.zeros_initializer(), trainable=False)
-        moving_variance = v1.get_variable(
-            "moving_variance", channels, initializer=v1.ones_initializer(), trainable=False
-        )
-        unused = None if not training else tf.constant([], tf.float32)
-        fused = tf.raw_ops.FusedBatchNormV3(
-            x=inputs,
-            scale=gamma,
-            offset=beta,
-            mean=unused if training else moving_mean,
-            variance=unused if training else moving_variance,
-            epsilon=EPSILON,
-            data_format=data_format,
-            is_training=training,
-        )
-        if not training:
-            return fused.y, []
-        return fused.y, [
-            v1.assign_sub(moving_mean, (moving_mean - fused.batch_mean) * (1 - DECAY)),
-            v1.assign_sub(moving_variance, (moving_variance - fused.batch_variance) * (1 - DECAY)),
-        ]
-
-
 def build(path: Path, nhwc: Tuple[int, ...] = SHAPE, own: bool = True) -> Step:
     """The step of batch_norm, or with own=False that of the op, in a graph and a session of its own."""
     graph = tf.Graph()
@@ -180,7 +151,7 @@ def build(path: Path, nhwc: Tuple[int, ...] = SHAPE, own: bool = True) -> Step:
             outputs = batch_norm()(inputs, **arguments)
             updates = v1.get_collection(v1.GraphKeys.UPDATE_OPS) if path.training else []
         else:
-            outputs, updates = by_hand(inputs, "layer", path.training, path.data_format)
+            outputs, updates = hand_written.plain(inputs, "layer", path.training, path.data_format)
         variables = {v.op.name.rpartition("/")[2]: v for v in v1.global_variables(scope="layer")}
         fetches = {"outputs": outputs}
         if path.training:

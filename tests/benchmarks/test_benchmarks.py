@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 
 from benchmarks import __main__ as command
-from benchmarks import build, graphs, layers, measure, memory, peers, report, steps, times, worker
+from benchmarks import build, graphs, hand_written, layers, measure, memory, peers, report, steps, times, worker
 
 SHAPE = (8, 5, 6, 4)
 # Both sides compute in float32, sums of 240 terms in another order; values are below 10, gradients' sums below 100. In
@@ -24,6 +24,11 @@ TINY = {"shape": SHAPE, "batches": (1,), "small_layers": 2, "built_layers": 2}
 
 def silent(what):
     """No progress."""
+
+
+def is_flag(op):
+    """Whether this is the placeholder of is_training."""
+    return op.type == "Placeholder" and op.outputs[0].dtype == tf.bool
 
 
 class TestRatios:
@@ -157,6 +162,25 @@ class TestSameWork:
             assert np.all(np.isfinite(found[key]))
             assert np.any(found[key] != 0), key
         assert np.all(found["moving_mean"] != np.linspace(0.1, 0.3, SHAPE[-1], dtype=np.float32))
+
+    @pytest.mark.parametrize("name", hand_written.LAYERS)
+    def test_layers_by_hand_agree(self, name):
+        """Outputs, and every variable after a step."""
+        results = []
+        for maker in (build.own, build.by_hand):
+            with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+                numbers = np.random.RandomState(3).normal(3.0, 1.7, SHAPE).astype(np.float32)
+                outputs, updates = maker(name)()(tf.constant(numbers), "layer")
+                updates += tf.compat.v1.get_collection(tf.compat.v1.GraphKeys.UPDATE_OPS)
+                flags = [op.outputs[0] for op in tf.compat.v1.get_default_graph().get_operations() if is_flag(op)]
+                variables = {v.op.name: v for v in tf.compat.v1.global_variables()}
+                session.run(tf.compat.v1.global_variables_initializer())
+                found, _ = session.run([outputs, updates], dict.fromkeys(flags, True))
+                results.append({"outputs": found, **session.run(variables)})
+        own, by_hand = results
+        assert own.keys() == by_hand.keys()
+        for key, value in by_hand.items():
+            np.testing.assert_allclose(own[key], value, err_msg=key, **TOLERANCE["float32"])
 
     @pytest.mark.parametrize("training", [False, True])
     def test_small_layers_agree(self, training):

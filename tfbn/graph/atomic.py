@@ -18,13 +18,16 @@ import tensorflow as tf
 from tfbn import _tensorflow
 from tfbn.graph import variables
 
+# Of a variable, its value as a tensor.
+Read = Callable[[Any], tf.Tensor]
+
 
 class Change(NamedTuple):
-    """What one call does to a variable: `build(name)` makes the ops that read and assign it, when `ready` is there."""
+    """What one call does to a variable, once all of `ready` is there."""
 
     variable: Any
     ready: list[Any]
-    build: Callable[[Any], Any]
+    build: Callable[[Any, Read], Any]  # makes the ops that read and assign it; the assignment has the name given
 
 
 class _Shared(NamedTuple):
@@ -34,16 +37,16 @@ class _Shared(NamedTuple):
     mutex: tf.Tensor | None
 
 
-def subtract(variable: Any, ready: list[Any], decrement: Callable[[], tf.Tensor]) -> Any:
-    """variable.assign_sub(decrement()), once `ready`; has an `op`, and as a tensor is the value after it."""
+def subtract(variable: Any, ready: list[Any], decrement: Callable[[Read], tf.Tensor]) -> Any:
+    """variable.assign_sub(decrement(read)), once `ready`; has an `op`, and as a tensor is the value after it."""
     with tf.compat.v1.name_scope("AssignMovingAvg") as name:
-        return _apply(Change(variable, ready, lambda name: _subtract(variable, decrement(), name)), name)
+        return _apply(Change(variable, ready, lambda name, read: _subtract(variable, decrement(read), name)), name)
 
 
-def replace(variable: Any, ready: list[Any], value: Callable[[], tf.Tensor]) -> Any:
-    """variable.assign(value()), once `ready`; as `subtract`."""
+def replace(variable: Any, ready: list[Any], value: Callable[[Read], tf.Tensor]) -> Any:
+    """variable.assign(value(read)), once `ready`; as `subtract`."""
     with tf.compat.v1.name_scope("AssignNewValue"):
-        return _apply(Change(variable, ready, lambda name: variable.assign(value(), name=name)), None)
+        return _apply(Change(variable, ready, lambda name, read: variable.assign(value(read), name=name)), None)
 
 
 def _subtract(variable: Any, decrement: tf.Tensor, name: str | None) -> Any:
@@ -54,11 +57,12 @@ def _subtract(variable: Any, decrement: tf.Tensor, name: str | None) -> Any:
 def _apply(change: Change, name: str | None) -> Any:
     # In a loop or a branch the body's own order holds, and a mutex outside could not be taken.
     if _tensorflow.in_v1_body() or _tensorflow.in_v2_body():
-        return _plain(change, name)
+        return _plain(change, name, _read_now)
     table = _tensorflow.graph_table(tf.compat.v1.get_default_graph()).setdefault("shared", {})
     key = variables.full_name(change.variable)
     if key not in table:
-        update = _plain(change, name)
+        # Nobody else assigns it, so the tensor that stands for the variable will do.
+        update = _plain(change, name, tf.convert_to_tensor)
         table[key] = _Shared(change, update.op, name is not None, None)
         return update
     shared = table[key]
@@ -67,9 +71,14 @@ def _apply(change: Change, name: str | None) -> Any:
     return _locked(change, shared.mutex)
 
 
-def _plain(change: Change, name: str | None) -> Any:
+def _read_now(variable: Any) -> tf.Tensor:
+    """After what precedes it: a ref variable's own tensor is one read for the whole graph, and so may a cache be."""
+    return variable.read_value()
+
+
+def _plain(change: Change, name: str | None, read: Read) -> Any:
     with tf.control_dependencies(change.ready):
-        update = change.build(name)
+        update = change.build(name, read)
         # `_lock_first` can redirect a subtraction itself, for an assignment it needs an op behind it.
         return update if name else tf.identity(tf.convert_to_tensor(update))
 
@@ -79,7 +88,7 @@ def _locked(change: Change, mutex: tf.Tensor) -> tf.Tensor:
     with _beside(change.variable), tf.control_dependencies(change.ready):
         lock = tf.raw_ops.MutexLock(mutex=mutex)
     with tf.control_dependencies([lock]):
-        value = tf.convert_to_tensor(change.build(None))
+        value = tf.convert_to_tensor(change.build(None, _read_now))
     with _beside(change.variable), tf.control_dependencies([value]):
         tf.raw_ops.ConsumeMutexLock(mutex_lock=lock)
     with tf.control_dependencies(lock.consumers()):

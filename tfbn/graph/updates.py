@@ -84,7 +84,7 @@ def _check_assignable(variable: Any) -> None:
 def _follow(average: Any, value: tf.Tensor, rate: tf.Tensor, active: tf.Tensor | bool, after: list[Any]) -> Any:
     value = tf.cast(value, average.dtype.base_dtype)
     return atomic.subtract(
-        average, _ready(value, rate, active, after), lambda: _decrement(average, value, rate, active)
+        average, _ready(value, rate, active, after), lambda read: _decrement(read(average), value, rate, active)
     )
 
 
@@ -99,9 +99,9 @@ def _follow_debiased(
 ) -> Any:
     mean = tf.cast(mean, moving_mean.dtype.base_dtype)
 
-    def value() -> tf.Tensor:
-        current = moving_mean.read_value()
-        average = tf.convert_to_tensor(biased.assign_sub(_decrement(biased, mean, rate, active)))
+    def value(read: atomic.Read) -> tf.Tensor:
+        current = read(moving_mean)
+        average = tf.convert_to_tensor(biased.assign_sub(_decrement(read(biased), mean, rate, active)))
         step = tf.convert_to_tensor(local_step.assign_add(tf.cast(active, local_step.dtype.base_dtype)))
         debiased = functional.debiased(average, step, rate, current)
         return debiased if active is True else tf.where(active, debiased, current)
@@ -120,10 +120,10 @@ def _follow_deviation(
 ) -> Any:
     stddev = tf.cast(stddev, moving_stddev.dtype.base_dtype)
 
-    def value() -> tf.Tensor:
-        average = tf.convert_to_tensor(moving_stddev.assign_sub(_decrement(moving_stddev, stddev, rate, active)))
+    def value(read: atomic.Read) -> tf.Tensor:
+        average = tf.convert_to_tensor(moving_stddev.assign_sub(_decrement(read(moving_stddev), stddev, rate, active)))
         variance = functional.moving_variance(average, epsilon)
-        return variance if active is True else tf.where(active, variance, moving_variance.read_value())
+        return variance if active is True else tf.where(active, variance, read(moving_variance))
 
     return atomic.replace(moving_variance, _ready(stddev, rate, active, after), value)
 
@@ -133,6 +133,5 @@ def _ready(value: tf.Tensor, rate: tf.Tensor, active: tf.Tensor | bool, after: l
     return [value, rate, *([] if isinstance(active, bool) else [active]), *after]
 
 
-def _decrement(average: Any, value: tf.Tensor, rate: tf.Tensor, active: tf.Tensor | bool) -> tf.Tensor:
-    # Read here and now: a ref variable's own tensor is one read for the whole graph.
-    return functional.decrement(average.read_value(), value, rate, guarded=active is not True)
+def _decrement(average: tf.Tensor, value: tf.Tensor, rate: tf.Tensor, active: tf.Tensor | bool) -> tf.Tensor:
+    return functional.decrement(average, value, rate, guarded=active is not True)

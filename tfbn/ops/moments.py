@@ -103,7 +103,7 @@ def has_samples(inputs: tf.Tensor) -> tf.Tensor | bool:
     """False for an empty batch; True, and no op, where the static shape already rules that out."""
     if inputs.shape.is_fully_defined():
         return inputs.shape.num_elements() > 0
-    return tf.size(inputs) > 0
+    return tf.cast(tf.size(inputs), tf.bool)
 
 
 def has_weight(inputs: tf.Tensor, weights: tf.Tensor) -> tf.Tensor | bool:
