@@ -6,6 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 from tensorflow.python import pywrap_tfe as _pywrap_tfe
+from tensorflow.python.ops import control_flow_util as _control_flow_util
 from tensorflow.python.ops import variable_scope as _variable_scope
 
 # The graphs that tf.cond, tf.case and tf.while_loop trace their bodies into under control flow v2. By name, because
@@ -67,4 +68,21 @@ def in_v1_body() -> bool:
         if context.IsCondContext() or context.IsWhileContext():
             return True
         context = context.outer_context
+    return False
+
+
+def compiled_by_xla() -> bool:
+    """Whether ops land where XLA is known to compile them: jit_compile, jit_scope, xla.compile, set_jit.
+
+    No public predicate tells. What a session's options or an environment variable ask for is not known to the graph.
+    """
+    graph = tf.compat.v1.get_default_graph()
+    if _control_flow_util.GraphOrParentsInXlaContext(graph) or tf.config.optimizer.get_jit():
+        return True
+    while graph is not None:
+        mark = graph._attr_scope_map.get("_XlaCompile")
+        # A function decides op by op, and may say yes.
+        if mark is not None and (callable(mark) or mark.b):
+            return True
+        graph = getattr(graph, "outer_graph", None)
     return False

@@ -7,12 +7,13 @@ Nothing here knows of variables, scopes or collections.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from tfbn import _tensorflow
 from tfbn.ops import moments, normalize, own_moments, renorm
 from tfbn.ops.layout import DATA_FORMATS, Layout, layout_of
 from tfbn.ops.moving_average import debiased, decrement
@@ -26,6 +27,7 @@ __all__ = [
     "Options",
     "Params",
     "State",
+    "choose",
     "compute_dtype",
     "debiased",
     "decrement",
@@ -35,6 +37,7 @@ __all__ = [
     "moving_variance",
     "normalize_batch",
     "sample_weights",
+    "truth",
     "update_rate",
 ]
 
@@ -106,8 +109,16 @@ def sample_weights(
 
 
 def has_samples(inputs: tf.Tensor, weights: tf.Tensor | None = None) -> tf.Tensor | bool:
-    """Whether the batch has statistics at all: a sample, and weights that do not sum to zero."""
+    """Whether the batch has statistics at all: a sample, and weights that do not sum to zero.
+
+    A bool where the static shape tells, else a scalar tensor: a boolean, or a number that is 0 for False.
+    """
     return moments.has_samples(inputs) if weights is None else moments.has_weight(inputs, weights)
+
+
+def truth(some: tf.Tensor | bool) -> tf.Tensor | bool:
+    """What `has_samples` says, as a boolean."""
+    return tf.cast(some, tf.bool) if tf.is_tensor(some) else some
 
 
 def normalize_batch(
@@ -132,7 +143,9 @@ def normalize_batch(
     if adjustment is not None:
         a, b = (layout.of_trailing_axes(tf.cast(part, dtype)) for part in adjustment)
         scale, offset = _then(a, b, scale, offset, layout)
-    if _takes_fused(inputs, options, layout) and weights is None and _per_channel(scale, offset, layout):
+    # XLA cancels all digits of the kernel's own moments where the mean is far from zero.
+    own = weights is None and not _tensorflow.compiled_by_xla()
+    if own and _takes_fused(inputs, options, layout) and _per_channel(scale, offset, layout):
         return _by_fused_training(inputs, scale, offset, state, options, some, layout)
     # Wide all along: gradients by way of the moments cancel, and have to before they are rounded to a half precision.
     wide = tf.cast(layout.view_virtual(inputs), dtype)
@@ -214,6 +227,7 @@ def _or_moving(own: moments.Moments, state: State, some: tf.Tensor | bool, layou
     """The batch's own moments, or the moving ones where the batch, or a virtual batch, has none."""
     if some is True:
         return own
+    some = truth(some)
     # As constants: a moving average that somebody trains gets no gradient from a batch that has samples.
     moving = (tf.stop_gradient(_read(value, own.mean.dtype)) for value in (state.moving_mean, state.moving_variance))
     if not layout.flat_statistics:
@@ -240,6 +254,16 @@ def _renormed(
     return (*_then(r, d, scale, offset, layout), stddev, r, d)
 
 
+def choose(predicate: tf.Tensor, one: Callable[[], list[tf.Tensor]], other: Callable[[], list[tf.Tensor]]) -> list:
+    """What `one()` gives where the predicate holds, else what `other()` gives; only that is computed, but under XLA.
+
+    XLA does not compile the gradient that TensorFlow makes of a conditional from outside of the compiled function.
+    """
+    if not _tensorflow.compiled_by_xla():
+        return tf.compat.v1.cond(predicate, one, other)
+    return [tf.where(predicate, mine, others) for mine, others in zip(one(), other())]
+
+
 def infer(inputs: tf.Tensor, params: Params, state: State, options: Options) -> tf.Tensor:
     """y = (x - moving_mean) / sqrt(moving_variance + epsilon) * gamma + beta."""
     layout = layout_of(inputs.shape, options.axes, options.data_format)
@@ -259,17 +283,20 @@ def infer(inputs: tf.Tensor, params: Params, state: State, options: Options) -> 
 def update_rate(decay: Any, dtype: tf.DType, active: tf.Tensor | bool, single: bool = False) -> tf.Tensor:
     """1 - decay in `dtype`, and zero where not `active`: the share of the batch in the next moving average.
 
+    `active` is what `has_samples` says, or a boolean tensor.
+
     A number's difference is taken in float64 and rounded to float32, or with `single` taken in float32: as float32,
     1 - 0.999 is 0.00099998712 rather than 0.001.
     """
     if tf.is_tensor(decay):
         rate = tf.cast(1.0 - decay, dtype)
-    else:
-        # A NumPy number keeps the precision it has, as a tensor does.
-        own = decay.dtype.type if isinstance(decay, (np.floating, np.ndarray)) else np.float32
-        number = own(1) - own(decay) if single else own(1.0 - float(decay))
-        rate = tf.constant(number.astype(dtype.as_numpy_dtype), name="decay")
-    return rate if active is True else tf.where(active, rate, tf.zeros([], dtype))
+        return rate if active is True else tf.where(truth(active), rate, tf.zeros([], dtype))
+    # A NumPy number keeps the precision it has, as a tensor does.
+    own = decay.dtype.type if isinstance(decay, (np.floating, np.ndarray)) else np.float32
+    number = own(1) - own(decay) if single else own(1.0 - float(decay))
+    rate = tf.constant(number.astype(dtype.as_numpy_dtype), name="decay")
+    # At most 1, and so the lesser of the two, whether a boolean or a number of samples becomes the other.
+    return rate if active is True else tf.minimum(tf.cast(active, dtype), rate)
 
 
 def _read(value: Any, dtype: tf.DType) -> tf.Tensor | None:

@@ -36,7 +36,7 @@ def test_trailing_channels_broadcast_by_themselves():
     assert layout_of(tf.TensorShape([4, 3, 5]), [2]).broadcast(v) is v
 
 
-@pytest.mark.parametrize(("data_format", "viewed"), [("NHWC", [4, 1, 1, 5]), ("NCHW", [4, 5, 1, 1])])
+@pytest.mark.parametrize(("data_format", "viewed"), [("NHWC", [1, 4, 1, 5]), ("NCHW", [4, 5, 1, 1])])
 def test_rank_2_is_viewed_as_rank_4_and_restored(data_format, viewed):
     x = tf.constant(np.random.RandomState(0).standard_normal([4, 5]) + 2)
     layout = layout_of(x.shape, [1], data_format)

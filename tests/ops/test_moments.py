@@ -71,6 +71,6 @@ def test_a_static_shape_answers_without_an_op():
 def test_has_weight(n, weights, expected):
     with tf.Graph().as_default():
         x = tf.compat.v1.placeholder(tf.float32, [None, 5])
-        found = [moments.has_samples(x), moments.has_weight(x, tf.constant(weights, tf.float32))]
+        found = [tf.cast(moments.has_samples(x), tf.bool), moments.has_weight(x, tf.constant(weights, tf.float32))]
         with tf.compat.v1.Session() as session:
             assert session.run(found, {x: np.ones([n, 5])}) == [n > 0, expected]

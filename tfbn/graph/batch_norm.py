@@ -104,7 +104,10 @@ def batch_norm(
         the moving ones stay still where the original hands over to tf.layers (UPDATE_OPS, no batch_weights or zero
         debias, and either a rank other than 2 or any of fused=False, renorm and adjustment), and still move elsewhere.
       batch_weights: tensor of shape [N], a weight per sample, for the statistics only.
-      fused: None or True for the fused kernel where it serves, False for composed ops.
+      fused: None or True for the fused kernel where it serves, False for composed ops, which also take the place of
+        the kernel's own moments wherever the graph is known to be compiled by XLA (jit_compile, jit_scope, set_jit):
+        there the kernel cancels all digits of a variance far from zero. Where only a session's global_jit_level asks
+        for XLA the graph cannot know, and fused=False is what stays accurate.
       data_format: 'NHWC' (channels last, any rank) or 'NCHW' (channels on axis 1, any rank from 2).
       zero_debias_moving_mean: whether moving_mean corrects for its start at zero (arXiv:1412.6980, section 3).
       scope: name or VariableScope of the variables. Default 'BatchNorm', made unique.

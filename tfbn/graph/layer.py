@@ -100,6 +100,6 @@ def _compute(
         return [functional.infer(inputs, params, state, options), *[nothing] * count]
 
     # The assignments stay outside: a ref variable cannot be assigned in a control flow v2 branch.
-    outputs, *batch = tf.compat.v1.cond(predicate, train, infer)
-    active = predicate if some is True else tf.logical_and(predicate, some)
-    return outputs, functional.Batch(*batch), active
+    outputs, *of_batch = functional.choose(predicate, train, infer)
+    active = predicate if some is True else tf.logical_and(predicate, functional.truth(some))
+    return outputs, functional.Batch(*of_batch), active

@@ -28,6 +28,7 @@ def build(
     dtype = moving_mean.dtype.base_dtype
     pair = variables.create_debias_pair(scope, moving_mean, row) if zero_debias else None
     rate = functional.update_rate(decay, dtype, active, row.single)
+    active = functional.truth(active) if zero_debias or batch.stddev is not None else active
     first: list[tf.Operation] = []
     if batch.r is not None and batch.d is not None:
         renorm_rate = functional.update_rate(renorm_decay, dtype, active, row.single)

@@ -57,7 +57,10 @@ class Layout(NamedTuple):
     def _samples_and_positions(self, inputs: tf.Tensor) -> tuple[int | tf.Tensor, int]:
         # oneDNN is a fifth slower on many samples of one position each; and it adds up sample by sample, so that
         # samples of many positions round less.
-        positions = 1 if self.rank == 2 else inputs.shape[1:-1].num_elements()
+        if self.rank == 2:
+            samples = inputs.shape.as_list()[0]
+            return -1, 1 if not samples else max(size for size in range(1, 65) if samples % size == 0)
+        positions = inputs.shape[1:-1].num_elements()
         return (tf.shape(inputs)[0], -1) if positions is None else (-1, positions)
 
     def of_trailing_axes(self, values: tf.Tensor) -> tf.Tensor:

@@ -78,9 +78,14 @@ def sum_over(values: tf.Tensor, axes: list[int]) -> tf.Tensor:
 
 
 def _average(values: tf.Tensor, shares: Shares, layout: Layout) -> tf.Tensor:
+    axes = layout.reduction_axes
     if shares.weights is not None:
-        values = tf.math.multiply_no_nan(values, shares.weights)
-    sums = sum_over(values, layout.reduction_axes)
+        # What is weighed alike is summed first, which leaves little to weigh.
+        sizes = shares.weights.shape.as_list()
+        alike = [axis for axis in axes if sizes[axis] == 1]
+        values = tf.math.multiply_no_nan(sum_over(values, alike), shares.weights)
+        axes = [axis for axis in axes if sizes[axis] != 1]
+    sums = sum_over(values, axes)
     if layout.flat_statistics:
         sums = tf.reshape(sums, [layout.channels])
     return tf.math.divide_no_nan(sums, shares.total)
@@ -100,17 +105,17 @@ def of_virtual_batches(moments: Moments, shares: Shares, layout: Layout) -> Mome
 
 
 def has_samples(inputs: tf.Tensor) -> tf.Tensor | bool:
-    """False for an empty batch; True, and no op, where the static shape already rules that out."""
+    """A number that is 0 for an empty batch; a bool, and no op, where the static shape tells."""
     if inputs.shape.is_fully_defined():
         return inputs.shape.num_elements() > 0
-    return tf.cast(tf.size(inputs), tf.bool)
+    return tf.size(inputs)
 
 
 def has_weight(inputs: tf.Tensor, weights: tf.Tensor) -> tf.Tensor | bool:
     """Whether weighted statistics exist: some sample, and weights that do not cancel to zero."""
     some = has_samples(inputs)
     nonzero = tf.not_equal(tf.reduce_sum(weights), 0)
-    return nonzero if some is True else tf.logical_and(some, nonzero)
+    return nonzero if some is True else tf.logical_and(tf.cast(some, tf.bool), nonzero)
 
 
 def biased(variance: tf.Tensor, inputs: tf.Tensor, layout: Layout) -> tf.Tensor:

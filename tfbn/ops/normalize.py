@@ -37,7 +37,9 @@ def fused_train(inputs: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: f
     """FusedBatchNormV3 in training mode on the 4-D view of `inputs`."""
     unused = tf.constant([], tf.float32)
     result = fused_op(layout.view_4d(inputs), gamma, beta, unused, unused, epsilon, layout.fused_format, True)
-    return Fused(layout.restore(result.y, inputs), result.batch_mean, result.batch_variance)
+    # XLA takes it as a difference of squares, which far from zero may come out negative. Not a relu, which TensorFlow's
+    # graph optimizer takes for one of the kernel's first output.
+    return Fused(layout.restore(result.y, inputs), result.batch_mean, tf.abs(result.batch_variance))
 
 
 def fused_infer(
