@@ -4,12 +4,19 @@ A variable that one call updates is read and assigned plainly. When a second cal
 under reuse, both take turns by a mutex from then on; one that was built plainly is rebuilt under it. An ordering by
 control dependencies would instead make each update wait for the batch of another, which a step may not have fed.
 
-Two limits. A session that ran the first call's update before the second was built goes on without its mutex, since
-TensorFlow lets no session see a change of what it ran. And in a loop or a branch only the body's own order holds.
+Two kinds of updates take the mutex from the start, because their rivals are not in sight: those in a loop or a branch,
+which rounds of a loop around it may run side by side, and those of a variable on a job, as a parameter server's, which
+other processes update too. The mutex is beside the variable and its name is the variable's, so that all find the same.
+
+Right in the body of a loop updates come in program order: a round ends with its updates, one after the other.
+
+One limit: a session that ran the first call's update before the second was built goes on without its mutex, since
+TensorFlow lets no session see a change of what it ran.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -27,11 +34,12 @@ class Change(NamedTuple):
     build: Callable[[Any], Any]
 
 
-class _Shared(NamedTuple):
-    first: Change
-    op: tf.Operation  # what the first call's collections and outputs hold
+class _First(NamedTuple):
+    """The only call so far, built without a mutex."""
+
+    change: Change
+    op: tf.Operation  # what its collections and outputs hold
     subtracts: bool
-    mutex: tf.Tensor | None
 
 
 def subtract(variable: Any, ready: list[Any], decrement: Callable[[], tf.Tensor]) -> Any:
@@ -52,19 +60,31 @@ def _subtract(variable: Any, decrement: tf.Tensor, name: str | None) -> Any:
 
 
 def _apply(change: Change, name: str | None) -> Any:
-    # In a loop or a branch the body's own order holds, and a mutex outside could not be taken.
-    if _tensorflow.in_v1_body() or _tensorflow.in_v2_body():
-        return _plain(change, name)
-    table = _tensorflow.graph_table(tf.compat.v1.get_default_graph()).setdefault("shared", {})
+    graph = _tensorflow.graph_around_bodies()
+    table = _tensorflow.graph_table(graph).setdefault("shared", {})
     key = variables.full_name(change.variable)
-    if key not in table:
+    in_body = _tensorflow.in_v1_body() or _tensorflow.in_v2_body()
+    if key not in table and not in_body and _job(change.variable) is None:
         update = _plain(change, name)
-        table[key] = _Shared(change, update.op, name is not None, None)
+        table[key] = _First(change, update.op, name is not None)
         return update
-    shared = table[key]
-    if shared.mutex is None:
-        shared = table[key] = _lock_first(shared)
-    return _locked(change, shared.mutex)
+    if key not in table or isinstance(table[key], _First):
+        # Whatever this call's surroundings are, the mutex is made outside of them.
+        with graph.as_default(), tf.control_dependencies(None), tf.device(None):
+            table[key] = _lock_first(table[key]) if key in table else _mutex(change.variable)
+    if _tensorflow.in_round():
+        return _in_turn(change, table[key])
+    return _locked(change, table[key])
+
+
+def _in_turn(change: Change, mutex: tf.Tensor) -> tf.Tensor:
+    """As `_locked`; after the updates of the variable that were built in this body before, and before the next round."""
+    before = _tensorflow.graph_table(tf.compat.v1.get_default_graph()).setdefault("in turn", {})
+    key = variables.full_name(change.variable), _tensorflow.round_context()
+    value = _locked(change._replace(ready=[*change.ready, *before.get(key, [])]), mutex)
+    before[key] = [value]
+    _tensorflow.end_round_after([value.op])
+    return value
 
 
 def _plain(change: Change, name: str | None) -> Any:
@@ -78,29 +98,37 @@ def _locked(change: Change, mutex: tf.Tensor) -> tf.Tensor:
     """A value of the variable that exists once the change is made, while no other call reads or assigns it."""
     with _beside(change.variable), tf.control_dependencies(change.ready):
         lock = tf.raw_ops.MutexLock(mutex=mutex)
-    with tf.control_dependencies([lock]):
+    # On a job of its own the change is made there: the mutex is not held while tensors travel.
+    there = tf.device(change.variable.device) if _job(change.variable) else contextlib.nullcontext()
+    with there, tf.control_dependencies([lock]):
         value = tf.convert_to_tensor(change.build(None))
     with _beside(change.variable), tf.control_dependencies([value]):
         tf.raw_ops.ConsumeMutexLock(mutex_lock=lock)
-    with tf.control_dependencies(lock.consumers()):
+    with there, tf.control_dependencies(lock.consumers()):
         return tf.identity(value)
 
 
-def _lock_first(shared: _Shared) -> _Shared:
-    variable = shared.first.variable
-    # Whatever the second call's surroundings are, the first call is neither to wait for them nor to move there.
-    clear, own_name = tf.control_dependencies(None), tf.compat.v1.name_scope(f"{shared.op.name}/shared/")
-    with clear, own_name, tf.device(None), tf.device(shared.op.device):
-        with _beside(variable):
-            mutex = tf.raw_ops.MutexV2(container="", shared_name=f"{variables.full_name(variable)}/mutex")
-        value = _locked(shared.first, mutex)
-        if shared.subtracts:
+def _lock_first(first: _First) -> tf.Tensor:
+    """Rebuilds what was built plainly, and returns the mutex."""
+    with tf.compat.v1.name_scope(f"{first.op.name}/shared/"), tf.device(first.op.device):
+        mutex = _mutex(first.change.variable)
+        value = _locked(first.change, mutex)
+        if first.subtracts:
             # What stood here subtracted the change; now it subtracts nothing, once the change is made.
             with tf.control_dependencies([value]):
-                _tensorflow.replace_input(shared.op, 1, tf.zeros(value.shape, value.dtype))
+                _tensorflow.replace_input(first.op, 1, tf.zeros(value.shape, value.dtype))
         else:
-            _tensorflow.replace_input(shared.op, 0, value)
-    return shared._replace(mutex=mutex)
+            _tensorflow.replace_input(first.op, 0, value)
+    return mutex
+
+
+def _mutex(variable: Any) -> tf.Tensor:
+    with _beside(variable):
+        return tf.raw_ops.MutexV2(container="", shared_name=f"{variables.full_name(variable)}/mutex")
+
+
+def _job(variable: Any) -> str | None:
+    return tf.DeviceSpec.from_string(variable.device or "").job
 
 
 def _beside(variable: Any) -> Any:
