@@ -98,13 +98,11 @@ def _locked(change: Change, mutex: tf.Tensor) -> tf.Tensor:
     """A value of the variable that exists once the change is made, while no other call reads or assigns it."""
     with _beside(change.variable), tf.control_dependencies(change.ready):
         lock = tf.raw_ops.MutexLock(mutex=mutex)
-    # On a job of its own the change is made there: the mutex is not held while tensors travel.
-    there = tf.device(change.variable.device) if _job(change.variable) else contextlib.nullcontext()
-    with there, tf.control_dependencies([lock]):
+    with _at_job(change.variable), tf.control_dependencies([lock]):
         value = tf.convert_to_tensor(change.build(None))
     with _beside(change.variable), tf.control_dependencies([value]):
         tf.raw_ops.ConsumeMutexLock(mutex_lock=lock)
-    with there, tf.control_dependencies(lock.consumers()):
+    with _at_job(change.variable), tf.control_dependencies(lock.consumers()):
         return tf.identity(value)
 
 
@@ -129,6 +127,11 @@ def _mutex(variable: Any) -> tf.Tensor:
 
 def _job(variable: Any) -> str | None:
     return tf.DeviceSpec.from_string(variable.device or "").job
+
+
+def _at_job(variable: Any) -> Any:
+    """A variable on a job is changed there: no other process waits for the mutex while tensors travel."""
+    return tf.device(variable.device) if _job(variable) else contextlib.nullcontext()
 
 
 def _beside(variable: Any) -> Any:
