@@ -64,7 +64,9 @@ def after(path):
         found["moving_mean"] = mean
     if path == "core-renorm":
         stddev = left + (1 - left) * np.sqrt(variance + 1e-3)
-        found.update({"moving_stddev": stddev, "moving_variance": stddev**2 - 1e-3, "renorm_mean": found["moving_mean"]})
+        found.update(
+            {"moving_stddev": stddev, "moving_variance": stddev**2 - 1e-3, "renorm_mean": found["moving_mean"]}
+        )
         found["renorm_stddev"] = stddev
     return {f"bn/{name}": value for name, value in found.items()}
 
