@@ -91,7 +91,7 @@ def serve(meeting: Meeting) -> None:
 
 
 def work(meeting: Meeting, worker: int, steps: int, seed: int, progress: bool) -> tuple[list[Any], Any]:
-    """After each step the statistics as its update left them; and what the first worker, the chief, finds at the end."""
+    """The statistics right after each update; and what the first worker, the chief, finds at the end."""
     digits, held_out = read_digits(seed)
     # A worker looks for the server alone: with every process in sight, sessions wait for workers that are not there.
     config = tf.ConfigProto(device_filters=["/job:ps", f"/job:worker/task:{worker}"])

@@ -78,7 +78,7 @@ def _apply(change: Change, name: str | None) -> Any:
 
 
 def _in_turn(change: Change, mutex: tf.Tensor) -> tf.Tensor:
-    """As `_locked`; after the updates of the variable that were built in this body before, and before the next round."""
+    """As `_locked`: after the updates of the variable built in this body before, and before the next round."""
     before = _tensorflow.graph_table(tf.compat.v1.get_default_graph()).setdefault("in turn", {})
     key = variables.full_name(change.variable), _tensorflow.round_context()
     value = _locked(change._replace(ready=[*change.ready, *before.get(key, [])]), mutex)
