@@ -168,7 +168,7 @@ def create_train_op(
     if strict:
         from tfbn.graph import audit
 
-        audit.check_updates(train_op, scope=update_scopes)
+        audit.check_updates(train_op, scope=scopes)
     tf.compat.v1.add_to_collection(_keys.TRAIN_OP, train_op)
     return train_op
 
