@@ -54,7 +54,7 @@ def check_numbers(expected, found):
     assert len(written) == len(ours)
     for (norms, tags), (our_norms, our_tags) in zip(written, ours):
         assert our_tags == tags
-        assert our_norms == pytest.approx(norms, rel=1e-4)
+        assert our_norms == pytest.approx(norms, rel=1e-5, abs=1e-6)
 
 
 @pytest.mark.parametrize("name", train_steps.PROGRAMS)
