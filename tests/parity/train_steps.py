@@ -112,7 +112,7 @@ PROGRAMS = {
     "nothing trainable": Program(trainable=False),
     "no variables": Program(lambda tf, net: {"variables_to_train": []}),
     "not trainable": Program(lambda tf, net: {"variables_to_train": [net.frozen]}),
-    "no gradient": Program(lambda tf, net: {"variables_to_train": [tf.get_variable("unused", [2])]}),
+    "no gradient": Program(lambda tf, net: {"variables_to_train": [tf.get_variable("unused", [2])]}, gated=True),
 }
 
 

@@ -315,7 +315,7 @@ def _scopes(argument: str, given: Any) -> list[str] | None:
 
 
 def _after(first: tf.Operation, tensor: tf.Tensor) -> tf.Tensor:
-    with tf.compat.v1.colocate_with(tensor), tf.control_dependencies([first]):
+    with tensor.graph.colocate_with(tensor.op), tf.control_dependencies([first]):
         return tf.identity(tensor, name="control_dependency")
 
 
