@@ -331,7 +331,7 @@ class TestTrainOp:
         with graph(), caplog.at_level(logging.WARNING):
             y = network("D", scope="bn") * network("G", scope="bn")
             loss = tf.reduce_sum(y)
-            # TensorFlow's logger keeps its records from the root's, where caplog listens.
+            # TensorFlow's logger may keep its records from the root's, where caplog listens.
             logger = logging.getLogger("tensorflow")
             logger.addHandler(caplog.handler)
             try:
@@ -342,8 +342,8 @@ class TestTrainOp:
                 tfbn.create_train_op(loss, self.optimizer(), update_ops=collected()[:3])
             finally:
                 logger.removeHandler(caplog.handler)
-        (record,) = caplog.records
-        assert "without 1 of them, such as G/bn/AssignMovingAvg_1" in record.getMessage()
+        (message,) = {record.getMessage() for record in caplog.records}
+        assert "without 1 of them, such as G/bn/AssignMovingAvg_1" in message
 
     @pytest.mark.parametrize(
         "kwargs, error, text",
