@@ -2,7 +2,8 @@
 
 A variable that one call updates is read and assigned plainly. When a second call of the same graph updates it too, as
 under reuse, both take turns by a mutex from then on; one that was built plainly is rebuilt under it. An ordering by
-control dependencies would instead make each update wait for the batch of another, which a step may not have fed.
+control dependencies would instead make each update wait for the batch of another, which a step may not have fed. A step
+that runs them all can have them in a fixed order, by ops of its own: `in_order`.
 
 Two kinds of updates take the mutex from the start, because their rivals are not in sight: those in a loop or a branch,
 which rounds of a loop around it may run side by side, and those of a variable on a job, as a parameter server's, which
@@ -34,12 +35,19 @@ class Change(NamedTuple):
     build: Callable[[Any], Any]
 
 
-class _First(NamedTuple):
-    """The only call so far, built without a mutex."""
+class _Made(NamedTuple):
+    """A change, the full name of its variable, and the name of the op that the call made of it."""
 
     change: Change
-    op: tf.Operation  # what its collections and outputs hold
+    key: str
+    op: str
+
+
+class _Shared(NamedTuple):
+    first: Change
+    op: tf.Operation  # what the first call's collections and outputs hold
     subtracts: bool
+    mutex: tf.Tensor | None
 
 
 def subtract(variable: Any, ready: list[Any], decrement: Callable[[], tf.Tensor]) -> Any:
@@ -54,27 +62,58 @@ def replace(variable: Any, ready: list[Any], value: Callable[[], tf.Tensor]) -> 
         return _apply(Change(variable, ready, lambda name: variable.assign(value(), name=name)), None)
 
 
+def stands_for(entry: tf.Operation, update: tf.Operation) -> None:
+    """Tells `in_order` that a collection holds this op for the update."""
+    made = _changes()
+    if update.name in made:
+        made[entry.name] = made[update.name]
+
+
+def in_order(updates: list[Any], reads: list[list[Any]]) -> list[Any]:
+    """The updates; for those that change a variable in turns, fresh ops that do so in this order, first to last.
+
+    `reads` are for each update what reads the variables in the same step and is to find them as they were: the fresh
+    ops wait for all of them. The same updates of a variable get the same ops again, so that two steps that have them
+    can run at once and count each once.
+    """
+    made = _changes()
+    found: dict[str, dict[str, _Made]] = {}  # by variable, then by the op that the call made
+    waits: dict[str, list[Any]] = {}
+    chains = [_with_first(made[op.name], made) if op.name in made else [] for op in map(_op, updates)]
+    for chain, reading in zip(chains, reads):
+        for each in chain:
+            found.setdefault(each.key, {})[each.op] = each
+            waits.setdefault(each.key, []).extend(reading)
+    ordered = _tensorflow.graph_table(tf.compat.v1.get_default_graph()).setdefault("ordered", {})
+    fresh: dict[str, tf.Tensor] = {}
+    for key, of_variable in found.items():
+        if len(of_variable) > 1:
+            names = tuple(of_variable)
+            if (key, names) not in ordered:
+                ordered[key, names] = _chain(list(of_variable.values()), waits[key], made, fresh)
+            fresh.update(zip(names, ordered[key, names]))
+    return [fresh.get(chain[-1].op, update) if chain else update for chain, update in zip(chains, updates)]
+
+
 def _subtract(variable: Any, decrement: tf.Tensor, name: str | None) -> Any:
     # Locking lets what `_lock_first` leaves of a subtraction, one of zero, run beside another call's.
     return variable.assign_sub(decrement, use_locking=True, name=name)
 
 
 def _apply(change: Change, name: str | None) -> Any:
-    graph = _tensorflow.graph_around_bodies()
-    table = _tensorflow.graph_table(graph).setdefault("shared", {})
-    key = variables.full_name(change.variable)
+    table, key = _shared(), variables.full_name(change.variable)
+    shared = table.get(key)
     in_body = _tensorflow.in_v1_body() or _tensorflow.in_v2_body()
-    if key not in table and not in_body and _job(change.variable) is None:
+    if shared is None and not in_body and not _job(change.variable):
         update = _plain(change, name)
-        table[key] = _First(change, update.op, name is not None)
-        return update
-    if key not in table or isinstance(table[key], _First):
-        # Whatever this call's surroundings are, the mutex is made outside of them.
-        with graph.as_default(), tf.control_dependencies(None), tf.device(None):
-            table[key] = _lock_first(table[key]) if key in table else _mutex(change.variable)
-    if _tensorflow.in_round():
-        return _in_turn(change, table[key])
-    return _locked(change, table[key])
+        table[key] = _Shared(change, update.op, name is not None, None)
+    else:
+        mutex = shared.mutex if shared is not None and shared.mutex is not None else _new_mutex(change.variable, shared)
+        update = _in_turn(change, mutex) if _tensorflow.in_round() else _locked(change, mutex)
+        table[key] = _Shared(change, update.op, False, mutex) if shared is None else shared._replace(mutex=mutex)
+    if not in_body:
+        _changes()[update.op.name] = _Made(change, key, update.op.name)
+    return update
 
 
 def _in_turn(change: Change, mutex: tf.Tensor) -> tf.Tensor:
@@ -106,17 +145,26 @@ def _locked(change: Change, mutex: tf.Tensor) -> tf.Tensor:
         return tf.identity(value)
 
 
-def _lock_first(first: _First) -> tf.Tensor:
-    """Rebuilds what was built plainly, and returns the mutex."""
-    with tf.compat.v1.name_scope(f"{first.op.name}/shared/"), tf.device(first.op.device):
-        mutex = _mutex(first.change.variable)
-        value = _locked(first.change, mutex)
-        if first.subtracts:
+def _new_mutex(variable: Any, shared: _Shared | None) -> tf.Tensor:
+    """The variable's mutex; what a call before has built plainly is rebuilt under it."""
+    # Whatever this call's surroundings are, the first call is neither to wait for them nor to move there.
+    graph = _tensorflow.graph_around_bodies()
+    with graph.as_default(), tf.control_dependencies(None), tf.device(None):
+        if shared is not None:
+            return _lock_first(shared)
+        return _mutex(variable)
+
+
+def _lock_first(shared: _Shared) -> tf.Tensor:
+    with tf.compat.v1.name_scope(f"{shared.op.name}/shared/"), tf.device(shared.op.device):
+        mutex = _mutex(shared.first.variable)
+        value = _locked(shared.first, mutex)
+        if shared.subtracts:
             # What stood here subtracted the change; now it subtracts nothing, once the change is made.
             with tf.control_dependencies([value]):
-                _tensorflow.replace_input(first.op, 1, tf.zeros(value.shape, value.dtype))
+                _tensorflow.replace_input(shared.op, 1, tf.zeros(value.shape, value.dtype))
         else:
-            _tensorflow.replace_input(first.op, 0, value)
+            _tensorflow.replace_input(shared.op, 0, value)
     return mutex
 
 
@@ -132,6 +180,42 @@ def _job(variable: Any) -> str | None:
 def _at_job(variable: Any) -> Any:
     """A variable on a job is changed there: no other process waits for the mutex while tensors travel."""
     return tf.device(variable.device) if _job(variable) else contextlib.nullcontext()
+
+
+def _shared() -> dict[str, _Shared]:
+    return _tensorflow.graph_table(_tensorflow.graph_around_bodies()).setdefault("shared", {})
+
+
+def _changes() -> dict[str, _Made]:
+    return _tensorflow.graph_table(tf.compat.v1.get_default_graph()).setdefault("changes", {})
+
+
+def _op(value: Any) -> tf.Operation:
+    return getattr(value, "op", value)
+
+
+def _with_first(made: _Made, known: dict[str, _Made]) -> list[_Made]:
+    """The changes that an update makes: those that it waits for, and its own."""
+    first = [known[_op(each).name] for each in made.change.ready if _op(each).name in known]
+    return [*first, made]
+
+
+def _chain(
+    order: list[_Made], reads: list[Any], known: dict[str, _Made], fresh: dict[str, tf.Tensor]
+) -> list[tf.Tensor]:
+    """Makes the changes of one variable again, one after the other, once every one of them can be made."""
+    shared = _shared()[order[0].key]
+    assert shared.mutex is not None
+    clear, own_name = tf.control_dependencies(None), tf.compat.v1.name_scope(f"{shared.op.name}/in_order/")
+    with clear, own_name, tf.device(None), tf.device(shared.op.device):
+        ready = [each for made in order for each in made.change.ready if _op(each).name not in known]
+        all_ready = tf.group(*ready, *reads)
+        values: list[tf.Tensor] = []
+        for made in order:
+            first = [fresh.get(_op(each).name, each) for each in made.change.ready if _op(each).name in known]
+            change = made.change._replace(ready=[all_ready, *first, *values[-1:]])
+            values.append(_locked(change, shared.mutex))
+    return values
 
 
 def _beside(variable: Any) -> Any:
