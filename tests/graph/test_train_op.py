@@ -313,6 +313,11 @@ class TestTowers:
 class TestTrainOp:
     optimizer = staticmethod(lambda: tf1.train.GradientDescentOptimizer(0.1))
 
+    @staticmethod
+    def made():
+        """What create_train_op put into TRAIN_OP, where optimizers leave their own ops too."""
+        return [each for each in tf1.get_collection(tf1.GraphKeys.TRAIN_OP) if each.name.startswith("train_op")]
+
     @pytest.mark.parametrize("scopes, moved", [("D", "D"), (["G/"], "G"), (["D", "G"], "DG"), (None, "DG")])
     def test_update_scopes(self, scopes, moved):
         with graph():
@@ -343,7 +348,7 @@ class TestTrainOp:
             finally:
                 logger.removeHandler(caplog.handler)
         (message,) = {record.getMessage() for record in caplog.records}
-        assert "without 1 of them, such as G/bn/AssignMovingAvg_1" in message
+        assert "without 1 of them, such as G/bn/" in message
 
     @pytest.mark.parametrize(
         "kwargs, error, text",
@@ -376,14 +381,14 @@ class TestTrainOp:
             with pytest.raises(ValueError, match="G/bn") as raised:
                 tfbn.create_train_op(loss, self.optimizer(), strict=True)
             assert type(raised.value).__name__ == "UpdatesNotWiredError"
-            assert tf1.get_collection(tf1.GraphKeys.TRAIN_OP) == []
+            assert self.made() == []
             fine = [
                 tfbn.create_train_op(loss, self.optimizer(), strict=True, update_scopes="D"),
                 tfbn.create_train_op(
                     loss, self.optimizer(), strict=True, update_ops=[*collected(), *tf1.get_collection("mine")]
                 ),
             ]
-            assert tf1.get_collection(tf1.GraphKeys.TRAIN_OP) == fine
+            assert self.made() == fine
 
     def test_strict_knows_the_ordered_updates(self):
         with graph():
