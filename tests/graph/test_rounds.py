@@ -12,6 +12,7 @@ from tests.graph.test_loops import REGIMES
 
 tf1 = tf.compat.v1
 DECAY, ROUNDS = 0.6, 12
+SLOW = np.float64(0.99)
 BATCHES = np.stack([oracle.batch([6, 5], seed=seed) + seed for seed in range(ROUNDS)])
 PATHS = {
     "fused": {},
@@ -108,57 +109,63 @@ def test_program_order(kind, path, resource, v2):
     assert (found != 0).any((1, 2)).all()
 
 
-def within(kind, x, path):
-    """Updates in what the rounds of a loop contain."""
+def crowded(kind, x, path, count):
+    """As many updates as `count`, all by the same batch, from rounds that nothing puts in order."""
+
+    def one(*_):
+        return layer(x, path, decay=SLOW)
+
+    def total(body, rounds_of_it):
+        return tf.reduce_sum(rounds(lambda i: tf.reduce_sum(body(i)), rounds_of_it))
+
     if kind == "cond":
-        return rounds(lambda i: tf1.cond(i >= 0, lambda: layer(slowly(x[i], i), path), lambda: x[i]))
+        return total(lambda i: tf1.cond(i >= 0, one, lambda: x), count)
     if kind == "case":
-        return rounds(lambda i: tf1.case([(i < 0, lambda: x[i])], default=lambda: layer(slowly(x[i], i), path)))
-
-    def inner(i):
-        def body(j, total):
-            return j + 1, total + layer(slowly(x[2 * i + j], i), path)
-
-        return tf1.while_loop(lambda j, _: j < 2, body, [0, tf.zeros([6, 5], tf.float64)])[1]
-
-    return rounds(inner, ROUNDS // 2)
+        return total(lambda i: tf1.case([(i < 0, lambda: x)], default=one), count)
+    if kind == "nested":
+        start = [0, tf.zeros_like(x)]
+        inner = lambda _: tf1.while_loop(lambda j, _: j < 2, lambda j, y: (j + 1, y + one()), start)[1]  # noqa: E731
+        return total(inner, count // 2)
+    return total(one, count // 2) + total(one, count // 2)
 
 
 @REGIMES
-@pytest.mark.parametrize(("kind", "path"), [("cond", "fused"), ("case", "all"), ("nested", "all")])
-def test_in_what_a_round_contains_every_update_counts_in_some_order(kind, path, resource, v2):
-    # The same batch in all rounds: nothing but an update lost or made from a stale read can show.
-    same = np.stack([BATCHES[0]] * ROUNDS)
+@pytest.mark.parametrize("path", ["fused", "all"])
+@pytest.mark.parametrize("kind", ["cond", "case", "nested", "two loops"])
+def test_without_an_order_every_update_counts(kind, path, resource, v2):
+    """Nothing but an update lost or made from a stale read can show: many channels, to make those likely."""
+    count, batch = 120, np.tile(BATCHES[0], 400)
     with graph(resource, v2):
-        create(path)
-        x = tf1.placeholder(tf.float64, BATCHES.shape)
-        y = within(kind, x, path)
-        (gradient,) = tf1.gradients(tf.reduce_sum(y**3), x)
+        x = tf1.placeholder(tf.float64, batch.shape)
+        layer(x, path, reuse=None, updates_collections=[])
+        y = crowded(kind, x, path, count)
+        (gradient,) = tf1.gradients(y, x)
         with session() as opened:
-            opened.run([gradient, y], {x: same})
-            check(values(opened), path, same)
+            opened.run([y, gradient], {x: batch})
+            found = values(opened)
+    left = SLOW**count
+    name = "bn/moving_mean" if path == "fused" else "bn/bn/moving_mean/biased"
+    np.testing.assert_allclose(found[name], (1 - left) * batch.mean(0), rtol=1e-11)  # by 120 updates
+    assert found.get("bn/bn/moving_mean/local_step", count) == count
 
 
 @REGIMES
-def test_a_body_and_a_call_outside_take_turns(resource, v2):
+@pytest.mark.parametrize("first", [True, False], ids=["before", "after"])
+def test_a_body_and_a_call_outside_take_turns(first, resource, v2):
     """Also where the call outside came first and was built without a mutex."""
-    for first in (True, False):
-        with graph(resource, v2):
-            create("fused")
-            x = tf1.placeholder(tf.float64, BATCHES.shape)
-
-            def outside():
-                layer(x[0], "fused")
-                return tf1.get_collection(tf1.GraphKeys.UPDATE_OPS)
-
-            updates = outside() if first else []
-            y = rounds(lambda i: layer(x[i], "fused"))
-            updates = updates or outside()
-            same = np.stack([BATCHES[0]] * ROUNDS)
-            with session() as opened:
-                for _ in range(5):
-                    opened.run([y, updates], {x: same})
-                check(values(opened), "fused", [BATCHES[0]] * 5 * (ROUNDS + 1))
+    with graph(resource, v2):
+        create("fused")
+        x = tf1.placeholder(tf.float64, BATCHES.shape)
+        if first:
+            layer(x[0], "fused")
+        y = rounds(lambda i: layer(x[i], "fused"))
+        if not first:
+            layer(x[0], "fused")
+        same = np.stack([BATCHES[0]] * ROUNDS)
+        with session() as opened:
+            for _ in range(5):
+                opened.run([y, tf1.get_collection(tf1.GraphKeys.UPDATE_OPS)], {x: same})
+            check(values(opened), "fused", [BATCHES[0]] * 5 * (ROUNDS + 1))
 
 
 @REGIMES
