@@ -40,6 +40,7 @@ def build_training(steps: int) -> SimpleNamespace:
     loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits))
     global_step = tf.train.get_or_create_global_step()
     optimizer = tf.train.AdamOptimizer(tf.train.cosine_decay(0.005, global_step, steps))
+    # `train_op = tfbn.create_train_op(loss, optimizer)` is the same in one line.
     with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):
         train_op = optimizer.minimize(loss, global_step)
     tf.summary.scalar("loss", loss)

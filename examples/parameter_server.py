@@ -65,9 +65,10 @@ def build() -> SimpleNamespace:
     is_training = tf.placeholder_with_default(False, [], name="is_training")
     logits = network(images, is_training)
     loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits))
-    update_ops = tf.get_collection(tf.GraphKeys.UPDATE_OPS)
-    with tf.control_dependencies(update_ops):
-        train_op = tf.train.AdamOptimizer(0.005).minimize(loss, tf.train.get_or_create_global_step())
+    optimizer = tf.train.AdamOptimizer(0.005)
+    # `train_op = tfbn.create_train_op(loss, optimizer)` is the same in one line.
+    with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):
+        train_op = optimizer.minimize(loss, tf.train.get_or_create_global_step())
     graph = SimpleNamespace(images=images, labels=labels, is_training=is_training, train_op=train_op)
     graph.accuracy = tf.reduce_mean(tf.cast(tf.equal(tf.argmax(logits, 1), labels), tf.float32))
     # What the collection has of a layer like this, of rank 2, are tensors: the statistics right after the update.
