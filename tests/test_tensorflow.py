@@ -63,6 +63,41 @@ def test_inside_a_body(name, v2):
     assert found_inside(BODIES[name], v2) == {(not v2, v2)}
 
 
+@pytest.mark.parametrize("v2", [False, True], ids=["v1", "v2"])
+@pytest.mark.parametrize("name", BODIES)
+def test_right_in_the_body_of_a_loop(name, v2):
+    found = []
+
+    def body(*_):
+        found.append(_tensorflow.in_round())
+        return tf.constant(1.0)
+
+    with graph(control_flow_v2=v2):
+        BODIES[name](body)
+        assert not _tensorflow.in_round()
+    assert set(found) == {name not in ("cond", "case")}
+
+
+@pytest.mark.parametrize("v2", [False, True], ids=["v1", "v2"])
+def test_a_round_ends_after_ops(v2):
+    """Rounds wait for an assignment that no output of the body needs, and that is slow to come."""
+    with graph(control_flow_v2=v2):
+        total = tf1.get_variable("total", [], initializer=tf1.zeros_initializer())
+
+        def body(i):
+            late = tf.reduce_sum(tf.range(200_000.0)) * 0
+            with tf.control_dependencies([late]):
+                change = total.assign(tf.cast(i, tf.float32) + 2 * total.read_value())
+            _tensorflow.end_round_after([change.op])
+            return i + 1
+
+        last = tf1.while_loop(lambda i: i < 5, body, [0])
+        with session() as opened:
+            assert opened.run(last) == 5
+            assert opened.run(total) == 26  # ((((0) 2 + 1) 2 + 2) 2 + 3) 2 + 4
+        assert not tf1.get_collection(tf1.GraphKeys._SUMMARY_COLLECTION)
+
+
 def test_other_function_graphs_are_no_bodies():
     found = []
 

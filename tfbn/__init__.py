@@ -17,6 +17,8 @@ _HOMES = {
     "arg_scoped_arguments": "graph.arg_scope",
     "batch_norm": "graph.batch_norm",
     "batch_normalization": "graph.batch_normalization",
+    "create_train_op": "graph.train_op",
+    "get_updates": "graph.train_op",
     "has_arg_scope": "graph.arg_scope",
 }
 
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from tfbn.graph.batch_normalization import (
         batch_normalization as batch_normalization,
     )
+    from tfbn.graph.train_op import create_train_op as create_train_op
+    from tfbn.graph.train_op import get_updates as get_updates
 
     __version__: str
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import tensorflow as tf
@@ -57,8 +58,39 @@ def graph_around_bodies() -> tf.Graph:
     return graph
 
 
+def in_round() -> bool:
+    """Whether ops land right in the body of a loop: not in a branch within it, which a round may pass by."""
+    graph = tf.compat.v1.get_default_graph()
+    context = graph._get_control_flow_context()
+    return context.IsWhileContext() if context is not None else _is(graph, "WhileBodyFuncGraph")
+
+
+def round_context() -> Any:
+    """What tells the loop body, of those in the default graph, that ops land in."""
+    return tf.compat.v1.get_default_graph()._get_control_flow_context()
+
+
+def end_round_after(ops: Iterable[tf.Operation]) -> None:
+    """Lets the round of a loop whose body is being built be over, and the next one start, only after ops in it.
+
+    In a v1 body this is how TensorFlow waits for summaries, in a v2 body for what tf.function orders by itself; for
+    other ops neither has a public way.
+    """
+    graph = tf.compat.v1.get_default_graph()
+    if in_v2_body():
+        graph.control_outputs.extend(ops)
+    else:
+        for op in ops:
+            # `while_loop` takes them out again when it has called the body.
+            graph.add_to_collection(tf.compat.v1.GraphKeys._SUMMARY_COLLECTION, op)
+
+
 def _is_body(graph: tf.Graph) -> bool:
-    return any(cls.__name__ in _BODY_GRAPHS for cls in type(graph).__mro__)
+    return _is(graph, *_BODY_GRAPHS)
+
+
+def _is(graph: tf.Graph, *classes: str) -> bool:
+    return any(cls.__name__ in classes for cls in type(graph).__mro__)
 
 
 def in_v1_body() -> bool:

@@ -100,18 +100,53 @@ def test_updates_that_were_read_or_grouped_before_the_second_call_count_too(reso
 
 
 @every_kind
-def test_a_hundred_reuses_keep_the_variance_positive(resource):
+@pytest.mark.parametrize("ordered", [False, True], ids=["collected", "ordered"])
+def test_many_reuses_keep_the_variance_positive(ordered, resource):
     """Where they raced, all would step from the first value, and together far past the batch's variance."""
+    calls = 1000 if ordered == resource else 100
     with graph(resource):
         x = tf1.placeholder(tf.float32, [8, 5])
-        for i in range(100):
+        for i in range(calls):
             tfbn.batch_norm(x, decay=DECAY, scope="bn", reuse=bool(i), fused=False)
+        fetches = tfbn.get_updates("bn") if ordered else updates()
+        assert len(fetches) == 2 * calls
         with session() as opened:
-            opened.run(updates(), {x: BATCHES[0]})
+            opened.run(fetches, {x: BATCHES[0]})
             found = values(opened)
     # Every update is the same, so after so many the averages stand at the batch's own moments.
     for name, value in zip(("moving_mean", "moving_variance"), oracle.moments(BATCHES[0])):
         np.testing.assert_allclose(found[f"bn/{name}"], value, **oracle.AVERAGE)
+
+
+@every_kind
+@pytest.mark.parametrize("inline", [False, True], ids=["collected", "inline"])
+@pytest.mark.parametrize("towers", [2, 4])
+def test_towers_come_to_what_some_order_gives(towers, inline, resource):
+    """As public multi-GPU code builds them: gradients averaged over towers, one optimizer, the updates of all of them.
+
+    Small variances after large ones: a step from a stale read would take them below zero.
+    """
+    batches = [oracle.batch([8, 5], seed=tower) * 30.0 ** (-tower % 3) for tower in range(towers)]
+    with graph(resource):
+        optimizer = tf1.train.GradientDescentOptimizer(0.0)
+        x, gradients = [], []
+        for tower in range(towers):
+            with tf.device(f"/cpu:{tower % 2}"), tf1.name_scope(f"tower_{tower}"):
+                x.append(tf1.placeholder(tf.float32, [8, 5]))
+                options = {"updates_collections": None} if inline else {}
+                y = tfbn.batch_norm(x[-1], decay=DECAY, scope="bn", reuse=bool(tower), **options)
+                gradients.append(optimizer.compute_gradients(tf.reduce_mean(y**2)))
+        averaged = [(sum(gradient for gradient, _ in pairs) / towers, pairs[0][1]) for pairs in zip(*gradients)]
+        with tf.control_dependencies(updates()):
+            train_op = optimizer.apply_gradients(averaged)
+        config = tf1.ConfigProto(device_count={"CPU": 2}, inter_op_parallelism_threads=8, use_per_session_threads=True)
+        with tf1.Session(config=config) as opened:
+            for _ in range(20):
+                opened.run(tf1.global_variables_initializer())
+                opened.run(train_op, dict(zip(x, batches)))
+                found = values(opened)
+                assert (found["bn/moving_variance"] >= 0).all()
+                check_some_order(found, "function-fused", batches)
 
 
 def test_a_single_call_has_no_mutex():

@@ -11,12 +11,13 @@ def load(name: str) -> Side:
     """Import and configure one side; v2 behaviour cannot be changed afterwards, so a process holds one side."""
     if name == "original":
         import tensorflow.compat.v1 as tf
-        from tensorflow.contrib import framework, layers
+        from tensorflow.contrib import framework, layers, training
 
         functions = {
             "batch_norm": layers.batch_norm,
             "batch_normalization": tf.layers.batch_normalization,
             "BatchNormalization": tf.layers.BatchNormalization,
+            "create_train_op": training.create_train_op,
         }
         return Side(name, tf, functions, framework.arg_scope)
     import tensorflow.compat.v1 as tf
@@ -29,5 +30,6 @@ def load(name: str) -> Side:
         "batch_norm": tfbn.batch_norm,
         "batch_normalization": tfbn.batch_normalization,
         "BatchNormalization": tfbn.BatchNormalization,
+        "create_train_op": tfbn.create_train_op,
     }
     return Side(name, tf, functions, tfbn.arg_scope)

@@ -11,7 +11,7 @@ import pytest
 import tfbn
 
 RECORDED = json.loads(Path(__file__).with_name("signature.json").read_text())
-COUNTS = {"batch_norm": 23, "batch_normalization": 24, "BatchNormalization": 21}
+COUNTS = {"batch_norm": 23, "batch_normalization": 24, "BatchNormalization": 21, "create_train_op": 11}
 # The original's class writes its initializers as objects; ours, as Keras does, by the names of the same ones.
 BY_NAME = {"zeros": "Zeros", "ones": "Ones"}
 

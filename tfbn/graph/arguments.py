@@ -283,7 +283,7 @@ def check_scope(scope: Any, reuse: Any) -> None:
 
 
 def static_is_training(is_training: Any, name: str = "is_training") -> bool | None:
-    """What is_training is, where that is known now; None for a tensor that only a run decides."""
+    """What is_training, or a switch of its kind, is where that is known now; None for a tensor that a run decides."""
     if isinstance(is_training, tf.Variable):
         _check_scalar_bool(is_training, name)
         return None

@@ -41,6 +41,7 @@ def batch_norm(
     param_dtype: Any = None,
     mask: Any = None,
     virtual_batch_size: int | None = None,
+    update_statistics: Any = True,
 ) -> tf.Tensor:
     """Batch normalization as tf.contrib.layers.batch_norm of TensorFlow 1.15 does it, in a TF1 graph, without Keras.
 
@@ -128,6 +129,20 @@ def batch_norm(
         of its own, and the moving averages follow the mean of these; virtual batch j takes the samples j, j + N / V,
         j + 2 N / V and so on, as in `batch_normalization`. Not with adjustment or rank 1. The variables are those of
         any other layer. No effect in inference.
+      update_statistics: keyword only. bool, 0 or 1, or a scalar boolean tensor or variable that each run decides.
+        False holds the statistics still, to the last bit and with all that renorm and zero debias keep, while training
+        goes on normalizing by the batch. No effect in inference. Default True.
+
+    What a layer keeps still, and what it normalizes by:
+
+        | | beta, gamma | moving statistics | normalizes by |
+        |---|---|---|---|
+        | trainable=False | held | move in some cases, see above | the batch |
+        | update_statistics=False | trained | held | the batch |
+        | is_training=False | trained | held | the moving statistics |
+
+    Held parameters are missing from TRAINABLE_VARIABLES, where optimizers look. is_training and update_statistics may
+    be tensors that each run decides; trainable may not.
 
     Returns:
       A tensor of the inputs' shape and dtype.
@@ -136,7 +151,7 @@ def batch_norm(
       ValueError: data_format, decay, renorm_decay or epsilon out of range; rank or C unknown; batch_weights of another
         length; a mask that does not broadcast; a virtual_batch_size that does not divide N, or meets an adjustment; a
         key of renorm_clipping unknown; reuse without scope; a variable that exists without reuse, or does not with it;
-        is_training None.
+        is_training or update_statistics None.
       TypeError: inputs that are not floating; an argument of another type; ref variables in a control flow v2 body.
       RuntimeError: eager execution.
     Each is raised before the first variable is created, but for what an initializer, a regularizer, the adjustment or
@@ -174,6 +189,7 @@ def batch_norm(
     param_dtype = arguments.check_param_dtype(param_dtype)
     arguments.check_scope(scope, reuse)
     training = arguments.static_is_training(is_training)
+    updating = arguments.static_is_training(update_statistics, "update_statistics")
     if renorm:
         arguments.check_decay("renorm_decay", renorm_decay, layout.channels)
         arguments.check_renorm_clipping(renorm_clipping or {}, layout.channels)
@@ -253,6 +269,7 @@ def batch_norm(
             plan,
             is_training=is_training if training is None else training,
             moves=moves,
+            update_statistics=update_statistics if updating is None else updating,
             batch_weights=batch_weights,
             mask=mask,
             adjustment=adjustment if row.adjusts else None,

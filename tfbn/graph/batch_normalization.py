@@ -59,6 +59,7 @@ class BatchNormalization(tf_layer.Layer):
         name: str | None = None,
         *,
         dtype: Any = None,
+        update_statistics: Any = True,
         _scope: Any = None,
         _reuse: Any = None,
     ) -> None:
@@ -83,6 +84,7 @@ class BatchNormalization(tf_layer.Layer):
             adjustment=adjustment,
         )
         arguments.check_virtual_batch_size(virtual_batch_size, adjustment)
+        arguments.static_is_training(update_statistics, "update_statistics")
         super().__init__(trainable, name, dtype, _scope, _reuse)
         self.axis = list(axis) if isinstance(axis, list) else axis
         self.momentum = momentum
@@ -95,6 +97,7 @@ class BatchNormalization(tf_layer.Layer):
         self.fused = fused
         self.virtual_batch_size = virtual_batch_size
         self.adjustment = adjustment
+        self.update_statistics = update_statistics
         self._initializers = {
             "beta": beta_initializer,
             "gamma": gamma_initializer,
@@ -180,6 +183,7 @@ class BatchNormalization(tf_layer.Layer):
     def call(self, inputs: tf.Tensor, training: Any = False) -> tf.Tensor:
         """Normalizes; in training it adds its updates to `updates` and UPDATE_OPS, unless trainable is False."""
         static = arguments.static_is_training(training, "training")
+        updating = arguments.static_is_training(self.update_statistics, "update_statistics")
         assert self._plan is not None
         arguments.check_same_layer(self.name, inputs.shape, self._built_for, self._plan.options.axes)
         outputs, updates = layer.apply(
@@ -189,6 +193,7 @@ class BatchNormalization(tf_layer.Layer):
             self._plan,
             is_training=training if static is None else static,
             moves=bool(self.trainable) and static is not False,
+            update_statistics=self.update_statistics if updating is None else updating,
             adjustment=self.adjustment,
         )
         self._updates += updates
@@ -229,6 +234,8 @@ def batch_normalization(
     fused: bool | None = None,
     virtual_batch_size: int | None = None,
     adjustment: Callable | None = None,
+    *,
+    update_statistics: Any = True,
 ) -> tf.Tensor:
     """Batch normalization as tf.layers.batch_normalization of TensorFlow 1.15 does it, in a TF1 graph, without Keras.
 
@@ -262,6 +269,7 @@ def batch_normalization(
       fused: None or True for the fused kernel where it serves, False for composed ops.
       virtual_batch_size: int that divides the batch; the variables then have one rank more than the inputs.
       adjustment: as in `batch_norm`; not with virtual_batch_size.
+      update_statistics: keyword only. As in `batch_norm`: False holds the moving statistics still in training.
 
     Returns:
       A tensor of the inputs' shape and dtype.
@@ -270,7 +278,8 @@ def batch_normalization(
       ValueError: an axis out of range or twice; rank or sizes along axis unknown; momentum, renorm_momentum or epsilon
         out of range; a virtual_batch_size that is not positive, does not divide the batch, or meets axis 0 or an
         adjustment;
-        a key of renorm_clipping unknown; a variable that exists without reuse, or does not with it; training None.
+        a key of renorm_clipping unknown; a variable that exists without reuse, or does not with it; training or
+        update_statistics None.
       TypeError: inputs that are not floating; an argument of another type.
       RuntimeError: eager execution.
 
@@ -310,6 +319,7 @@ def batch_normalization(
         trainable=trainable,
         virtual_batch_size=virtual_batch_size,
         adjustment=adjustment,
+        update_statistics=update_statistics,
         _reuse=reuse,
         _scope=name,
     )

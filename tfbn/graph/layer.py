@@ -30,13 +30,15 @@ def apply(
     *,
     is_training: Any,
     moves: bool,
+    update_statistics: Any = True,
     batch_weights: tf.Tensor | None = None,
     mask: tf.Tensor | None = None,
     adjustment: Callable | None = None,
 ) -> tuple[tf.Tensor, list[tf.Operation]]:
     """The outputs of one call, and its update ops, which are collected or forced as the plan says.
 
-    `is_training` is a bool or a tensor; `moves` tells whether a training step moves the statistics at all.
+    `is_training` and `update_statistics` are bools or tensors; `moves` tells whether a training step moves the
+    statistics at all.
     """
     adjusted = adjustment(tf.shape(inputs)) if adjustment is not None and is_training is not False else None
     options = plan.options
@@ -46,13 +48,16 @@ def apply(
     outputs, batch, active = _compute(inputs, made, options, is_training, batch_weights, mask, adjusted)
     found: list[Any] = []
     wired = updates.Wired(outputs, (), ())
-    if batch is not None and moves:
+    if batch is not None and moves and update_statistics is False and plan.zero_debias:
+        # Held still, they are there all the same, so that checkpoints fit from one phase of training to the next.
+        variables.create_debias_pair(scope, made["moving_mean"], plan.row)
+    elif batch is not None and moves and update_statistics is not False:
         found = updates.build(
             scope,
             made,
             batch,
             plan.row,
-            active,
+            _both(active, update_statistics),
             decay=plan.decay,
             renorm_decay=plan.renorm_decay,
             epsilon=plan.options.epsilon,
@@ -61,7 +66,17 @@ def apply(
         wired = updates.wire(outputs, found, plan.row, plan.updates_collections)
     wired.outputs.set_shape(inputs.shape)
     registry.record(
-        registry.Call(scope.name, made, plan.row, inputs, wired.outputs, is_training, wired.updates, wired.collections)
+        registry.Call(
+            scope.name,
+            made,
+            plan.row,
+            inputs,
+            wired.outputs,
+            is_training,
+            wired.updates,
+            wired.collections,
+            moves and update_statistics is not False,
+        )
     )
     return wired.outputs, [update.op for update in found]
 
@@ -103,3 +118,10 @@ def _compute(
     outputs, *of_batch = functional.choose(predicate, train, infer)
     active = predicate if some is True else tf.logical_and(predicate, functional.truth(some))
     return outputs, functional.Batch(*of_batch), active
+
+
+def _both(active: tf.Tensor | bool, update_statistics: Any) -> tf.Tensor | bool:
+    if update_statistics is True:
+        return active
+    update_statistics = tf.convert_to_tensor(update_statistics)
+    return update_statistics if active is True else tf.logical_and(functional.truth(active), update_statistics)

@@ -67,7 +67,8 @@ def wire(outputs: tf.Tensor, updates: list[Any], row: policy.Row, collections: A
     # A resource variable's assignment is neither tensor nor operation; session.run, tf.group, prune and MetaGraph
     # export all take the value read after it.
     entries = tuple(update.op if row.update_kind == "operation" else tf.convert_to_tensor(update) for update in updates)
-    for entry in entries:
+    for entry, update in zip(entries, updates):
+        atomic.stands_for(getattr(entry, "op", entry), update.op)
         tf.compat.v1.add_to_collections(collections, entry)
     return Wired(outputs, entries, collections)
 
