@@ -103,7 +103,7 @@ def check_reuses(calls, steps, ordered=False):
     """Where they raced, all would step from the first value, and together far past the batch's variance."""
     x = tf1.placeholder(tf.float32, [8, 5])
     for i in range(calls):
-        tfbn.batch_norm(x, decay=DECAY, scope="bn", reuse=bool(i), fused=False)
+        tfbn.batch_norm(x, decay=DECAY, scope="bn", reuse=bool(i), fused=False, center=False)
     fetches = tfbn.get_updates("bn") if ordered else updates()
     assert len(fetches) == 2 * calls
     config = tf1.ConfigProto()
