@@ -35,6 +35,8 @@ WITH_TENSORFLOW = {
     "BatchNormalization",
     "batch_norm",
     "batch_normalization",
+    "create_train_op",
+    "get_updates",
 }
 
 # Builds a layer, trains it for a step and infers, as a user's program does.

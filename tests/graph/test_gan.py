@@ -103,10 +103,6 @@ def test_a_discriminator_step_on_real_or_stored_images_leaves_the_generator_unfe
         with session() as opened:
             assert run(opened, step, {gan.real: REAL}) == {"D"}
             assert run(opened, first, {gan.real: STORED}) == {"D"}
-            expected = values(opened)["D/hidden/bn/moving_mean"]
-            kernel = opened.run("D/hidden/kernel:0") if not resource else values(opened)["D/hidden/kernel"]
-        assert kernel.shape == (7, 8)
-        assert (expected != 0).all()
 
 
 @both_kinds
@@ -136,8 +132,7 @@ def test_a_discriminator_step_on_generated_images_leaves_every_bit_of_the_genera
     """With images that the generator makes in the same run, though it normalizes by its batch; real ones unfed."""
     with graph(resource):
         gan = Gan({})
-        fake_updates = tfbn.get_updates("D")  # of both calls: the real images would have to be fed
-        assert len(fake_updates) == 8
+        assert len(tfbn.get_updates("D")) == 8  # of both calls: the real images would have to be fed
         own = tf1.get_collection(tf1.GraphKeys.UPDATE_OPS)[-4:]
         step = gan.step(gan.fake_loss, gan.d_variables, update_ops=own)
         with session() as opened:

@@ -157,6 +157,25 @@ class TestOrder:
             state["D/bn/renorm_mean"], 0.01 * oracle.moments(BATCHES[0])[0], rtol=2e-5
         )  # 1 - 0.99 as float32 is off by 1e-5
 
+    @every_kind
+    def test_a_call_in_inference_reads_the_averages_as_they_were(self, resource):
+        with graph(resource):
+            x = [tf1.placeholder(tf.float32, [8, 5]) for _ in range(3)]
+            off = tf1.placeholder(tf.bool, [])
+            outputs = [
+                tfbn.batch_norm(each, decay=DECAY, scope="D/bn", reuse=bool(i), is_training=off if i == 2 else True)
+                for i, each in enumerate(x)
+            ]
+            fetches = [tfbn.get_updates("D"), outputs[2]]
+            feed = {**dict(zip(x, BATCHES)), off: False}
+            with tf1.Session(config=PARALLEL) as opened:
+                for _ in range(25):
+                    opened.run(tf1.global_variables_initializer())
+                    found = opened.run(fetches, feed)[1]
+                    expected = oracle.normalize(BATCHES[2], np.zeros(5), np.ones(5))
+                    # Outputs up to 60 here, four times as far out as the oracle's tolerance is made for.
+                    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=4e-5)
+
     def test_half_a_pair_can_be_ordered_as_well(self):
         with graph():
             x, _ = layers(2, fused=False)

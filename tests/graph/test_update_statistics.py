@@ -61,9 +61,10 @@ class TestTensor:
     @pytest.mark.parametrize("kind", ["placeholder", "variable", "expression"])
     @pytest.mark.parametrize("collections", COLLECTIONS)
     def test_of_every_kind_and_collection(self, kind, collections):
-        with graph():
+        resource = len(collections) % 2 == 0
+        with graph(resource):
             x = tf1.placeholder(tf.float32, SHAPE)
-            update, off, feed = switches(kind, True)
+            update, off, feed = switches(kind, resource)
             where = COLLECTIONS[collections]
             y = tfbn.batch_norm(x, update_statistics=update, updates_collections=where, scope="bn")
             with session() as opened:

@@ -222,7 +222,7 @@ def _chain(
         values: list[tf.Tensor] = []
         for made in order:
             first = [fresh.get(_op(each).name, each) for each in made.change.ready if _op(each).name in known]
-            change = made.change._replace(ready=[all_ready, *first, *values[-1:]])
+            change = made.change._replace(ready=[*first, *(values[-1:] or [all_ready])])
             values.append(_locked(change, shared.mutex))
     return values
 
