@@ -211,7 +211,7 @@ class _Waiting:
             tied = waits[node] & ~takes[node]
             if tied and node in network and node not in self.trains and not self._private(node, step):
                 # Only where it begins to wait: what follows from it waits, too.
-                for each in inputs:
+                for each in network.intersection(inputs):
                     tied &= ~(waits.get(each, 0) & ~takes.get(each, 0))
                 self._note(node, tied)
 
@@ -222,7 +222,9 @@ class _Waiting:
             bits -= lowest
 
     def _private(self, node: Node, step: _Step) -> bool:
-        """Whether it is the copy of the loss that create_train_op makes for the optimizer alone."""
+        """Whether it waits in a body, which has to, or is create_train_op's copy of the loss for the optimizer alone."""
+        if step.recognized.conditions.of(node):
+            return True
         barriers = [each for each in node.controls if each.name.rpartition("/")[2].startswith("update_barrier")]
         return bool(barriers) and node not in step.starts
 
