@@ -145,7 +145,9 @@ def test_a_collection_read_between_the_layers():
         logits = dense(tfbn.batch_norm(x, scope="late"), "logits")
         (finding,) = tfbn.check_updates(wired(loss_of(logits), early), raise_on_error=False)
     assert finding[:3] == ("not reached", "error", "late")
-    assert "first 2 of the 4 entries of UPDATE_OPS: the collection was read before this layer was built" in finding.problem
+    assert (
+        "first 2 of the 4 entries of UPDATE_OPS: the collection was read before this layer was built" in finding.problem
+    )
     assert "late/AssignMovingAvg" in finding.problem
 
 
@@ -274,7 +276,9 @@ class TestOrder:
             y = legacy_layer(images(), "bn")
             with tf.control_dependencies(updates()):
                 y += legacy_layer(images("others") * 1.0, "bn", True)
-            assert not [kind for kind, *_ in kinds(wired(loss_of(dense(y, "logits")), updates())) if kind == "unordered"]
+            assert not [
+                kind for kind, *_ in kinds(wired(loss_of(dense(y, "logits")), updates())) if kind == "unordered"
+            ]
 
     def test_calls_of_tfbn_take_turns(self, resource):
         """[12] [13] every path, three calls, all updates."""
@@ -346,10 +350,10 @@ class TestStuck:
 
             y = tf1.cond(tf1.placeholder(tf.bool, []), lambda: layer(x, "a"), lambda: x)
             y += tf1.while_loop(lambda i, _: i < 3, lambda i, z: (i + 1, layer(z, "b")), [0, x])[1]
-            assert kinds(wired(loss_of(dense(y, "logits")), updates())) == []
+            assert kinds([y, updates()]) == []
             y += tf1.cond(tf1.placeholder(tf.bool, []), lambda: layer(x, "a"), lambda: x)
             # No mutex can be taken in a body: two bodies that share variables have no order.
-            assert kinds(wired(loss_of(dense(y, "logits")), updates())) == [("unordered", "error", "a")] * 2
+            assert kinds(y) == [("unordered", "error", "a")] * 2
 
 
 class TestInEvaluation:
@@ -369,7 +373,7 @@ class TestInEvaluation:
         assert found[0].problem.startswith("tied waits for its collected updates")
 
     def test_the_train_op_need_not_run_what_the_loss_is_tied_to(self):
-        """A gradient of the identity does not take its value; so the statistics stand still unless the loss is fetched."""
+        """The gradient of an identity does not take its value: the statistics stand still unless the loss is fetched."""
         with graph():
             step = adam().minimize(self.tied_loss())
             before = tf1.global_variables("net/a/moving_mean")[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -11,10 +10,8 @@ import tensorflow as tf
 
 from tfbn.errors import Finding, UpdatesNotWiredError
 from tfbn.graph import advice, recognize, registry
-from tfbn.graph.dataflow import Node, data, exclusive, requirements, source_of
+from tfbn.graph.dataflow import Node, controls_of, data, exclusive, requirements, source_of
 from tfbn.graph.variables import full_name
-
-_GRADIENTS = re.compile(r"(^|/)gradients(_\d+)?/")  # the name scope of tf.gradients, which minimize uses
 
 
 def check_updates(
@@ -203,8 +200,7 @@ class _Waiting:
                 waits[node] |= waits.get(each, 0)
             for each in inputs:
                 takes[node] |= takes.get(each, 0)
-            gradient = _GRADIENTS.search(node.name) is not None
-            if not gradient and not network.isdisjoint(inputs):
+            if not recognize.is_gradient(node) and not network.isdisjoint(inputs):
                 network.add(node)
             if _trains(node, step) or not self.trains.isdisjoint(all_inputs):
                 self.trains.add(node)
@@ -222,10 +218,10 @@ class _Waiting:
             bits -= lowest
 
     def _private(self, node: Node, step: _Step) -> bool:
-        """Whether it waits in a body, which has to, or is create_train_op's copy of the loss for the optimizer alone."""
+        """Whether it is in a body, which has to wait itself, or is the copy of the loss that create_train_op makes."""
         if step.recognized.conditions.of(node):
             return True
-        barriers = [each for each in node.controls if each.name.rpartition("/")[2].startswith("update_barrier")]
+        barriers = [each for each in controls_of(node) if each.name.rpartition("/")[2].startswith("update_barrier")]
         return bool(barriers) and node not in step.starts
 
     def of(self, layer: recognize.Layer) -> list[Node]:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 Tensor = tuple["Node", int]  # an op and the number of its output
 
+_FEW = 4
 # What hands on its first input as it is, a variable's handle or reference included.
 PASSING = frozenset(
     (
@@ -39,7 +40,9 @@ _ARGUMENTS = {
 
 
 class Node:
-    """One op of the graph or of a function's body, or an argument of a body (its `type` is then `_Arg`)."""
+    """One op of the graph or of a function's body; or an argument of a body (its `type` is then `_Arg`), or a set of
+    control inputs that ops share (`_Controls`).
+    """
 
     __slots__ = ("attr", "bodies", "callers", "controls", "inputs", "name", "type")
 
@@ -74,17 +77,29 @@ class Dataflow:
     def __init__(self, graph_def: Any) -> None:
         self._functions = {function.signature.name: function for function in graph_def.library.function}
         self._bodies: dict[str, Body] = {}
+        self._joined: dict[tuple[str, ...], Node] = {}
         self.nodes = {node.name: Node(node.name, node.op, node.attr) for node in graph_def.node}
         self.all = list(self.nodes.values())  # with those of function bodies
         for definition in graph_def.node:
-            node = self.nodes[definition.name]
-            for text in definition.input:
-                if text[0] == "^":
-                    node.controls.append(self.nodes[text[1:]])
-                else:
-                    name, _, index = text.partition(":")
-                    node.inputs.append((self.nodes[name], int(index or 0)))
+            node, texts = self.nodes[definition.name], list(definition.input)
+            for number, text in enumerate(texts):
+                if text[0] == "^":  # control inputs stand last
+                    node.controls = self._controls(texts[number:])
+                    break
+                name, _, index = text.partition(":")
+                node.inputs.append((self.nodes[name], int(index or 0)))
             self._call(node)
+
+    def _controls(self, texts: list[str]) -> list[Node]:
+        """The control inputs; many are made one, which the ops share that a train op makes under UPDATE_OPS."""
+        if len(texts) <= _FEW:
+            return [self.nodes[text[1:]] for text in texts]
+        key = tuple(texts)
+        if key not in self._joined:
+            self._joined[key] = joined = Node("", "_Controls")
+            joined.controls = [self.nodes[text[1:]] for text in texts]
+            self.all.append(joined)
+        return [self._joined[key]]
 
     def _call(self, node: Node) -> None:
         names = [
@@ -169,6 +184,13 @@ class Dataflow:
                     done.add(following)
                     stack.append((following, requirements(following)))
         return order
+
+
+def controls_of(node: Node) -> list[Node]:
+    """The ops that are control inputs, one by one."""
+    return [
+        each for control in node.controls for each in (control.controls if control.type == "_Controls" else [control])
+    ]
 
 
 # Numbers for the named outputs that somebody here looks at.

@@ -6,10 +6,11 @@ normalize by them, those that normalize by statistics of the batch in their plac
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from tfbn.graph.dataflow import Condition, Conditions, Dataflow, Node, Tensor, exclusive, source_of
+from tfbn.graph.dataflow import Condition, Conditions, Dataflow, Node, Tensor, controls_of, exclusive, source_of
 
 STATISTICS = ("moving_mean", "moving_variance")
 RENORM = ("moving_stddev", "renorm_mean", "renorm_stddev", "renorm_mean_weight", "renorm_stddev_weight")
@@ -21,6 +22,7 @@ FUSED = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3", "_FusedBatchN
 _REDUCTIONS = ("Mean", "Sum", "EuclideanNorm", *FUSED)
 _BEYOND = ("Conv2D", "Conv3D", "MatMul", "BatchMatMulV2", "Placeholder", "Const", "Shape", "FloorDiv", "RestoreV2")
 _ASSIGNMENTS = ("Assign", "AssignSub", "AssignAdd")
+_GRADIENTS = re.compile(r"(^|/)gradients(_\d+)?/")
 _LONGEST = 200  # ops between a normalization and where its statistics come from: some 30 is what is found
 
 
@@ -111,6 +113,8 @@ def recognize(graph_def: Any) -> Recognized:
     owners = {node: layer for layer in layers.values() for nodes in layer.variables.values() for node in nodes}
     by_source = _find_updates(dataflow, conditions, owners)
     for node in dataflow.all:
+        if is_gradient(node):
+            continue
         for found, fused_training in _statistics_of(node):
             layer = _owner(node, found, owners, by_source, layers)
             if layer is not None:
@@ -143,6 +147,11 @@ def _split(name: str) -> tuple[str, str]:
     return scope, short
 
 
+def is_gradient(node: Node) -> bool:
+    """Whether tf.gradients made it, which has a name scope of its own."""
+    return "gradients" in node.name and _GRADIENTS.search(node.name) is not None
+
+
 def is_assignment(node: Node) -> bool:
     return node.type in _ASSIGNMENTS or (node.type.startswith("Assign") and node.type.endswith("VariableOp"))
 
@@ -156,7 +165,7 @@ def _find_updates(dataflow: Dataflow, conditions: Conditions, owners: dict[Node,
         variable = source_of(node.inputs[0])
         if variable not in owners:
             continue
-        found = slice_of(node.inputs[1], (*node.controls,))
+        found = slice_of(node.inputs[1], controls_of(node))
         if found.batch:  # neither an initial value nor a restored one
             layer = owners[variable]
             layer.updates.append(Update(node, _split(variable.name)[1], found, conditions.of(node)))
@@ -214,7 +223,7 @@ def _owner(
     return None
 
 
-def slice_of(tensor: Tensor, controls: tuple[Node, ...] = ()) -> Slice:
+def slice_of(tensor: Tensor, controls: Iterable[Node] = ()) -> Slice:
     """Walks from a value per channel back to variables and to reductions of the batch."""
     variables: set[Node] = set()
     batch: set[Node] = set()
@@ -224,7 +233,7 @@ def slice_of(tensor: Tensor, controls: tuple[Node, ...] = ()) -> Slice:
     waiting = [tensor]
     while waiting and len(seen) < _LONGEST:
         node, index = waiting.pop()
-        locked = locked or any(each.type == "MutexLock" for each in node.controls)
+        locked = locked or any(each.type == "MutexLock" for each in controls_of(node))
         corrected = corrected or node.type == "Maximum"
         following: list[Tensor] = []
         if node.type in VARIABLES or (node.type == "Const" and _split(node.name)[1] in STATISTICS):
@@ -241,7 +250,7 @@ def slice_of(tensor: Tensor, controls: tuple[Node, ...] = ()) -> Slice:
             following = list(node.inputs)
             if node.type == "ReadVariableOp":
                 # What was assigned before it was read.
-                following += [each.inputs[1] for each in node.controls if is_assignment(each)]
+                following += [each.inputs[1] for each in controls_of(node) if is_assignment(each)]
         for each in following:
             if each not in seen:
                 seen.add(each)
@@ -269,7 +278,7 @@ def collected(recognized: Recognized, graph: Any) -> dict[Node, list[str]]:
         if node in updates or not (moves or node.type in _BESIDE_UPDATES):
             return
         yield from (source for source, _ in node.inputs if source not in statistics)
-        yield from node.controls
+        yield from controls_of(node)
 
     for collection in graph.get_all_collection_keys():
         for entry in graph.get_collection(collection):
