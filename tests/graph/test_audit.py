@@ -373,7 +373,7 @@ class TestInEvaluation:
         assert found[0].problem.startswith("tied waits for its collected updates")
 
     def test_the_train_op_need_not_run_what_the_loss_is_tied_to(self):
-        """The gradient of an identity does not take its value: the statistics stand still unless the loss is fetched."""
+        """An identity's gradient does not take its value: the statistics stand still unless the loss is fetched."""
         with graph():
             step = adam().minimize(self.tied_loss())
             before = tf1.global_variables("net/a/moving_mean")[0]

@@ -167,13 +167,13 @@ class Dataflow:
         return found
 
     def in_order(self) -> list[Node]:
-        """All nodes, each after what it requires, but for the back edges of loops."""
+        """All nodes, each after what it requires; the Merge that a loop begins with does not wait for its last round."""
         done: set[Node] = set()
         order: list[Node] = []
         for start in self.all:
-            waiting = [(start, None)] if start not in done else []
+            waiting = [start] if start not in done else []
             done.add(start)
-            stack: list[tuple[Node, Iterator[Node]]] = [(node, requirements(node)) for node, _ in waiting]
+            stack = [(node, _forward(node)) for node in waiting]
             while stack:
                 node, rest = stack[-1]
                 following = next((each for each in rest if each not in done), None)
@@ -182,7 +182,7 @@ class Dataflow:
                     stack.pop()
                 else:
                     done.add(following)
-                    stack.append((following, requirements(following)))
+                    stack.append((following, _forward(following)))
         return order
 
 
@@ -228,6 +228,12 @@ def source_of(tensor: Tensor) -> Node:
         seen.add(node)
         node, _ = node.inputs[0]
     return node
+
+
+def _forward(node: Node) -> Iterator[Node]:
+    if node.type != "Merge":
+        return requirements(node)
+    return (each for each in requirements(node) if each.type != "NextIteration")
 
 
 class Conditions:

@@ -19,8 +19,19 @@ AFFINE = ("beta", "gamma")
 VARIABLES = ("VarHandleOp", "VariableV2", "Variable")
 FUSED = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3", "_FusedBatchNormEx")
 # Where the way from a statistic back to the batch ends; what lies behind may be other layers.
-_REDUCTIONS = ("Mean", "Sum", "EuclideanNorm", *FUSED)
-_BEYOND = ("Conv2D", "Conv3D", "MatMul", "BatchMatMulV2", "Placeholder", "Const", "Shape", "FloorDiv", "RestoreV2")
+_REDUCTIONS = ("Mean", "Sum", *FUSED)
+_BEYOND = (
+    "Conv2D",
+    "Conv3D",
+    "MatMul",
+    "BatchMatMulV2",
+    "Placeholder",
+    "Const",
+    "Shape",
+    "Size",
+    "FloorDiv",
+    "RestoreV2",
+)
 _ASSIGNMENTS = ("Assign", "AssignSub", "AssignAdd")
 _GRADIENTS = re.compile(r"(^|/)gradients(_\d+)?/")
 _LONGEST = 200  # ops between a normalization and where its statistics come from: some 30 is what is found
