@@ -167,7 +167,7 @@ class Dataflow:
         return found
 
     def in_order(self) -> list[Node]:
-        """All nodes, each after what it requires; the Merge that a loop begins with does not wait for its last round."""
+        """All nodes, each after what it requires; the Merge that begins a loop waits for no round of it."""
         done: set[Node] = set()
         order: list[Node] = []
         for start in self.all:
