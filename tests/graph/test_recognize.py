@@ -93,3 +93,23 @@ def test_a_network_between_two_layers_is_not_taken_for_either():
             names = [each.node.name for each in (*layer.normalizations, *layer.updates)]
             assert len(names) == 3
             assert all(name.startswith(f"{scope}/") for name in names)
+
+
+@pytest.mark.parametrize(
+    "name, scope",
+    [
+        ("net/bn", "net/bn"),
+        ("tower_1/net/bn", "net/bn"),
+        ("tower_1/net_1/bn_2", "net/bn"),
+        ("net/bn/cond", "net/bn"),
+        ("cond/net/bn", "net/bn"),
+        ("bn_1", "bn_1"),
+        ("bn_2", "bn"),
+        ("net/other", None),
+        ("other", None),
+    ],
+)
+def test_an_op_belongs_to_the_scope_around_it(name, scope):
+    layers = {each: recognize.Layer(each) for each in ("bn", "bn_1", "net/bn")}
+    found = recognize._around(name.split("/"), layers)
+    assert (found and found.scope) == scope

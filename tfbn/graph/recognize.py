@@ -224,13 +224,22 @@ def _owner(
     for source in found.batch:
         if source in by_source:
             return by_source[source]
-    parts = node.name.split("/")
-    for length in range(len(parts) - 1, 0, -1):
-        scope = "/".join(parts[:length])
-        # A call that shares variables has a name scope with a number.
-        for candidate in (scope, scope.rstrip("0123456789").removesuffix("_")):
-            if candidate in layers:
-                return layers[candidate]
+    return _around(node.name.split("/")[:-1], layers)
+
+
+def _around(scopes: list[str], layers: dict[str, Layer]) -> Layer | None:
+    """The layer that an op in these name scopes is in.
+
+    Around the layer's own scope there may be others, such as a tower's or a cond's; calls that share variables have
+    name scopes with numbers.
+    """
+    plain = [re.sub(r"_\d+$", "", scope) for scope in scopes]
+    for parts in (scopes, plain):
+        for length in range(len(parts), 0, -1):
+            for start in range(len(parts) - length + 1):
+                layer = layers.get("/".join(parts[start : start + length]))
+                if layer is not None:
+                    return layer
     return None
 
 
