@@ -113,3 +113,12 @@ def test_an_op_belongs_to_the_scope_around_it(name, scope):
     layers = {each: recognize.Layer(each) for each in ("bn", "bn_1", "net/bn")}
     found = recognize._around(name.split("/"), layers)
     assert (found and found.scope) == scope
+
+
+def test_modes_are_seen_without_default_attributes():
+    """An export may leave out is_training=True of a fused op; importing it puts that back."""
+    stripped = read("contrib.meta.gz").graph_def
+    assert [n.name for n in stripped.node if n.op == "FusedBatchNormV3" and "is_training" not in n.attr]
+    layers = recognize.recognize(stripped).layers
+    for kind in KINDS:
+        assert {layers[f"{kind}/{scope}"].modes for scope in CONTRIB} == {(kind,)}
