@@ -102,21 +102,27 @@ class Dataflow:
         return [self._joined[key]]
 
     def _call(self, node: Node) -> None:
+        if node.type in self._functions:  # called by its name, as before TensorFlow 2
+            self._connect(node, [node.type], 0)
+        if node.type not in _ARGUMENTS:
+            return
         names = [
             name
             for attr in node.attr.values()
             for name in ([attr.func.name] if attr.HasField("func") else [f.name for f in attr.list.func])
         ]
-        for number, name in enumerate(sorted(names, key=_then_first(node))):
+        self._connect(node, sorted(names, key=_then_first(node)), _ARGUMENTS[node.type])
+
+    def _connect(self, node: Node, names: list[str], first: int) -> None:
+        for number, name in enumerate(names):
             if name not in self._functions:
                 continue
             body = self._body(name)
             node.bodies.append(body)
             for each in body.nodes:
                 each.callers.append((node, number))
-            if node.type in _ARGUMENTS:
-                for argument, passed in zip(body.arguments, node.inputs[_ARGUMENTS[node.type] :]):
-                    argument.inputs.append(passed)
+            for argument, passed in zip(body.arguments, node.inputs[first:]):
+                argument.inputs.append(passed)
 
     def _body(self, name: str) -> Body:
         if name in self._bodies:
