@@ -25,6 +25,8 @@ VERSION = re.search(r'version="([^"]+)"', (CHECKOUT / "setup.py").read_text(enco
 # The documented surface, by what it needs.
 WITHOUT_TENSORFLOW = {
     "CompatibilityWarning",
+    "StatisticsNotSavedError",
+    "UpdatesNotWiredError",
     "add_arg_scope",
     "arg_scope",
     "arg_scope_func_key",
@@ -37,6 +39,9 @@ WITH_TENSORFLOW = {
     "batch_normalization",
     "create_train_op",
     "get_updates",
+    "check_saver",
+    "check_updates",
+    "list_layers",
 }
 
 # Builds a layer, trains it for a step and infers, as a user's program does.

@@ -11,26 +11,34 @@ from typing import TYPE_CHECKING
 _HOMES = {
     "BatchNormalization": "graph.batch_normalization",
     "CompatibilityWarning": "errors",
+    "StatisticsNotSavedError": "errors",
+    "UpdatesNotWiredError": "errors",
     "add_arg_scope": "graph.arg_scope",
     "arg_scope": "graph.arg_scope",
     "arg_scope_func_key": "graph.arg_scope",
     "arg_scoped_arguments": "graph.arg_scope",
     "batch_norm": "graph.batch_norm",
     "batch_normalization": "graph.batch_normalization",
+    "check_saver": "graph.check_saver",
+    "check_updates": "graph.audit",
     "create_train_op": "graph.train_op",
     "get_updates": "graph.train_op",
     "has_arg_scope": "graph.arg_scope",
+    "list_layers": "graph.list_layers",
 }
 
 __all__ = list(_HOMES)
 
 if TYPE_CHECKING:
     from tfbn.errors import CompatibilityWarning as CompatibilityWarning
+    from tfbn.errors import StatisticsNotSavedError as StatisticsNotSavedError
+    from tfbn.errors import UpdatesNotWiredError as UpdatesNotWiredError
     from tfbn.graph.arg_scope import add_arg_scope as add_arg_scope
     from tfbn.graph.arg_scope import arg_scope as arg_scope
     from tfbn.graph.arg_scope import arg_scope_func_key as arg_scope_func_key
     from tfbn.graph.arg_scope import arg_scoped_arguments as arg_scoped_arguments
     from tfbn.graph.arg_scope import has_arg_scope as has_arg_scope
+    from tfbn.graph.audit import check_updates as check_updates
     from tfbn.graph.batch_norm import batch_norm as batch_norm
     from tfbn.graph.batch_normalization import (
         BatchNormalization as BatchNormalization,
@@ -38,6 +46,8 @@ if TYPE_CHECKING:
     from tfbn.graph.batch_normalization import (
         batch_normalization as batch_normalization,
     )
+    from tfbn.graph.check_saver import check_saver as check_saver
+    from tfbn.graph.list_layers import list_layers as list_layers
     from tfbn.graph.train_op import create_train_op as create_train_op
     from tfbn.graph.train_op import get_updates as get_updates
 

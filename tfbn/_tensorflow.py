@@ -109,7 +109,7 @@ def compiled_by_xla() -> bool:
     No public predicate tells. What a session's options or an environment variable ask for is not known to the graph.
     """
     graph = tf.compat.v1.get_default_graph()
-    if _control_flow_util.GraphOrParentsInXlaContext(graph) or tf.config.optimizer.get_jit():
+    if compiled_whole() or tf.config.optimizer.get_jit():
         return True
     while graph is not None:
         mark = graph._attr_scope_map.get("_XlaCompile")
@@ -118,3 +118,8 @@ def compiled_by_xla() -> bool:
             return True
         graph = getattr(graph, "outer_graph", None)
     return False
+
+
+def compiled_whole() -> bool:
+    """Whether ops land in a function that XLA compiles as a whole (jit_compile, xla.compile), or not at all."""
+    return _control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())

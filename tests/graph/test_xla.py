@@ -144,3 +144,29 @@ def test_unknown_to_the_graph_the_variance_is_not_negative():
         assert np.all(variance.numpy() >= 0)
         signs |= set(np.sign(raw.numpy()))
     assert -1 in signs  # else this shows nothing
+
+
+@pytest.mark.parametrize("place", ["calls", "loop"])
+def test_updates_of_one_variable_follow_each_other(place):
+    """In a function that is compiled as a whole, where there are no mutexes: two calls, and the rounds of a loop."""
+    batches = [batch_of("default", mean, 1.0) for mean in (1.0, 4.0, -2.0)]
+
+    def layer(x):
+        return tfbn.batch_norm(x, 0.5, updates_collections=None, scope="bn", reuse=tf1.AUTO_REUSE)
+
+    def calls(x):
+        return tf.add_n([layer(part) for part in tf.unstack(x)])
+
+    def loop(x):
+        layer(x[0])  # creates the variables
+        return tf.while_loop(lambda i, _: i < 3, lambda i, y: (i + 1, y + layer(x[i])), [1, x[0]])[1]
+
+    with graph(control_flow_v2=True):
+        outputs = jit_compile({"calls": calls, "loop": loop}[place], tf.constant(np.stack(batches)))
+        with session() as opened:
+            opened.run(outputs)
+            (found,) = [opened.run(v) for v in tf1.global_variables() if v.op.name == "bn/moving_mean"]
+    expected = np.zeros(3)
+    for x in batches:
+        expected += (x.astype(float).mean((0, 1, 2)) - expected) / 2
+    np.testing.assert_allclose(found, expected, rtol=1e-5)  # three steps in float32

@@ -104,11 +104,15 @@ def _subtract(variable: Any, decrement: tf.Tensor, name: str | None) -> Any:
 
 
 def _apply(change: Change, name: str | None) -> Any:
+    if _tensorflow.compiled_whole():
+        # XLA has no mutexes. A function runs what reads and assigns variables in the order of the program.
+        return _plain(change, name, _read_now)
     table, key = _shared(), variables.full_name(change.variable)
     shared = table.get(key)
     in_body = _tensorflow.in_v1_body() or _tensorflow.in_v2_body()
     if shared is None and not in_body and not _job(change.variable):
-        update = _plain(change, name)
+        # Nobody else assigns it, so the tensor that stands for the variable will do.
+        update = _plain(change, name, tf.convert_to_tensor)
         table[key] = _Shared(change, update.op, name is not None, None)
     else:
         mutex = shared.mutex if shared is not None and shared.mutex is not None else _new_mutex(change.variable, shared)
@@ -134,10 +138,9 @@ def _read_now(variable: Any) -> tf.Tensor:
     return variable.read_value()
 
 
-def _plain(change: Change, name: str | None) -> Any:
+def _plain(change: Change, name: str | None, read: Read) -> Any:
     with tf.control_dependencies(change.ready):
-        # Nobody else assigns it, so the tensor that stands for the variable will do.
-        update = change.build(name, tf.convert_to_tensor)
+        update = change.build(name, read)
         # `_lock_first` can redirect a subtraction itself, for an assignment it needs an op behind it.
         return update if name else tf.identity(tf.convert_to_tensor(update))
 

@@ -75,7 +75,7 @@ def apply(
             is_training,
             wired.updates,
             wired.collections,
-            moves and update_statistics is not False,
+            update_statistics is False,
         )
     )
     return wired.outputs, [update.op for update in found]

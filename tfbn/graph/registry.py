@@ -21,7 +21,7 @@ class Call(NamedTuple):
     is_training: Any  # a bool, or a tensor that each run decides
     updates: tuple[Any, ...]  # operations or tensors as a collection holds them; empty where statistics stay still
     collections: tuple[str, ...] | None  # that got the updates; None where the outputs wait for them
-    moves: bool = True  # False where trainable or update_statistics hold the statistics still on purpose
+    held: bool = False  # whether update_statistics=False holds the statistics still
 
 
 def record(call: Call) -> None:

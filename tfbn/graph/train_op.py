@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfbn import _tensorflow
-from tfbn.graph import arguments, atomic, registry, variables
+from tfbn.graph import arguments, atomic, audit, registry, variables
 
 _keys = tf.compat.v1.GraphKeys
 _logging = tf.compat.v1.logging
@@ -166,8 +166,6 @@ def create_train_op(
             total_loss = tf.debugging.check_numerics(total_loss, "LossTensor is inf or nan")
         train_op = _after(step, total_loss)
     if strict:
-        from tfbn.graph import audit
-
         audit.check_updates(train_op, scope=scopes)
     tf.compat.v1.add_to_collection(_keys.TRAIN_OP, train_op)
     return train_op

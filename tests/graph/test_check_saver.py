@@ -1,0 +1,130 @@
+"""check_saver: what a checkpoint will lack [9: SfMLearner#17, facenet#424; 15: TF#6270]."""
+
+import pytest
+import tensorflow as tf
+
+import tfbn
+from tests.graph.regimes import graph
+
+tf1 = tf.compat.v1
+every_kind = pytest.mark.parametrize("resource", [False, True], ids=["ref", "resource"])
+RENORM = ["moving_stddev", "renorm_mean", "renorm_stddev"]
+DEBIAS = ["debias/moving_mean/biased", "debias/moving_mean/local_step"]
+STATISTICS = ["moving_mean", "moving_variance"]
+
+
+def layers():
+    """All kinds of variables."""
+    x = tf1.placeholder(tf.float32, [None, 3])
+    tfbn.batch_norm(x, scope="plain", scale=True)
+    tfbn.batch_norm(x, scope="renorm", renorm=True)
+    tfbn.batch_norm(x, scope="debias", zero_debias_moving_mean=True)
+
+
+def without(*names):
+    return [v for v in tf1.global_variables() if not v.op.name.endswith(names)]
+
+
+def found(saver, **kwargs):
+    return [
+        (finding.severity, finding.layer, finding.problem.partition("leaves out ")[2].rstrip(".").split(", "))
+        for finding in tfbn.check_saver(saver, raise_on_error=False, **kwargs)
+    ]
+
+
+def full(layer, names):
+    return [f"{layer}/{name}" for name in names]
+
+
+@every_kind
+class TestSaver:
+    def test_all_variables(self, resource):
+        with graph(resource):
+            layers()
+            assert tfbn.check_saver(tf1.train.Saver()) == []
+            assert tfbn.check_saver(tf1.train.Saver(tf1.global_variables())) == []
+            assert tfbn.check_saver(tf1.train.Saver(sharded=True)) == []
+
+    def test_trainable_variables(self, resource):
+        with graph(resource):
+            layers()
+            saver = tf1.train.Saver(tf1.trainable_variables())
+            assert found(saver) == [
+                ("error", "plain", full("plain", STATISTICS)),
+                ("error", "renorm", full("renorm", STATISTICS + RENORM)),
+                ("error", "debias", full("debias", STATISTICS + DEBIAS)),
+            ]
+            match = r"(?s)plain: the Saver leaves out plain/moving_mean, .*renorm: .*tf\.train\.Saver\(\)"
+            with pytest.raises(tfbn.StatisticsNotSavedError, match=match) as raised:
+                tfbn.check_saver(saver)
+            assert len(raised.value.findings) == 3
+
+    def test_one_statistic(self, resource):
+        with graph(resource):
+            layers()
+            saver = tf1.train.Saver(without("plain/moving_variance"))
+            assert found(saver) == [("error", "plain", ["plain/moving_variance"])]
+
+    def test_what_only_further_training_needs(self, resource):
+        """A warning, which does not raise."""
+        with graph(resource):
+            layers()
+            saver = tf1.train.Saver(without("renorm_mean", "biased", "local_step"))
+            expected = [("warning", "renorm", ["renorm/renorm_mean"]), ("warning", "debias", full("debias", DEBIAS))]
+            assert found(saver) == expected
+            assert len(tfbn.check_saver(saver)) == 2
+
+    def test_a_dict_under_other_names(self, resource):
+        with graph(resource):
+            layers()
+            names = {f"old/{i}": v for i, v in enumerate(tf1.global_variables())}
+            assert tfbn.check_saver(tf1.train.Saver(names)) == []
+            (left,) = [key for key, v in names.items() if v.op.name == "plain/moving_mean"]
+            del names[left]
+            assert found(tf1.train.Saver(names)) == [("error", "plain", ["plain/moving_mean"])]
+
+    def test_a_partitioned_layer(self, resource):
+        with graph(resource):
+            with tf1.variable_scope("s", partitioner=tf1.fixed_size_partitioner(2)):
+                layers()
+            assert tfbn.check_saver(tf1.train.Saver()) == []
+            saver = tf1.train.Saver(tf1.trainable_variables())
+            assert [layer for _, layer, _ in found(saver)] == ["s/plain", "s/renorm", "s/debias"]
+
+    def test_an_imported_one(self, resource):
+        with graph(resource):
+            layers()
+            saver = tf1.train.Saver(tf1.trainable_variables())
+            exported = saver.export_meta_graph()
+        with graph(resource) as opened:
+            imported = tf1.train.import_meta_graph(exported)
+        assert [layer for _, layer, _ in found(imported, graph=opened)] == ["plain", "renorm", "debias"]
+        assert found(exported.saver_def, graph=opened) == found(imported, graph=opened)
+
+    def test_a_saver_that_waits_for_the_step(self, resource):
+        """What its ops wait for is not what they save."""
+        with graph(resource):
+            layers()
+            with tf.control_dependencies(tf1.get_collection(tf1.GraphKeys.UPDATE_OPS)):
+                saver = tf1.train.Saver(tf1.trainable_variables())
+            assert [layer for _, layer, _ in found(saver)] == ["plain", "renorm", "debias"]
+
+
+def test_an_average_of_the_weights_is_saved_under_their_names():
+    """variables_to_restore of an ExponentialMovingAverage has the shadows, and the statistics as they are."""
+    with graph():
+        layers()
+        average = tf1.train.ExponentialMovingAverage(0.99)
+        average.apply(tf1.trainable_variables())
+        assert tfbn.check_saver(tf1.train.Saver(average.variables_to_restore())) == []
+
+
+def test_a_saver_without_ops():
+    with graph():
+        layers()
+        saver = tf1.train.Saver(defer_build=True)
+        with pytest.raises(ValueError, match=r"saver: expected a Saver with ops in this graph.*its build\(\)"):
+            tfbn.check_saver(saver)
+        saver = tf1.train.Saver()
+    with graph(), pytest.raises(ValueError, match="or give the graph it was made in"):
+        tfbn.check_saver(saver)

@@ -1,0 +1,79 @@
+"""`check_saver`: does a Saver keep everything that inference and further training need?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from tfbn.errors import Finding, StatisticsNotSavedError
+from tfbn.graph import advice, recognize
+from tfbn.graph.dataflow import data
+
+_WRITING = ("SaveV2", "Save", "SaveSlices")
+
+
+def check_saver(saver: Any, graph: tf.Graph | None = None, raise_on_error: bool = True) -> list[Finding]:
+    """Checks that a Saver keeps the moving statistics, and what renorm and zero debias add, of every layer.
+
+    It looks at what the Saver's save op reads, so the names in the checkpoint do not matter. Layers are found as
+    `list_layers` finds them.
+
+    Each layer that lacks something is a finding of the kind 'not saved': an error where moving_mean or moving_variance
+    is missing, which inference needs; a warning where only variables of renorm or zero debias are, which further
+    training needs.
+
+    Args:
+      saver: a tf.compat.v1.train.Saver, with any var_list, in whose graph the layers are; or its SaverDef.
+      graph: the graph. Default: the default graph.
+      raise_on_error: whether to raise where a finding is an error; False returns it among the others.
+
+    Returns:
+      A list of findings, as `check_updates` returns them.
+
+    Raises:
+      StatisticsNotSavedError: a finding is an error; its attribute `findings` has the list.
+      ValueError: a Saver that has no ops in the graph yet, or is of another graph.
+
+    Example:
+      >>> import tensorflow.compat.v1 as tf1, tfbn
+      >>> with tf1.Graph().as_default():
+      ...     _ = tfbn.batch_norm(tf1.placeholder(tf1.float32, [None, 3]), scope="bn")
+      ...     (finding,) = tfbn.check_saver(tf1.train.Saver(tf1.trainable_variables()), raise_on_error=False)
+      ...     print(finding.problem)
+      ...     print(tfbn.check_saver(tf1.train.Saver()))
+      the Saver leaves out bn/moving_mean, bn/moving_variance.
+      []
+    """
+    graph = graph or tf.compat.v1.get_default_graph()
+    recognized = recognize.recognize(graph.as_graph_def())
+    start = recognized.dataflow.nodes.get(_save_op(saver))
+    if start is None:
+        raise ValueError(
+            f"saver: expected a Saver with ops in this graph, got {saver!r} with the save op {_save_op(saver)!r}. "
+            "Call its build() if it was made with defer_build=True, or give the graph it was made in."
+        )
+    writing = [node for node in recognized.dataflow.reach([start]) if node.type in _WRITING]
+    saved = recognized.dataflow.reach(writing, data)
+    findings = []
+    for layer in recognized.layers.values():
+        left = {
+            node.name: name in recognize.STATISTICS
+            for name, nodes in layer.variables.items()
+            if name not in recognize.AFFINE
+            for node in nodes
+            if node.type in recognize.VARIABLES and node not in saved
+        }
+        if left:
+            severity = "error" if any(left.values()) else "warning"
+            problem = f"the Saver leaves out {', '.join(left)}."
+            findings.append(Finding("not saved", severity, layer.scope, problem, advice.NOT_SAVED))
+    if raise_on_error and any(finding.severity == "error" for finding in findings):
+        raise StatisticsNotSavedError(findings)
+    return findings
+
+
+def _save_op(saver: Any) -> str:
+    definition = saver.as_saver_def() if hasattr(saver, "as_saver_def") else saver
+    name = getattr(definition, "save_tensor_name", "") or ""
+    return str(name).partition(":")[0]

@@ -1,0 +1,303 @@
+"""A graph as nodes and edges, read off its GraphDef: function bodies belong to it, and no op is added or looked up.
+
+A function's body is there once, however many ops call it: its arguments are what any of them passes. So every walk is
+linear in the number of ops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+Tensor = tuple["Node", int]  # an op and the number of its output
+
+_FEW = 4
+# What hands on its first input as it is, a variable's handle or reference included.
+PASSING = frozenset(
+    (
+        "Identity",
+        "Switch",
+        "RefSwitch",
+        "RefIdentity",
+        "Enter",
+        "RefEnter",
+        "Merge",
+        "RefMerge",
+        "NextIteration",
+        "Exit",
+    )
+)
+_ARGUMENTS = {
+    "If": 1,
+    "StatelessIf": 1,
+    "Case": 1,
+    "StatelessCase": 1,
+    "While": 0,
+    "StatelessWhile": 0,
+    "PartitionedCall": 0,
+    "StatefulPartitionedCall": 0,
+}  # the first input that is passed to the bodies
+
+
+class Node:
+    """One op of the graph or of a function's body; or an argument of a body (its `type` is then `_Arg`), or a set of
+    control inputs that ops share (`_Controls`).
+    """
+
+    __slots__ = ("attr", "bodies", "callers", "controls", "inputs", "name", "type")
+
+    def __init__(self, name: str, type: str, attr: Any = None) -> None:
+        self.name, self.type, self.attr = name, type, attr
+        self.inputs: list[Tensor] = []
+        self.controls: list[Node] = []
+        self.bodies: list[Body] = []
+        self.callers: list[tuple[Node, int]] = []  # ops in whose body this is, with the number of the body
+
+    def __repr__(self) -> str:
+        return f"{self.type} {self.name}"
+
+
+class Body(NamedTuple):
+    arguments: list[Node]
+    results: list[Tensor]
+    controls: list[Node]  # what runs besides what the results need
+    nodes: list[Node]
+
+
+class Condition(NamedTuple):
+    """A branch or a loop that a node is in."""
+
+    of: str  # the predicate, the frame or the op
+    branch: int | None  # None: a loop
+
+
+class Dataflow:
+    """The nodes of a GraphDef and of the functions that they call."""
+
+    def __init__(self, graph_def: Any) -> None:
+        self._functions = {function.signature.name: function for function in graph_def.library.function}
+        self._bodies: dict[str, Body] = {}
+        self._joined: dict[tuple[str, ...], Node] = {}
+        self.nodes = {node.name: Node(node.name, node.op, node.attr) for node in graph_def.node}
+        self.all = list(self.nodes.values())  # with those of function bodies
+        for definition in graph_def.node:
+            node, texts = self.nodes[definition.name], list(definition.input)
+            for number, text in enumerate(texts):
+                if text[0] == "^":  # control inputs stand last
+                    node.controls = self._controls(texts[number:])
+                    break
+                name, _, index = text.partition(":")
+                node.inputs.append((self.nodes[name], int(index or 0)))
+            self._call(node)
+
+    def _controls(self, texts: list[str]) -> list[Node]:
+        """The control inputs; many are made one, which the ops share that a train op makes under UPDATE_OPS."""
+        if len(texts) <= _FEW:
+            return [self.nodes[text[1:]] for text in texts]
+        key = tuple(texts)
+        if key not in self._joined:
+            self._joined[key] = joined = Node("", "_Controls")
+            joined.controls = [self.nodes[text[1:]] for text in texts]
+            self.all.append(joined)
+        return [self._joined[key]]
+
+    def _call(self, node: Node) -> None:
+        if node.type in self._functions:  # called by its name, as before TensorFlow 2
+            self._connect(node, [node.type], 0)
+        if node.type not in _ARGUMENTS:
+            return
+        names = [
+            name
+            for attr in node.attr.values()
+            for name in ([attr.func.name] if attr.HasField("func") else [f.name for f in attr.list.func])
+        ]
+        self._connect(node, sorted(names, key=_then_first(node)), _ARGUMENTS[node.type])
+
+    def _connect(self, node: Node, names: list[str], first: int) -> None:
+        for number, name in enumerate(names):
+            if name not in self._functions:
+                continue
+            body = self._body(name)
+            node.bodies.append(body)
+            for each in body.nodes:
+                each.callers.append((node, number))
+            for argument, passed in zip(body.arguments, node.inputs[first:]):
+                argument.inputs.append(passed)
+
+    def _body(self, name: str) -> Body:
+        if name in self._bodies:
+            return self._bodies[name]
+        function = self._functions[name]
+        arguments = [Node(f"{name}/{arg.name}", "_Arg") for arg in function.signature.input_arg]
+        by_name = {arg.name: node for arg, node in zip(function.signature.input_arg, arguments)}
+        by_name.update({each.name: Node(f"{name}/{each.name}", each.op, each.attr) for each in function.node_def})
+        body = self._bodies[name] = Body(arguments, [], [], list(by_name.values()))
+        self.all += body.nodes
+
+        def tensor(text: str) -> Tensor:
+            name, _, output = text.partition(":")
+            output, _, index = output.partition(":")
+            # The outputs of an op that calls functions are one list; Switch and FusedBatchNorm name theirs.
+            return by_name[name], _OUTPUTS.get(output, int(index or 0))
+
+        for each in function.node_def:
+            node = by_name[each.name]
+            for text in each.input:
+                if text[0] == "^":
+                    node.controls.append(by_name[text[1:]])
+                else:
+                    node.inputs.append(tensor(text))
+            self._call(node)
+        body.results.extend(tensor(function.ret[arg.name]) for arg in function.signature.output_arg)
+        body.controls.extend(by_name[each] for each in function.control_ret.values())
+        return body
+
+    def reach(self, starts: Iterable[Node], follow: Callable[[Node], Iterator[Node]] | None = None) -> set[Node]:
+        """What runs when `starts` do, or what `follow` leads to; every node is looked at once."""
+        follow = follow or requirements
+        found = set(starts)
+        waiting = list(found)
+        while waiting:
+            for each in follow(waiting.pop()):
+                if each not in found:
+                    found.add(each)
+                    waiting.append(each)
+        return found
+
+    def consumers(self) -> dict[Node, list[Node]]:
+        """The nodes that each node is an input or a control input of."""
+        found: dict[Node, list[Node]] = {node: [] for node in self.all}
+        for node in self.all:
+            for each in (*(source for source, _ in node.inputs), *node.controls):
+                found[each].append(node)
+        return found
+
+    def in_order(self) -> list[Node]:
+        """All nodes, each after what it requires; the Merge that begins a loop waits for no round of it."""
+        done: set[Node] = set()
+        order: list[Node] = []
+        for start in self.all:
+            waiting = [start] if start not in done else []
+            done.add(start)
+            stack = [(node, _forward(node)) for node in waiting]
+            while stack:
+                node, rest = stack[-1]
+                following = next((each for each in rest if each not in done), None)
+                if following is None:
+                    order.append(node)
+                    stack.pop()
+                else:
+                    done.add(following)
+                    stack.append((following, _forward(following)))
+        return order
+
+
+def controls_of(node: Node) -> list[Node]:
+    """The ops that are control inputs, one by one."""
+    return [
+        each for control in node.controls for each in (control.controls if control.type == "_Controls" else [control])
+    ]
+
+
+# Numbers for the named outputs that somebody here looks at.
+_OUTPUTS = {"output_false": 0, "output_true": 1, "y": 0, "batch_mean": 1, "batch_variance": 2}
+
+
+def _then_first(node: Node) -> Callable[[str], bool]:
+    """Orders the bodies of an If as those of a Case are: attributes come in any order."""
+    first = node.attr["then_branch"].func.name if "then_branch" in node.attr else ""
+    return lambda name: name != first
+
+
+def data(node: Node) -> Iterator[Node]:
+    """The nodes whose values this one takes."""
+    for source, _ in node.inputs:
+        yield source
+    for body in node.bodies:
+        for source, _ in body.results:
+            yield source
+
+
+def requirements(node: Node) -> Iterator[Node]:
+    """All nodes that run before this one can."""
+    yield from data(node)
+    yield from node.controls
+    for body in node.bodies:
+        yield from body.controls
+
+
+def source_of(tensor: Tensor) -> Node:
+    """Where a handle or a reference comes from: a variable, if it is one's."""
+    node, _ = tensor
+    seen = set()
+    while (node.type in PASSING or node.type == "_Arg") and node.inputs and node not in seen:
+        seen.add(node)
+        node, _ = node.inputs[0]
+    return node
+
+
+def _forward(node: Node) -> Iterator[Node]:
+    if node.type != "Merge":
+        return requirements(node)
+    return (each for each in requirements(node) if each.type != "NextIteration")
+
+
+class Conditions:
+    """The branches and loops that each node of a graph is in."""
+
+    def __init__(self, dataflow: Dataflow, order: Iterable[Node]) -> None:
+        # Those within its graph or body; what a body is in comes from its callers.
+        self._own: dict[Node, frozenset[Condition]] = {}
+        none: frozenset[Condition] = frozenset()
+        for node in order:
+            inputs = [self._own.get(source, none) | _switched(source, index) for source, index in node.inputs]
+            if node.type in ("Merge", "RefMerge"):
+                # Back edges are not there yet: their part is that of the way in.
+                known = [own for own, (source, _) in zip(inputs, node.inputs) if source in self._own]
+                own = none.union(*known)
+                own = frozenset(each for each in own if all(each in other for other in known))
+            elif node.type == "_Arg":
+                own = none
+            else:
+                own = none.union(*inputs, *(self._own.get(each, none) for each in node.controls))
+            if node.type in ("Enter", "RefEnter"):
+                own |= {Condition(_frame(node), None)}
+            if node.type in ("Exit", "RefExit"):
+                left = _frame_left(node)
+                own = frozenset(each for each in own if each.of != left)
+            self._own[node] = own
+
+    def of(self, node: Node) -> frozenset[Condition]:
+        found = self._own.get(node, frozenset())
+        for caller, number in node.callers[:1]:
+            kind = None if "While" in caller.type else number
+            around = self.of(caller)
+            conditional = "While" in caller.type or "If" in caller.type or "Case" in caller.type
+            found = found | around | ({Condition(caller.name, kind)} if conditional else frozenset())
+        return found
+
+
+def exclusive(first: frozenset[Condition], second: frozenset[Condition]) -> bool:
+    """Whether what is under these conditions never runs in the same step."""
+    return any(
+        a.of == b.of and a.branch != b.branch and None not in (a.branch, b.branch) for a in first for b in second
+    )
+
+
+def _switched(source: Node, index: int) -> frozenset[Condition]:
+    if source.type not in ("Switch", "RefSwitch") or len(source.inputs) < 2:
+        return frozenset()
+    predicate = source_of(source.inputs[1])
+    # The switch of a loop: its frame says it all.
+    return frozenset() if predicate.type == "LoopCond" else frozenset([Condition(predicate.name, index)])
+
+
+def _frame(enter: Node) -> str:
+    return str(enter.attr["frame_name"].s, "utf-8")
+
+
+def _frame_left(node: Node) -> str:
+    """The frame that an Exit leaves: by way of the loop's Switch and Merge, that of its Enter."""
+    while node.type not in ("Enter", "RefEnter") and node.inputs:
+        node = node.inputs[0][0]
+    return _frame(node) if node.inputs else ""

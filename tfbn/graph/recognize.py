@@ -1,0 +1,328 @@
+"""Finds batch norm layers by their ops, whoever built them: tfbn, contrib, tf.layers, Keras in graph mode.
+
+A layer is a pair of variables called moving_mean and moving_variance. Three kinds of ops belong to it: those that
+normalize by them, those that normalize by statistics of the batch in their place, and those that move them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from tfbn.graph.dataflow import Condition, Conditions, Dataflow, Node, Tensor, controls_of, exclusive, source_of
+
+STATISTICS = ("moving_mean", "moving_variance")
+RENORM = ("moving_stddev", "renorm_mean", "renorm_stddev", "renorm_mean_weight", "renorm_stddev_weight")
+DEBIAS = ("biased", "local_step")
+AFFINE = ("beta", "gamma")
+VARIABLES = ("VarHandleOp", "VariableV2", "Variable")
+FUSED = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3", "_FusedBatchNormEx")
+# Where the way from a statistic back to the batch ends; what lies behind may be other layers.
+_REDUCTIONS = ("Mean", "Sum", *FUSED)
+_BEYOND = (
+    "Conv2D",
+    "Conv3D",
+    "MatMul",
+    "BatchMatMulV2",
+    "Placeholder",
+    "Const",
+    "Shape",
+    "Size",
+    "FloorDiv",
+    "RestoreV2",
+)
+_ASSIGNMENTS = ("Assign", "AssignSub", "AssignAdd")
+_GRADIENTS = re.compile(r"(^|/)gradients(_\d+)?/")
+_LONGEST = 200  # ops between a normalization and where its statistics come from: some 30 is what is found
+
+
+class Slice(NamedTuple):
+    """Where a value per channel comes from."""
+
+    variables: frozenset[Node]
+    batch: frozenset[Node]  # the reductions, or fused ops, that it is taken from the batch by
+    chosen: bool  # by a cond's predicate among others
+    locked: bool  # computed while a mutex is held
+    corrected: bool  # by n / max(n - 1, 1) or its inverse
+
+
+class Normalization(NamedTuple):
+    node: Node
+    mode: str  # 'training', 'inference' or 'dynamic'
+    conditions: frozenset[Condition]
+
+
+class Update(NamedTuple):
+    """An op that moves a statistic towards that of the batch."""
+
+    node: Node
+    statistic: str  # its short name
+    found: Slice
+    conditions: frozenset[Condition]
+
+
+class Layer:
+    """The variables of one scope, and what is done with them."""
+
+    def __init__(self, scope: str) -> None:
+        self.scope = scope
+        self.variables: dict[str, list[Node]] = {}  # by short name; partitioned ones have several
+        self.normalizations: list[Normalization] = []
+        self.updates: list[Update] = []
+
+    @property
+    def modes(self) -> tuple[str, ...]:
+        """Of its calls, each once: 'training', 'inference', or 'dynamic' where each run decides."""
+        found = [each.mode for each in self.normalizations]
+        conditional = [(i, each) for i, each in enumerate(self.normalizations) if each.conditions]
+        for i, a in conditional:
+            for j, b in conditional:
+                if (a.mode, b.mode) == ("training", "inference") and exclusive(a.conditions, b.conditions):
+                    found[i] = found[j] = "dynamic"
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def estimator(self) -> str:
+        """Of the variance that moving_variance follows: 'unbiased', 'biased', or '' where it follows none."""
+        found = [update.found for update in self.updates if update.statistic == "moving_variance"]
+        if not found:
+            return ""
+        if "moving_stddev" in self.variables:
+            return "biased"
+        fused = any(node.type in FUSED for node in found[0].batch)
+        return "unbiased" if fused != found[0].corrected else "biased"
+
+
+class Recognized(NamedTuple):
+    """The layers of a graph, and what was read of it."""
+
+    layers: dict[str, Layer]  # by scope, in the graph's order
+    dataflow: Dataflow
+    conditions: Conditions
+    order: list[Node]
+    consumers: dict[Node, list[Node]]
+
+    @property
+    def statistics(self) -> set[Node]:
+        """The variables of all layers but for beta and gamma."""
+        return {
+            node
+            for layer in self.layers.values()
+            for name, nodes in layer.variables.items()
+            if name not in AFFINE
+            for node in nodes
+        }
+
+
+def recognize(graph_def: Any) -> Recognized:
+    """The layers of a GraphDef."""
+    dataflow = Dataflow(graph_def)
+    order = dataflow.in_order()
+    conditions = Conditions(dataflow, order)
+    layers = _layers(dataflow)
+    owners = {node: layer for layer in layers.values() for nodes in layer.variables.values() for node in nodes}
+    by_source = _find_updates(dataflow, conditions, owners)
+    for node in dataflow.all:
+        if is_gradient(node):
+            continue
+        for found, fused_training in _statistics_of(node):
+            layer = _owner(node, found, owners, by_source, layers)
+            if layer is not None:
+                mode = _mode(found, fused_training)
+                layer.normalizations.append(Normalization(node, mode, conditions.of(node)))
+    return Recognized(layers, dataflow, conditions, order, dataflow.consumers())
+
+
+def _layers(dataflow: Dataflow) -> dict[str, Layer]:
+    # A frozen graph has constants of the variables' names.
+    kinds = (*VARIABLES, "Const")
+    named = [(node, *_split(node.name)) for node in dataflow.nodes.values() if node.type in kinds]
+    layers = {scope: Layer(scope) for _, scope, short in named if short in STATISTICS}
+    for node, scope, short in named:
+        if short in DEBIAS:
+            # The pair is under the full name of the mean inside of the layer's scope.
+            scope = scope.rpartition("moving_mean")[0].rstrip("/")
+            half = scope[: len(scope) // 2]
+            scope = half if half in layers and scope == f"{half}/{half}" else scope
+        if scope in layers and short in (*STATISTICS, *RENORM, *DEBIAS, *AFFINE):
+            layers[scope].variables.setdefault(short, []).append(node)
+    return layers
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Scope and short name; of a part of a partitioned variable, the whole's."""
+    scope, _, short = name.rpartition("/")
+    if short.startswith("part_"):
+        scope, _, short = scope.rpartition("/")
+    return scope, short
+
+
+def is_gradient(node: Node) -> bool:
+    """Whether tf.gradients made it, which has a name scope of its own."""
+    return "gradients" in node.name and _GRADIENTS.search(node.name) is not None
+
+
+def is_assignment(node: Node) -> bool:
+    return node.type in _ASSIGNMENTS or (node.type.startswith("Assign") and node.type.endswith("VariableOp"))
+
+
+def _find_updates(dataflow: Dataflow, conditions: Conditions, owners: dict[Node, Layer]) -> dict[Node, Layer]:
+    """Fills in the layers' updates; returns whose statistics are taken from the batch by which ops."""
+    by_source: dict[Node, Layer] = {}
+    for node in dataflow.all:
+        if not is_assignment(node):
+            continue
+        variable = source_of(node.inputs[0])
+        if variable not in owners:
+            continue
+        found = slice_of(node.inputs[1], controls_of(node))
+        if found.batch:  # neither an initial value nor a restored one
+            layer = owners[variable]
+            layer.updates.append(Update(node, _split(variable.name)[1], found, conditions.of(node)))
+            for source in found.batch:
+                by_source.setdefault(source, layer)
+    return by_source
+
+
+def _statistics_of(node: Node) -> Iterator[tuple[Slice, bool]]:
+    """Where the statistics come from that a normalization is made by; nothing for other ops."""
+    if node.type in FUSED:
+        # Exported without default attributes, an op in training mode has none that says so.
+        if "is_training" not in node.attr or node.attr["is_training"].b:
+            yield Slice(frozenset(_affine_of(node)), frozenset([node]), False, False, False), True
+        elif len(node.inputs) > 4:
+            yield slice_of(node.inputs[4]), False
+    elif node.type == "Rsqrt" and node.inputs[0][0].type in ("Add", "AddV2"):
+        both = [slice_of(tensor) for tensor in node.inputs[0][0].inputs]
+        # One of them is epsilon.
+        found = [each for each in both if each.variables or each.batch]
+        if len(found) == 1:
+            yield found[0], False
+
+
+def _affine_of(node: Node) -> set[Node]:
+    return {each for tensor in node.inputs[1:3] for each in slice_of(tensor).variables}
+
+
+def _mode(found: Slice, fused_training: bool) -> str:
+    if fused_training or not found.variables:
+        return "training"
+    if not found.batch:
+        return "inference"
+    # Without a predicate, the moving statistics stand in for those of an empty batch.
+    return "dynamic" if found.chosen else "training"
+
+
+def _owner(
+    node: Node, found: Slice, owners: dict[Node, Layer], by_source: dict[Node, Layer], layers: dict[str, Layer]
+) -> Layer | None:
+    """By the variables it reads, by the updates it shares a source with, or by the scope it is in."""
+    for variable in found.variables:
+        if variable in owners:
+            return owners[variable]
+    for source in found.batch:
+        if source in by_source:
+            return by_source[source]
+    return _around(node.name.split("/")[:-1], layers)
+
+
+def _around(scopes: list[str], layers: dict[str, Layer]) -> Layer | None:
+    """The layer that an op in these name scopes is in.
+
+    Around the layer's own scope there may be others, such as a tower's or a cond's; calls that share variables have
+    name scopes with numbers.
+    """
+    plain = [re.sub(r"_\d+$", "", scope) for scope in scopes]
+    for parts in (scopes, plain):
+        for length in range(len(parts), 0, -1):
+            for start in range(len(parts) - length + 1):
+                layer = layers.get("/".join(parts[start : start + length]))
+                if layer is not None:
+                    return layer
+    return None
+
+
+def slice_of(tensor: Tensor, controls: Iterable[Node] = ()) -> Slice:
+    """Walks from a value per channel back to variables and to reductions of the batch."""
+    variables: set[Node] = set()
+    batch: set[Node] = set()
+    chosen, corrected = False, False
+    locked = any(each.type == "MutexLock" for each in controls)
+    seen = {tensor}
+    waiting = [tensor]
+    while waiting and len(seen) < _LONGEST:
+        node, index = waiting.pop()
+        locked = locked or any(each.type == "MutexLock" for each in controls_of(node))
+        corrected = corrected or node.type == "Maximum"
+        following: list[Tensor] = []
+        if node.type in VARIABLES or (node.type == "Const" and _split(node.name)[1] in STATISTICS):
+            variables.add(node)
+        elif node.type in _REDUCTIONS and not _of_virtual_batches(node):
+            batch.add(node)
+        elif node.type in _BEYOND:
+            continue
+        elif node.bodies:
+            chosen = chosen or "While" not in node.type
+            following = [body.results[index] for body in node.bodies if index < len(body.results)]
+        else:
+            chosen = chosen or node.type == "Merge"
+            following = list(node.inputs)
+            if node.type == "ReadVariableOp":
+                # What was assigned before it was read.
+                following += [each.inputs[1] for each in controls_of(node) if is_assignment(each)]
+        for each in following:
+            if each not in seen:
+                seen.add(each)
+                waiting.append(each)
+    return Slice(frozenset(variables), frozenset(batch), chosen, locked, corrected)
+
+
+def _of_virtual_batches(node: Node) -> bool:
+    """Whether a reduction is over statistics, which are quotients, and not over a batch."""
+    if node.type in FUSED:
+        return False
+    reduced = node.inputs[0][0]
+    factors = [reduced, *(source for source, _ in reduced.inputs)] if reduced.type == "Mul" else [reduced]
+    return any(each.type == "DivNoNan" for each in factors)
+
+
+def collected(recognized: Recognized, graph: Any) -> dict[Node, list[str]]:
+    """The collections that hold each update, or the value after it; none for an update that nothing holds."""
+    statistics = recognized.statistics
+    updates = {update.node for layer in recognized.layers.values() for update in layer.updates}
+    found: dict[Node, list[str]] = {}
+
+    def towards_updates(node: Node) -> Iterator[Node]:
+        moves = is_assignment(node) and source_of(node.inputs[0]) in statistics
+        if node in updates or not (moves or node.type in _BESIDE_UPDATES):
+            return
+        yield from (source for source, _ in node.inputs if source not in statistics)
+        yield from controls_of(node)
+
+    for collection in graph.get_all_collection_keys():
+        for entry in graph.get_collection(collection):
+            name = getattr(getattr(entry, "op", entry), "name", None)
+            start = recognized.dataflow.nodes.get(name) if isinstance(name, str) else None
+            if start is not None:
+                for node in recognized.dataflow.reach([start], towards_updates) & updates:
+                    holders = found.setdefault(node, [])
+                    if collection not in holders:
+                        holders.append(collection)
+    return found
+
+
+def is_inline(update: Node, recognized: Recognized) -> bool:
+    """Whether outputs in the update's own name scope wait for it."""
+    starts = [update]
+    for _ in range(3):  # the value after it, the Merge of a cond, and what waits for that
+        starts = [each for start in starts for each in recognized.consumers[start]]
+        for each in starts:
+            scope = each.name.rpartition("/")[0]
+            if each.type == "Identity" and each.controls and each.inputs and update.name.startswith(f"{scope}/"):
+                return True
+    return False
+
+
+# What stands between an update and the entry of a collection that runs it.
+_BESIDE_UPDATES = ("Identity", "ReadVariableOp", "Merge", "Switch", "RefIdentity", "Const", "ConsumeMutexLock")
