@@ -222,6 +222,15 @@ def test_with_v2_behavior_off(modules):
     assert " passed" in out.splitlines()[-1]
 
 
+def test_without_onednn():
+    """TensorFlow's own kernels, which serve where oneDNN does not: on other processors, or when it is turned off."""
+    modules = map(str, [HERE.parent / "ops", HERE / "test_mask.py", HERE / "test_gradient_penalty.py"])
+    # The test below is for bfloat16.
+    chosen = ["-k", "not bfloat16", *modules]
+    out = run_python("-m", "pytest", "-q", "-p", "no:xdist", *chosen, TF_ENABLE_ONEDNN_OPTS="0")
+    assert " passed" in out.splitlines()[-1]
+
+
 def test_bfloat16_without_onednn():
     """TensorFlow 2.12 and 2.13 then have no fused kernel for it."""
     module = str(HERE / "test_batch_norm.py")
