@@ -35,6 +35,23 @@ def graph_table(graph: tf.Graph) -> dict[str, Any]:
     return graph._tfbn_table
 
 
+def forget_collections() -> None:
+    """Gives the function's graph being built collections, a variable store and scope names of its own.
+
+    tf.function lends it those of the graph around it, under keys that no public function lists. Only the loan ends: the
+    lists stay as they are.
+    """
+    tf.compat.v1.get_default_graph()._collections.clear()
+
+
+def in_program_order() -> bool:
+    """Whether ops land in a tf.function, which runs what reads and assigns variables in the order of the program.
+
+    In the function of a wrap_function they do not. No public predicate tells.
+    """
+    return tf.compat.v1.get_default_graph()._add_control_dependencies
+
+
 def replace_input(op: tf.Operation, index: int, tensor: tf.Tensor) -> None:
     """Redirects an input of an op that exists. TensorFlow builds its own while loops' back edges so."""
     op._update_input(index, tensor)
