@@ -106,22 +106,21 @@ class TF1Module(tf.Module):
                 untracked.losses = self._losses_of(*untracked.specs)
         return list(untracked.losses())
 
-    def save(self, path: str, **options: Any) -> str:
+    def save(self, path: str) -> str:
         """Saves the variables by their TF1 names, for tf.compat.v1.train.Saver in a graph, or `restore`.
 
         As in TF1, local variables are left out.
 
         Args:
-          path: prefix of the checkpoint's files.
-          **options: of tf.compat.v1.train.Saver.save, such as global_step.
+          path: prefix of the checkpoint's files; its folder is made where there is none.
 
         Returns:
-          The prefix written.
+          The prefix.
 
         Raises:
           ValueError: no variables, because the module was never called.
         """
-        return save(self._saved(self.tf1_variables), path, **options)
+        return save(self._saved(self.tf1_variables), path)
 
     def restore(self, path: str, partial: bool = False) -> None:
         """Gives the variables the values that a checkpoint of TF1, or of `save`, has under their names.
@@ -257,18 +256,17 @@ def _create(
     """A variable that outlives the graph being built."""
     if getattr(initial_value, "graph", None) is not None:
         initial_value = _value(name, initial_value)
-    with tf.init_scope():
-        return tf.Variable(
-            initial_value,
-            trainable=trainable,
-            validate_shape=validate_shape,
-            name=f"{name}/",  # in no scope but this
-            dtype=dtype,
-            constraint=constraint,
-            synchronization=synchronization,
-            aggregation=aggregation,
-            shape=shape,
-        )
+    return _tensorflow.eager_variable(
+        initial_value,
+        trainable=trainable,
+        validate_shape=validate_shape,
+        name=f"{name}/",  # in no scope but this
+        dtype=dtype,
+        constraint=constraint,
+        synchronization=synchronization,
+        aggregation=aggregation,
+        shape=shape,
+    )
 
 
 def _value(name: str, tensor: tf.Tensor) -> Any:
