@@ -77,16 +77,16 @@ class TF1Module(tf.Module):
             )
         super().__init__(name=name)
         self.tf1_variables: dict[str, tf.Variable] = {}
-        self._untracked = _Untracked(builder, functools.partial(self._trace, builder), reduce_retracing)
+        self._untracked = _Untracked(builder, self._trace, reduce_retracing)
 
     @tf.autograph.experimental.do_not_convert
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """What the builder returns for these arguments, as tensors."""
-        return self._function()(*args, **kwargs)
+        return self._function()(args, kwargs)
 
-    def get_concrete_function(self, *args: Any, **kwargs: Any) -> Any:
-        """The traced function for these arguments, tf.TensorSpec for tensors; makes the variables without a call."""
-        return self._function().get_concrete_function(*args, **kwargs)
+    def build(self, *args: Any, **kwargs: Any) -> None:
+        """Makes the variables that a call with these arguments makes, a tf.TensorSpec for a tensor; without the call."""
+        self._function().get_concrete_function(args, kwargs)
 
     @property
     def losses(self) -> list[tf.Tensor]:
@@ -99,7 +99,7 @@ class TF1Module(tf.Module):
         if untracked.specs is None:
             raise ValueError(
                 "losses: expected a module that was called, got one that was not, whose regularizers nobody knows. "
-                "Call it first, or its get_concrete_function."
+                "Call it or `build` it first."
             )
         if untracked.losses is None:
             with tf.init_scope():
@@ -149,9 +149,9 @@ class TF1Module(tf.Module):
         compiled = _tensorflow.compiled_by_xla()
         return self._untracked.compiled if compiled else self._untracked.plain
 
-    def _trace(self, builder: Callable, *args: Any, **kwargs: Any) -> Any:
+    def _trace(self, args: tuple, kwargs: dict[str, Any]) -> Any:
         with self._as_new_graph():
-            outputs = builder(*args, **kwargs)
+            outputs = self._untracked.builder(*args, **kwargs)
         self._untracked.specs = tf.nest.map_structure(_spec, (args, kwargs))
         self._untracked.losses = None
         return outputs
@@ -224,8 +224,9 @@ class _Untracked:
     """What a module holds and neither checkpoints nor SavedModels are to see."""
 
     def __init__(self, builder: Callable, trace: Callable, reduce_retracing: bool) -> None:
-        def traced(*args: Any, **kwargs: Any) -> Any:
-            return trace(*args, **kwargs)
+        # Two arguments: tf.function does not reduce retracing of a function that takes now this many, now that.
+        def traced(args: tuple, kwargs: dict[str, Any]) -> Any:
+            return trace(args, kwargs)
 
         self.builder = builder
         self.plain, self.compiled = (
