@@ -17,8 +17,7 @@ def save(variables: Mapping[str, tf.Variable], path: str) -> str:
     """Saves the variables under their names, the parts of a partitioned one as slices of it; returns the prefix."""
     if not variables:
         raise ValueError(
-            "save: expected a module with variables, got one that was never called. Call it or `build` it "
-            "first."
+            "save: expected a module with variables, got one that was never called. Call it or `build` it first."
         )
     with tf.init_scope():
         folder = os.path.dirname(path)
