@@ -461,7 +461,7 @@ class TestCheckpoints:
         larger(IMAGES)
         before = state(larger)
         with pytest.raises(
-            ValueError, match=r"restore: .*\nbn/gamma: it is not there\nIt has \['bn/beta'.*partial=True"
+            ValueError, match=r"restore: .*\nbn/gamma: it is not there\nIt has .*partial=True"
         ):
             larger.restore(path)
         check_same(state(larger), before, rtol=0, atol=0)

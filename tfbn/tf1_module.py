@@ -85,7 +85,7 @@ class TF1Module(tf.Module):
         return self._function()(args, kwargs)
 
     def build(self, *args: Any, **kwargs: Any) -> None:
-        """Makes the variables that a call with these arguments makes, a tf.TensorSpec for a tensor; without the call."""
+        """Makes the variables that a call with these arguments, or tf.TensorSpecs for tensors, would make."""
         self._function().get_concrete_function(args, kwargs)
 
     @property
@@ -217,7 +217,7 @@ class TF1Module(tf.Module):
         captured = {id(tensor) for _, tensor in whole.graph.captures}
         inputs = {tensor.op.name for tensor in whole.inputs if id(tensor) not in captured}
         losses = [loss for loss in whole.outputs if not _needed(loss) & inputs]
-        return whole.prune([], losses) if losses else lambda: []
+        return whole.prune([], losses) if losses else list
 
 
 class _Untracked:
