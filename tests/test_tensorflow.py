@@ -185,8 +185,6 @@ def test_slice_of():
         parts = list(tf1.get_variable("a/x", [5, 2], partitioner=tf1.fixed_size_partitioner(2)))
         expected = [("a/x", [5, 2], "5 2 0,3:0,2"), ("a/x", [5, 2], "5 2 3,2:0,2")]
         assert [_tensorflow.slice_of(part) for part in parts] == expected
-            ("a/x", [5, 2], f"5 2 {at}:0,2") for at in ("0,3", "3,2")
-        ]
         assert _tensorflow.slice_of(tf1.get_variable("y", [2])) is None
     assert _tensorflow.slice_of(tf.Variable(1.0)) is None
 
