@@ -79,7 +79,7 @@ def parse_arguments() -> argparse.Namespace:
             parser.error(
                 f"argument --{name}: expected {least} or more, got {getattr(arguments, name)}; give a larger one"
             )
-    if arguments.checkpoint and not tf.train.checkpoint_exists(arguments.checkpoint):
+    if arguments.checkpoint and not Path(f"{arguments.checkpoint}.index").exists():
         parser.error(
             f"argument --checkpoint: expected the prefix of a checkpoint, got {arguments.checkpoint}; run "
             "digits_graph.py and name the one it wrote, without .index"

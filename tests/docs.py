@@ -164,8 +164,9 @@ BLOCKS = {page: blocks(text, page) for page, text in PAGES.items()}
 def run_page(page_blocks: list[Block]) -> list[dict[str, Any]]:
     """Runs Python blocks one after another in this process; what each printed and left, or its traceback.
 
-    Each has a graph of its own, but for one marked `eager`, of which only the printed is kept. Modules, functions and classes stay for the blocks that follow; everything else does
-    only for one marked `continues`, and so does the graph.
+    Each has a graph of its own, but for one marked `eager`, of which only what it printed is kept. Modules, functions
+    and classes stay for the blocks that follow; everything else does only for one marked `continues`, and so does the
+    graph.
     """
     import tensorflow.compat.v1 as tf
 

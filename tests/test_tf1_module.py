@@ -460,9 +460,7 @@ class TestCheckpoints:
         larger = tfbn.TF1Module(lambda x: tfbn.batch_norm(x, scope="bn", scale=True))
         larger(IMAGES)
         before = state(larger)
-        with pytest.raises(
-            ValueError, match=r"restore: .*\nbn/gamma: it is not there\nIt has .*partial=True"
-        ):
+        with pytest.raises(ValueError, match=r"restore: .*\nbn/gamma: it is not there\nIt has .*partial=True"):
             larger.restore(path)
         check_same(state(larger), before, rtol=0, atol=0)
         larger.restore(path, partial=True)
