@@ -53,7 +53,7 @@ class TF1Module(tf.Module):
       TypeError: a builder that is not callable.
       ValueError, at a call: what the builder raises; a variable of another shape or dtype than it has; an initial value
         that depends on the inputs.
-      RuntimeError, at a call: in a TF1 graph, where the builder itself can be called.
+      RuntimeError, at a call, `save` or `restore`: in a TF1 graph, where the builder itself can be called.
 
     Example:
       >>> import tensorflow as tf, tfbn
@@ -120,6 +120,7 @@ class TF1Module(tf.Module):
         Raises:
           ValueError: no variables, because the module was never called.
         """
+        _check_eager()
         return save(self._saved(self.tf1_variables), path)
 
     def restore(self, path: str, partial: bool = False) -> None:
@@ -135,16 +136,12 @@ class TF1Module(tf.Module):
           ValueError: variables that the checkpoint does not have, or has with another shape or dtype. No variable is
             changed then. At a later call for those it makes.
         """
+        _check_eager()
         restore(self._saved(self.tf1_variables), path, partial)
         self._untracked.restored = path, partial
 
     def _function(self) -> Any:
-        with tf.init_scope():
-            if not tf.executing_eagerly():
-                raise RuntimeError(
-                    "TF1Module: expected eager code or a tf.function, got a TF1 graph, for which this module's "
-                    "variables are not. Call the builder itself there, and exchange values by checkpoint."
-                )
+        _check_eager()
         # What compiles as a whole has kernels of its own, and tf.function would not trace a second time for it.
         compiled = _tensorflow.compiled_by_xla()
         return self._untracked.compiled if compiled else self._untracked.plain
@@ -236,6 +233,15 @@ class _Untracked:
         self.losses: Callable[[], list[tf.Tensor]] | None = None
         self.restored: tuple[str, bool] | None = None  # the arguments of `restore`
         self.local: set[str] = set()  # the names of variables that a TF1 Saver leaves out
+
+
+def _check_eager() -> None:
+    with tf.init_scope():
+        if not tf.executing_eagerly():
+            raise RuntimeError(
+                "TF1Module: expected eager code or a tf.function, got a TF1 graph, for which this module's variables "
+                "are not. Call the builder itself there, and exchange values by checkpoint."
+            )
 
 
 def _spec(leaf: Any) -> Any:
