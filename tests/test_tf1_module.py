@@ -228,6 +228,15 @@ def test_updates_of_shared_variables_follow_the_program(place, compiled):
     np.testing.assert_allclose(inferred, (BATCHES[0] - expected) / np.sqrt(variance + 1e-3), rtol=1e-4, atol=1e-5)
 
 
+def test_updates_take_no_mutexes():
+    """The function orders them by itself, so they are as cheap as the original's."""
+    module = tfbn.TF1Module(lambda x: tfbn.batch_norm(x, scope="bn"))
+    definition = tf.function(module).get_concrete_function(tf.TensorSpec([None, 5, 4, 3])).graph.as_graph_def()
+    ops = [node.op for function in definition.library.function for node in function.node_def]
+    assert ops.count("AssignSubVariableOp") == 2
+    assert not any(op.startswith("Mutex") for op in ops)
+
+
 class TestVariables:
     def test_reuse_is_that_of_a_graph(self):
         """Within a call two of a name raise without reuse; reuse=True finds only what the call has made."""
