@@ -12,7 +12,7 @@ LEVELS = [
     {"errors", "_tensorflow"},
     {"ops"},
     {"functional"},
-    {"graph", "module"},
+    {"graph", "module", "tf1_checkpoint"},
     {"layers", "tf1_module", "keras", "export"},
     {"checkpoint", "fold", "recalibrate"},
     {"migrate"},

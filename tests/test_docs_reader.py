@@ -110,6 +110,10 @@ class TestRunningPages:
         assert third["printed"] == "False 0\n"
         assert "as_list() is not defined" in third["error"]
 
+    def test_eager_blocks_have_no_graph(self):
+        page = "<!-- eager -->\n```python\nimport tensorflow as tf\nprint(tf.constant(1.0).numpy())\n```\n"
+        assert docs.run_page(docs.blocks(page)) == [{"error": None, "printed": "1.0\n"}]
+
     def test_error_has_the_line_of_the_page(self):
         """The traceback points into the page."""
         (result,) = docs.run_page(docs.blocks("\n\n```python\nx = 1\nundefined\n```\n", "here.md"))

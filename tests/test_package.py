@@ -35,6 +35,7 @@ WITHOUT_TENSORFLOW = {
 }
 WITH_TENSORFLOW = {
     "BatchNormalization",
+    "TF1Module",
     "batch_norm",
     "batch_normalization",
     "create_train_op",

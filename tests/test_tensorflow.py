@@ -138,3 +138,69 @@ def test_tape_may_record():
         assert not _tensorflow.tape_may_record()
         with tf.GradientTape():
             assert _tensorflow.tape_may_record()
+
+
+@pytest.mark.parametrize("forget", [False, True])
+def test_forget_collections(forget):
+    """A function's graph has variables and scope names of its own then, and the graph around it keeps what it had."""
+    found = []
+
+    @tf.function
+    def function():
+        if forget:
+            _tensorflow.forget_collections()
+        with tf1.variable_scope(None, "block") as scope:
+            found.append((scope.name, _tensorflow.stored_variable("x") is None, len(tf1.global_variables())))
+
+    with graph() as around:
+        tf1.get_variable("x", [])
+        with tf1.variable_scope(None, "block"):
+            pass
+        function.get_concrete_function()
+        assert found == [("block", True, 0) if forget else ("block_1", False, 1)]
+        assert _tensorflow.stored_variable("x") is around.get_collection(tf1.GraphKeys.GLOBAL_VARIABLES)[0]
+
+
+def test_eager_variable():
+    """Made by any trace of a function, whatever creators there are, and at once."""
+    made = []
+
+    @tf.function(autograph=False)
+    def function(x, count):
+        def asked(*_, **__):
+            raise AssertionError
+
+        with tf.variable_creator_scope(asked):
+            made.append(_tensorflow.eager_variable(lambda: tf.fill([2], 3.0), name=f"a/{count}/", trainable=False))
+        with tf.init_scope():
+            assert made[-1].numpy().tolist() == [3.0, 3.0]
+        return x + made[-1]
+
+    assert [function(1.0, count).numpy().tolist() for count in (1, 2)] == [[4.0, 4.0]] * 2
+    assert [(v.name, v.trainable) for v in made] == [("a/1:0", False), ("a/2:0", False)]
+
+
+def test_slice_of():
+    with graph():
+        parts = list(tf1.get_variable("a/x", [5, 2], partitioner=tf1.fixed_size_partitioner(2)))
+        expected = [("a/x", [5, 2], "5 2 0,3:0,2"), ("a/x", [5, 2], "5 2 3,2:0,2")]
+        assert [_tensorflow.slice_of(part) for part in parts] == expected
+        assert _tensorflow.slice_of(tf1.get_variable("y", [2])) is None
+    assert _tensorflow.slice_of(tf.Variable(1.0)) is None
+
+
+def test_in_program_order():
+    """In tf.function and its bodies; in no graph, wrapped function or their bodies."""
+    found = []
+
+    def function():
+        found.append(_tensorflow.in_program_order())
+        tf.cond(tf.constant(1.0) > 0, lambda: found.append(_tensorflow.in_program_order()), lambda: None)
+
+    with graph(control_flow_v2=True):
+        function()
+    tf1.wrap_function(function, [])
+    assert set(found) == {False}
+    found.clear()
+    tf.function(function, autograph=False).get_concrete_function()
+    assert found == [True, True]

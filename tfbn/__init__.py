@@ -12,6 +12,7 @@ _HOMES = {
     "BatchNormalization": "graph.batch_normalization",
     "CompatibilityWarning": "errors",
     "StatisticsNotSavedError": "errors",
+    "TF1Module": "tf1_module",
     "UpdatesNotWiredError": "errors",
     "add_arg_scope": "graph.arg_scope",
     "arg_scope": "graph.arg_scope",
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from tfbn.graph.list_layers import list_layers as list_layers
     from tfbn.graph.train_op import create_train_op as create_train_op
     from tfbn.graph.train_op import get_updates as get_updates
+    from tfbn.tf1_module import TF1Module as TF1Module
 
     __version__: str
 

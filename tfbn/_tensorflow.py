@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 from tensorflow.python import pywrap_tfe as _pywrap_tfe
 from tensorflow.python.ops import control_flow_util as _control_flow_util
+from tensorflow.python.ops import resource_variable_ops as _resource_variable_ops
 from tensorflow.python.ops import variable_scope as _variable_scope
 
 # The graphs that tf.cond, tf.case and tf.while_loop trace their bodies into under control flow v2. By name, because
@@ -33,6 +34,46 @@ def graph_table(graph: tf.Graph) -> dict[str, Any]:
     if not hasattr(graph, "_tfbn_table"):
         graph._tfbn_table = {}
     return graph._tfbn_table
+
+
+def forget_collections() -> None:
+    """Gives the function's graph being built collections, a variable store and scope names of its own.
+
+    tf.function lends it those of the graph around it, under keys that no public function lists. Only the loan ends: the
+    lists stay as they are.
+    """
+    tf.compat.v1.get_default_graph()._collections.clear()
+
+
+def eager_variable(initial_value: Any, **arguments: Any) -> tf.Variable:
+    """tf.Variable, as it is outside of the tf.function being traced.
+
+    tf.Variable itself asks the creators of that function, in tf.init_scope too; they accept none but on its first call.
+    """
+    with tf.init_scope():
+        return _resource_variable_ops.ResourceVariable(initial_value, **arguments)
+
+
+class Slice(NamedTuple):
+    """Where a part of a partitioned variable belongs."""
+
+    name: str  # of the whole
+    shape: list[int]  # of the whole
+    spec: str  # as SaveV2 and RestoreV2 take it
+
+
+def slice_of(variable: tf.Variable) -> Slice | None:
+    """What get_variable notes of a partitioned variable's part; None of any other. Only the Saver is told."""
+    info = getattr(variable, "_save_slice_info", None)
+    return None if info is None else Slice(info.full_name, list(info.full_shape), info.spec)
+
+
+def in_program_order() -> bool:
+    """Whether ops land in a tf.function, which runs what reads and assigns variables in the order of the program.
+
+    In the function of a wrap_function they do not. No public predicate tells.
+    """
+    return tf.compat.v1.get_default_graph()._add_control_dependencies
 
 
 def replace_input(op: tf.Operation, index: int, tensor: tf.Tensor) -> None:

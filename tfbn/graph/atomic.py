@@ -104,7 +104,7 @@ def _subtract(variable: Any, decrement: tf.Tensor, name: str | None) -> Any:
 
 
 def _apply(change: Change, name: str | None) -> Any:
-    if _tensorflow.compiled_whole():
+    if _tensorflow.compiled_whole() or _tensorflow.in_program_order():
         # XLA has no mutexes. A function runs what reads and assigns variables in the order of the program.
         return _plain(change, name, _read_now)
     table, key = _shared(), variables.full_name(change.variable)

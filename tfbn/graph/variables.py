@@ -216,7 +216,7 @@ def _no_loss(variable: Any) -> None:
 def add_loss(variable: Any, regularizer: Any) -> tuple[tf.Tensor, ...]:
     losses = []
     # A loss made inside a branch or a loop could not be fetched.
-    with tf.init_scope() if _tensorflow.in_v2_body() else tf.control_dependencies(None):
+    with _outside_bodies() if _tensorflow.in_v2_body() else tf.control_dependencies(None):
         for part in parts(variable):
             with tf.compat.v1.name_scope(f"{full_name(part)}/Regularizer/"):
                 losses.append(regularizer(part))
@@ -224,6 +224,13 @@ def add_loss(variable: Any, regularizer: Any) -> tuple[tf.Tensor, ...]:
     for loss in found:
         tf.compat.v1.add_to_collection(_keys.REGULARIZATION_LOSSES, loss)
     return found
+
+
+def _outside_bodies() -> contextlib.AbstractContextManager:
+    with tf.init_scope():
+        eager = tf.executing_eagerly()
+    # Eagerly the loss would be a number, of the variable as it is while the function is traced.
+    return _tensorflow.graph_around_bodies().as_default() if eager else tf.init_scope()
 
 
 def _collect(variable: Any, collections: Iterable[str]) -> None:

@@ -1,0 +1,66 @@
+"""Variables outside of any graph, in checkpoints by TF1 names: what tf.compat.v1.train.Saver reads and writes.
+
+In eager code the Saver itself warns of its names and knows no partitioned variables.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+import tensorflow as tf
+
+from tfbn import _tensorflow
+
+
+def save(variables: Mapping[str, tf.Variable], path: str) -> str:
+    """Saves the variables under their names, the parts of a partitioned one as slices of it; returns the prefix."""
+    if not variables:
+        raise ValueError(
+            "save: expected a module with variables, got one that was never called. Call it or `build` it first."
+        )
+    with tf.init_scope():
+        folder = os.path.dirname(path)
+        if folder:
+            tf.io.gfile.makedirs(folder)
+        slices = [_tensorflow.slice_of(variable) for variable in variables.values()]
+        names = [part.name if part else name for name, part in zip(variables, slices)]
+        specs = [part.spec if part else "" for part in slices]
+        values = [variable.read_value() for variable in variables.values()]
+        tf.raw_ops.SaveV2(prefix=path, tensor_names=names, shape_and_slices=specs, tensors=values)
+        # For tf.train.latest_checkpoint.
+        tf.compat.v1.train.update_checkpoint_state(folder or ".", path)
+    return path
+
+
+def restore(variables: Mapping[str, tf.Variable], path: str, partial: bool) -> None:
+    """Restores the variables, all or none; with `partial` those that the checkpoint has."""
+    with tf.init_scope():
+        reader = tf.train.load_checkpoint(path)
+        shapes, dtypes = reader.get_variable_to_shape_map(), reader.get_variable_to_dtype_map()
+        names, specs, found, problems = [], [], [], []
+        for own_name, variable in variables.items():
+            part = _tensorflow.slice_of(variable)
+            name, shape = (part.name, part.shape) if part else (own_name, variable.shape.as_list())
+            if name not in shapes:
+                problems += [] if partial else [f"{name}: it is not there"]
+            elif shapes[name] != shape or dtypes[name] != variable.dtype:
+                problems.append(
+                    f"{name}: it has shape {shapes[name]} and dtype {dtypes[name].name}, the variable has {shape} and "
+                    f"{variable.dtype.name}"
+                )
+            else:
+                names.append(name)
+                specs.append(part.spec if part else "")
+                found.append(variable)
+        if problems:
+            raise ValueError(
+                f"restore: expected the module's variables in {path}, got\n" + "\n".join(problems) + "\nIt has "
+                f"{sorted(shapes)}. Pass partial=True for variables that it need not have; what tf.train.Checkpoint "
+                "wrote, tf.train.Checkpoint restores."
+            )
+        if found:
+            wanted = [variable.dtype for variable in found]
+            values = tf.raw_ops.RestoreV2(prefix=path, tensor_names=names, shape_and_slices=specs, dtypes=wanted)
+            for variable, value in zip(found, values):
+                variable.assign(value)

@@ -1,0 +1,319 @@
+"""TF1-style model code under tf.function: a module that owns the variables of a builder, by their TF1 names.
+
+The builder runs in the graph of a function of our own, which starts out empty as a TF1 graph does: no collections, no
+variables, no scope names taken. TensorFlow's own rules of naming and reuse then give each trace the names of the first,
+and a variable creator finds by name what exists already. tf.function runs the updates, whoever collects them, because
+it runs all that assigns variables, in the order of the program.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import tensorflow as tf
+
+from tfbn import _tensorflow
+from tfbn.tf1_checkpoint import restore, save
+
+_keys = tf.compat.v1.GraphKeys
+
+
+class TF1Module(tf.Module):
+    """Makes a tf.Module of a function that builds a TF1 model, for eager code and tf.function.
+
+    The builder may use get_variable, variable scopes, arg_scope, `batch_norm`, `batch_normalization` and regularizers,
+    and needs no change. Variables are made at the first call and found again by name at every other. Whatever
+    updates_collections says, a call moves the moving statistics once, in the order of the program. Within a call
+    collections, default scope names and reuse are those of a fresh graph.
+
+    Args:
+      builder: function of tensors, nests of tensors and Python values that returns a tensor or a nest of tensors. It is
+        traced as tf.function traces: again for each new structure, dtype, rank or Python value, such as is_training
+        True after False; not for new values of tensors, such as a boolean tensor is_training. What it does in Python,
+        it does once per trace.
+      name: name of the module. Default: from the class.
+      reduce_retracing: whether sizes that differ between calls, such as that of the batch, become unknown at the second
+        of them, so that no third size is traced. False traces each shape by itself, for builders that need the sizes.
+        Default True.
+
+    Attributes:
+      tf1_variables: dict from TF1 name to variable, of all variables made so far; partitions count as variables.
+      variables, trainable_variables, non_trainable_variables: as of every tf.Module.
+
+    `tf.train.Checkpoint(model=module)` saves and restores by object, also before the first call; `save` and `restore`
+    by TF1 names. To export, give tf.saved_model.save a tf.function that calls the module as its signature.
+
+    Limits: variables are resource variables outside of any graph, so that a builder that asks for `variable.op.name`
+    has to ask for `variable.name`; caching devices are not used.
+
+    Raises:
+      TypeError: a builder that is not callable.
+      ValueError, at a call: what the builder raises; a variable of another shape or dtype than it has; an initial value
+        that depends on the inputs.
+      RuntimeError, at a call, `save` or `restore`: in a TF1 graph, where the builder itself can be called.
+
+    Example:
+      >>> import tensorflow as tf, tfbn
+      >>> def builder(images, is_training):
+      ...     with tf.compat.v1.variable_scope("net"):
+      ...         return tfbn.batch_norm(images, decay=0.5, is_training=is_training)
+      >>> model = tfbn.TF1Module(builder)
+      >>> outputs = model(tf.fill([4, 8, 8, 3], 6.0), is_training=True)
+      >>> for name, variable in model.tf1_variables.items():
+      ...     print(name, variable.numpy())
+      net/BatchNorm/beta [0. 0. 0.]
+      net/BatchNorm/moving_mean [3. 3. 3.]
+      net/BatchNorm/moving_variance [0.5 0.5 0.5]
+    """
+
+    def __init__(self, builder: Callable, name: str | None = None, reduce_retracing: bool = True) -> None:
+        if not callable(builder):
+            raise TypeError(
+                f"builder: expected a function that builds the model, got {builder!r}. Pass the function itself, and "
+                "its inputs to the module."
+            )
+        super().__init__(name=name)
+        self.tf1_variables: dict[str, tf.Variable] = {}
+        self._untracked = _Untracked(builder, self._trace, reduce_retracing)
+
+    @tf.autograph.experimental.do_not_convert
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """What the builder returns for these arguments, as tensors."""
+        return self._function()(args, kwargs)
+
+    def build(self, *args: Any, **kwargs: Any) -> None:
+        """Makes the variables that a call with these arguments, or tf.TensorSpecs for tensors, would make."""
+        self._function().get_concrete_function(args, kwargs)
+
+    @property
+    def losses(self) -> list[tf.Tensor]:
+        """The regularization losses of the builder as last traced, computed from the variables as they are now.
+
+        Use it where the gradient is to be taken: under the tape, in the tf.function. Losses that depend on the inputs
+        as well are not among them; return these from the builder.
+        """
+        untracked = self._untracked
+        if untracked.specs is None:
+            raise ValueError(
+                "losses: expected a module that was called, got one that was not, whose regularizers nobody knows. "
+                "Call it or `build` it first."
+            )
+        if untracked.losses is None:
+            with tf.init_scope():
+                untracked.losses = self._losses_of(*untracked.specs)
+        return list(untracked.losses())
+
+    def save(self, path: str) -> str:
+        """Saves the variables by their TF1 names, for tf.compat.v1.train.Saver in a graph, or `restore`.
+
+        As in TF1, local variables are left out.
+
+        Args:
+          path: prefix of the checkpoint's files; its folder is made where there is none.
+
+        Returns:
+          The prefix.
+
+        Raises:
+          ValueError: no variables, because the module was never called.
+        """
+        _check_eager()
+        return save(self._saved(self.tf1_variables), path)
+
+    def restore(self, path: str, partial: bool = False) -> None:
+        """Gives the variables the values that a checkpoint of TF1, or of `save`, has under their names.
+
+        Variables that a later call makes get theirs when they are made.
+
+        Args:
+          path: prefix of the checkpoint's files.
+          partial: whether variables that the checkpoint does not have may stay as they are. Default False.
+
+        Raises:
+          ValueError: variables that the checkpoint does not have, or has with another shape or dtype. No variable is
+            changed then. At a later call for those it makes.
+        """
+        _check_eager()
+        restore(self._saved(self.tf1_variables), path, partial)
+        self._untracked.restored = path, partial
+
+    def _function(self) -> Any:
+        _check_eager()
+        # What compiles as a whole has kernels of its own, and tf.function would not trace a second time for it.
+        compiled = _tensorflow.compiled_by_xla()
+        return self._untracked.compiled if compiled else self._untracked.plain
+
+    def _trace(self, args: tuple, kwargs: dict[str, Any]) -> Any:
+        with self._as_new_graph():
+            outputs = self._untracked.builder(*args, **kwargs)
+        self._untracked.specs = tf.nest.map_structure(_spec, (args, kwargs))
+        self._untracked.losses = None
+        return outputs
+
+    @contextlib.contextmanager
+    def _as_new_graph(self) -> Iterator[None]:
+        """Makes the function's graph that is being built an empty one, where variables are this module's."""
+        made: dict[str, tf.Variable] = {}
+        _tensorflow.forget_collections()
+        with tf.variable_creator_scope(lambda _, **asked: self._get_or_create(made, **asked)):
+            yield
+        # Nothing stays of a trace that failed.
+        with tf.init_scope():
+            for name, variable in made.items():
+                self.tf1_variables[name] = variable
+            if made and self._untracked.restored is not None:
+                restore(self._saved(made), *self._untracked.restored)
+
+    def _get_or_create(
+        self,
+        made: dict[str, tf.Variable],
+        name: str | None = None,
+        collections: Any = None,
+        trainable: bool | None = None,
+        synchronization: Any = tf.VariableSynchronization.AUTO,
+        **asked: Any,
+    ) -> tf.Variable:
+        # The name that a graph gives, unique and with the scopes around it.
+        with tf.compat.v1.name_scope(name, "Variable") as scope:
+            full_name = scope.rstrip("/")
+        if trainable is None:
+            trainable = synchronization != tf.VariableSynchronization.ON_READ
+        collections = list(collections or [_keys.GLOBAL_VARIABLES])
+        variable = self.tf1_variables.get(full_name, made.get(full_name))
+        if variable is None:
+            variable = _create(full_name, trainable=trainable, synchronization=synchronization, **asked)
+            made[full_name] = variable
+            if _keys.GLOBAL_VARIABLES not in collections:
+                self._untracked.local.add(full_name)
+        else:
+            _check_same(full_name, variable, asked)
+        tf.compat.v1.add_to_collections([*collections, *([_keys.TRAINABLE_VARIABLES] if trainable else [])], variable)
+        return variable
+
+    def _saved(self, variables: dict[str, tf.Variable]) -> dict[str, tf.Variable]:
+        return {name: variable for name, variable in variables.items() if name not in self._untracked.local}
+
+    def _losses_of(self, args: tuple, kwargs: dict[str, Any]) -> Callable[[], list[tf.Tensor]]:
+        """A function of nothing but the variables."""
+        specs = [leaf for leaf in tf.nest.flatten((args, kwargs)) if isinstance(leaf, tf.TypeSpec)]
+
+        def build(*tensors: Any) -> list[tf.Tensor]:
+            rest = iter(tensors)
+            given, named = tf.nest.map_structure(
+                lambda leaf: next(rest) if isinstance(leaf, tf.TypeSpec) else leaf, (args, kwargs)
+            )
+            with self._as_new_graph():
+                self._untracked.builder(*given, **named)
+            return [tf.convert_to_tensor(loss) for loss in tf.compat.v1.get_collection(_keys.REGULARIZATION_LOSSES)]
+
+        # Unlike tf.function, it runs only what the fetches need: no updates, and nothing of the inputs.
+        whole = tf.compat.v1.wrap_function(build, specs)
+        captured = {id(tensor) for _, tensor in whole.graph.captures}
+        inputs = {tensor.op.name for tensor in whole.inputs if id(tensor) not in captured}
+        losses = [loss for loss in whole.outputs if not _needed(loss) & inputs]
+        return whole.prune([], losses) if losses else list
+
+
+class _Untracked:
+    """What a module holds and neither checkpoints nor SavedModels are to see."""
+
+    def __init__(self, builder: Callable, trace: Callable, reduce_retracing: bool) -> None:
+        # Two arguments: tf.function does not reduce retracing of a function that takes now this many, now that.
+        def traced(args: tuple, kwargs: dict[str, Any]) -> Any:
+            return trace(args, kwargs)
+
+        self.builder = builder
+        self.plain, self.compiled = (
+            tf.function(traced, autograph=False, reduce_retracing=reduce_retracing) for _ in range(2)
+        )
+        self.specs: Any = None  # of the last trace's arguments: tensors as specs, all else as it is
+        self.losses: Callable[[], list[tf.Tensor]] | None = None
+        self.restored: tuple[str, bool] | None = None  # the arguments of `restore`
+        self.local: set[str] = set()  # the names of variables that a TF1 Saver leaves out
+
+
+def _check_eager() -> None:
+    with tf.init_scope():
+        if not tf.executing_eagerly():
+            raise RuntimeError(
+                "TF1Module: expected eager code or a tf.function, got a TF1 graph, for which this module's variables "
+                "are not. Call the builder itself there, and exchange values by checkpoint."
+            )
+
+
+def _spec(leaf: Any) -> Any:
+    return tf.type_spec_from_value(leaf) if tf.is_tensor(leaf) else leaf
+
+
+def _create(
+    name: str,
+    initial_value: Any = None,
+    dtype: Any = None,
+    shape: Any = None,
+    validate_shape: bool = True,
+    constraint: Callable | None = None,
+    trainable: bool = True,
+    synchronization: Any = tf.VariableSynchronization.AUTO,
+    aggregation: Any = tf.VariableAggregation.NONE,
+    **_: Any,
+) -> tf.Variable:
+    """A variable that outlives the graph being built."""
+    if getattr(initial_value, "graph", None) is not None:
+        initial_value = _value(name, initial_value)
+    return _tensorflow.eager_variable(
+        initial_value,
+        trainable=trainable,
+        validate_shape=validate_shape,
+        name=f"{name}/",  # in no scope but this
+        dtype=dtype,
+        constraint=constraint,
+        synchronization=synchronization,
+        aggregation=aggregation,
+        shape=shape,
+    )
+
+
+def _value(name: str, tensor: tf.Tensor) -> Any:
+    """The value of a tensor of the graph being built, which no function has run yet."""
+    definition = tensor.graph.as_graph_def()
+    with tf.init_scope(), tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        (copy,) = tf.graph_util.import_graph_def(definition, return_elements=[tensor.name], name="")
+        try:
+            return session.run(copy)
+        except tf.errors.InvalidArgumentError as error:
+            raise ValueError(
+                f"Variable {name}: expected an initial value that can be computed when the variable is made, got "
+                f"{tensor}, which depends on inputs or other variables. Pass a function that returns the value."
+            ) from error
+
+
+def _check_same(name: str, variable: tf.Variable, asked: dict[str, Any]) -> None:
+    initial_value = asked.get("initial_value")
+    shape, dtype = asked.get("shape"), asked.get("dtype")
+    if shape is None and isinstance(initial_value, functools.partial) and initial_value.args:
+        shape = initial_value.args[0]  # of get_variable's initializer
+    if shape is None:
+        shape = getattr(initial_value, "shape", None)
+    shape = tf.TensorShape(shape)
+    same_dtype = dtype is None or tf.as_dtype(dtype).base_dtype == variable.dtype
+    if not shape.is_compatible_with(variable.shape) or not same_dtype:
+        raise ValueError(
+            f"Variable {name}: expected the shape {variable.shape} and dtype {variable.dtype.name} that it was made "
+            f"with, got a call that asks for shape {shape} and dtype {tf.as_dtype(dtype or variable.dtype).name}. Call "
+            "the module with inputs of the same channels and dtype, or make another module of the builder."
+        )
+
+
+def _needed(tensor: tf.Tensor) -> set[str]:
+    """The names of the ops that a tensor needs."""
+    found: set[str] = set()
+    left = [tensor.op]
+    while left:
+        op = left.pop()
+        if op.name not in found:
+            found.add(op.name)
+            left += [value.op for value in op.inputs] + list(op.control_inputs)
+    return found
