@@ -254,14 +254,39 @@ def _renormed(
     return (*_then(r, d, scale, offset, layout), stddev, r, d)
 
 
-def choose(predicate: tf.Tensor, one: Callable[[], list[tf.Tensor]], other: Callable[[], list[tf.Tensor]]) -> list:
-    """What `one()` gives where the predicate holds, else what `other()` gives; only that is computed, but under XLA.
+def choose(
+    predicate: tf.Tensor,
+    one: Callable[..., list[tf.Tensor]],
+    other: Callable[..., list[tf.Tensor]],
+    inputs: tf.Tensor,
+    params: Params,
+    state: State,
+) -> list[tf.Tensor]:
+    """`one(inputs, params, state)` where the predicate holds, else `other(...)`; only that is computed, but under XLA.
 
     XLA does not compile the gradient that TensorFlow makes of a conditional from outside of the compiled function.
     """
     if not _tensorflow.compiled_by_xla():
-        return tf.compat.v1.cond(predicate, one, other)
-    return [tf.where(predicate, mine, others) for mine, others in zip(one(), other())]
+        return tf.compat.v1.cond(predicate, lambda: one(inputs, params, state), lambda: other(inputs, params, state))
+    chosen = one(*_where(predicate, inputs, params, state))
+    rest = other(*_where(tf.logical_not(predicate), inputs, params, state))
+    return [tf.where(predicate, mine, others) for mine, others in zip(chosen, rest)]
+
+
+def _where(held: tf.Tensor, inputs: tf.Tensor, params: Params, state: State) -> tuple[tf.Tensor, Params, State]:
+    """The same, or where not `held` numbers that do no harm: a zero gradient times infinity would be NaN."""
+
+    def at(value: Any, harmless: float) -> tf.Tensor | None:
+        if value is None:
+            return None
+        value = tf.convert_to_tensor(value)
+        return tf.where(held, value, tf.constant(harmless, value.dtype))
+
+    return (
+        at(inputs, 0.0),
+        Params(at(params.beta, 0.0), at(params.gamma, 1.0)),
+        State(*(at(value, start) for value, start in zip(state, (0.0, 1.0, 0.0, 1.0)))),
+    )
 
 
 def infer(inputs: tf.Tensor, params: Params, state: State, options: Options) -> tf.Tensor:

@@ -219,3 +219,10 @@ def test_the_first_call_stays_on_its_device():
         rebuilt = [op for op in opened.get_operations() if "/shared/" in op.name]
         assert rebuilt
         assert not [op.name for op in rebuilt if op.device.endswith("1")]
+
+
+def test_a_device_of_this_process_is_no_job():
+    """Variables made eagerly name it, and wrap_function shows them to the layer."""
+    with graph() as opened, tf.device("/job:localhost/replica:0/task:0/device:CPU:0"):
+        tfbn.batch_norm(tf1.placeholder(tf.float32, [None, 3]))
+        assert not [op for op in opened.get_operations() if "Mutex" in op.type]

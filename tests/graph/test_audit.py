@@ -457,6 +457,28 @@ class TestTrainable:
         assert [finding[:3] for finding in found] == [("trainable", "error", "bn")]
         assert "the optimizer changes them (Adam/update_bn/moving_mean/" in found[0].problem
 
+    def test_and_decayed_by_an_optimizer_of_all_variables(self):
+        with graph():
+            y = tfbn.batch_norm(images(), scope="bn")
+            loss = loss_of(y) + tf.add_n([tf.nn.l2_loss(v) for v in tf1.global_variables()])
+            with tf.control_dependencies(updates()):
+                step = tf1.train.GradientDescentOptimizer(0.1).minimize(loss, var_list=tf1.global_variables())
+            (finding,) = tfbn.check_updates(step, raise_on_error=False)
+        assert finding[:3] == ("trainable", "error", "bn")
+        assert "moving_mean, moving_variance are among what the optimizer was given to train" in finding.problem
+
+
+def test_a_scope_that_nothing_is_under_is_refused():
+    """A slip of the pen would switch the audit off."""
+    with graph():
+        with tf1.variable_scope("critic") as critic:
+            loss = loss_of(tfbn.batch_norm(images()))
+        for scope in ("critik", ["critic", "critik"], "crit"):
+            with pytest.raises(ValueError, match="scope: expected a scope of the graph, got 'crit.*list_layers"):
+                tfbn.check_updates(loss, scope=scope)
+        for scope in ("critic", "critic/", critic, ["critic"], ""):
+            assert len(tfbn.check_updates(loss, scope=scope, raise_on_error=False)) == 1
+
 
 # Correct wirings.
 
@@ -620,7 +642,7 @@ class TestGan:
 
 @pytest.mark.parametrize(
     "scope, expected",
-    [(None, 2), ("net", 2), ("net/", 2), ("net/a", 1), (["net/a", "net/b"], 2), ("ne", 0), ("", 2), ([], 0)],
+    [(None, 2), ("net", 2), ("net/", 2), ("net/a", 1), (["net/a", "net/b"], 2), ("", 2), ([], 0)],
 )
 def test_scopes_are_whole_names(scope, expected):
     with graph():

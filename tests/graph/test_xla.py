@@ -123,6 +123,42 @@ def test_digits_far_from_zero(path, under):
     np.testing.assert_allclose(state["bn/moving_variance"], expected, atol=atol)
 
 
+@pytest.mark.parametrize("under", [jit_compile, jit_scope], ids=lambda under: under.__name__)
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("path", ["default", "composed", "renorm"])
+def test_the_mode_not_taken_may_be_infinite(path, training, under):
+    """Statistics that are NaN do not reach a training step's gradients, nor a batch's infinity those of inference."""
+    x = batch_of("default", 0.2, 1.0)
+    if not training:
+        x[0, 0, 0, 0] = np.inf
+    state = {"moving_mean": np.nan, "moving_variance": -5.0} if training else {}
+    initializers = {name: tf.constant_initializer(value) for name, value in state.items()}
+    found = []
+    for how in (under, no_context):
+        with graph(control_flow_v2=True):
+            inputs, flag = tf1.placeholder(tf.float32, SHAPE), tf1.placeholder(tf.bool, [])
+
+            def layer(inputs, flag=flag):
+                return tfbn.batch_norm(
+                    inputs,
+                    scale=True,
+                    is_training=flag,
+                    param_initializers=initializers if path != "renorm" else {},
+                    scope="bn",
+                    reuse=tf1.AUTO_REUSE,
+                    **PATHS[path],
+                )
+
+            outputs = how(layer, inputs)
+            # Finite where the outputs are not.
+            gradients = tf.gradients(tf.where(tf.math.is_finite(outputs), outputs, 0.0), [inputs])
+            with session() as opened:
+                found.append(opened.run([outputs, *gradients], {inputs: x, flag: training}))
+    for ours, expected in zip(*found):
+        np.testing.assert_allclose(ours, expected, rtol=2e-6, atol=1e-5)
+        assert np.isfinite(ours).mean() > 0.9
+
+
 def test_unknown_to_the_graph_the_variance_is_not_negative():
     """A function traced on its own, and compiled with the one that calls it: the kernel's own variance is -1e3."""
     options = functional.Options(axes=(3,), epsilon=1e-3)

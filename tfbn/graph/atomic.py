@@ -186,7 +186,9 @@ def _mutex(variable: Any) -> tf.Tensor:
 
 
 def _job(variable: Any) -> str | None:
-    return tf.DeviceSpec.from_string(variable.device or "").job
+    """The job of another process; what is made eagerly names its own, `localhost`."""
+    job = tf.DeviceSpec.from_string(variable.device or "").job
+    return None if job == "localhost" else job
 
 
 def _at_job(variable: Any) -> Any:

@@ -41,7 +41,7 @@ def check_updates(
     * 'in evaluation' (warning): a tensor of the network, such as the loss, waits for collected updates of a layer with
       a constant is_training, so that whoever evaluates it moves the statistics. updates_collections=None is no finding.
     * 'trainable' (warning; error where the step's optimizer changes them): moving statistics are among the trainable
-      variables.
+      variables, or among those that the optimizer was given.
 
     Args:
       fetches: what one step fetches: a train op, or anything that Session.run takes, names and nested structures too.
@@ -56,7 +56,8 @@ def check_updates(
     Raises:
       UpdatesNotWiredError: a finding is an error; its text has every such layer and how to mend it, its attribute
         `findings` the list.
-      ValueError, TypeError: fetches that are not in the graph, or that Session.run does not take.
+      ValueError, TypeError: fetches that are not in the graph, or that Session.run does not take; a scope that nothing
+        in the graph is under.
 
     Example:
       >>> import tensorflow.compat.v1 as tf1, tfbn
@@ -73,6 +74,7 @@ def check_updates(
     """
     graph = graph or tf.compat.v1.get_default_graph()
     names = _fetched(fetches, graph)
+    scope = _scopes(scope, graph)
     step = _Step(graph, names)
     findings = [
         finding
@@ -98,11 +100,23 @@ def _fetched(fetches: Any, graph: tf.Graph) -> list[str]:
     return [getattr(each, "op", each).name for each in found]
 
 
-def _in_scope(scope: str, wanted: str | Sequence[str] | None) -> bool:
-    if wanted is None:
-        return True
-    prefixes = [wanted] if isinstance(wanted, str) else wanted
-    return any(f"{scope}/".startswith(f"{prefix.rstrip('/')}/" if prefix else "") for prefix in prefixes)
+def _scopes(given: Any, graph: tf.Graph) -> list[str] | None:
+    """The names of the scopes, without slashes at their ends; None for no restriction."""
+    if given is None:
+        return None
+    listed = [given] if isinstance(given, (str, tf.compat.v1.VariableScope)) else list(given)
+    found = [getattr(each, "name", each).rstrip("/") for each in listed]
+    for scope in found:
+        if scope and not any(op.name.startswith(f"{scope}/") for op in graph.get_operations()):
+            raise ValueError(
+                f"scope: expected a scope of the graph, got {scope!r}, which nothing is under. Name a scope as "
+                "print(tfbn.list_layers()) shows them, or leave scope out; patterns are not taken."
+            )
+    return found
+
+
+def _in_scope(scope: str, wanted: list[str] | None) -> bool:
+    return wanted is None or any(f"{scope}/".startswith(f"{prefix}/" if prefix else "") for prefix in wanted)
 
 
 class _Step:
@@ -341,21 +355,24 @@ def _unordered(layer: recognize.Layer, step: _Step) -> Iterator[Finding]:
 def _in_evaluation(layer: recognize.Layer, step: _Step) -> Iterator[Finding]:
     found = step.waiting.of(layer)
     if found:
-        problem = f"{found[0].name} waits for its collected updates: whatever evaluates it moves the statistics."
+        problem = f"{found[0].name} waits for its collected updates: whatever evaluates it moves the statistics. If it "
+        problem += "was only written under the control_dependencies of the optimizer, build it before them."
         yield Finding("in evaluation", "warning", layer.scope, problem, advice.IN_EVALUATION)
 
 
 def _trainable(layer: recognize.Layer, step: _Step) -> Iterator[Finding]:
     names = (*recognize.STATISTICS, *recognize.RENORM)
-    nodes = [node for name in names for node in layer.variables.get(name, ()) if node.name in step.trainable]
-    if not nodes:
-        return
-    applied = [
-        node.name
-        for node in step.reached
+    nodes = [node for name in names for node in layer.variables.get(name, ())]
+    applied = {
+        source_of(node.inputs[0]): node.name
+        for node in sorted(step.reached, key=lambda node: node.name)
         if "Apply" in node.type and node.inputs and source_of(node.inputs[0]) in nodes
-    ]
-    listed = ", ".join(node.name.rpartition("/")[2] for node in nodes)
-    problem = f"{listed} are among the trainable variables"
-    problem += f", and the optimizer changes them ({min(applied)})." if applied else "."
+    }
+    found = [node for node in nodes if node.name in step.trainable or node in applied]
+    if not found:
+        return
+    problem = ", ".join(node.name.rpartition("/")[2] for node in found)
+    listed = any(node.name in step.trainable for node in found)
+    problem += " are among the trainable variables" if listed else " are among what the optimizer was given to train"
+    problem += f", and the optimizer changes them ({min(applied.values())})." if applied else "."
     yield Finding("trainable", "error" if applied else "warning", layer.scope, problem, advice.TRAINABLE)

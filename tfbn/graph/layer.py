@@ -104,18 +104,18 @@ def _compute(
 
     predicate = tf.convert_to_tensor(is_training)
 
-    def train() -> list[tf.Tensor]:
+    def train(inputs: tf.Tensor, params: functional.Params, state: functional.State) -> list[tf.Tensor]:
         outputs, batch = functional.normalize_batch(inputs, params, state, options, some, weights, adjustment)
         return [outputs, *(value for value in batch if value is not None)]
 
-    def infer() -> list[tf.Tensor]:
+    def infer(inputs: tf.Tensor, params: functional.Params, state: functional.State) -> list[tf.Tensor]:
         # What stands for the batch is multiplied by a rate of zero.
         count = len(functional.Batch._fields) if options.renorm_clipping is not None else 2
         nothing = tf.zeros(made["moving_mean"].shape, functional.compute_dtype(inputs.dtype))
         return [functional.infer(inputs, params, state, options), *[nothing] * count]
 
     # The assignments stay outside: a ref variable cannot be assigned in a control flow v2 branch.
-    outputs, *of_batch = functional.choose(predicate, train, infer)
+    outputs, *of_batch = functional.choose(predicate, train, infer, inputs, params, state)
     active = predicate if some is True else tf.logical_and(predicate, functional.truth(some))
     return outputs, functional.Batch(*of_batch), active
 
