@@ -12,7 +12,8 @@ LEVELS = [
     {"errors", "_tensorflow"},
     {"ops"},
     {"functional"},
-    {"graph", "module"},
+    {"graph"},
+    {"module"},  # for the graph's table of policies
     {"layers", "tf1_module", "keras", "export"},
     {"checkpoint", "fold", "recalibrate"},
     {"migrate"},

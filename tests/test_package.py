@@ -34,10 +34,12 @@ WITHOUT_TENSORFLOW = {
     "has_arg_scope",
 }
 WITH_TENSORFLOW = {
+    "BatchNorm",
     "BatchNormalization",
     "batch_norm",
     "batch_normalization",
     "create_train_op",
+    "functional",
     "get_updates",
     "check_saver",
     "check_updates",

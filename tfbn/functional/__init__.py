@@ -15,12 +15,12 @@ from tfbn.functional.modes import choose as choose
 from tfbn.functional.modes import compute as compute
 from tfbn.functional.normalization import FUSED_EPSILON_FLOOR as FUSED_EPSILON_FLOOR
 from tfbn.functional.normalization import compute_dtype as compute_dtype
-from tfbn.functional.normalization import layout_of as layout_of
 from tfbn.functional.normalization import normalize_batch as normalize_batch
 from tfbn.functional.normalization import truth as truth
 from tfbn.functional.pure import infer, init, train
 from tfbn.functional.values import Batch as Batch
 from tfbn.functional.values import Options as Options
 from tfbn.functional.values import Params, State
+from tfbn.ops.layout import layout_of as layout_of
 
 __all__ = ["Params", "State", "infer", "init", "train"]

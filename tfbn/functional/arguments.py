@@ -24,6 +24,15 @@ def check_graph(caller: str) -> None:
         )
 
 
+def check_no_tf1_graph(caller: str) -> None:
+    """Outside of functions nothing in a graph runs the updates."""
+    if not tf.executing_eagerly() and not tf.compat.v1.get_default_graph().building_function:
+        raise RuntimeError(
+            f"{caller} is for eager code and tf.function: expected one of them, got a TF1 graph as default, where "
+            "nothing would run its updates. Use tfbn.batch_norm there."
+        )
+
+
 def check_floating(inputs: tf.Tensor) -> None:
     """A dtype that the kernels have."""
     if inputs.dtype not in FLOATING:
@@ -122,6 +131,15 @@ def check_same_layer(name: str, shape: tf.TensorShape, built_for: tf.TensorShape
             )
 
 
+def check_same_channels(name: str, channels: int, built_for: int, shape: tf.TensorShape) -> None:
+    """As many channels as the layer's variables have."""
+    if channels != built_for:
+        raise ValueError(
+            f"inputs: expected {built_for} channels, for which the variables of {name} were created, got {channels} in "
+            f"the shape {shape}. Make another layer for other inputs, or name the channels' axis."
+        )
+
+
 def check_divides(virtual_batch_size: int | None, shape: tf.TensorShape, axes: tuple[int, ...]) -> None:
     """A divisor of the batch size, where that is known; the batch is on axis 0, the channels are not."""
     if virtual_batch_size is not None and 0 in axes:
@@ -155,27 +173,32 @@ def check_virtual_batch_size(virtual_batch_size: Any, adjustment: Any) -> None:
         )
 
 
-def check_inputs(inputs: tf.Tensor, data_format: str) -> None:
-    """A floating tensor of known rank with known channels, and a data_format that fits it."""
+def check_data_format(data_format: str, axis: int | None = None) -> None:
+    """One of the two; the default where an axis says more."""
     if data_format not in DATA_FORMATS:
         raise ValueError(
             f"data_format has to be either NCHW or NHWC. Got {data_format!r}; for other ranks than 4 NHWC means "
             "channels last and NCHW channels on axis 1."
         )
+    if axis is not None and data_format != "NHWC":
+        raise ValueError(f"axis: expected None with data_format={data_format!r}, got {axis}. Give one of the two.")
+
+
+def check_inputs(inputs: tf.Tensor, data_format: str) -> None:
+    """A floating tensor of known rank with known channels, and a data_format that fits it."""
+    check_data_format(data_format)
     check_floating(inputs)
-    rank = inputs.shape.rank
+    rank, name = inputs.shape.rank, _named(inputs)
     if rank is None:
-        raise ValueError(
-            f"Inputs{_named(inputs)} has undefined rank. Give it one with inputs.set_shape([None, ..., C])."
-        )
+        raise ValueError(f"Inputs{name} has undefined rank. Give it one with inputs.set_shape([None, ..., C]).")
     if rank < (1 if data_format == "NHWC" else 2):
         raise ValueError(
-            f"Inputs{_named(inputs)} has undefined channels: a {data_format} tensor of rank {rank} has no channel axis. "
+            f"Inputs{name} has undefined channels: a {data_format} tensor of rank {rank} has no channel axis. "
             "Expected rank 1 or more for NHWC, 2 or more for NCHW."
         )
     if inputs.shape.as_list()[-1 if data_format == "NHWC" else 1] is None:
         raise ValueError(
-            f"Inputs{_named(inputs)} has undefined `C` dimension: its shape is {inputs.shape} in {data_format}. "
+            f"Inputs{name} has undefined `C` dimension: its shape is {inputs.shape} in {data_format}. "
             "The variables need its size: inputs.set_shape([..., C])."
         )
 
@@ -243,8 +266,8 @@ def check_renorm_clipping(renorm_clipping: Any, channels: int | None = None, ren
     """A mapping of rmax, rmin and dmax to numbers or floating tensors, where there is renorm."""
     if not renorm:
         raise ValueError(
-            f"renorm_clipping: expected None without renorm, got {renorm_clipping!r}. Ask for renorm=True, of init or of "
-            "the module."
+            f"renorm_clipping: expected None without renorm, got {renorm_clipping!r}. Ask init, or the "
+            "module, for renorm=True."
         )
     _check_mapping("renorm_clipping", renorm_clipping)
     keys = CLIPPING_KEYS
@@ -294,6 +317,13 @@ def check_regularizers(params: Any) -> None:
     if params:
         _check_mapping("param_regularizers", params)
         check_callables(**{f"param_regularizers[{key!r}]": value for key, value in params.items()})
+
+
+def check_constraints(params: Any) -> None:
+    """None, or a mapping of functions."""
+    if params:
+        _check_mapping("param_constraints", params)
+        check_callables(**{f"param_constraints[{key!r}]": value for key, value in params.items()})
 
 
 def check_collections(**named: Any) -> None:

@@ -173,7 +173,7 @@ def train(
         adjustment = tuple(tf.convert_to_tensor(part) for part in adjustment)
     outputs, batch, active = modes.compute(inputs, params, state, options, True, batch_weights, mask, adjustment)
     outputs.set_shape(inputs.shape)
-    if updating is False:
+    if batch is None or updating is False:
         return outputs, state
     active = modes.both(active, update_statistics if updating is None else True)
     return outputs, averages.next_state(state, batch, active, averages.Rule(decay, renorm_decay, epsilon))
