@@ -151,10 +151,11 @@ def _fused_gradient(grads: Sequence[tf.Tensor], *inputs: tf.Tensor) -> list[tf.T
 def _second_gradient(grads: Sequence[tf.Tensor], dy: tf.Tensor, *inputs: tf.Tensor) -> list[tf.Tensor | None]:
     """Of `_fused_gradient`: TensorFlow has none with respect to given moments, so that of the composed formulas."""
     x, gamma, beta, mean, variance, shares, epsilon = inputs
-    sources = [dy, x, gamma, beta, mean, variance, shares]
+    # Copies in this graph: of a tensor from another one a tape loses sight.
+    sources = [tf.identity(value) for value in (dy, x, gamma, beta, mean, variance, shares)]
     with tf.GradientTape() as tape:
         tape.watch(sources)
-        found = _composed_gradient([dy], x, gamma, beta, mean, variance, shares, epsilon)[:3]
+        found = _composed_gradient(sources[:1], *sources[1:], epsilon)[:3]
     return [*tape.gradient(found, sources, list(grads)), None]
 
 
