@@ -10,6 +10,7 @@ from tfbn.functional import Params, State, infer, init, train
 
 SHAPE = (6, 4, 3, 5)
 GAMMA, BETA = np.linspace(0.5, 2.0, 5), np.linspace(-1.0, 1.0, 5)
+P64 = Params(BETA, GAMMA)
 PARAMS = Params(BETA.astype("float32"), GAMMA.astype("float32"))
 X = oracle.batch(SHAPE).astype(np.float32)
 
@@ -121,7 +122,8 @@ class TestTrain:
     @pytest.mark.parametrize(
         "error, match, given",
         [
-            (ValueError, r"moving_mean: expected the shape \[3\], got \(5,\)", {"axis": 2}),
+            (ValueError, r"beta: expected the shape \[3\], got \(5,\)", {"axis": 2}),
+            (ValueError, r"moving_mean: expected the shape \[5\], got \(3,\)", {"state": init(3)[1]}),
             (ValueError, "Invalid axis: 4", {"axis": 4}),
             (TypeError, "axis: expected an int", {"axis": [1]}),
             (ValueError, "decay: expected a number for a state without local_step", {"decay": None}),
@@ -140,7 +142,8 @@ class TestTrain:
 
 
 class TestInfer:
-    STATE = State(np.linspace(-2.0, 5.0, 5).astype("float32"), np.linspace(0.5, 3.0, 5).astype("float32"))
+    WIDE = State(np.linspace(-2.0, 5.0, 5), np.linspace(0.5, 3.0, 5))
+    STATE = State(*(value.astype("float32") for value in WIDE[:2]))
 
     @pytest.mark.parametrize("shape", [(5,), (7, 5), (2, 3, 5), SHAPE, (2, 1, 2, 3, 5)])
     @pytest.mark.parametrize("axis", [-1, 0])
@@ -148,11 +151,13 @@ class TestInfer:
     def test_any_rank(self, shape, axis, dtype):
         """From a single sample of shape [C] on."""
         x = np.moveaxis(oracle.batch(shape) if len(shape) > 1 else np.linspace(-3, 4, 5), -1, axis).astype(dtype)
-        outputs = infer(x, PARAMS, self.STATE, axis=axis)
-        expected = oracle.normalize(x, *self.STATE[:2], GAMMA, BETA, axis=axis)
-        # The statistics are given in float32, as which they enter the oracle too; half precisions are rounded once.
-        tolerance = dict(oracle.OUTPUT[dtype], atol=oracle.OUTPUT[dtype]["atol"] * 4)
-        np.testing.assert_allclose(np.asarray(outputs, float), expected, **tolerance)
+        wide = "float64" if dtype == "float64" else "float32"
+        params = Params(*(value.astype(wide) for value in P64))
+        state = State(*(value.astype(wide) for value in self.WIDE[:2]))
+        outputs = infer(x, params, state, axis=axis)
+        expected = oracle.normalize(x, *state[:2], *params[::-1], axis=axis)
+        # The half precisions are rounded once.
+        np.testing.assert_allclose(np.asarray(outputs, float), expected, **oracle.OUTPUT[dtype])
         assert outputs.dtype == dtype
 
     def test_nest(self):

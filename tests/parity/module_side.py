@@ -13,6 +13,8 @@ import tfbn
 from . import case as cases
 from . import data, dispatch, vocabulary
 from .arguments import Decoder
+from .graphs import Side
+from .runner import describe
 
 # What is about names and collections, or comes after the layer.
 UNSEEN = ("scope", "reuse", "variables_collections", "outputs_collections", "activation_fn", "is_training")
@@ -180,6 +182,14 @@ def run(case: cases.Case) -> Dict[str, np.ndarray]:
     if dispatch.row(case) != "legacy":
         found["losses"] = np.sort([loss.numpy() for loss in layer.module.losses]).astype(np.float32)
     return {name: _array(value) for name, value in found.items()}
+
+
+def result(case: cases.Case, side: Side) -> Dict[str, Any]:
+    """As `runner.run`."""
+    try:
+        return {"stage": "ok", "error": None, "arrays": run(case)}
+    except Exception as error:
+        return {"stage": "build", "error": describe(error), "arrays": {}}
 
 
 def seen(case: cases.Case, graph: Dict[str, Any]) -> Dict[str, np.ndarray]:
