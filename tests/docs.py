@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 FENCE = re.compile(r"^( *)(`{3,}|~{3,}) *([\w+-]*)[^`]*$")
-MARKS = ("before", "after", "continues", "prints", "needs before")
+MARKS = ("before", "after", "continues", "prints", "needs before", "eager")
 # Both sides of a pair compute in float32 with sums taken in another order; the values are near 1 and gradients scale
 # them by no more than 10.
 PAIR_TOLERANCE = {"rtol": 1e-4, "atol": 1e-5}
@@ -164,8 +164,9 @@ BLOCKS = {page: blocks(text, page) for page, text in PAGES.items()}
 def run_page(page_blocks: list[Block]) -> list[dict[str, Any]]:
     """Runs Python blocks one after another in this process; what each printed and left, or its traceback.
 
-    Each has a graph of its own. Modules, functions and classes stay for the blocks that follow; everything else does
-    only for one marked `continues`, and so does the graph.
+    Each has a graph of its own, but for one marked `eager`, of which only what it printed is kept. Modules, functions
+    and classes stay for the blocks that follow; everything else does only for one marked `continues`, and so does the
+    graph.
     """
     import tensorflow.compat.v1 as tf
 
@@ -182,9 +183,11 @@ def run_page(page_blocks: list[Block]) -> list[dict[str, Any]]:
         try:
             # Empty lines in front, so that a traceback has the line of the page.
             code = compile("\n" * (block.line - 1) + block.code, block.page, "exec", dont_inherit=True)
-            with graph.as_default(), contextlib.redirect_stdout(printed):
+            eager = "eager" in block.marks
+            with contextlib.nullcontext() if eager else graph.as_default(), contextlib.redirect_stdout(printed):
                 exec(code, names)
-                result.update(observe(tf, graph, names))
+                if not eager:
+                    result.update(observe(tf, graph, names))
         except Exception:
             result["error"] = traceback.format_exc()
         results.append(dict(result, printed=printed.getvalue()))

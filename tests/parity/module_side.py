@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any, Dict, List, Optional
 
@@ -132,8 +133,10 @@ class Layer:
         return outputs if self.activation is None else self.activation(outputs)
 
     def _step(self, x: Any, slopes: Any, *weights: Any) -> Dict[str, Any]:
-        with tf.GradientTape(persistent=True) as outer:
-            outer.watch(x)
+        twice = bool(cases.get(self.case, "second_order"))
+        with tf.GradientTape(persistent=True) if twice else contextlib.nullcontext() as outer:
+            if twice:
+                outer.watch(x)
             with tf.GradientTape() as tape:
                 tape.watch(x)
                 outputs = self.call(x, self.is_training, *weights)
@@ -141,9 +144,9 @@ class Layer:
             sources = {"inputs": x, **{v.name.split(":")[0].rpartition("/")[2]: v for v in tape.watched_variables()}}
             gradients = dict(zip(sources, tape.gradient(loss, list(sources.values()))))
             of_inputs = gradients["inputs"]
-            again = None if of_inputs is None else tf.reduce_sum(tf.square(tf.cast(of_inputs, self.wide)))
+            again = tf.reduce_sum(tf.square(tf.cast(of_inputs, self.wide))) if twice and of_inputs is not None else None
         found = {"output": outputs, **_named("gradient", gradients)}
-        if cases.get(self.case, "second_order") and again is not None:
+        if again is not None:
             second = {name: outer.gradient(again, source) for name, source in sources.items()}
             found.update(_named("second", second))
         rate = cases.get(self.case, "learning_rate")

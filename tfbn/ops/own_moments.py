@@ -67,10 +67,11 @@ def _with_gradient(name: str, outputs: Sequence[tf.Tensor], *inputs: tf.Tensor) 
     """`outputs`, whose gradients with respect to `inputs` are what is registered as `name`.
 
     By name rather than by tf.custom_gradient, because a MetaGraph keeps the name: imported elsewhere it runs, and
-    after `import tfbn.ops` it differentiates.
+    after `import tfbn.ops` it differentiates. In a tf.function a SavedModel is what keeps it, and that knows only
+    tf.custom_gradient.
     """
     outputs = [tf.stop_gradient(output) for output in outputs]
-    if _tensorflow.tape_may_record():
+    if _tensorflow.tape_may_record() or _tensorflow.graph_around_bodies().building_function:
         # A tape knows an op by its type, and would take the identity's own gradient.
         return _under_tape(name, outputs, inputs)
     with tf.compat.v1.get_default_graph().gradient_override_map({"IdentityN": name}):
