@@ -151,12 +151,12 @@ def _fused_gradient(grads: Sequence[tf.Tensor], *inputs: tf.Tensor) -> list[tf.T
 
 def _second_gradient(grads: Sequence[tf.Tensor], dy: tf.Tensor, *inputs: tf.Tensor) -> list[tf.Tensor | None]:
     """Of `_fused_gradient`: TensorFlow has none with respect to given moments, so that of the composed formulas."""
-    x, gamma, beta, mean, variance, shares, epsilon = inputs
     # Copies in this graph: of a tensor from another one a tape loses sight.
-    sources = [tf.identity(value) for value in (dy, x, gamma, beta, mean, variance, shares)]
+    sources = [tf.identity(value) for value in (dy, *inputs[:-1])]
+    dy, x, gamma, beta, mean, variance, shares = sources
     with tf.GradientTape() as tape:
         tape.watch(sources)
-        found = _composed_gradient(sources[:1], *sources[1:], epsilon)[:3]
+        found = _composed_gradient([dy], x, gamma, beta, mean, variance, shares, inputs[-1])[:3]
     return [*tape.gradient(found, sources, list(grads)), None]
 
 
