@@ -79,8 +79,6 @@ def functions(shape: Tuple[int, ...]) -> Tuple[str, Steps]:
     import tfbn
     from benchmarks import hand_written, steps
 
-    tf.config.threading.set_intra_op_parallelism_threads(THREADS)
-    tf.config.threading.set_inter_op_parallelism_threads(THREADS)
     x, upstream = _residents(shape)
     made: Steps = {}
     for suffix, training in (("", True), (" (inference)", False)):
@@ -155,6 +153,11 @@ def serve(library: str, shape: Tuple[int, ...]) -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     own = {"original": original, "torch": torch, "functions": functions}
+    if library not in ("original", "torch"):
+        import tensorflow as tf
+
+        tf.config.threading.set_intra_op_parallelism_threads(THREADS)
+        tf.config.threading.set_inter_op_parallelism_threads(THREADS)
     if library in own:
         version, made = own[library](shape)
     else:

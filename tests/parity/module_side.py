@@ -125,7 +125,8 @@ class Layer:
         return tf.convert_to_tensor(self.weights(step) if callable(self.weights) else self.weights)
 
     def inputs(self, step: int) -> List[Any]:
-        x = tf.cast(data.feedable(self.case, step), self.dtype)
+        # An array is the same in every step.
+        x = tf.cast(data.feedable(self.case, 0 if cases.get(self.case, "form") == "numpy" else step), self.dtype)
         return [x, *([] if self.weights is None else [self.batch_weights(step)])]
 
     def call(self, x: Any, is_training: Any, weights: Any = None, **more: Any) -> Any:

@@ -74,7 +74,9 @@ def test_same_numbers_as_batch_norm(name, sides):
 
 def agree(case, field, expected, found):
     kind = field.split(".")[-2] if "." in field else field
-    if kind not in ("gradient", "second") or (kind == "gradient" and by_kernel(case)):
+    # An array is a constant of the graph, whose arithmetic TensorFlow does in advance and in another order.
+    exact = kind not in ("gradient", "second") or (kind == "gradient" and by_kernel(case))
+    if exact and cases.get(case, "form") != "numpy":
         return np.array_equal(expected, found, equal_nan=True)
     if kind == "second" and dispatch.training_kind(case) in ("placeholder", "variable") and by_kernel(case):
         # TensorFlow loses second derivatives of its fused kernel inside of a tf.cond of a tf.function.
@@ -85,4 +87,6 @@ def agree(case, field, expected, found):
 
 def by_kernel(case):
     """Whether TensorFlow's fused kernel makes the gradient in training, on every version."""
-    return dispatch.row(case) in (*FUSED, "core-renorm") and cases.get(case, "dtype") in ("float16", "float32")
+    # A fused row raises epsilon to the kernel's floor, renorm takes composed ops below it.
+    renorm = dispatch.row(case) == "core-renorm" and cases.argument(case, "epsilon", 0.001) > 1.001e-5
+    return (dispatch.row(case) in FUSED or renorm) and cases.get(case, "dtype") in ("float16", "float32")
