@@ -18,7 +18,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 from benchmarks import measure, report
 
-NAMES = ("time", "small", "memory", "graph", "build", "peers")
+NAMES = ("time", "small", "module", "memory", "graph", "build", "peers")
 DONE, EXCEEDED, FAILED = 0, 1, 3
 
 EPILOG = """\
@@ -90,10 +90,11 @@ def main(arguments: Sequence[str] | None = None, **settings: Any) -> int:
 
 def maker(name: str) -> Callable[..., report.Table]:
     """The module that makes a table; TensorFlow is loaded only now, so that --help answers at once."""
-    from benchmarks import build, graphs, layers, memory, peers, times
+    from benchmarks import build, graphs, layers, memory, modules, peers, times
 
-    modules = {"time": times, "small": layers, "memory": memory, "graph": graphs, "build": build, "peers": peers}
-    return modules[name].table
+    makers = {"time": times, "small": layers, "module": modules, "memory": memory}
+    makers.update({"graph": graphs, "build": build, "peers": peers})
+    return makers[name].table
 
 
 def describe() -> dict[str, Any]:

@@ -90,6 +90,26 @@ def composed(inputs: Any, scope: str) -> Layer:
         return outputs, [_follow(moving_mean, mean, 1 - DECAY), _follow(moving_variance, variance, 1 - DECAY)]
 
 
+def function(channels: int, training: bool = True) -> Tuple[Callable[[Any], Any], Dict[str, Any]]:
+    """The fused op for a tf.function: what gives the outputs and follows the averages, and the variables by name."""
+    variables = {name: tf.Variable(tf.zeros([channels]), name=name) for name in ("beta", "gamma", "moving_mean")}
+    variables["moving_variance"] = tf.Variable(tf.ones([channels]))
+    variables["gamma"].assign(tf.ones([channels]))
+    gamma, beta, moving_mean, moving_variance = (
+        variables[name] for name in ("gamma", "beta", "moving_mean", "moving_variance")
+    )
+
+    def call(inputs: Any) -> Any:
+        if not training:
+            return _fused(inputs, gamma, beta, moving_mean, moving_variance, False).y
+        fused = _trained(inputs, gamma, beta)
+        moving_mean.assign_sub((moving_mean - fused.batch_mean) * (1 - DECAY))
+        moving_variance.assign_sub((moving_variance - fused.batch_variance) * (1 - DECAY))
+        return fused.y
+
+    return call, variables
+
+
 # By the name of the path that does the same; a layer gets the path's tensors as well.
 LAYERS: Dict[str, Callable[..., Layer]] = {
     "default": plain,

@@ -6,18 +6,22 @@ the seconds that one run of that step took. Runs on the original's TensorFlow as
 
 from __future__ import annotations
 
+import functools
 import importlib
 import json
 import os
 import sys
 import time
-from typing import Any, Callable, Dict, Tuple
+from typing import Any, Callable, Dict, List, Tuple
 
 Run = Callable[[], Any]
 Steps = Dict[str, Tuple[Run, Run]]  # a step, and what frees its results
 MOMENTUM, EPSILON, THREADS = 0.999, 0.001, 2
 # The op in the same process, where that has TensorFlow 2.
 THE_OP = "the op"
+# The op, and tfbn's module, each in a tf.function.
+THE_OP_IN_A_FUNCTION = "the op in a function"
+MODULE = "BatchNorm, "
 
 
 def original(shape: Tuple[int, ...]) -> Tuple[str, Steps]:
@@ -46,19 +50,20 @@ def keras(name: str, shape: Tuple[int, ...]) -> Tuple[str, Steps]:
 
     from benchmarks import steps
 
-    tf.config.threading.set_intra_op_parallelism_threads(THREADS)
-    tf.config.threading.set_inter_op_parallelism_threads(THREADS)
+    found, (x, upstream) = functions(shape), _residents(shape)
     module = importlib.import_module(name)
-    x, upstream = (tf.Variable(tf.random.normal(shape, mean, seed=1)) for mean in (3.0, 0.0))
     options = {"default": {}, "renorm": {"renorm": True, "renorm_clipping": steps.CLIPPING}}
-    made: Steps = {}
+    made: Steps = dict(found[1])
     for path, arguments in options.items():
         try:
             layer = module.layers.BatchNormalization(momentum=MOMENTUM, epsilon=EPSILON, **arguments)
             layer.build(shape)
         except (TypeError, ValueError):  # Keras 3 was for a while without renorm
             continue
-        made[path] = _keras_step(layer, x, upstream), _nothing
+        # Keras 3 has variables of its own kind around TensorFlow's.
+        parameters = [v if isinstance(v, tf.Variable) else v.value for v in (layer.gamma, layer.beta)]
+        call = functools.partial(layer, training=True)
+        made[path] = _training_step(call, parameters, x, upstream), _nothing
     inference = module.layers.BatchNormalization(momentum=MOMENTUM, epsilon=EPSILON)
     inference.build(shape)
     made["inference"] = tf.function(lambda: inference(x.read_value(), training=False)), _nothing
@@ -67,7 +72,42 @@ def keras(name: str, shape: Tuple[int, ...]) -> Tuple[str, Steps]:
     return module.__version__, made
 
 
-def _keras_step(layer: Any, x: Any, upstream: Any) -> Callable[[], Any]:
+def functions(shape: Tuple[int, ...]) -> Tuple[str, Steps]:
+    """tfbn's module, and the op with its averages followed by hand, each with a training step in a tf.function."""
+    import tensorflow as tf
+
+    import tfbn
+    from benchmarks import hand_written, steps
+
+    x, upstream = _residents(shape)
+    made: Steps = {}
+    for suffix, training in (("", True), (" (inference)", False)):
+        op, variables = hand_written.function(shape[-1], training)
+        parameters = [variables["gamma"], variables["beta"]]
+        step = _training_step(op, parameters, x, upstream) if training else _inference(op, x)
+        made[THE_OP_IN_A_FUNCTION + suffix] = step, _nothing
+    options = {"default": {}, "renorm": {"renorm": True, "renorm_clipping": steps.CLIPPING}}
+    for path, arguments in options.items():
+        layer = tfbn.BatchNorm(shape[-1], decay=MOMENTUM, scale=True, epsilon=EPSILON, **arguments)
+        made[MODULE + path] = _training_step(layer, [layer.gamma, layer.beta], x, upstream), _nothing
+    layer = tfbn.BatchNorm(shape[-1], scale=True, epsilon=EPSILON)
+    made[MODULE + "inference"] = _inference(functools.partial(layer, is_training=False), x), _nothing
+    return tf.__version__, made
+
+
+def _residents(shape: Tuple[int, ...]) -> List[Any]:
+    import tensorflow as tf
+
+    return [tf.Variable(tf.random.normal(shape, mean, seed=1), trainable=False) for mean in (3.0, 0.0)]
+
+
+def _inference(call: Callable[[Any], Any], x: Any) -> Run:
+    import tensorflow as tf
+
+    return tf.function(lambda: call(x.read_value()))
+
+
+def _training_step(call: Callable[[Any], Any], parameters: List[Any], x: Any, upstream: Any) -> Run:
     import tensorflow as tf
 
     @tf.function
@@ -75,9 +115,7 @@ def _keras_step(layer: Any, x: Any, upstream: Any) -> Callable[[], Any]:
         inputs = x.read_value()
         with tf.GradientTape() as tape:
             tape.watch(inputs)
-            outputs = layer(inputs, training=True)
-        # Keras 3 has variables of its own kind around TensorFlow's.
-        parameters = [v if isinstance(v, tf.Variable) else v.value for v in (layer.gamma, layer.beta)]
+            outputs = call(inputs)
         return outputs, tape.gradient(outputs, [inputs, *parameters], output_gradients=upstream.read_value())
 
     return step
@@ -114,8 +152,14 @@ def serve(library: str, shape: Tuple[int, ...]) -> None:
     # What libraries print must not come between the lines of the protocol.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    if library in ("original", "torch"):
-        version, made = {"original": original, "torch": torch}[library](shape)
+    own = {"original": original, "torch": torch, "functions": functions}
+    if library not in ("original", "torch"):
+        import tensorflow as tf
+
+        tf.config.threading.set_intra_op_parallelism_threads(THREADS)
+        tf.config.threading.set_inter_op_parallelism_threads(THREADS)
+    if library in own:
+        version, made = own[library](shape)
     else:
         version, made = keras(library, shape)
     print(json.dumps([version, list(made)]), file=answers, flush=True)

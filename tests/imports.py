@@ -12,7 +12,8 @@ LEVELS = [
     {"errors", "_tensorflow"},
     {"ops"},
     {"functional"},
-    {"graph", "module", "tf1_checkpoint"},
+    {"graph", "tf1_checkpoint"},
+    {"module"},  # for the graph's table of policies
     {"layers", "tf1_module", "keras", "export"},
     {"checkpoint", "fold", "recalibrate"},
     {"migrate"},

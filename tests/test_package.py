@@ -34,11 +34,13 @@ WITHOUT_TENSORFLOW = {
     "has_arg_scope",
 }
 WITH_TENSORFLOW = {
+    "BatchNorm",
     "BatchNormalization",
     "TF1Module",
     "batch_norm",
     "batch_normalization",
     "create_train_op",
+    "functional",
     "get_updates",
     "check_saver",
     "check_updates",

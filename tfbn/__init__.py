@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 # Each public name and the module of tfbn that defines it; a module that is itself public is its own home.
 _HOMES = {
+    "BatchNorm": "module",
     "BatchNormalization": "graph.batch_normalization",
     "CompatibilityWarning": "errors",
     "StatisticsNotSavedError": "errors",
@@ -23,6 +24,7 @@ _HOMES = {
     "check_saver": "graph.check_saver",
     "check_updates": "graph.audit",
     "create_train_op": "graph.train_op",
+    "functional": "functional",
     "get_updates": "graph.train_op",
     "has_arg_scope": "graph.arg_scope",
     "list_layers": "graph.list_layers",
@@ -31,6 +33,7 @@ _HOMES = {
 __all__ = list(_HOMES)
 
 if TYPE_CHECKING:
+    from tfbn import functional as functional
     from tfbn.errors import CompatibilityWarning as CompatibilityWarning
     from tfbn.errors import StatisticsNotSavedError as StatisticsNotSavedError
     from tfbn.errors import UpdatesNotWiredError as UpdatesNotWiredError
@@ -51,6 +54,7 @@ if TYPE_CHECKING:
     from tfbn.graph.list_layers import list_layers as list_layers
     from tfbn.graph.train_op import create_train_op as create_train_op
     from tfbn.graph.train_op import get_updates as get_updates
+    from tfbn.module import BatchNorm as BatchNorm
     from tfbn.tf1_module import TF1Module as TF1Module
 
     __version__: str

@@ -164,3 +164,13 @@ def compiled_by_xla() -> bool:
 def compiled_whole() -> bool:
     """Whether ops land in a function that XLA compiles as a whole (jit_compile, xla.compile), or not at all."""
     return _control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
+
+
+def set_trainable(variable: Any, trainable: bool) -> None:
+    """Whether tapes watch a variable, and modules count it among the trainable ones.
+
+    TensorFlow takes this with the variable's creation, and a module that is the parent of another asks each variable.
+    """
+    # A distributed variable asks its first part.
+    for part in getattr(variable, "_values", (variable,)):
+        part._trainable = trainable

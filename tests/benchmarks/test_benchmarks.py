@@ -13,7 +13,20 @@ import pytest
 import tensorflow as tf
 
 from benchmarks import __main__ as command
-from benchmarks import build, graphs, hand_written, layers, measure, memory, peers, report, steps, times, worker
+from benchmarks import (
+    build,
+    graphs,
+    hand_written,
+    layers,
+    measure,
+    memory,
+    modules,
+    peers,
+    report,
+    steps,
+    times,
+    worker,
+)
 
 SHAPE = (8, 5, 6, 4)
 # Both sides compute in float32, sums of 240 terms in another order; values are below 10, gradients' sums below 100. In
@@ -193,8 +206,24 @@ class TestSameWork:
         for found, expected in zip(*results):
             np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-3)
 
+    @pytest.mark.parametrize("path, beside", [("default", ""), ("inference", " (inference)")])
+    def test_the_module_and_the_op_in_functions(self, path, beside):
+        """Outputs and gradients, over two steps, whose averages differ."""
+        made = worker.functions(SHAPE)[1]
+        for _ in range(2):
+            found, expected = (made[name][0]() for name in (worker.MODULE + path, worker.THE_OP_IN_A_FUNCTION + beside))
+            for one, other in zip(tf.nest.flatten(found), tf.nest.flatten(expected)):
+                np.testing.assert_allclose(one, other, **TOLERANCE["float32"])
+
 
 class TestTables:
+    def test_module(self):
+        """Rows next to the op and, where it is installed, to Keras; the same module in both."""
+        found = modules.table(measure.Settings(shape=SHAPE, rounds=1), silent)
+        assert [row.name for row in found.rows][:3] == ["default to the op", "inference to the op", "renorm to the op"]
+        assert all(row.value > 0 and row.limit for row in found.rows)
+        assert len(found.rows) > 3 or "Keras" in found.notes[-1]
+
     def test_time_small_and_build_with_files(self, tmp_path, capsys, monkeypatch):
         """The command prints them, and writes JSON and a picture with the same figures."""
         monkeypatch.setattr(build, "REGIMES", ("ref",))

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 import tfbn
-from tfbn.graph import arguments
+from tfbn.functional import arguments
 
 tf1 = tf.compat.v1
 

@@ -1,4 +1,4 @@
-"""The implementations a server can run: the original, and tfbn in either regime of the newer TensorFlow."""
+"""The implementations a server can run: the original, tfbn in either regime of the newer TensorFlow, and its module."""
 
 from __future__ import annotations
 
@@ -24,6 +24,9 @@ def load(name: str) -> Side:
 
     if name == "v2_off":
         tf.disable_v2_behavior()
+    if name == "module":
+        # As the sessions of the others have it: several threads add up in other orders.
+        tf.config.threading.set_intra_op_parallelism_threads(1)
     import tfbn
 
     functions = {

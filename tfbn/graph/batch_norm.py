@@ -8,7 +8,8 @@ from typing import Any
 import tensorflow as tf
 
 from tfbn import functional
-from tfbn.graph import arguments, compatibility, layer, policy, variables
+from tfbn.functional import arguments
+from tfbn.graph import compatibility, layer, policy, variables
 from tfbn.graph.arg_scope import add_arg_scope
 
 

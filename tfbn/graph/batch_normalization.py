@@ -8,7 +8,8 @@ from typing import Any
 import tensorflow as tf
 
 from tfbn import functional
-from tfbn.graph import arguments, compatibility, layer, policy, tf_layer, variables
+from tfbn.functional import arguments
+from tfbn.graph import compatibility, layer, policy, tf_layer, variables
 
 _keys = tf.compat.v1.GraphKeys
 

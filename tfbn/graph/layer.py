@@ -45,7 +45,11 @@ def apply(
     if options.fused and not plan.row.fused and variables.has_trained_statistics(made):
         # The original's composed ops have the gradient that the fused kernel does not give moving statistics.
         options = options._replace(fused=False)
-    outputs, batch, active = _compute(inputs, made, options, is_training, batch_weights, mask, adjusted)
+    params = functional.Params(made["beta"], made["gamma"])
+    state = functional.State(made["moving_mean"], made["moving_variance"], made["renorm_mean"], made["renorm_stddev"])
+    outputs, batch, active = functional.compute(
+        inputs, params, state, options, is_training, batch_weights, mask, adjusted
+    )
     found: list[Any] = []
     wired = updates.Wired(outputs, (), ())
     if batch is not None and moves and update_statistics is False and plan.zero_debias:
@@ -57,7 +61,7 @@ def apply(
             made,
             batch,
             plan.row,
-            _both(active, update_statistics),
+            functional.both(active, update_statistics),
             decay=plan.decay,
             renorm_decay=plan.renorm_decay,
             epsilon=plan.options.epsilon,
@@ -79,49 +83,3 @@ def apply(
         )
     )
     return wired.outputs, [update.op for update in found]
-
-
-def _compute(
-    inputs: tf.Tensor,
-    made: variables.Variables,
-    options: functional.Options,
-    is_training: Any,
-    batch_weights: tf.Tensor | None,
-    mask: tf.Tensor | None,
-    adjustment: tuple[Any, Any] | None,
-) -> tuple[tf.Tensor, functional.Batch | None, tf.Tensor | bool]:
-    """The outputs, what the batch says of its channels, and whether that is to move the statistics."""
-    params = functional.Params(made["beta"], made["gamma"])
-    state = functional.State(made["moving_mean"], made["moving_variance"], made["renorm_mean"], made["renorm_stddev"])
-    if is_training is False:
-        return functional.infer(inputs, params, state, options), None, False
-
-    weights = functional.sample_weights(inputs, options, batch_weights, mask)
-    some = functional.has_samples(inputs, weights)
-    if is_training is True:
-        outputs, batch = functional.normalize_batch(inputs, params, state, options, some, weights, adjustment)
-        return outputs, batch, some
-
-    predicate = tf.convert_to_tensor(is_training)
-
-    def train(inputs: tf.Tensor, params: functional.Params, state: functional.State) -> list[tf.Tensor]:
-        outputs, batch = functional.normalize_batch(inputs, params, state, options, some, weights, adjustment)
-        return [outputs, *(value for value in batch if value is not None)]
-
-    def infer(inputs: tf.Tensor, params: functional.Params, state: functional.State) -> list[tf.Tensor]:
-        # What stands for the batch is multiplied by a rate of zero.
-        count = len(functional.Batch._fields) if options.renorm_clipping is not None else 2
-        nothing = tf.zeros(made["moving_mean"].shape, functional.compute_dtype(inputs.dtype))
-        return [functional.infer(inputs, params, state, options), *[nothing] * count]
-
-    # The assignments stay outside: a ref variable cannot be assigned in a control flow v2 branch.
-    outputs, *of_batch = functional.choose(predicate, train, infer, inputs, params, state)
-    active = predicate if some is True else tf.logical_and(predicate, functional.truth(some))
-    return outputs, functional.Batch(*of_batch), active
-
-
-def _both(active: tf.Tensor | bool, update_statistics: Any) -> tf.Tensor | bool:
-    if update_statistics is True:
-        return active
-    update_statistics = tf.convert_to_tensor(update_statistics)
-    return update_statistics if active is True else tf.logical_and(functional.truth(active), update_statistics)

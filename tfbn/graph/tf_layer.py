@@ -9,7 +9,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfbn.graph import arguments, variables
+from tfbn.functional import arguments
+from tfbn.graph import variables
 
 
 class Layer:

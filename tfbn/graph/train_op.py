@@ -8,7 +8,8 @@ from typing import Any
 import tensorflow as tf
 
 from tfbn import _tensorflow
-from tfbn.graph import arguments, atomic, audit, registry, variables
+from tfbn.functional import arguments
+from tfbn.graph import atomic, audit, registry, variables
 
 _keys = tf.compat.v1.GraphKeys
 _logging = tf.compat.v1.logging

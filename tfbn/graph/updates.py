@@ -86,7 +86,9 @@ def _check_assignable(variable: Any) -> None:
 def _follow(average: Any, value: tf.Tensor, rate: tf.Tensor, active: tf.Tensor | bool, after: list[Any]) -> Any:
     value = tf.cast(value, average.dtype.base_dtype)
     return atomic.subtract(
-        average, _ready(value, rate, active, after), lambda read: _decrement(read(average), value, rate, active)
+        average,
+        _ready(value, rate, active, after),
+        lambda read: functional.decrement(read(average), value, rate, active),
     )
 
 
@@ -103,10 +105,9 @@ def _follow_debiased(
 
     def value(read: atomic.Read) -> tf.Tensor:
         current = read(moving_mean)
-        average = tf.convert_to_tensor(biased.assign_sub(_decrement(read(biased), mean, rate, active)))
+        average = tf.convert_to_tensor(biased.assign_sub(functional.decrement(read(biased), mean, rate, active)))
         step = tf.convert_to_tensor(local_step.assign_add(tf.cast(active, local_step.dtype.base_dtype)))
-        debiased = functional.debiased(average, step, rate, current)
-        return debiased if active is True else tf.where(active, debiased, current)
+        return functional.debiased(average, step, rate, current, active)
 
     return atomic.replace(moving_mean, _ready(mean, rate, active, after), value)
 
@@ -123,9 +124,12 @@ def _follow_deviation(
     stddev = tf.cast(stddev, moving_stddev.dtype.base_dtype)
 
     def value(read: atomic.Read) -> tf.Tensor:
-        average = tf.convert_to_tensor(moving_stddev.assign_sub(_decrement(read(moving_stddev), stddev, rate, active)))
-        variance = functional.moving_variance(average, epsilon)
-        return variance if active is True else tf.where(active, variance, read(moving_variance))
+        average = tf.convert_to_tensor(
+            moving_stddev.assign_sub(functional.decrement(read(moving_stddev), stddev, rate, active))
+        )
+        # Read only where something may hold the variance still.
+        held = moving_variance if active is True else read(moving_variance)
+        return functional.variance_of(average, epsilon, held, active)
 
     return atomic.replace(moving_variance, _ready(stddev, rate, active, after), value)
 
@@ -133,7 +137,3 @@ def _follow_deviation(
 def _ready(value: tf.Tensor, rate: tf.Tensor, active: tf.Tensor | bool, after: list[Any]) -> list[Any]:
     """All that a change depends on: nothing may be left to compute between reading a variable and assigning it."""
     return [value, rate, *([] if isinstance(active, bool) else [active]), *after]
-
-
-def _decrement(average: tf.Tensor, value: tf.Tensor, rate: tf.Tensor, active: tf.Tensor | bool) -> tf.Tensor:
-    return functional.decrement(average, value, rate, guarded=active is not True)

@@ -67,10 +67,11 @@ def _with_gradient(name: str, outputs: Sequence[tf.Tensor], *inputs: tf.Tensor) 
     """`outputs`, whose gradients with respect to `inputs` are what is registered as `name`.
 
     By name rather than by tf.custom_gradient, because a MetaGraph keeps the name: imported elsewhere it runs, and
-    after `import tfbn.ops` it differentiates.
+    after `import tfbn.ops` it differentiates. In a tf.function a SavedModel is what keeps it, and that knows only
+    tf.custom_gradient.
     """
     outputs = [tf.stop_gradient(output) for output in outputs]
-    if _tensorflow.tape_may_record():
+    if _tensorflow.tape_may_record() or _tensorflow.graph_around_bodies().building_function:
         # A tape knows an op by its type, and would take the identity's own gradient.
         return _under_tape(name, outputs, inputs)
     with tf.compat.v1.get_default_graph().gradient_override_map({"IdentityN": name}):
@@ -150,11 +151,12 @@ def _fused_gradient(grads: Sequence[tf.Tensor], *inputs: tf.Tensor) -> list[tf.T
 
 def _second_gradient(grads: Sequence[tf.Tensor], dy: tf.Tensor, *inputs: tf.Tensor) -> list[tf.Tensor | None]:
     """Of `_fused_gradient`: TensorFlow has none with respect to given moments, so that of the composed formulas."""
-    x, gamma, beta, mean, variance, shares, epsilon = inputs
-    sources = [dy, x, gamma, beta, mean, variance, shares]
+    # Copies in this graph: of a tensor from another one a tape loses sight.
+    sources = [tf.identity(value) for value in (dy, *inputs[:-1])]
+    dy, x, gamma, beta, mean, variance, shares = sources
     with tf.GradientTape() as tape:
         tape.watch(sources)
-        found = _composed_gradient([dy], x, gamma, beta, mean, variance, shares, epsilon)[:3]
+        found = _composed_gradient([dy], x, gamma, beta, mean, variance, shares, inputs[-1])[:3]
     return [*tape.gradient(found, sources, list(grads)), None]
 
 

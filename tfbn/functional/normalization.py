@@ -1,92 +1,21 @@
-"""Batch normalization as values: moments, renorm, normalization and moving averages put together, in one place.
+"""Moments, renorm and normalization put together, in one place.
 
 Parameters have the shape [C] or, for several channel axes or virtual batches, `param_shape` of the layout.
-
-Nothing here knows of variables, scopes or collections.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from tfbn import _tensorflow
+from tfbn.functional.values import Batch, Options, Params, State
 from tfbn.ops import moments, normalize, own_moments, renorm
-from tfbn.ops.layout import DATA_FORMATS, Layout, layout_of
-from tfbn.ops.moving_average import debiased, decrement
+from tfbn.ops.layout import Layout, layout_of
 
-__all__ = [
-    "DATA_FORMATS",
-    "FUSED_DTYPES",
-    "FUSED_EPSILON_FLOOR",
-    "RENORM_CLIPPING_KEYS",
-    "Batch",
-    "Options",
-    "Params",
-    "State",
-    "choose",
-    "compute_dtype",
-    "debiased",
-    "decrement",
-    "has_samples",
-    "infer",
-    "layout_of",
-    "moving_variance",
-    "normalize_batch",
-    "sample_weights",
-    "truth",
-    "update_rate",
-]
-
-FUSED_DTYPES = normalize.FUSED_DTYPES
 FUSED_EPSILON_FLOOR = normalize.FUSED_EPSILON_FLOOR
-RENORM_CLIPPING_KEYS = renorm.CLIPPING_KEYS
 compute_dtype = normalize.compute_dtype
-moving_variance = renorm.moving_variance
-
-
-class Params(NamedTuple):
-    """The affine parameters, tensors or variables; None stands for a beta of 0 and a gamma of 1."""
-
-    beta: Any
-    gamma: Any
-
-
-class State(NamedTuple):
-    """The moving statistics and those that renorm adds: tensors or variables, read where they are used."""
-
-    moving_mean: Any
-    moving_variance: Any
-    renorm_mean: Any = None
-    renorm_stddev: Any = None
-
-
-class Batch(NamedTuple):
-    """What a batch says of its channels, in the parameters' shape: the values that the moving averages follow."""
-
-    mean: tf.Tensor
-    variance: tf.Tensor  # by the estimator asked for
-    stddev: tf.Tensor | None = None  # with renorm: sqrt(biased variance + epsilon)
-    r: tf.Tensor | None = None  # with renorm: its corrections, taken from the averages as they were
-    d: tf.Tensor | None = None
-
-
-class Options(NamedTuple):
-    """How to normalize."""
-
-    axes: tuple[int, ...]  # of the channels, counted from the left
-    data_format: str = "NHWC"  # for the fused kernel
-    virtual_batch_size: int | None = None
-    flat: bool = True  # parameters of the shape [C], rather than of the inputs' rank
-    epsilon: float = 1e-3
-    fused: bool = True  # the fused kernel, where it has the dtype
-    # Its inference mode in NCHW as well, which has no gradient on a CPU without oneDNN.
-    fused_nchw_inference: bool = True
-    unbiased: bool = True  # the estimator of Batch.variance
-    renorm_clipping: Mapping[str, Any] | None = None  # None: no renorm
 
 
 def sample_weights(
@@ -254,42 +183,7 @@ def _renormed(
     return (*_then(r, d, scale, offset, layout), stddev, r, d)
 
 
-def choose(
-    predicate: tf.Tensor,
-    one: Callable[..., list[tf.Tensor]],
-    other: Callable[..., list[tf.Tensor]],
-    inputs: tf.Tensor,
-    params: Params,
-    state: State,
-) -> list[tf.Tensor]:
-    """`one(inputs, params, state)` where the predicate holds, else `other(...)`; only that is computed, but under XLA.
-
-    XLA does not compile the gradient that TensorFlow makes of a conditional from outside of the compiled function.
-    """
-    if not _tensorflow.compiled_by_xla():
-        return tf.compat.v1.cond(predicate, lambda: one(inputs, params, state), lambda: other(inputs, params, state))
-    chosen = one(*_where(predicate, inputs, params, state))
-    rest = other(*_where(tf.logical_not(predicate), inputs, params, state))
-    return [tf.where(predicate, mine, others) for mine, others in zip(chosen, rest)]
-
-
-def _where(held: tf.Tensor, inputs: tf.Tensor, params: Params, state: State) -> tuple[tf.Tensor, Params, State]:
-    """The same, or where not `held` numbers that do no harm: a zero gradient times infinity would be NaN."""
-
-    def at(value: Any, harmless: float) -> tf.Tensor | None:
-        if value is None:
-            return None
-        value = tf.convert_to_tensor(value)
-        return tf.where(held, value, tf.constant(harmless, value.dtype))
-
-    return (
-        at(inputs, 0.0),
-        Params(at(params.beta, 0.0), at(params.gamma, 1.0)),
-        State(*(at(value, start) for value, start in zip(state, (0.0, 1.0, 0.0, 1.0)))),
-    )
-
-
-def infer(inputs: tf.Tensor, params: Params, state: State, options: Options) -> tf.Tensor:
+def normalize_by_moving(inputs: tf.Tensor, params: Params, state: State, options: Options) -> tf.Tensor:
     """y = (x - moving_mean) / sqrt(moving_variance + epsilon) * gamma + beta."""
     layout = layout_of(inputs.shape, options.axes, options.data_format)
     dtype = compute_dtype(inputs.dtype)
@@ -305,25 +199,6 @@ def infer(inputs: tf.Tensor, params: Params, state: State, options: Options) -> 
     return normalize.composed(inputs, moving, gamma, beta, options.epsilon, layout)
 
 
-def update_rate(decay: Any, dtype: tf.DType, active: tf.Tensor | bool, single: bool = False) -> tf.Tensor:
-    """1 - decay in `dtype`, and zero where not `active`: the share of the batch in the next moving average.
-
-    `active` is what `has_samples` says, or a boolean tensor.
-
-    A number's difference is taken in float64 and rounded to float32, or with `single` taken in float32: as float32,
-    1 - 0.999 is 0.00099998712 rather than 0.001.
-    """
-    if tf.is_tensor(decay):
-        rate = tf.cast(1.0 - decay, dtype)
-        return rate if active is True else tf.where(truth(active), rate, tf.zeros([], dtype))
-    # A NumPy number keeps the precision it has, as a tensor does.
-    own = decay.dtype.type if isinstance(decay, (np.floating, np.ndarray)) else np.float32
-    number = own(1) - own(decay) if single else own(1.0 - float(decay))
-    rate = tf.constant(number.astype(dtype.as_numpy_dtype), name="decay")
-    # At most 1, and so the lesser of the two, whether a boolean or a number of samples becomes the other.
-    return rate if active is True else tf.minimum(tf.cast(active, dtype), rate)
-
-
 def _read(value: Any, dtype: tf.DType) -> tf.Tensor | None:
     return None if value is None else tf.cast(tf.convert_to_tensor(value), dtype)
 
@@ -336,7 +211,7 @@ def _read_now(value: Any, dtype: tf.DType) -> tf.Tensor:
 def _takes_fused(inputs: tf.Tensor, options: Options, layout: Layout) -> bool:
     # Below the floor cuDNN refuses.
     able = layout.fusible and options.epsilon >= FUSED_EPSILON_FLOOR
-    return options.fused and able and inputs.dtype in FUSED_DTYPES
+    return options.fused and able and inputs.dtype in normalize.FUSED_DTYPES
 
 
 def _per_channel(scale: tf.Tensor | None, offset: tf.Tensor | None, layout: Layout) -> bool:

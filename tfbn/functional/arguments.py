@@ -1,4 +1,4 @@
-"""Checks of batch_norm's arguments, all of them made before the first variable exists."""
+"""Checks of arguments, all of them made before the first variable exists."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfbn import functional
+from tfbn.ops.layout import DATA_FORMATS
+from tfbn.ops.renorm import CLIPPING_KEYS
 
 FLOATING = (tf.float16, tf.bfloat16, tf.float32, tf.float64)
 
@@ -23,12 +24,65 @@ def check_graph(caller: str) -> None:
         )
 
 
+def check_no_tf1_graph(caller: str) -> None:
+    """Outside of functions nothing in a graph runs the updates."""
+    if not tf.executing_eagerly() and not tf.compat.v1.get_default_graph().building_function:
+        raise RuntimeError(
+            f"{caller} is for eager code and tf.function: expected one of them, got a TF1 graph as default, where "
+            "nothing would run its updates. Use tfbn.batch_norm there."
+        )
+
+
 def check_floating(inputs: tf.Tensor) -> None:
     """A dtype that the kernels have."""
     if inputs.dtype not in FLOATING:
+        form = " ({})"
         raise TypeError(
-            f"inputs: expected float16, bfloat16, float32 or float64, got {inputs.dtype.name} ({inputs.name}). "
+            f"inputs: expected float16, bfloat16, float32 or float64, got {inputs.dtype.name}{_named(inputs, form)}. "
             "Cast it first, e.g. tf.cast(inputs, tf.float32)."
+        )
+
+
+def _named(inputs: tf.Tensor, form: str = " {}") -> str:
+    """The inputs' name in this form; those of eager execution have none."""
+    return "" if tf.executing_eagerly() else form.format(inputs.name)
+
+
+def check_channels(channels: Any) -> None:
+    """An int of at least 1."""
+    if isinstance(channels, bool) or not isinstance(channels, numbers.Integral):
+        raise TypeError(f"channels: expected an int, the number of channels, got {channels!r}. Pass inputs.shape[-1].")
+    if channels < 1:
+        raise ValueError(f"channels: expected at least 1, got {channels}. It is the size of the inputs' channel axis.")
+
+
+def check_channel_axis(axis: Any) -> None:
+    """One int."""
+    if isinstance(axis, bool) or not isinstance(axis, numbers.Integral):
+        raise TypeError(f"axis: expected an int, got {axis!r}. Several axes are for tfbn.batch_normalization.")
+
+
+def check_shape(name: str, value: tf.Tensor, expected: list[int]) -> None:
+    """A floating tensor of this shape."""
+    if not value.shape.is_compatible_with(expected):
+        raise ValueError(
+            f"{name}: expected the shape {expected}, got {value.shape}. The inputs' channel axis tells; it is `axis`."
+        )
+    if not value.dtype.is_floating:
+        raise TypeError(f"{name}: expected a floating dtype, got {value.dtype.name}. Cast it to tf.float32.")
+
+
+def check_cumulative(decay: Any, zero_debias: bool, counted: bool = True) -> None:
+    """Where decay is None, a count of batches, and no zero debias."""
+    if decay is None and zero_debias:
+        raise ValueError(
+            "decay: expected a number with zero debias, got None. The cumulative average keeps nothing of its start; "
+            "leave out zero_debias_moving_mean."
+        )
+    if decay is None and not counted:
+        raise ValueError(
+            "decay: expected a number for a state without local_step, got None. The cumulative average needs a count "
+            "of batches: init(..., cumulative=True)."
         )
 
 
@@ -77,6 +131,15 @@ def check_same_layer(name: str, shape: tf.TensorShape, built_for: tf.TensorShape
             )
 
 
+def check_same_channels(name: str, channels: int, built_for: int, shape: tf.TensorShape) -> None:
+    """As many channels as the layer's variables have."""
+    if channels != built_for:
+        raise ValueError(
+            f"inputs: expected {built_for} channels, for which the variables of {name} were created, got {channels} in "
+            f"the shape {shape}. Make another layer for other inputs, or name the channels' axis."
+        )
+
+
 def check_divides(virtual_batch_size: int | None, shape: tf.TensorShape, axes: tuple[int, ...]) -> None:
     """A divisor of the batch size, where that is known; the batch is on axis 0, the channels are not."""
     if virtual_batch_size is not None and 0 in axes:
@@ -110,25 +173,32 @@ def check_virtual_batch_size(virtual_batch_size: Any, adjustment: Any) -> None:
         )
 
 
-def check_inputs(inputs: tf.Tensor, data_format: str) -> None:
-    """A floating tensor of known rank with known channels, and a data_format that fits it."""
-    if data_format not in functional.DATA_FORMATS:
+def check_data_format(data_format: str, axis: int | None = None) -> None:
+    """One of the two; the default where an axis says more."""
+    if data_format not in DATA_FORMATS:
         raise ValueError(
             f"data_format has to be either NCHW or NHWC. Got {data_format!r}; for other ranks than 4 NHWC means "
             "channels last and NCHW channels on axis 1."
         )
+    if axis is not None and data_format != "NHWC":
+        raise ValueError(f"axis: expected None with data_format={data_format!r}, got {axis}. Give one of the two.")
+
+
+def check_inputs(inputs: tf.Tensor, data_format: str) -> None:
+    """A floating tensor of known rank with known channels, and a data_format that fits it."""
+    check_data_format(data_format)
     check_floating(inputs)
-    rank = inputs.shape.rank
+    rank, name = inputs.shape.rank, _named(inputs)
     if rank is None:
-        raise ValueError(f"Inputs {inputs.name} has undefined rank. Give it one with inputs.set_shape([None, ..., C]).")
+        raise ValueError(f"Inputs{name} has undefined rank. Give it one with inputs.set_shape([None, ..., C]).")
     if rank < (1 if data_format == "NHWC" else 2):
         raise ValueError(
-            f"Inputs {inputs.name} has undefined channels: a {data_format} tensor of rank {rank} has no channel axis. "
+            f"Inputs{name} has undefined channels: a {data_format} tensor of rank {rank} has no channel axis. "
             "Expected rank 1 or more for NHWC, 2 or more for NCHW."
         )
     if inputs.shape.as_list()[-1 if data_format == "NHWC" else 1] is None:
         raise ValueError(
-            f"Inputs {inputs.name} has undefined `C` dimension: its shape is {inputs.shape} in {data_format}. "
+            f"Inputs{name} has undefined `C` dimension: its shape is {inputs.shape} in {data_format}. "
             "The variables need its size: inputs.set_shape([..., C])."
         )
 
@@ -192,10 +262,15 @@ def check_mask(mask: tf.Tensor, inputs: tf.Tensor, axis: int) -> None:
         raise TypeError(f"mask: expected booleans or real numbers, got {mask.dtype.name}. Cast it to tf.bool.")
 
 
-def check_renorm_clipping(renorm_clipping: Any, channels: int | None = None) -> None:
-    """A mapping of rmax, rmin and dmax to numbers or floating tensors."""
+def check_renorm_clipping(renorm_clipping: Any, channels: int | None = None, renorm: bool = True) -> None:
+    """A mapping of rmax, rmin and dmax to numbers or floating tensors, where there is renorm."""
+    if not renorm:
+        raise ValueError(
+            f"renorm_clipping: expected None without renorm, got {renorm_clipping!r}. Ask init, or the "
+            "module, for renorm=True."
+        )
     _check_mapping("renorm_clipping", renorm_clipping)
-    keys = functional.RENORM_CLIPPING_KEYS
+    keys = CLIPPING_KEYS
     unknown = sorted(set(renorm_clipping) - set(keys), key=str)
     if unknown:
         raise ValueError(
@@ -242,6 +317,13 @@ def check_regularizers(params: Any) -> None:
     if params:
         _check_mapping("param_regularizers", params)
         check_callables(**{f"param_regularizers[{key!r}]": value for key, value in params.items()})
+
+
+def check_constraints(params: Any) -> None:
+    """None, or a mapping of functions."""
+    if params:
+        _check_mapping("param_constraints", params)
+        check_callables(**{f"param_constraints[{key!r}]": value for key, value in params.items()})
 
 
 def check_collections(**named: Any) -> None:

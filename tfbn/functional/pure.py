@@ -1,0 +1,242 @@
+"""`init`, `train`, `infer`: batch normalization as functions without side effects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from tfbn.functional import arguments, averages, modes, normalization
+from tfbn.functional.values import Options, Params, State
+
+
+def init(
+    channels: int,
+    *,
+    center: bool = True,
+    scale: bool = False,
+    renorm: bool = False,
+    zero_debias_moving_mean: bool = False,
+    cumulative: bool = False,
+    param_initializers: Mapping[str, Any] | None = None,
+    dtype: Any = tf.float32,
+) -> tuple[Params, State]:
+    """The parameters and the state to begin with.
+
+    Args:
+      channels: int C of at least 1.
+      center: whether there is a beta. Default True.
+      scale: whether there is a gamma. Default False.
+      renorm: whether the state keeps what batch renormalization needs. Default False.
+      zero_debias_moving_mean: whether moving_mean corrects for its start at zero. Default False.
+      cumulative: whether the state counts batches, for `train` with decay=None. Default False.
+      param_initializers: dict with initializers for `beta`, `gamma`, `moving_mean` and `moving_variance`: functions of
+        shape and dtype, or their names. Defaults zeros, ones, zeros, ones. What renorm keeps starts at the same mean
+        and at the square root of the variance.
+      dtype: dtype of all of them. Default float32, which half-precision inputs want as well.
+
+    Returns:
+      Params and State, named tuples of tensors of shape [C], `local_step` of shape []; None for what is not asked for.
+
+    Raises:
+      ValueError: channels below 1; zero_debias_moving_mean with cumulative; an initializer of an unknown name.
+      TypeError: channels no int; a dtype that is not floating.
+
+    Example:
+      >>> import tfbn
+      >>> params, state = tfbn.functional.init(3)
+      >>> print(params.beta.numpy(), params.gamma, state.moving_variance.numpy())
+      [0. 0. 0.] None [1. 1. 1.]
+    """
+    arguments.check_channels(channels)
+    arguments.check_initializers(param_initializers)
+    arguments.check_cumulative(None if cumulative else 0.0, zero_debias_moving_mean)
+    found = arguments.check_param_dtype(dtype) or tf.float32
+    initializers = param_initializers or {}
+
+    def initial(name: str, default: Callable) -> tf.Tensor:
+        given = initializers.get(name)
+        if given is None:
+            return default([channels], found)
+        if isinstance(given, str):
+            given = getattr(tf.compat.v1.initializers, given)
+        return tf.cast((given() if isinstance(given, type) else given)([channels], dtype=found), found)
+
+    params = Params(initial("beta", tf.zeros) if center else None, initial("gamma", tf.ones) if scale else None)
+    state = State(initial("moving_mean", tf.zeros), initial("moving_variance", tf.ones))
+    if renorm:
+        stddev = tf.sqrt(state.moving_variance)
+        state = state._replace(renorm_mean=state.moving_mean, renorm_stddev=stddev, moving_stddev=stddev)
+    if zero_debias_moving_mean:
+        state = state._replace(biased=tf.zeros([channels], found), local_step=tf.zeros([], found))
+    if cumulative:
+        # A half precision would soon count no further.
+        state = state._replace(local_step=tf.zeros([], normalization.compute_dtype(found)))
+    return params, state
+
+
+@tf.autograph.experimental.do_not_convert
+def train(
+    inputs: Any,
+    params: Params,
+    state: State,
+    *,
+    decay: Any = 0.999,
+    epsilon: float = 0.001,
+    axis: int = -1,
+    fused: bool = True,
+    unbiased: bool = True,
+    renorm_clipping: Mapping[str, Any] | None = None,
+    renorm_decay: Any = 0.99,
+    adjustment: tuple[Any, Any] | None = None,
+    batch_weights: Any = None,
+    mask: Any = None,
+    virtual_batch_size: int | None = None,
+    update_statistics: Any = True,
+) -> tuple[tf.Tensor, State]:
+    """Normalizes by the statistics of the inputs; the output, and the state after this step.
+
+    The formulas are those of `batch_norm`. A state with renorm_mean asks for renorm, one with biased for zero debias.
+    No side effects: works under tf.function, jit_compile, tf.vectorized_map and gradient tapes of any order.
+
+    Args:
+      inputs: tensor or array of float16, bfloat16, float32 or float64, of rank 1 or more, of known rank and channels.
+      params: Params; None in place of beta stands for 0, in place of gamma for 1.
+      state: State, as `init` or an earlier step has made it. A batch without samples or weight leaves it as it is.
+      decay: number in [0, 1] or floating scalar tensor: the share of a moving average that stays. None for the
+        cumulative average, in which all batches count the same; it needs a state with local_step. Default 0.999.
+      epsilon: number, at least 0, added to the variance. Default 0.001. TensorFlow's fused kernel needs 1.001e-5;
+        below that composed ops take its place.
+      axis: int, the axis of the channels. Default -1.
+      fused: whether to take the fused kernel where there is one. Default True.
+      unbiased: whether moving_variance follows variance * n / max(n - 1, 1), with n samples per channel, or variance.
+        Default True, which is what `batch_norm` does for ranks 2 and 4. Without effect on renorm.
+      renorm_clipping: dict with `rmax`, `rmin`, `dmax`, each a number or a scalar tensor; absent ones do not clip.
+      renorm_decay: as decay, for the averages behind r and d. Default 0.99.
+      adjustment: pair (a, b) of tensors that broadcast against inputs: y = (xhat * a + b) * gamma + beta.
+      batch_weights: weights of the samples, of shape [N], for the statistics only.
+      mask: booleans or numbers along the axes of inputs from the left without the channels'; False or 0 marks what is
+        not to count in the statistics.
+      virtual_batch_size: int that divides N; virtual batches are normalized each by itself.
+      update_statistics: bool or scalar boolean tensor; where it is False the state comes back as it was. Default True.
+
+    Returns:
+      The outputs, a tensor of the inputs' shape and dtype, and a State of tensors like `state`.
+
+    Raises:
+      ValueError: rank or channels unknown; params or state of another shape; an argument out of range; decay=None
+        without local_step or with zero debias.
+      TypeError: inputs that are not floating; an argument of another type.
+
+    Example:
+      >>> import tensorflow as tf, tfbn
+      >>> params, state = tfbn.functional.init(2)
+      >>> outputs, state = tfbn.functional.train([[1.0, 5.0], [3.0, 5.0]], params, state, decay=0.5)
+      >>> print(state.moving_mean)
+      tf.Tensor([1.  2.5], shape=(2,), dtype=float32)
+
+    References:
+      Ioffe and Szegedy, Batch Normalization, arXiv:1502.03167.
+      Ioffe, Batch Renormalization, arXiv:1702.03275.
+    """
+    inputs = tf.convert_to_tensor(inputs)
+    axes = _axes(inputs, axis, virtual_batch_size)
+    channels = inputs.shape.as_list()[axes[0]]
+    params, state = _tensors(params, state, channels)
+    renorm = state.renorm_mean is not None
+    arguments.check_cumulative(decay, state.biased is not None, state.local_step is not None)
+    if decay is not None:
+        arguments.check_decay("decay", decay, channels)
+    epsilon = arguments.check_epsilon(epsilon)
+    arguments.check_virtual_batch_size(virtual_batch_size, adjustment)
+    if renorm:
+        arguments.check_decay("renorm_decay", renorm_decay, channels)
+    if renorm_clipping is not None:
+        arguments.check_renorm_clipping(renorm_clipping, channels, renorm)
+    updating = arguments.static_is_training(update_statistics, "update_statistics")
+    if batch_weights is not None:
+        batch_weights = tf.convert_to_tensor(batch_weights)
+        arguments.check_batch_weights(batch_weights, inputs)
+    if mask is not None:
+        mask = tf.convert_to_tensor(mask)
+        arguments.check_mask(mask, inputs, axes[0])
+    options = Options(
+        axes=axes,
+        virtual_batch_size=virtual_batch_size,
+        epsilon=epsilon,
+        fused=bool(fused),
+        unbiased=bool(unbiased),
+        renorm_clipping=(renorm_clipping or {}) if renorm else None,
+    )
+    if adjustment is not None:
+        adjustment = tuple(tf.convert_to_tensor(part) for part in adjustment)
+    outputs, batch, active = modes.compute(inputs, params, state, options, True, batch_weights, mask, adjustment)
+    outputs.set_shape(inputs.shape)
+    if batch is None or updating is False:
+        return outputs, state
+    active = modes.both(active, update_statistics if updating is None else True)
+    return outputs, averages.next_state(state, batch, active, averages.Rule(decay, renorm_decay, epsilon))
+
+
+@tf.autograph.experimental.do_not_convert
+def infer(
+    inputs: Any, params: Params, state: State, *, epsilon: float = 0.001, axis: int = -1, fused: bool = True
+) -> Any:
+    """y = (x - moving_mean) / sqrt(moving_variance + epsilon) * gamma + beta, for a tensor or a nest of them.
+
+    No side effects: works under tf.function, jit_compile, tf.vectorized_map and gradient tapes of any order.
+
+    Args:
+      inputs: tensor or array of float16, bfloat16, float32 or float64 of any rank from 1 on, such as a single sample
+        of shape [C]; or any nest of such (dicts, tuples, lists), each of a shape of its own.
+      params: Params, tensors or arrays of shape [C]; None in place of beta stands for 0, in place of gamma for 1.
+      state: State, of which moving_mean and moving_variance of shape [C] are read.
+      epsilon: number, at least 0, added to the variance. Default 0.001.
+      axis: int, the axis of the channels in each of the inputs. Default -1.
+      fused: whether to take the fused kernel where there is one. It has no gradient with respect to the state; False
+        has. Default True.
+
+    Returns:
+      The outputs in the structure of the inputs, each of its input's shape and dtype.
+
+    Raises:
+      ValueError: rank or channels unknown; params or state of another shape; epsilon negative.
+      TypeError: inputs that are not floating.
+
+    Example:
+      >>> import numpy as np, tfbn
+      >>> params = tfbn.functional.Params(beta=np.array([1.0, 0.0], "float32"), gamma=None)
+      >>> state = tfbn.functional.State(np.array([1.0, 5.0], "float32"), np.array([4.0, 1.0], "float32"))
+      >>> sample = np.array([3.0, 5.0], "float32")
+      >>> outputs = tfbn.functional.infer({"one": sample, "two": [sample, sample + 2]}, params, state, epsilon=0.0)
+      >>> print(outputs["one"].numpy(), outputs["two"][1].numpy())
+      [2. 0.] [3. 2.]
+    """
+    epsilon = arguments.check_epsilon(epsilon)
+
+    def one(inputs: Any) -> tf.Tensor:
+        inputs = tf.convert_to_tensor(inputs)
+        axes = _axes(inputs, axis, None)
+        options = Options(axes=axes, epsilon=epsilon, fused=bool(fused), fused_nchw_inference=False)
+        values = _tensors(params, State(*state[:2]), inputs.shape.as_list()[axes[0]])
+        outputs = normalization.normalize_by_moving(inputs, *values, options)
+        outputs.set_shape(inputs.shape)
+        return outputs
+
+    return tf.nest.map_structure(one, inputs)
+
+
+def _axes(inputs: tf.Tensor, axis: int, virtual_batch_size: int | None) -> tuple[int, ...]:
+    arguments.check_floating(inputs)
+    arguments.check_channel_axis(axis)
+    return arguments.check_axes(inputs.shape, axis, virtual_batch_size)
+
+
+def _tensors(params: Params, state: State, channels: int) -> tuple[Params, State]:
+    """Both as tensors of the shapes that go with the inputs."""
+    found = [None if value is None else tf.convert_to_tensor(value) for value in (*Params(*params), *State(*state))]
+    for name, value in zip((*Params._fields, *State._fields), found):
+        if value is not None:
+            arguments.check_shape(name, value, [] if name == "local_step" else [channels])
+    return Params(*found[: len(Params._fields)]), State(*found[len(Params._fields) :])

@@ -1,0 +1,70 @@
+"""Parameters, state and options as values: what all of the composition takes and gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+
+class Params(NamedTuple):
+    """The affine parameters: tensors, arrays or variables of shape [C].
+
+    Args:
+      beta: what is added. None stands for 0.
+      gamma: what is multiplied by. None stands for 1.
+    """
+
+    beta: Any
+    gamma: Any
+
+
+class State(NamedTuple):
+    """The statistics that training moves: tensors, arrays or variables of shape [C], but for `local_step`, of shape [].
+
+    None stands for what a layer does without; `init` makes what its arguments ask for.
+
+    Args:
+      moving_mean: what inference subtracts.
+      moving_variance: what inference divides by the square root of.
+      renorm_mean: with renorm, the mean that d is taken from.
+      renorm_stddev: with renorm, the standard deviation that r is taken from.
+      moving_stddev: with renorm, the standard deviation whose square moving_variance is, up to epsilon.
+      biased: with zero debias, the moving mean with the share of its start at zero still in it.
+      local_step: with zero debias, and for the cumulative average of decay=None, how many batches have been averaged;
+        a floating number.
+    """
+
+    moving_mean: Any
+    moving_variance: Any
+    renorm_mean: Any = None
+    renorm_stddev: Any = None
+    moving_stddev: Any = None
+    biased: Any = None
+    local_step: Any = None
+
+
+class Batch(NamedTuple):
+    """What a batch says of its channels, in the parameters' shape: the values that the moving averages follow."""
+
+    mean: tf.Tensor
+    variance: tf.Tensor  # by the estimator asked for
+    stddev: tf.Tensor | None = None  # with renorm: sqrt(biased variance + epsilon)
+    r: tf.Tensor | None = None  # with renorm: its corrections, taken from the averages as they were
+    d: tf.Tensor | None = None
+
+
+class Options(NamedTuple):
+    """How to normalize."""
+
+    axes: tuple[int, ...]  # of the channels, counted from the left
+    data_format: str = "NHWC"  # for the fused kernel
+    virtual_batch_size: int | None = None
+    flat: bool = True  # parameters of the shape [C], rather than of the inputs' rank
+    epsilon: float = 1e-3
+    fused: bool = True  # the fused kernel, where it has the dtype
+    # Its inference mode in NCHW as well, which has no gradient on a CPU without oneDNN.
+    fused_nchw_inference: bool = True
+    unbiased: bool = True  # the estimator of Batch.variance
+    renorm_clipping: Mapping[str, Any] | None = None  # None: no renorm
