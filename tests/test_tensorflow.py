@@ -138,3 +138,14 @@ def test_tape_may_record():
         assert not _tensorflow.tape_may_record()
         with tf.GradientTape():
             assert _tensorflow.tape_may_record()
+
+
+def test_set_trainable():
+    """Tapes and the modules around follow it, and it can be taken back."""
+    module = tf.Module()
+    module.variable = tf.Variable(1.0)
+    for trainable in (False, True):
+        _tensorflow.set_trainable(module.variable, trainable)
+        with tf.GradientTape() as tape:
+            module.variable.read_value()
+        assert len(tape.watched_variables()) == len(module.trainable_variables) == trainable
