@@ -204,3 +204,14 @@ def test_in_program_order():
     found.clear()
     tf.function(function, autograph=False).get_concrete_function()
     assert found == [True, True]
+
+
+def test_set_trainable():
+    """Tapes and the modules around follow it, and it can be taken back."""
+    module = tf.Module()
+    module.variable = tf.Variable(1.0)
+    for trainable in (False, True):
+        _tensorflow.set_trainable(module.variable, trainable)
+        with tf.GradientTape() as tape:
+            module.variable.read_value()
+        assert len(tape.watched_variables()) == len(module.trainable_variables) == trainable

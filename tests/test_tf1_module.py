@@ -18,7 +18,7 @@ OPTIONS = {
     "composed": {"fused": False},
     "renorm": {"renorm": True, "renorm_clipping": {"rmin": 0.5, "rmax": 2.0, "dmax": 1.0}},
     "zero debias": {"zero_debias_moving_mean": True},
-    "weights": {"batch_weights": np.linspace(0.5, 1.5, 6).astype(np.float32)},
+    "weights": {"batch_weights": np.linspace(0.5, 1.5, 6).astype(np.float32), "param_regularizers": None},
 }
 
 
