@@ -23,6 +23,11 @@ PATHS = {
     "inline": {"updates_collections": None},
     "zero debias": {"zero_debias_moving_mean": True},
     "placeholder": {},
+    "placeholder v2": {},
+    "placeholder v2, rank 2": {},
+    "placeholder v2, renorm": {"renorm": True, "renorm_clipping": CLIPPING},
+    "placeholder v2, mask": {"mask": MASK},
+    "body v2": {},
     "inference": {"is_training": False},
     "rank 2": {},
     "rank 3": {},
@@ -40,7 +45,7 @@ PATHS = {
     "NCHW mask": {"data_format": "NCHW", "mask": MASK},
     "float64": {},
 }
-VIEWS = {"rank 2": (-1, 3), "rank 3": (6, -1, 3), "rank 5": (3, 2, 4, 5, 3)}
+VIEWS = {"rank 2": (-1, 3), "placeholder v2, rank 2": (-1, 3), "rank 3": (6, -1, 3), "rank 5": (3, 2, 4, 5, 3)}
 
 
 def viewed(path, values):
@@ -93,20 +98,28 @@ def test_penalty_matches_autodiff_of_the_plain_formula(path):
         inputs, gamma = tf.constant(x), tf.constant(GAMMA)
         expected = opened.run(penalties(plain(path, inputs, gamma), inputs, direction, gamma))
     dtype = np.float64 if path == "float64" else np.float32
-    with graph():
+    with graph(control_flow_v2="v2" in path):
         arguments = dict(PATHS[path])
         ours = viewed(path, x).astype(dtype)
         inputs = tf1.placeholder(dtype, [None, *ours.shape[1:]] if path == "dynamic" else ours.shape)
         feeds = {inputs: ours}
-        if path == "placeholder":
+        if path.startswith("placeholder"):
             arguments["is_training"] = tf1.placeholder(tf.bool, [])
             feeds[arguments["is_training"]] = True
         starts = {"gamma": tf.constant_initializer(GAMMA), "beta": tf.constant_initializer(BETA)}
         if path == "inference":
             starts.update(moving_mean=tf.constant_initializer(0.3), moving_variance=tf.constant_initializer(1.7))
-        outputs = tfbn.batch_norm(
-            inputs, 0.5, scale=True, epsilon=EPSILON, param_initializers=starts, scope="bn", **arguments
-        )
+
+        def layer():
+            return tfbn.batch_norm(
+                inputs, 0.5, scale=True, epsilon=EPSILON, param_initializers=starts, scope="bn", **arguments
+            )
+
+        if path == "body v2":
+            feeds[tf1.placeholder(tf.bool, [], name="taken")] = True
+            outputs = tf1.cond(*[key for key in feeds if key is not inputs], layer, lambda: inputs)
+        else:
+            outputs = layer()
         gamma = next(v for v in tf1.trainable_variables() if v.op.name == "bn/gamma")
         found = penalties(outputs, inputs, viewed(path, direction).astype(dtype), gamma)
         with session() as opened:
