@@ -224,7 +224,8 @@ def test_with_v2_behavior_off(modules):
 
 def test_without_onednn():
     """TensorFlow's own kernels, which serve where oneDNN does not: on other processors, or when it is turned off."""
-    modules = map(str, [HERE.parent / "ops", HERE / "test_mask.py", HERE / "test_gradient_penalty.py"])
+    ops = [HERE.parent / "ops" / f"test_{name}.py" for name in ("normalize", "numerics", "own_moments")]
+    modules = map(str, [*ops, HERE / "test_gradient_penalty.py"])
     # The test below is for bfloat16.
     chosen = ["-k", "not bfloat16", *modules]
     out = run_python("-m", "pytest", "-q", "-p", "no:xdist", *chosen, TF_ENABLE_ONEDNN_OPTS="0")
