@@ -197,7 +197,8 @@ class BatchNorm(tf.Module):
         if batch_weights is not None:
             batch_weights = tf.convert_to_tensor(batch_weights)
             arguments.check_batch_weights(batch_weights, inputs)
-        if self.moving_mean is None:
+        first = self.moving_mean is None
+        if first:
             self._create(channels, functional.compute_dtype(inputs.dtype))
         arguments.check_same_channels(self.name, channels, self.moving_mean.shape.as_list()[0], inputs.shape)
 
