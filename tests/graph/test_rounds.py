@@ -179,6 +179,10 @@ def test_a_body_and_a_call_outside_take_turns(first, resource, v2):
         if not first:
             layer(x[0], "fused")
         same = np.stack([BATCHES[0]] * ROUNDS)
+        # The sums may come out by luck: both changes hold the lock in all three calls, that of create too.
+        definition = tf1.get_default_graph().as_graph_def()
+        nodes = [*definition.node, *(node for function in definition.library.function for node in function.node_def)]
+        assert [node.op for node in nodes].count("MutexLock") == 6
         with session() as opened:
             for _ in range(5):
                 opened.run([y, tf1.get_collection(tf1.GraphKeys.UPDATE_OPS)], {x: same})
