@@ -69,10 +69,12 @@ clean:
 # A stamp is written when pip has succeeded, and is out of date when the requirements have changed.
 $(ENV)/.installed-digits: EXTRAS := tensorflow,examples
 $(ENV)/.installed-test: EXTRAS := tensorflow,examples,test
+# Keras 2 is a package of its own from TensorFlow 2.16 on, with the same versions; before, Keras 2 is what is there.
+$(ENV)/.installed-test: KERAS_2 := $(if $(filter 2.12.% 2.13.% 2.14.% 2.15.%,$(TENSORFLOW)),,'tf_keras$(addprefix ==,$(TENSORFLOW))')
 $(ENV)/.installed-%: setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 9))' || \
 	  { echo 'PYTHON=$(PYTHON) is not a Python of version 3.9 or newer that runs; name one: make PYTHON=python3.11 ...' >&2; exit 1; }
 	@echo 'Installing into $(ENV): once, a few minutes'
 	$(PYTHON) -m venv $(ENV)
-	$(RUN) -m pip install --quiet --disable-pip-version-check -e '.[$(EXTRAS)]' 'tensorflow$(addprefix ==,$(TENSORFLOW))'
+	$(RUN) -m pip install --quiet --disable-pip-version-check -e '.[$(EXTRAS)]' 'tensorflow$(addprefix ==,$(TENSORFLOW))' $(KERAS_2)
 	@touch $@

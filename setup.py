@@ -25,8 +25,19 @@ setup(
         "tensorflow": ["tensorflow" + TENSORFLOW],
         "cpu": ["tensorflow-cpu" + TENSORFLOW],
         "examples": ["scikit-learn", "matplotlib", "tqdm"],
+        "migrate": ["libcst>=1.1", "tqdm"],  # `tfbn migrate`
+        "tools": ["matplotlib", "tqdm", "h5py"],  # the plots, the progress bars and Keras' weight files
+        "guide": ["mkdocs>=1.6", "mkdocs-material>=9.5"],  # the guide as a site: make guide
         # setuptools builds the wheel that the tests install; from 70.1 on it does so without the package wheel.
-        "test": ["pytest>=7.2", "pytest-xdist>=3.2", "ruff>=0.11", "mypy>=1.10", "setuptools>=70.1"],
+        "test": [
+            "pytest>=7.2",
+            "pytest-xdist>=3.2",
+            "ruff>=0.11",
+            "mypy>=1.10",
+            "setuptools>=70.1",
+            "libcst>=1.1",
+            "h5py",
+        ],
     },
     classifiers=[
         "Development Status :: 3 - Alpha",
@@ -40,5 +51,6 @@ setup(
         "Typing :: Typed",
     ],
     keywords=["tensorflow", "batch normalization", "tf.contrib", "tf-slim", "migration"],
+    entry_points={"console_scripts": ["tfbn = tfbn.cli:main"]},
     zip_safe=False,
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 # The units of the package (its folders and the modules beside them), lowest first. A unit imports lower ones only.
 LEVELS = [
-    {"errors", "_tensorflow"},
+    {"errors", "files", "progress", "version", "_tensorflow"},
     {"ops"},
     {"functional"},
     {"graph", "tf1_checkpoint"},
@@ -23,7 +23,7 @@ LEVELS = [
 LEVEL = {unit: level for level, units in enumerate(LEVELS) for unit in units}
 
 # Narrower than its level: the codemod runs without TensorFlow, and there is one composition of the arithmetic.
-MAY_IMPORT = {"migrate": {"errors"}}
+MAY_IMPORT = {"migrate": {"errors", "files", "progress"}}
 MAY_BE_IMPORTED_BY = {"ops": {"functional", "fold"}}
 
 # Attributes that start with an underscore and are public all the same.

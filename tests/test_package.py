@@ -306,7 +306,8 @@ class TestDistributions:
         required = [requirement for requirement in requirements if "extra ==" not in requirement]
         assert [re.match(r"[\w-]+", requirement)[0] for requirement in required] == ["numpy"]
         assert not [requirement for requirement in requirements if re.search(r"[<~]|==\s*\d", requirement)]
-        assert set(metadata.get_all("Provides-Extra")) == {"tensorflow", "cpu", "examples", "test"}
+        extras = {"tensorflow", "cpu", "examples", "migrate", "tools", "guide", "test"}
+        assert set(metadata.get_all("Provides-Extra")) == extras
         for extra, package in [("tensorflow", "tensorflow"), ("cpu", "tensorflow-cpu")]:
             (requirement,) = [r for r in requirements if re.search(rf"extra == ['\"]{extra}['\"]", r)]
             assert re.match(rf"{package} ?\(?>=2\.12\b", requirement)

@@ -63,7 +63,9 @@ else:  # hidden from type checkers, which would otherwise believe that tfbn has 
 
     def __getattr__(name):
         if name == "__version__":
-            value = _version()
+            from tfbn.version import installed_version
+
+            value = installed_version()
         elif name in _HOMES:
             value = _load(name)
         else:
@@ -88,12 +90,3 @@ def _load(name: str) -> object:
             name="tensorflow",
         ) from error
     return module if home == name else getattr(module, name)
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version(__name__)
-    except PackageNotFoundError:
-        return "0+unknown"  # a checkout that was never installed: the version is in setup.py alone

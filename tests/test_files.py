@@ -1,0 +1,71 @@
+"""Files take their target's place whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+import pytest
+
+from tfbn.files import replacing
+
+
+def test_the_target_is_replaced_at_the_end(tmp_path):
+    """Within the block the old content is still there."""
+    target = tmp_path / "model.pb"
+    target.write_text("old")
+    with replacing(target) as partial:
+        partial.write_text("new")
+        assert target.read_text() == "old"
+        assert partial.parent == target.parent  # a rename across file systems would be a copy
+    assert target.read_text() == "new"
+    assert os.listdir(tmp_path) == ["model.pb"]
+
+
+@pytest.mark.parametrize("exists", [True, False])
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_an_error_leaves_everything_as_it_was(tmp_path, exists, error):
+    """No half-written file stays, and the target is untouched."""
+    target = tmp_path / "model.pb"
+    if exists:
+        target.write_text("old")
+
+    def write():
+        with replacing(target) as partial:
+            partial.write_text("half")
+            raise error("stop")
+
+    with pytest.raises(error, match="stop"):
+        write()
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == ({"model.pb": "old"} if exists else {})
+
+
+def test_permissions_are_kept(tmp_path):
+    """An executable script stays one; a new file has the permissions that any new file gets."""
+    script, ordinary = tmp_path / "train.py", tmp_path / "ordinary.py"
+    script.write_text("old")
+    ordinary.write_text("")
+    script.chmod(0o751)
+    for target in [script, tmp_path / "new.py"]:
+        with replacing(target) as partial:
+            partial.write_text("new")
+    assert stat.S_IMODE(script.stat().st_mode) == 0o751
+    assert (tmp_path / "new.py").stat().st_mode == ordinary.stat().st_mode
+
+
+def test_a_link_stays_a_link(tmp_path):
+    """The file that a symbolic link leads to is what changes."""
+    (tmp_path / "real").mkdir()
+    target, link = tmp_path / "real" / "a.py", tmp_path / "a.py"
+    target.write_text("old")
+    link.symlink_to(target)
+    with replacing(link) as partial:
+        partial.write_text("new")
+    assert link.is_symlink()
+    assert target.read_text() == "new"
+
+
+def test_a_missing_folder_is_an_error(tmp_path):
+    """It is named, as open() would name it."""
+    with pytest.raises(FileNotFoundError, match="nowhere"), replacing(tmp_path / "nowhere" / "a.py"):
+        pass

@@ -1,0 +1,44 @@
+"""Writing files so that a reader, or a crash, never meets half of one."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+@contextmanager
+def replacing(target: str | os.PathLike[str]) -> Iterator[Path]:
+    """A path beside `target` to write to; it takes the target's place when the block ends, and goes when it raises.
+
+    A target that exists keeps its permissions; a symbolic link stays, and the file that it leads to is replaced.
+    """
+    final = Path(os.path.realpath(target))
+    descriptor, name = tempfile.mkstemp(prefix=f".{final.name}.", suffix=".partial", dir=final.parent)
+    os.close(descriptor)
+    partial = Path(name)
+    try:
+        yield partial
+        os.chmod(partial, stat.S_IMODE(final.stat().st_mode) if final.exists() else 0o666 & ~_umask())
+        _flush_to_disk(partial)
+        os.replace(partial, final)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            partial.unlink()
+        raise
+
+
+def _flush_to_disk(path: Path) -> None:
+    """A rename may reach the disk before the bytes that it names, unless these are sent first."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _umask() -> int:
+    """The mask of this process: it can only be read by setting it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
