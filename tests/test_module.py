@@ -192,22 +192,31 @@ class TestFunctions:
         expected = oracle.normalize(x, mean, variance, axis=axis)
         np.testing.assert_allclose(norm(x), expected, **oracle.OUTPUT["float32"])
 
-    def test_second_derivatives_with_a_tensor(self):
-        """Of weighted moments inside of the branch that training is, as without a branch."""
-        norm, x = tfbn.BatchNorm(5, **SOME), tf.constant(X[:, 0, 0])
-        weights, slope = np.linspace(0.5, 1.0, 6, dtype="float32"), np.random.RandomState(0).standard_normal(x.shape)
+    @pytest.mark.parametrize("tapes", ["in the function", "around the function"])
+    @pytest.mark.parametrize("weighted", [True, False])
+    def test_second_derivatives_with_a_tensor(self, weighted, tapes):
+        """Of either kernel inside of the branch that training is, as without a branch."""
+        norm, x = tfbn.BatchNorm(5, **SOME), tf.constant(X / X.std((0, 1, 2)))
+        call = {"batch_weights": np.linspace(0.5, 1.0, 6, dtype="float32")} if weighted else {}
+        slope = np.random.RandomState(1).standard_normal(x.shape).astype("float32")
 
-        @tf.function
-        def second(x, is_training):
+        def layer(x, is_training):
+            return norm(x, is_training, update_statistics=False, **call)
+
+        def second(x, is_training, layer=layer):
             with tf.GradientTape() as outer:
                 outer.watch(x)
                 with tf.GradientTape() as tape:
                     tape.watch(x)
-                    loss = tf.reduce_sum(norm(x, is_training, batch_weights=weights) * slope.astype("float32"))
+                    loss = tf.reduce_sum(layer(x, is_training) * slope)
                 first = tf.reduce_sum(tape.gradient(loss, x) ** 2)
-            return outer.gradient(first, [x, norm.gamma])
+            return outer.gradient(first, [x, norm.gamma], unconnected_gradients="zero")
 
-        for one, other in zip(second(x, tf.constant(True)), second(x, True)):
+        if tapes == "in the function":
+            found = tf.function(second, autograph=False)(x, tf.constant(True))
+        else:
+            found = second(x, tf.constant(True), tf.function(layer, autograph=False))
+        for one, other in zip(found, second(x, True)):
             assert np.abs(other).max() > 0.1
             np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
 

@@ -177,7 +177,7 @@ def test_eager_variable():
         return x + made[-1]
 
     assert [function(1.0, count).numpy().tolist() for count in (1, 2)] == [[4.0, 4.0]] * 2
-    assert [(v.name, v.trainable) for v in made] == [("a/1:0", False), ("a/2:0", False)]
+    assert [(v.name, v.op.name, v.trainable) for v in made] == [("a/1:0", "a/1", False), ("a/2:0", "a/2", False)]
 
 
 def test_slice_of():

@@ -6,92 +6,9 @@ import tensorflow as tf
 
 import tfbn
 from tests.graph.regimes import graph, session
+from tests.tf1_models import BATCHES, IMAGES, OPTIONS, RANDOM, TARGETS, Program, check_same, model, reduced, state
 
 tf1 = tf.compat.v1
-RANDOM = np.random.RandomState(17)
-IMAGES = (RANDOM.standard_normal((6, 5, 4, 3)) * 2.0 + 1.5).astype(np.float32)
-BATCHES = (RANDOM.standard_normal((8, 6, 5, 4, 3)) * 2.0 + 1.5).astype(np.float32)
-TARGETS = RANDOM.standard_normal((8, 6, 2)).astype(np.float32)
-OPTIONS = {
-    "default": {},
-    "inline": {"updates_collections": None},
-    "composed": {"fused": False},
-    "renorm": {"renorm": True, "renorm_clipping": {"rmin": 0.5, "rmax": 2.0, "dmax": 1.0}},
-    "zero debias": {"zero_debias_moving_mean": True},
-    "weights": {"batch_weights": np.linspace(0.5, 1.5, 6).astype(np.float32), "param_regularizers": None},
-}
-
-
-def l2(scale):
-    return lambda variable: scale * tf.reduce_sum(variable**2)
-
-
-def model(images, is_training, **options):
-    """Two blocks, one normalized as contrib does, one as tf.layers does, and a dense layer in partitions."""
-    with (
-        tfbn.arg_scope(
-            [tfbn.batch_norm], decay=0.7, scale=True, is_training=is_training, param_regularizers={"gamma": l2(0.01)}
-        ),
-        tf1.variable_scope("net", regularizer=l2(0.02)),
-    ):
-        filters = tf1.get_variable("filters", [3, 3, 3, 4], initializer=tf1.variance_scaling_initializer(seed=5))
-        net = tfbn.batch_norm(tf.nn.conv2d(images, filters, 1, "SAME"), activation_fn=tf.nn.relu, **options)
-        net = tfbn.batch_norm(net)
-        with tf1.variable_scope("block"):
-            net = tfbn.batch_normalization(net, training=is_training, momentum=0.6)
-        with tf1.variable_scope("dense", partitioner=tf1.fixed_size_partitioner(2)):
-            weights = tf1.get_variable("weights", [4, 2], initializer=tf1.truncated_normal_initializer(seed=6))
-        return tf.matmul(tf.reduce_mean(net, [1, 2]), weights)
-
-
-def reduced(outputs, targets, losses):
-    return tf.reduce_mean((outputs - targets) ** 2) + tf.add_n(losses)
-
-
-class Program:
-    """The graph program in a session of its own, after one step of training."""
-
-    def __init__(self, **options):
-        with graph() as self.graph:
-            self.images, self.targets = tf1.placeholder(tf.float32, [None, 5, 4, 3]), tf1.placeholder(tf.float32)
-            self.is_training = tf1.placeholder(tf.bool, [])
-            self.outputs = model(self.images, self.is_training, **options)
-            loss = reduced(self.outputs, self.targets, tf1.losses.get_regularization_losses())
-            gradients = tf.gradients(loss, tf1.trainable_variables())
-            self.updates = tf1.get_collection(tf1.GraphKeys.UPDATE_OPS)
-            # All gradients are of the weights as they were.
-            with tf.control_dependencies([*gradients, *self.updates]):
-                steps = [v.assign_sub(0.1 * gradient) for v, gradient in zip(tf1.trainable_variables(), gradients)]
-            self.train_op, self.saver = tf.group(*steps), tf1.train.Saver()
-            self.variables = {v.op.name: v for v in tf1.global_variables()}
-            self.session = tf1.Session()
-            self.session.run(tf1.global_variables_initializer())
-        self.run(self.train_op, IMAGES, True, TARGETS[0])
-
-    def run(self, fetches, images, is_training, targets=0.0):
-        feeds = {self.images: images, self.is_training: is_training, self.targets: targets}
-        return self.session.run(fetches, feeds)
-
-    def state(self):
-        return self.session.run(self.variables)
-
-    def save(self, path):
-        with self.graph.as_default():
-            return self.saver.save(self.session, str(path))
-
-    def restore(self, path):
-        with self.graph.as_default():
-            self.saver.restore(self.session, str(path))
-
-
-def state(module):
-    return {name: variable.numpy() for name, variable in module.tf1_variables.items()}
-
-
-def check_same(found, expected, **tolerance):
-    assert list(found) == list(expected)  # in the order of creation
-    for name, value in expected.items():
-        np.testing.assert_allclose(found[name], value, err_msg=name, **tolerance)
 
 
 @pytest.mark.parametrize("name", OPTIONS)
@@ -312,6 +229,24 @@ class TestVariables:
         assert {id(v) for v in module.variables} == {id(v) for v in module.tf1_variables.values()}
         assert not any("BatchNorm" in v.name for v in tf1.global_variables())
 
+    def test_ops_have_names(self):
+        """What many builders choose variables by; and an optimizer of TF1 keeps its slots apart by them."""
+        found = []
+
+        def builder(x):
+            outputs = tf.reduce_sum(model(x, True) ** 2)
+            found.append([v.op.name for v in tf1.trainable_variables() if "beta" not in v.op.name])
+            with tf.control_dependencies([tf1.train.MomentumOptimizer(0.1, 0.9).minimize(outputs)]):
+                return tf.identity(outputs)
+
+        module = tfbn.TF1Module(builder)
+        first, second = module(IMAGES), module(IMAGES)
+        assert found == [[name for name in module.tf1_variables if name in found[0]]]
+        assert second < first
+        slots = [name for name in module.tf1_variables if name.endswith("/Momentum")]
+        trainable = [variable.op.name for variable in module.trainable_variables]
+        assert sorted(slots) == sorted(f"{name}/Momentum" for name in trainable)
+
     def test_modules_have_variables_of_their_own(self):
         one, other = tfbn.TF1Module(model), tfbn.TF1Module(model)
         one(IMAGES, is_training=True)
@@ -362,142 +297,6 @@ class TestVariables:
         module = tfbn.TF1Module(builder)
         module(IMAGES)
         assert [v.name for v in module.trainable_variables] == ["w:0"]
-
-
-class TestLosses:
-    def test_are_of_the_values_now(self):
-        """Of get_variable, of the scope's regularizer and of batch_norm's; eagerly, traced, before and after a step."""
-        module = tfbn.TF1Module(model)
-        with pytest.raises(ValueError, match="losses: expected a module that was called"):
-            module.losses  # noqa: B018
-        module(IMAGES, is_training=True)
-        traced = tf.function(lambda: module.losses)
-        with graph():
-            model(tf1.placeholder(tf.float32, IMAGES.shape), True)
-            names = [loss.op.name for loss in tf1.losses.get_regularization_losses()]
-        # The scope's and, second of a variable, batch_norm's own.
-        scales = [0.01 if name.endswith("_1") else 0.02 for name in names]
-        names = [name.partition("/Regularizer")[0] for name in names]
-        assert len(scales) > scales.count(0.01) == 2
-        for factor in (1.0, 2.0, 3.0):
-            for variable in module.variables:
-                variable.assign(variable * factor + 0.1)
-            values = [module.tf1_variables[name].numpy().astype(float) for name in names]
-            expected = [scale * np.sum(value**2) for scale, value in zip(scales, values)]
-            for losses in (module.losses, traced()):
-                np.testing.assert_allclose(losses, expected, rtol=1e-5)  # sums in float32
-
-    def test_gradients(self):
-        """Through the losses alone and beside the call's, in eager code and traced."""
-        module = tfbn.TF1Module(lambda x: x * tf1.get_variable("w", [3], regularizer=l2(0.5)))
-        x = tf.constant([[1.0, 2.0, 3.0]])
-
-        def gradient():
-            with tf.GradientTape() as tape:
-                loss = tf.reduce_sum(module(x)) + tf.add_n(module.losses)
-            return tape.gradient(loss, module.trainable_variables)[0]
-
-        for each in (gradient(), tf.function(gradient)(), tf.function(gradient, jit_compile=True)()):
-            np.testing.assert_allclose(each, x[0] + module.tf1_variables["w"], rtol=1e-6)
-
-    def test_without_updates_and_without_those_of_the_inputs(self):
-        """Asking moves nothing; a loss of the inputs has none to be of; a builder without regularizers has no loss."""
-
-        def builder(x, some=True):
-            outputs = tfbn.batch_norm(x, 0.5, is_training=True, scope="bn")
-            if some:
-                tf1.losses.add_loss(tf.reduce_sum(outputs), tf1.GraphKeys.REGULARIZATION_LOSSES)
-                tf1.get_variable("w", [3], initializer=tf1.ones_initializer(), regularizer=l2(1.0))
-            return outputs
-
-        module = tfbn.TF1Module(builder)
-        module(IMAGES)
-        before = state(module)
-        assert [loss.numpy() for loss in module.losses] == [3.0]
-        check_same(state(module), before, rtol=0, atol=0)
-        module(IMAGES, some=False)
-        assert module.losses == []
-
-    def test_of_a_branch(self):
-        """A layer that is made in a branch has its loss, of the values now, too."""
-
-        def builder(x):
-            layer = lambda: tfbn.batch_norm(x, scale=True, param_regularizers={"gamma": l2(1.0)}, scope="bn")  # noqa: E731
-            return tf1.cond(tf.reduce_sum(x) > 0, layer, lambda: x)
-
-        module = tfbn.TF1Module(builder)
-        module(IMAGES)
-        for factor in (2.0, 3.0):
-            module.tf1_variables["bn/gamma"].assign(tf.fill([3], factor))
-            assert [loss.numpy() for loss in module.losses] == [3 * factor**2]
-
-
-class TestCheckpoints:
-    def test_by_object_also_before_the_first_call(self, tmp_path):
-        module, other = tfbn.TF1Module(model), tfbn.TF1Module(model)
-        module(IMAGES, is_training=True)
-        path = tf.train.Checkpoint(model=module).save(str(tmp_path / "object"))
-        status = tf.train.Checkpoint(model=other).restore(path)
-        np.testing.assert_array_equal(other(IMAGES, is_training=False), module(IMAGES, is_training=False))
-        status.assert_consumed()
-        check_same(state(other), state(module), rtol=0, atol=0)
-
-    def test_by_name_for_what_later_calls_make(self, tmp_path):
-        """A phase of training that has more variables than inference gets theirs from the same checkpoint."""
-
-        def builder(x, is_training):
-            return tfbn.batch_norm(x, 0.5, is_training=is_training, zero_debias_moving_mean=True, scope="bn")
-
-        module, other = tfbn.TF1Module(builder), tfbn.TF1Module(builder)
-        module(IMAGES, is_training=True)
-        other.restore(module.save(str(tmp_path / "names")))
-        for _ in range(2):
-            other(IMAGES, is_training=False)
-        assert "bn/bn/moving_mean/local_step" not in other.tf1_variables
-        for each in (module, other):
-            each(BATCHES[0], is_training=True)
-        assert other.tf1_variables["bn/bn/moving_mean/local_step"] == 2.0
-        assert state(other).keys() == state(module).keys()
-        for name, value in state(module).items():
-            np.testing.assert_array_equal(state(other)[name], value)
-
-    def test_all_or_none(self, tmp_path):
-        """A refusal names every variable that does not fit, and changes nothing; partial takes what there is."""
-        module = tfbn.TF1Module(lambda x: tfbn.batch_norm(x, scope="bn"))
-        module(IMAGES + 1)
-        path = module.save(str(tmp_path / "small"))
-        larger = tfbn.TF1Module(lambda x: tfbn.batch_norm(x, scope="bn", scale=True))
-        larger(IMAGES)
-        before = state(larger)
-        with pytest.raises(ValueError, match=r"restore: .*\nbn/gamma: it is not there\nIt has .*partial=True"):
-            larger.restore(path)
-        check_same(state(larger), before, rtol=0, atol=0)
-        larger.restore(path, partial=True)
-        np.testing.assert_array_equal(larger.tf1_variables["bn/moving_mean"], module.tf1_variables["bn/moving_mean"])
-        wider = tfbn.TF1Module(lambda x: tfbn.batch_norm(tf.concat([x, x], 3), scope="bn"))
-        wider.restore(path, partial=True)  # nothing to compare yet
-        with pytest.raises(ValueError, match=r"bn/beta: it has shape \[3\] and dtype float32, the variable has \[6\]"):
-            wider(IMAGES)
-
-    def test_before_any_variable(self):
-        module = tfbn.TF1Module(model)
-        with pytest.raises(ValueError, match="save: expected a module with variables, got one that was never called"):
-            module.save("anywhere")
-        module.build(tf.TensorSpec([None, 5, 4, 3]), is_training=False)
-        assert len(module.tf1_variables) == 15
-
-    def test_local_variables_are_left_out(self, tmp_path):
-        """As by TF1's Saver."""
-
-        def builder(x):
-            count = tf1.get_local_variable("count", [], initializer=tf1.zeros_initializer())
-            return tfbn.batch_norm(x, scope="bn") + count.assign_add(1.0)
-
-        module = tfbn.TF1Module(builder)
-        module(IMAGES)
-        names = {name for name, _ in tf.train.list_variables(module.save(str(tmp_path / "x")))}
-        assert names == set(module.tf1_variables) - {"count"}
-        assert module.tf1_variables["count"] == 1.0
 
 
 def test_saved_model(tmp_path):

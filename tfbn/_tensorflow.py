@@ -51,7 +51,23 @@ def eager_variable(initial_value: Any, **arguments: Any) -> tf.Variable:
     tf.Variable itself asks the creators of that function, in tf.init_scope too; they accept none but on its first call.
     """
     with tf.init_scope():
-        return _resource_variable_ops.ResourceVariable(initial_value, **arguments)
+        return _EagerVariable(initial_value, **arguments)
+
+
+class _EagerVariable(_resource_variable_ops.ResourceVariable):
+    """Has an `op` with the name that it would have in a graph: TF1 code asks for `variable.op.name`."""
+
+    @property
+    def op(self) -> Any:
+        return _Op(self.name.partition(":")[0])
+
+
+class _Op(NamedTuple):
+    """What TF1 code reads of a variable's op."""
+
+    name: str
+    type: str = "VarHandleOp"
+    graph: Any = None
 
 
 class Slice(NamedTuple):

@@ -41,8 +41,9 @@ class BatchNorm(tf.Module):
       trainable: whether `beta` and `gamma` are trained. Default True.
       update_statistics: bool, or scalar boolean tensor or variable: what calls take that are not told. Default True.
       fused: None or True for the fused kernel where it serves, False for composed ops. Where is_training is a tensor,
-        TensorFlow has no second derivatives of its kernel with respect to gamma and the inputs: they come out as 0.
-        Take False for those, or a Python bool for is_training.
+        TensorFlow loses second derivatives of its kernel that tapes outside of the tf.function take, for ranks other
+        than 4, renorm, an adjustment and NCHW: they come out as 0. Take the tapes in the function, or False here, or a
+        Python bool for is_training.
       zero_debias_moving_mean: whether moving_mean corrects for its start at zero (arXiv:1412.6980, section 3).
       renorm: whether to apply batch renormalization. Default False.
       renorm_clipping: dict with `rmax`, `rmin`, `dmax`, each a number or a scalar tensor or variable; absent ones do

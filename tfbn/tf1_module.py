@@ -46,8 +46,8 @@ class TF1Module(tf.Module):
     `tf.train.Checkpoint(model=module)` saves and restores by object, also before the first call; `save` and `restore`
     by TF1 names. To export, give tf.saved_model.save a tf.function that calls the module as its signature.
 
-    Limits: variables are resource variables outside of any graph, so that a builder that asks for `variable.op.name`
-    has to ask for `variable.name`; caching devices are not used.
+    Limits: variables are resource variables outside of any graph, whose `op` has a name and nothing to run; caching
+    devices are not used.
 
     Raises:
       TypeError: a builder that is not callable.

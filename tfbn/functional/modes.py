@@ -47,6 +47,9 @@ def compute(
         nothing = tf.zeros(state.moving_mean.shape, normalization.compute_dtype(inputs.dtype))
         return [normalization.normalize_by_moving(inputs, params, state, options), *[nothing] * count]
 
+    # Read before the branches: of gradients that a tape outside of the tf.function took, TensorFlow has no derivatives
+    # by what is read within.
+    params = Params(*(None if value is None else tf.convert_to_tensor(value) for value in params))
     # The assignments stay outside: a ref variable cannot be assigned in a control flow v2 branch.
     outputs, *of_batch = choose(predicate, train, infer, inputs, params, state)
     active = predicate if some is True else tf.logical_and(predicate, normalization.truth(some))
