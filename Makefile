@@ -22,7 +22,7 @@ RUN := $(ENV)/bin/python
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # two pips must not work on one environment
-.PHONY: help digits benchmark test lint pytest test-all clean
+.PHONY: help digits guide benchmark test lint pytest test-all clean
 
 help:
 	@echo 'make digits    train, save, restore and plot the digits example'
@@ -30,6 +30,7 @@ help:
 	@echo 'make lint      lint, format and types only'
 	@echo 'make test-all  the tests with 1000 random configurations, on TensorFlow $(OLDEST_TENSORFLOW) and on the newest'
 	@echo 'make benchmark time, memory and graph size as ratios to the op of TensorFlow itself'
+	@echo 'make guide     build the migration guide as a site, into build/guide'
 	@echo 'make clean     remove the environments and caches'
 	@echo
 	@echo 'PYTHON=python3.11      the Python to use, 3.9 to 3.13 (now: $(PYTHON))'
@@ -42,6 +43,10 @@ help:
 
 digits: $(ENV)/.installed-digits
 	$(RUN) examples/digits_graph.py $(DIGITS_ARGS)
+
+guide: $(ENV)/.installed-guide
+	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict
+	@echo 'The guide is in build/guide/index.html'
 
 benchmark: $(ENV)/.installed-digits
 	$(RUN) -m benchmarks $(BENCHMARK_ARGS)
@@ -67,14 +72,18 @@ clean:
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp is written when pip has succeeded, and is out of date when the requirements have changed.
-$(ENV)/.installed-digits: EXTRAS := tensorflow,examples
-$(ENV)/.installed-test: EXTRAS := tensorflow,examples,test
 # Keras 2 is a package of its own from TensorFlow 2.16 on, with the same versions; before, Keras 2 is what is there.
-$(ENV)/.installed-test: KERAS_2 := $(if $(filter 2.12.% 2.13.% 2.14.% 2.15.%,$(TENSORFLOW)),,'tf_keras$(addprefix ==,$(TENSORFLOW))')
+BUILD := 'tensorflow$(addprefix ==,$(TENSORFLOW))'
+KERAS_2 := $(if $(filter 2.12.% 2.13.% 2.14.% 2.15.%,$(TENSORFLOW)),,'tf_keras$(addprefix ==,$(TENSORFLOW))')
+$(ENV)/.installed-guide: EXTRAS := guide
+$(ENV)/.installed-digits: EXTRAS := tensorflow,examples
+$(ENV)/.installed-digits: BESIDE := $(BUILD)
+$(ENV)/.installed-test: EXTRAS := tensorflow,examples,guide,test
+$(ENV)/.installed-test: BESIDE := $(BUILD) $(KERAS_2)
 $(ENV)/.installed-%: setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 9))' || \
 	  { echo 'PYTHON=$(PYTHON) is not a Python of version 3.9 or newer that runs; name one: make PYTHON=python3.11 ...' >&2; exit 1; }
 	@echo 'Installing into $(ENV): once, a few minutes'
 	$(PYTHON) -m venv $(ENV)
-	$(RUN) -m pip install --quiet --disable-pip-version-check -e '.[$(EXTRAS)]' 'tensorflow$(addprefix ==,$(TENSORFLOW))' $(KERAS_2)
+	$(RUN) -m pip install --quiet --disable-pip-version-check -e '.[$(EXTRAS)]' $(BESIDE)
 	@touch $@

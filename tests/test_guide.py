@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import json
 import re
 
 import pytest
@@ -29,6 +31,47 @@ def test_every_argument_has_a_row_with_its_default(page):
     assert list(rows) == list(parameters)
     names = {"UPDATE_OPS": tf.GraphKeys.UPDATE_OPS, "required": inspect.Parameter.empty}
     assert {name: eval(default, {}, names) for name, default in rows.items()} == parameters
+
+
+def names_of(signature):
+    return {name for name in inspect.signature(signature).parameters if name not in ("self", "kwargs")}
+
+
+class TestNames:
+    """The table of names in contrib, tfbn, Keras 3 and PyTorch."""
+
+    (TABLE,) = (table for table in docs.tables(PAGES["migration_guide/arguments.md"]) if table[0][0] == "contrib")
+    RECORDED = json.loads((CHECKOUT / "tests/parity/signature.json").read_text(encoding="utf-8"))
+
+    def column(self, title):
+        """The names in code spans, by whether they are of a call; prose and `none` have no names."""
+        index = self.TABLE[0].index(title)
+        found = {True: set(), False: set()}
+        for row in self.TABLE[1:]:
+            for part in row[index].split(";"):
+                spans = [span.partition("=")[0] for span in docs.code_spans(part) if not span.endswith("()")]
+                found[part.strip().startswith("call:")].update(spans)
+        return found
+
+    def test_every_argument_has_a_row(self):
+        """contrib's 23 in their order, then ours."""
+        rows = [row[0].strip("`") for row in self.TABLE[1:]]
+        assert [name for name in rows if name != "new"] == [name for name, *_ in self.RECORDED["batch_norm"]]
+        assert self.column("`tfbn.batch_norm`")[False] == names_of(tfbn.batch_norm)
+
+    def test_of_the_module(self):
+        """Of the constructor and of a call; `losses` and `variables` are attributes."""
+        found = self.column("`tfbn.BatchNorm`")
+        assert found[False] - {"losses", "variables"} == names_of(tfbn.BatchNorm) - {"channels"}
+        assert found[True] == names_of(tfbn.BatchNorm.__call__)
+
+    def test_of_keras(self):
+        """They exist in the Keras that is there, if in a base class that takes the rest of the arguments."""
+        layer = importlib.import_module("keras").layers.BatchNormalization
+        found = self.column("Keras 3")
+        common = {"trainable", "dtype", "name", "variables", "mask"}  # of every layer
+        assert found[False] - common <= set().union(*(names_of(base.__init__) for base in layer.__mro__[:-1]))
+        assert found[True] - common <= names_of(layer.call)
 
 
 def shown_by(text):
