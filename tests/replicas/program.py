@@ -1,0 +1,31 @@
+"""Runs cases under a strategy in a process of its own: `python -m tests.replicas.program KIND RESULTS NAMES`.
+
+KIND is `mirrored` with the number of replicas, as mirrored4, or `workers`, where TF_CONFIG names the others. RESULTS is
+the .npz file to write; NAMES are those of the cases, separated by semicolons.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import tensorflow as tf
+
+from tests.replicas import cases
+
+
+def mirrored(number: int) -> tf.distribute.Strategy:
+    (cpu,) = tf.config.list_physical_devices("CPU")
+    if len(tf.config.get_logical_device_configuration(cpu) or ()) < number:
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * number)
+    return tf.distribute.MirroredStrategy([f"CPU:{index}" for index in range(number)])
+
+
+def main(kind: str, results: str, names: str) -> None:
+    strategy = tf.distribute.MultiWorkerMirroredStrategy() if kind == "workers" else mirrored(int(kind[8:]))
+    found = cases.run({name: cases.CASES[name] for name in names.split(";")}, strategy, synchronized=True)
+    np.savez(results, **found)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
