@@ -20,6 +20,7 @@ class Plan(NamedTuple):
     renorm_decay: Any
     zero_debias: bool
     updates_collections: Any
+    synchronized: bool = False
 
 
 def apply(

@@ -57,7 +57,15 @@ def _gather(values: tf.Tensor, number: int) -> tf.Tensor:
 
 
 def _all_reduce(values: tf.Tensor) -> tf.Tensor:
-    return _context().all_reduce(tf.distribute.ReduceOp.SUM, values)
+    context = _context()
+    if tf.executing_eagerly() or tf.compat.v1.get_default_graph().building_function:
+        return context.all_reduce(tf.distribute.ReduceOp.SUM, values)
+    # In TF1 graphs the gradient that comes with all_reduce looks for replicas' variables by names that they do not have.
+    return context.merge_call(_reduced, args=(values,))
+
+
+def _reduced(strategy: tf.distribute.Strategy, values: tf.Tensor) -> tf.Tensor:
+    return strategy.extended.batch_reduce_to(tf.distribute.ReduceOp.SUM, [(values, values)])[0]
 
 
 def _context() -> tf.distribute.ReplicaContext:
