@@ -14,11 +14,15 @@ import tensorflow as tf
 from tests.replicas import cases
 
 
-def mirrored(number: int) -> tf.distribute.Strategy:
+def logical_cpus(number: int) -> list[str]:
+    """The CPU as so many devices, which has to be settled before TensorFlow first looks at it."""
     (cpu,) = tf.config.list_physical_devices("CPU")
-    if len(tf.config.get_logical_device_configuration(cpu) or ()) < number:
-        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * number)
-    return tf.distribute.MirroredStrategy([f"CPU:{index}" for index in range(number)])
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * number)
+    return [f"CPU:{index}" for index in range(number)]
+
+
+def mirrored(number: int) -> tf.distribute.Strategy:
+    return tf.distribute.MirroredStrategy(logical_cpus(number))
 
 
 def main(kind: str, results: str, names: str) -> None:
