@@ -12,6 +12,7 @@ import tfbn
 from tests import oracle
 
 CLIPPING = {"rmax": 1.5, "rmin": 0.7, "dmax": 0.4}
+CHANNELS = 5
 # How the samples of each step are dealt out, by the number of replicas: unequally, and with nothing for some.
 SHARDS = {1: [(11,), (5,)], 2: [(7, 4), (0, 5)], 4: [(7, 0, 3, 1), (0, 5, 0, 0)]}
 
@@ -77,12 +78,17 @@ def batch(case: Case, step: int, size: int) -> dict[str, np.ndarray]:
 
 
 def run(
-    chosen: Mapping[str, Case], strategy: tf.distribute.Strategy, eager: bool = False, **more: Any
+    chosen: Mapping[str, Case],
+    strategy: tf.distribute.Strategy,
+    eager: bool = False,
+    checkpoint: str | None = None,
+    steps: int = 2,
+    **more: Any,
 ) -> dict[str, np.ndarray]:
     """What the replicas of this process find, as `case/what/step/replica`, and at the end the variables of each.
 
     All cases take a step together, in one trace. `more` are further arguments of the layers; a dtype takes the place of
-    the cases' own.
+    the cases' own. In the end the layers' variables are saved as `checkpoint`.
     """
     dtypes = {name: more.get("dtype", case.dtype) for name, case in chosen.items()}
     more.pop("dtype", None)
@@ -90,14 +96,18 @@ def run(
     with strategy.scope():
         for name, case in chosen.items():
             arguments = {"decay": 0.5, "scale": True, "param_dtype": _wide(dtypes[name]), **case.arguments, **more}
-            layers[name] = (Functional if case.functional else tfbn.BatchNorm)(5, **arguments)
+            layers[name] = (Functional if case.functional else tfbn.BatchNorm)(CHANNELS, **arguments)
 
     def step(given):
         return {name: one_step(case, layers[name], **given[name]) for name, case in chosen.items()}
 
     found = {}
-    function = (lambda given: strategy.run(step, [given])) if eager else tf.function(lambda g: strategy.run(step, [g]))
-    for number in range(2):
+    function = (
+        (lambda given: strategy.run(step, [given]))
+        if eager
+        else tf.function(lambda given: strategy.run(step, [given]), autograph=False)
+    )
+    for number in range(steps):
         given = {name: _distributed(case, strategy, number, dtypes[name]) for name, case in chosen.items()}
         for name, results in function(given).items():
             for what, result in results.items():
@@ -108,6 +118,8 @@ def run(
             what = variable.name.rpartition("/")[2].rpartition(":")[0]
             for index, part in enumerate(strategy.experimental_local_results(variable)):
                 found[f"{name}/{what}/variable/{index}"] = part.numpy()
+    if checkpoint:
+        tf.train.Checkpoint(**{name.replace(" ", "_"): layer for name, layer in layers.items()}).write(checkpoint)
     return found
 
 
@@ -121,17 +133,23 @@ def one_step(case: Case, layer: Any, x: Any, slope: Any, weights: Any, mask: Any
     if case.masked:
         given["mask"] = mask
     sources = [x, layer.gamma, layer.beta, *([weights] if case.weighted else [])]
-    with tf.GradientTape() as outer:
-        outer.watch([x, weights])
+
+    def gradients() -> tuple[tf.Tensor, list[tf.Tensor]]:
         with tf.GradientTape() as tape:
             tape.watch([x, weights])
             outputs = layer(x, on if case.is_training is not True else True, **given)
             loss = tf.reduce_sum(tf.cast(outputs, slope.dtype) * slope)
-        gradients = tape.gradient(loss, sources)
-        square = tf.reduce_sum(tf.cast(gradients[0], slope.dtype) ** 2)
+        return outputs, tape.gradient(loss, sources)
+
     if case.second:
-        gradients = outer.gradient(square, sources[:2])
-    return {"outputs": outputs, **dict(zip(["dx", "dgamma", "dbeta", "dweights"], gradients))}
+        with tf.GradientTape() as outer:
+            outer.watch(x)
+            outputs, (dx, *_) = gradients()
+            square = tf.reduce_sum(dx**2)
+        found = outer.gradient(square, sources[:2])
+    else:
+        outputs, found = gradients()
+    return {"outputs": outputs, **dict(zip(["dx", "dgamma", "dbeta", "dweights"], found))}
 
 
 def _distributed(case: Case, strategy: tf.distribute.Strategy, number: int, dtype: str) -> dict[str, Any]:
@@ -163,7 +181,13 @@ class Functional(tf.Module):
         self.state = [
             value
             if value is None
-            else tf.Variable(value, False, name=name, synchronization=tf.VariableSynchronization.ON_READ)
+            else tf.Variable(
+                value,
+                trainable=False,
+                name=name,
+                synchronization=tf.VariableSynchronization.ON_READ,
+                aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+            )
             for name, value in state._asdict().items()
         ]
         self.more = {"decay": decay, "renorm_clipping": renorm_clipping, "renorm_decay": renorm_decay, **more}

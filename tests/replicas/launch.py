@@ -7,8 +7,9 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -63,3 +64,22 @@ def together(arguments: Sequence[Sequence[object]], configs: Sequence[str | None
         for process, (_, errors) in zip(processes.started, found):
             assert process.returncode == 0, errors[-3000:]
     return [printed for printed, _ in found]
+
+
+def once(function: Callable[[str], Any]) -> Callable[[str], Any]:
+    """The function, which is called once for each argument; what it raises, too, is the same again."""
+    known: dict[str, tuple[Any, BaseException | None]] = {}
+
+    def call(argument: str) -> Any:
+        if argument not in known:
+            try:
+                known[argument] = function(argument), None
+            except Exception as error:
+                known[argument] = None, error
+        result, raised = known[argument]
+        if raised is not None:
+            raised.__traceback__ = None
+            raise raised
+        return result
+
+    return call
