@@ -16,6 +16,7 @@ import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported, or it greets at length
 
@@ -29,11 +30,11 @@ import tfbn
 class Layer(tf.Module):
     """A convolution of 3x3 or a matrix product, batch norm and ReLU."""
 
-    def __init__(self, shape: list[int], name: str) -> None:
+    def __init__(self, shape: list[int], name: str, **of_norm: Any) -> None:
         super().__init__(name)
         deviation = np.sqrt(2.0 / np.prod(shape[:-1]))
         self.weights = tf.Variable(tf.random.normal(shape, stddev=deviation), name="weights")
-        self.norm = tfbn.BatchNorm(shape[-1], decay=DECAY)  # no bias: beta is one
+        self.norm = tfbn.BatchNorm(shape[-1], decay=DECAY, **of_norm)  # no bias: beta is one
 
     def before(self, inputs: tf.Tensor) -> tf.Tensor:
         """What goes into the batch norm."""
@@ -44,14 +45,14 @@ class Layer(tf.Module):
 
 
 class Network(tf.Module):
-    """Three convolutions and two dense layers."""
+    """Three convolutions and two dense layers; `of_norm` goes to their batch norms."""
 
-    def __init__(self) -> None:
+    def __init__(self, **of_norm: Any) -> None:
         super().__init__()
-        self.conv1 = Layer([3, 3, 1, 32], "conv1")
-        self.conv2 = Layer([3, 3, 32, 32], "conv2")
-        self.conv3 = Layer([3, 3, 32, 64], "conv3")
-        self.dense = Layer([2 * 2 * 64, 64], "dense")
+        self.conv1 = Layer([3, 3, 1, 32], "conv1", **of_norm)
+        self.conv2 = Layer([3, 3, 32, 32], "conv2", **of_norm)
+        self.conv3 = Layer([3, 3, 32, 64], "conv3", **of_norm)
+        self.dense = Layer([2 * 2 * 64, 64], "dense", **of_norm)
         self.weights = tf.Variable(tf.random.normal([64, 10], stddev=0.125), name="weights")
         self.bias = tf.Variable(tf.zeros([10]), name="bias")
 

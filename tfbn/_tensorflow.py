@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -190,3 +191,11 @@ def set_trainable(variable: Any, trainable: bool) -> None:
     # A distributed variable asks its first part.
     for part in getattr(variable, "_values", (variable,)):
         part._trainable = trainable
+
+
+def graph_of_replica() -> tf.Graph | None:
+    """The graph in which the function that strategy.run runs here began; None where that is not known.
+
+    A collective in any other graph, as of a loop's body or of a tf.function within, TensorFlow refuses by the same test.
+    """
+    return getattr(threading.current_thread(), "graph", None)

@@ -104,6 +104,7 @@ class BatchNorm(tf.Module):
         renorm_decay: Any = 0.99,
         adjustment: Callable | None = None,
         virtual_batch_size: int | None = None,
+        synchronized: bool = False,
         param_dtype: Any = None,
         name: str | None = None,
     ) -> None:
@@ -139,6 +140,7 @@ class BatchNorm(tf.Module):
             cumulative=decay is None,
             renorm=bool(renorm),
             virtual_batch_size=virtual_batch_size,
+            synchronized=bool(synchronized),
             param_dtype=arguments.check_param_dtype(param_dtype),
         )
         super().__init__(name=name)
@@ -198,13 +200,15 @@ class BatchNorm(tf.Module):
         if batch_weights is not None:
             batch_weights = tf.convert_to_tensor(batch_weights)
             arguments.check_batch_weights(batch_weights, inputs)
-        first = self.moving_mean is None
-        if first:
+        across = functional.several_replicas(given.synchronized, training, given.virtual_batch_size)
+        if self.moving_mean is None:
             self._create(channels, functional.compute_dtype(inputs.dtype))
+        if across:
+            functional.check_created_for_replicas(self.moving_mean, self.name)
         arguments.check_same_channels(self.name, channels, self.moving_mean.shape.as_list()[0], inputs.shape)
 
         with self.name_scope:
-            options, rule = self._plan(inputs, axes, batch_weights is not None)
+            options, rule = self._plan(inputs, axes, batch_weights is not None, across)
             adjusted = None
             if self.adjustment is not None and training is not False:
                 adjusted = self.adjustment(tf.shape(inputs))
@@ -257,7 +261,7 @@ class BatchNorm(tf.Module):
             axis = given.axis
         return arguments.check_axes(inputs.shape, axis, given.virtual_batch_size)
 
-    def _plan(self, inputs: tf.Tensor, axes: tuple[int, ...], weighted: bool) -> tuple[Any, Any]:
+    def _plan(self, inputs: tf.Tensor, axes: tuple[int, ...], weighted: bool, across: bool) -> tuple[Any, Any]:
         """How to normalize and how to follow, by the row that `batch_norm` takes."""
         given, rank = self._given, inputs.shape.rank
         row = policy.resolve(
@@ -282,6 +286,7 @@ class BatchNorm(tf.Module):
             fused_nchw_inference=row.fused,
             unbiased=row.fused,
             renorm_clipping=(self.renorm_clipping or {}) if given.renorm else None,
+            across=across,
         )
         return options, functional.Rule(self.decay, self.renorm_decay, epsilon, row.single)
 
@@ -311,7 +316,7 @@ class BatchNorm(tf.Module):
             name=name,
             constraint=self._given.constraints.get(name),
             synchronization=tf.VariableSynchronization.AUTO if affine else tf.VariableSynchronization.ON_READ,
-            aggregation=tf.VariableAggregation.NONE if affine else tf.VariableAggregation.MEAN,
+            aggregation=tf.VariableAggregation.NONE if affine else functional.aggregation(self._given.synchronized),
         )
 
     def _assign(self, after: functional.State) -> None:
@@ -337,4 +342,5 @@ class _Given:
     cumulative: bool
     renorm: bool
     virtual_batch_size: int | None
+    synchronized: bool
     param_dtype: tf.DType | None

@@ -18,6 +18,9 @@ from tfbn.functional.normalization import compute_dtype as compute_dtype
 from tfbn.functional.normalization import normalize_batch as normalize_batch
 from tfbn.functional.normalization import truth as truth
 from tfbn.functional.pure import infer, init, train
+from tfbn.functional.replicas import aggregation as aggregation
+from tfbn.functional.replicas import check_created_for_replicas as check_created_for_replicas
+from tfbn.functional.replicas import several_replicas as several_replicas
 from tfbn.functional.values import Batch as Batch
 from tfbn.functional.values import Options as Options
 from tfbn.functional.values import Params, State

@@ -30,15 +30,16 @@ def compute(
         return normalization.normalize_by_moving(inputs, params, state, options), None, False
 
     weights = normalization.sample_weights(inputs, options, batch_weights, mask)
-    some = normalization.has_samples(inputs, weights)
+    pooled = normalization.pool(inputs, options, weights) if options.across else None
+    some = normalization.has_samples(inputs, weights, pooled)
     if is_training is True:
-        outputs, batch = normalization.normalize_batch(inputs, params, state, options, some, weights, adjustment)
+        outputs, batch = normalization.normalize_batch(inputs, params, state, options, some, weights, adjustment, pooled)
         return outputs, batch, some
 
     predicate = tf.convert_to_tensor(is_training)
 
     def train(inputs: tf.Tensor, params: Params, state: State) -> list[tf.Tensor]:
-        outputs, batch = normalization.normalize_batch(inputs, params, state, options, some, weights, adjustment)
+        outputs, batch = normalization.normalize_batch(inputs, params, state, options, some, weights, adjustment, pooled)
         return [outputs, *(value for value in batch if value is not None)]
 
     def infer(inputs: tf.Tensor, params: Params, state: State) -> list[tf.Tensor]:
@@ -51,7 +52,7 @@ def compute(
     # by what is read within.
     params = Params(*(None if value is None else tf.convert_to_tensor(value) for value in params))
     # The assignments stay outside: a ref variable cannot be assigned in a control flow v2 branch.
-    outputs, *of_batch = choose(predicate, train, infer, inputs, params, state)
+    outputs, *of_batch = choose(predicate, train, infer, inputs, params, state, options.across)
     active = predicate if some is True else tf.logical_and(predicate, normalization.truth(some))
     return outputs, Batch(*of_batch), active
 
@@ -71,12 +72,14 @@ def choose(
     inputs: tf.Tensor,
     params: Params,
     state: State,
+    across: bool = False,
 ) -> list[tf.Tensor]:
-    """`one(inputs, params, state)` where the predicate holds, else `other(...)`; only that is computed, but under XLA.
+    """`one(inputs, params, state)` where the predicate holds, else `other(...)`; only that is computed.
 
-    XLA does not compile the gradient that TensorFlow makes of a conditional from outside of the compiled function.
+    Both are computed under XLA, which does not compile the gradient that TensorFlow makes of a conditional from outside
+    of the compiled function; and `across` replicas, because TensorFlow refuses their collectives in a conditional.
     """
-    if not _tensorflow.compiled_by_xla():
+    if not across and not _tensorflow.compiled_by_xla():
         return tf.compat.v1.cond(predicate, lambda: one(inputs, params, state), lambda: other(inputs, params, state))
     chosen = one(*_where(predicate, inputs, params, state))
     rest = other(*_where(tf.logical_not(predicate), inputs, params, state))

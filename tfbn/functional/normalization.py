@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tfbn import _tensorflow
 from tfbn.functional.values import Batch, Options, Params, State
-from tfbn.ops import moments, normalize, own_moments, renorm
+from tfbn.ops import moments, normalize, own_moments, renorm, replicas
 from tfbn.ops.layout import Layout, layout_of
 
 FUSED_EPSILON_FLOOR = normalize.FUSED_EPSILON_FLOOR
@@ -37,11 +37,23 @@ def sample_weights(
     return weights
 
 
-def has_samples(inputs: tf.Tensor, weights: tf.Tensor | None = None) -> tf.Tensor | bool:
+def pool(inputs: tf.Tensor, options: Options, weights: tf.Tensor | None = None) -> replicas.Pooled:
+    """The moments of what all replicas have for inputs, in one collective. `weights` are `sample_weights`."""
+    layout = _layout(inputs, options)
+    wide = tf.cast(inputs, compute_dtype(inputs.dtype))
+    shares = moments.shares_of(wide, weights, layout)
+    return replicas.pool(moments.of_shares(wide, shares, layout), shares)
+
+
+def has_samples(
+    inputs: tf.Tensor, weights: tf.Tensor | None = None, pooled: replicas.Pooled | None = None
+) -> tf.Tensor | bool:
     """Whether the batch has statistics at all: a sample, and weights that do not sum to zero.
 
     A bool where the static shape tells, else a scalar tensor: a boolean, or a number that is 0 for False.
     """
+    if pooled is not None:
+        return tf.reduce_any(tf.not_equal(pooled.shares.total, 0))
     return moments.has_samples(inputs) if weights is None else moments.has_weight(inputs, weights)
 
 
@@ -58,14 +70,15 @@ def normalize_batch(
     some: tf.Tensor | bool,
     weights: tf.Tensor | None = None,
     adjustment: tuple[tf.Tensor, tf.Tensor] | None = None,
+    pooled: replicas.Pooled | None = None,
 ) -> tuple[tf.Tensor, Batch]:
-    """Normalizes `inputs` by their own statistics, as training does.
+    """Normalizes `inputs` by their own statistics, or by `pooled` ones, as training does.
 
     xhat = (x - mean) / sqrt(variance + epsilon); with renorm xhat = xhat * r + d; with an adjustment (a, b)
     xhat = xhat * a + b; y = xhat * gamma + beta. `some` is what `has_samples` says: a batch without samples is
     normalized by the moving statistics. `weights` are `sample_weights`.
     """
-    layout = layout_of(inputs.shape, options.axes, options.data_format, options.virtual_batch_size, options.flat)
+    layout = _layout(inputs, options)
     dtype = compute_dtype(inputs.dtype)
     gamma, beta = _read(params.gamma, dtype), _read(params.beta, dtype)
     scale, offset = gamma, beta
@@ -73,17 +86,21 @@ def normalize_batch(
         a, b = (layout.of_trailing_axes(tf.cast(part, dtype)) for part in adjustment)
         scale, offset = _then(a, b, scale, offset, layout)
     # XLA cancels all digits of the kernel's own moments where the mean is far from zero.
-    own = weights is None and not _tensorflow.compiled_by_xla()
+    own = weights is None and pooled is None and not _tensorflow.compiled_by_xla()
     if own and _takes_fused(inputs, options, layout) and _per_channel(scale, offset, layout):
         return _by_fused_training(inputs, scale, offset, state, options, some, layout)
     # Wide all along: gradients by way of the moments cancel, and have to before they are rounded to a half precision.
     wide = tf.cast(layout.view_virtual(inputs), dtype)
-    if weights is not None:
-        weights = layout.view_virtual(layout.of_each_sample(weights, inputs))
-    shares = moments.shares_of(wide, weights, layout)
-    if weights is not None:
+    if pooled is None:
+        if weights is not None:
+            weights = layout.view_virtual(layout.of_each_sample(weights, inputs))
+        shares = moments.shares_of(wide, weights, layout)
+        of_batch = moments.of_shares(wide, shares, layout)
+    else:
+        of_batch, shares = pooled
+    if shares.weights is not None:
         some = tf.not_equal(shares.total, 0)
-    outputs, batch = _by_moments(wide, scale, offset, state, options, some, layout, shares)
+    outputs, batch = _by_moments(wide, scale, offset, state, options, some, layout, of_batch, shares)
     return layout.restore(tf.cast(outputs, inputs.dtype), inputs), batch
 
 
@@ -128,10 +145,11 @@ def _by_moments(
     options: Options,
     some: tf.Tensor | bool,
     layout: Layout,
+    own: moments.Moments,
     shares: moments.Shares,
 ) -> tuple[tf.Tensor, Batch]:
     """By moments that composed ops take, and a kernel that is given them."""
-    of_batch = _or_moving(moments.of_shares(inputs, shares, layout), state, some, layout)
+    of_batch = _or_moving(own, state, some, layout)
     whole = moments.of_virtual_batches(of_batch, shares, layout)
     stddev, r, d = None, None, None
     if options.renorm_clipping is not None:
@@ -140,7 +158,7 @@ def _by_moments(
     given = (None, None) if last else (scale, offset)
     fused = _takes_fused(inputs, options, layout) and layout.fused_format == "NHWC"
     kernel = own_moments.fused if fused else own_moments.composed
-    outputs = kernel(inputs, of_batch, shares.each, *given, options.epsilon, layout)
+    outputs = kernel(inputs, of_batch, shares.each, *given, options.epsilon, layout, options.across)
     if last:
         # One value per channel is all that the kernels take.
         outputs = outputs if scale is None else outputs * _spread(scale, layout)
@@ -197,6 +215,10 @@ def normalize_by_moving(inputs: tf.Tensor, params: Params, state: State, options
         gamma, beta = normalize.or_constants(gamma, beta, dtype, layout)
         return normalize.fused_infer(inputs, moving, gamma, beta, options.epsilon, layout)
     return normalize.composed(inputs, moving, gamma, beta, options.epsilon, layout)
+
+
+def _layout(inputs: tf.Tensor, options: Options) -> Layout:
+    return layout_of(inputs.shape, options.axes, options.data_format, options.virtual_batch_size, options.flat)
 
 
 def _read(value: Any, dtype: tf.DType) -> tf.Tensor | None:

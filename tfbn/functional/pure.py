@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfbn.functional import arguments, averages, modes, normalization
+from tfbn.functional import arguments, averages, modes, normalization, replicas
 from tfbn.functional.values import Options, Params, State
 
 
@@ -94,6 +94,7 @@ def train(
     mask: Any = None,
     virtual_batch_size: int | None = None,
     update_statistics: Any = True,
+    synchronized: bool = False,
 ) -> tuple[tf.Tensor, State]:
     """Normalizes by the statistics of the inputs; the output, and the state after this step.
 
@@ -168,6 +169,7 @@ def train(
         fused=bool(fused),
         unbiased=bool(unbiased),
         renorm_clipping=(renorm_clipping or {}) if renorm else None,
+        across=replicas.several_replicas(synchronized, True, virtual_batch_size),
     )
     if adjustment is not None:
         adjustment = tuple(tf.convert_to_tensor(part) for part in adjustment)

@@ -68,3 +68,4 @@ class Options(NamedTuple):
     fused_nchw_inference: bool = True
     unbiased: bool = True  # the estimator of Batch.variance
     renorm_clipping: Mapping[str, Any] | None = None  # None: no renorm
+    across: bool = False  # statistics of all replicas, of which there are several

@@ -43,6 +43,7 @@ def batch_norm(
     mask: Any = None,
     virtual_batch_size: int | None = None,
     update_statistics: Any = True,
+    synchronized: bool = False,
 ) -> tf.Tensor:
     """Batch normalization as tf.contrib.layers.batch_norm of TensorFlow 1.15 does it, in a TF1 graph, without Keras.
 
@@ -202,6 +203,7 @@ def batch_norm(
         arguments.check_mask(mask, inputs, axes[0])
     arguments.check_virtual_batch_size(virtual_batch_size, adjustment)
     arguments.check_divides(virtual_batch_size, inputs.shape, axes)
+    across = functional.several_replicas(synchronized, training, virtual_batch_size)
 
     question = policy.Question(
         dtype=inputs.dtype,
@@ -241,11 +243,13 @@ def batch_norm(
             fused_nchw_inference=row.fused,
             unbiased=row.fused,
             renorm_clipping=(renorm_clipping or {}) if renorm else None,
+            across=across,
         ),
         decay=decay,
         renorm_decay=renorm_decay,
         zero_debias=question.zero_debias,
         updates_collections=updates_collections,
+        synchronized=bool(synchronized),
     )
 
     with tf.compat.v1.variable_scope(scope, "BatchNorm", [inputs], reuse=reuse) as opened:
@@ -262,6 +266,7 @@ def batch_norm(
             initializers=initializers,
             regularizers=regularizers,
             collections=variables_collections,
+            synchronized=plan.synchronized,
         )
         outputs, _ = layer.apply(
             inputs,

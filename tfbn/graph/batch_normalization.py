@@ -61,6 +61,7 @@ class BatchNormalization(tf_layer.Layer):
         *,
         dtype: Any = None,
         update_statistics: Any = True,
+        synchronized: bool = False,
         _scope: Any = None,
         _reuse: Any = None,
     ) -> None:
@@ -99,6 +100,7 @@ class BatchNormalization(tf_layer.Layer):
         self.virtual_batch_size = virtual_batch_size
         self.adjustment = adjustment
         self.update_statistics = update_statistics
+        self.synchronized = synchronized
         self._initializers = {
             "beta": beta_initializer,
             "gamma": gamma_initializer,
@@ -155,6 +157,7 @@ class BatchNormalization(tf_layer.Layer):
                 regularizers=self._regularizers,
                 collections=None,
                 constraints=self._constraints,
+                synchronized=bool(self.synchronized),
             )
         for name, variable in self._made.items():
             self._track(variable, name in variables.AFFINE)
@@ -187,11 +190,12 @@ class BatchNormalization(tf_layer.Layer):
         updating = arguments.static_is_training(self.update_statistics, "update_statistics")
         assert self._plan is not None
         arguments.check_same_layer(self.name, inputs.shape, self._built_for, self._plan.options.axes)
+        across = functional.several_replicas(self.synchronized, static, self.virtual_batch_size)
         outputs, updates = layer.apply(
             inputs,
             self._scope,
             self._made,
-            self._plan,
+            self._plan._replace(options=self._plan.options._replace(across=across)),
             is_training=training if static is None else static,
             moves=bool(self.trainable) and static is not False,
             update_statistics=self.update_statistics if updating is None else updating,
@@ -237,6 +241,7 @@ def batch_normalization(
     adjustment: Callable | None = None,
     *,
     update_statistics: Any = True,
+    synchronized: bool = False,
 ) -> tf.Tensor:
     """Batch normalization as tf.layers.batch_normalization of TensorFlow 1.15 does it, in a TF1 graph, without Keras.
 
@@ -298,7 +303,8 @@ def batch_normalization(
     arguments.check_graph("batch_normalization")
     inputs = tf.convert_to_tensor(inputs)
     arguments.check_floating(inputs)
-    arguments.static_is_training(training, "training")
+    static = arguments.static_is_training(training, "training")
+    functional.several_replicas(synchronized, static, virtual_batch_size)
     made = BatchNormalization(
         axis=axis,
         momentum=momentum,
@@ -321,6 +327,7 @@ def batch_normalization(
         virtual_batch_size=virtual_batch_size,
         adjustment=adjustment,
         update_statistics=update_statistics,
+        synchronized=synchronized,
         _reuse=reuse,
         _scope=name,
     )

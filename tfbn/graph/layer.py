@@ -20,6 +20,7 @@ class Plan(NamedTuple):
     renorm_decay: Any
     zero_debias: bool
     updates_collections: Any
+    synchronized: bool = False
 
 
 def apply(
@@ -54,7 +55,7 @@ def apply(
     wired = updates.Wired(outputs, (), ())
     if batch is not None and moves and update_statistics is False and plan.zero_debias:
         # Held still, they are there all the same, so that checkpoints fit from one phase of training to the next.
-        variables.create_debias_pair(scope, made["moving_mean"], plan.row)
+        variables.create_debias_pair(scope, made["moving_mean"], plan.row, plan.synchronized)
     elif batch is not None and moves and update_statistics is not False:
         found = updates.build(
             scope,
@@ -66,6 +67,7 @@ def apply(
             renorm_decay=plan.renorm_decay,
             epsilon=plan.options.epsilon,
             zero_debias=plan.zero_debias,
+            synchronized=plan.synchronized,
         )
         wired = updates.wire(outputs, found, plan.row, plan.updates_collections)
     wired.outputs.set_shape(inputs.shape)

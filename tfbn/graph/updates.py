@@ -21,12 +21,13 @@ def build(
     renorm_decay: Any,
     epsilon: float,
     zero_debias: bool,
+    synchronized: bool,
 ) -> list[Any]:
     """The update of the moving mean, then that of the moving variance; neither changes a bit where not `active`."""
     moving_mean, moving_variance = layer["moving_mean"], layer["moving_variance"]
     _check_assignable(moving_mean)
     dtype = moving_mean.dtype.base_dtype
-    pair = variables.create_debias_pair(scope, moving_mean, row) if zero_debias else None
+    pair = variables.create_debias_pair(scope, moving_mean, row, synchronized) if zero_debias else None
     rate = functional.update_rate(decay, dtype, active, row.single)
     active = functional.truth(active) if zero_debias or batch.stddev is not None else active
     first: list[tf.Operation] = []

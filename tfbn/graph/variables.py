@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfbn import _tensorflow
+from tfbn import _tensorflow, functional
 from tfbn.graph import policy
 
 _keys = tf.compat.v1.GraphKeys
@@ -43,6 +43,12 @@ def full_name(variable: Any) -> str:
         return variable.op.name
     except AttributeError:
         return variable.name.rpartition(":")[0]
+
+
+def created_name(variable: Any) -> str:
+    """The name that it was created by: in a replica, the op of a distributed variable is that of the replica's part."""
+    distributed = isinstance(variable, tf.distribute.DistributedValues)
+    return variable.name.rpartition(":")[0] if distributed else full_name(variable)
 
 
 def in_scope(scope: tf.compat.v1.VariableScope, name: str) -> str:
@@ -110,6 +116,7 @@ def create(
     regularizers: Mapping[str, Any],
     collections: Any,
     constraints: Mapping[str, Any] | None = None,
+    synchronized: bool = False,
 ) -> Variables:
     """Creates or reuses the variables `wanted` in the open variable scope, in that order."""
     variables = Variables()
@@ -131,7 +138,7 @@ def create(
                 collections=[*extra, _keys.GLOBAL_VARIABLES, *([_keys.MODEL_VARIABLES] if row.model_variables else [])],
                 constraint=(constraints or {}).get(name),
                 synchronization=tf.VariableSynchronization.AUTO if affine else tf.VariableSynchronization.ON_READ,
-                aggregation=tf.VariableAggregation.NONE if affine else tf.VariableAggregation.MEAN,
+                aggregation=tf.VariableAggregation.NONE if affine else functional.aggregation(synchronized),
             )
         if regularizer is not None and not any(parts(variable)[0] is other for other in before):
             variables.losses += add_loss(variable, regularizer)
@@ -143,10 +150,12 @@ def create(
     return variables
 
 
-def create_debias_pair(scope: tf.compat.v1.VariableScope, moving_mean: Any, row: policy.Row) -> tuple[Any, Any]:
+def create_debias_pair(
+    scope: tf.compat.v1.VariableScope, moving_mean: Any, row: policy.Row, synchronized: bool = False
+) -> tuple[Any, Any]:
     """`biased` and `local_step` of zero debias: under the moving mean's full name once more, as in the original."""
     collections = [_keys.GLOBAL_VARIABLES] + ([_keys.MODEL_VARIABLES] if row.debias_is_model_variable else [])
-    with tf.compat.v1.variable_scope(full_name(moving_mean)) as inner, unpartitioned(inner):
+    with tf.compat.v1.variable_scope(created_name(moving_mean)) as inner, unpartitioned(inner):
         biased, local_step = (
             tf.compat.v1.get_variable(
                 name,
@@ -156,7 +165,7 @@ def create_debias_pair(scope: tf.compat.v1.VariableScope, moving_mean: Any, row:
                 trainable=False,
                 collections=collections,
                 synchronization=tf.VariableSynchronization.ON_READ,
-                aggregation=tf.VariableAggregation.MEAN,
+                aggregation=functional.aggregation(synchronized),
             )
             for name, shape in (("biased", moving_mean.shape), ("local_step", []))
         )

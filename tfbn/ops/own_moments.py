@@ -7,18 +7,22 @@ sample's share in the moments, 1 / n or its weight's part of all weights:
 
 Automatic differentiation of the formulas takes some three times as many passes over the tensor. Where a share is zero
 dx = k * dy, the gradient under moments that are given. Everything here can be differentiated once more.
+
+Where the moments are those of all replicas, `across`, so are the sums in dx; those that leave as gradients of gamma and
+beta are each replica's own, which whoever trains adds up.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from tfbn import _tensorflow
-from tfbn.ops import normalize
+from tfbn.ops import normalize, replicas
 from tfbn.ops.layout import Layout
 from tfbn.ops.moments import Moments, sum_over
 
@@ -31,12 +35,14 @@ def composed(
     beta: tf.Tensor | None,
     epsilon: float,
     layout: Layout,
+    across: bool = False,
 ) -> tf.Tensor:
     """`normalize.composed`, with `shares` a number or of a shape that broadcasts against the inputs."""
     outputs = normalize.composed(inputs, moments, gamma, beta, epsilon, layout)
     given = [*normalize.or_constants(gamma, beta, inputs.dtype, layout), *moments]
     given = [layout.broadcast(value) for value in given]
-    (outputs,) = _with_gradient("TfbnOwnMoments", [outputs], inputs, *given, shares, tf.constant(epsilon, inputs.dtype))
+    name = "TfbnReplicasOwnMoments" if across else "TfbnOwnMoments"
+    (outputs,) = _with_gradient(name, [outputs], inputs, *given, shares, tf.constant(epsilon, inputs.dtype))
     return outputs
 
 
@@ -48,6 +54,7 @@ def fused(
     beta: tf.Tensor | None,
     epsilon: float,
     layout: Layout,
+    across: bool = False,
 ) -> tf.Tensor:
     """`normalize.fused_infer`, with `shares` a number or of a shape that broadcasts against the inputs.
 
@@ -57,9 +64,8 @@ def fused(
     shares = shares if shares.shape.rank == 0 else layout.view_4d_shares(shares, inputs)
     gamma, beta = normalize.or_constants(gamma, beta, tf.float32, layout)
     outputs = normalize.fused_op(x, gamma, beta, moments.mean, moments.variance, epsilon, "NHWC", False).y
-    (outputs,) = _with_gradient(
-        "TfbnFusedOwnMoments", [outputs], x, gamma, beta, *moments, shares, tf.constant(epsilon)
-    )
+    name = "TfbnReplicasFusedOwnMoments" if across else "TfbnFusedOwnMoments"
+    (outputs,) = _with_gradient(name, [outputs], x, gamma, beta, *moments, shares, tf.constant(epsilon))
     return layout.restore(outputs, inputs)
 
 
@@ -110,6 +116,7 @@ def _composed_gradient(
     variance: tf.Tensor,
     shares: tf.Tensor,
     epsilon: tf.Tensor,
+    across: bool = False,
 ) -> list[tf.Tensor | None]:
     """The module's formulas; the parameters broadcast against x, so their shapes tell what the sums go over."""
     (dy,) = grads
@@ -118,12 +125,15 @@ def _composed_gradient(
     centred = x - mean
     dbeta = _sum_to(dy, mean)
     dgamma = _sum_to(dy * centred, mean) * inverse
-    dx = dy * slope - _shared(lambda a, b: centred * (inverse * a) + b, slope, dgamma, dbeta, shares)
-    dshares = _of_shares(centred, slope, inverse, dgamma, dbeta, shares)
+    sums = replicas.sum_of(dgamma, dbeta) if across else [dgamma, dbeta]
+    dx = dy * slope - _shared(lambda a, b: centred * (inverse * a) + b, slope, *sums, shares)
+    dshares = _of_shares(centred, slope, inverse, *sums, shares, variance if across else None)
     return [dx, _sum_to(dgamma, gamma), _sum_to(dbeta, beta), None, None, dshares, None]
 
 
-def _fused_gradient(grads: Sequence[tf.Tensor], *inputs: tf.Tensor) -> list[tf.Tensor | None]:
+def _fused_gradient(
+    grads: Sequence[tf.Tensor], *inputs: tf.Tensor, across: bool = False
+) -> list[tf.Tensor | None]:
     """The module's formulas by the fused kernel: its gradient under given moments, and its inference mode."""
     (dy,) = grads
     x, gamma, _, mean, variance, shares, epsilon = inputs
@@ -141,28 +151,36 @@ def _fused_gradient(grads: Sequence[tf.Tensor], *inputs: tf.Tensor) -> list[tf.T
     dgamma, dbeta = frozen.scale_backprop, frozen.offset_backprop
     inverse = tf.math.rsqrt(variance + epsilon)
     slope = gamma * inverse
+    sums = replicas.sum_of(dgamma, dbeta) if across else [dgamma, dbeta]
     dx = frozen.x_backprop - _shared(
-        lambda a, b: normalize.fused_op(x, a, b, mean, variance, number, "NHWC", False).y, slope, dgamma, dbeta, shares
+        lambda a, b: normalize.fused_op(x, a, b, mean, variance, number, "NHWC", False).y, slope, *sums, shares
     )
-    dx, dgamma, dbeta = _with_gradient("TfbnFusedOwnMomentsGrad", [dx, dgamma, dbeta], dy, *inputs)
-    dshares = _of_shares(x - mean, slope, inverse, dgamma, dbeta, shares)
+    name = "TfbnReplicasFusedOwnMomentsGrad" if across else "TfbnFusedOwnMomentsGrad"
+    dx, dgamma, dbeta = _with_gradient(name, [dx, dgamma, dbeta], dy, *inputs)
+    sums = sums if across else [dgamma, dbeta]
+    dshares = _of_shares(x - mean, slope, inverse, *sums, shares, variance if across else None)
     return [dx, dgamma, dbeta, None, None, dshares, None]
 
 
-def _second_gradient(grads: Sequence[tf.Tensor], dy: tf.Tensor, *inputs: tf.Tensor) -> list[tf.Tensor | None]:
+def _second_gradient(
+    grads: Sequence[tf.Tensor], dy: tf.Tensor, *inputs: tf.Tensor, across: bool = False
+) -> list[tf.Tensor | None]:
     """Of `_fused_gradient`: TensorFlow has none with respect to given moments, so that of the composed formulas."""
     # Copies in this graph: of a tensor from another one a tape loses sight.
     sources = [tf.identity(value) for value in (dy, *inputs[:-1])]
     dy, x, gamma, beta, mean, variance, shares = sources
     with tf.GradientTape() as tape:
         tape.watch(sources)
-        found = _composed_gradient([dy], x, gamma, beta, mean, variance, shares, inputs[-1])[:3]
+        found = _composed_gradient([dy], x, gamma, beta, mean, variance, shares, inputs[-1], across)[:3]
     return [*tape.gradient(found, sources, list(grads)), None]
 
 
 _register("TfbnOwnMoments", 1, _composed_gradient)
 _register("TfbnFusedOwnMoments", 1, _fused_gradient)
 _register("TfbnFusedOwnMomentsGrad", 3, _second_gradient)
+_register("TfbnReplicasOwnMoments", 1, functools.partial(_composed_gradient, across=True))
+_register("TfbnReplicasFusedOwnMoments", 1, functools.partial(_fused_gradient, across=True))
+_register("TfbnReplicasFusedOwnMomentsGrad", 3, functools.partial(_second_gradient, across=True))
 
 
 def _shared(
@@ -181,16 +199,25 @@ def _shared(
 
 
 def _of_shares(
-    centred: tf.Tensor, slope: tf.Tensor, inverse: tf.Tensor, dgamma: tf.Tensor, dbeta: tf.Tensor, shares: tf.Tensor
+    centred: tf.Tensor,
+    slope: tf.Tensor,
+    inverse: tf.Tensor,
+    dgamma: tf.Tensor,
+    dbeta: tf.Tensor,
+    shares: tf.Tensor,
+    variance: tf.Tensor | None = None,
 ) -> tf.Tensor | None:
     """dshare = sum over channels of dmean * (x - mean) + dvariance * (x - mean)**2, for weights that are learned.
 
     With dmean = -k * dbeta and dvariance = -k * dgamma / (2 * sqrt(variance + epsilon)). The mean in the first term is
-    a constant to the weights that shares are made of, because shares sum to 1.
+    a constant to the weights that shares are made of, because shares sum to 1. For the same reason, where the total of
+    the weights is a constant to them, as across replicas, the `variance` is taken from the second term.
     """
     if shares.shape.rank == 0:
         return None
-    return -_sum_to(slope * centred * (dbeta + 0.5 * inverse * dgamma * centred), shares)
+    if variance is None:
+        return -_sum_to(slope * centred * (dbeta + 0.5 * inverse * dgamma * centred), shares)
+    return -_sum_to(slope * (centred * dbeta + 0.5 * inverse * dgamma * (tf.square(centred) - variance)), shares)
 
 
 def _sum_to(values: tf.Tensor, like: tf.Tensor) -> tf.Tensor:

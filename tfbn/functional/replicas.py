@@ -1,0 +1,82 @@
+"""Whether `synchronized=True` has several replicas to pool, and the refusals where TensorFlow has no way to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from tfbn import _tensorflow
+
+# Replicas of these take their steps together, and can exchange tensors in the midst of one.
+_ABLE = (
+    tf.distribute.MirroredStrategy,
+    tf.compat.v1.distribute.MirroredStrategy,
+    tf.distribute.MultiWorkerMirroredStrategy,
+    tf.compat.v1.distribute.experimental.MultiWorkerMirroredStrategy,
+)
+# Workers of these do not wait for each other.
+_ON_THEIR_OWN = (
+    tf.distribute.experimental.ParameterServerStrategy,
+    tf.compat.v1.distribute.experimental.ParameterServerStrategy,
+)
+
+
+def several_replicas(synchronized: Any, training: bool | None, virtual_batch_size: int | None = None) -> bool:
+    """Whether a call is to pool its statistics with other replicas; raises where it is and cannot."""
+    if not synchronized:
+        return False
+    if virtual_batch_size is not None:
+        raise ValueError(
+            f"synchronized: expected False with a virtual_batch_size, got True with {virtual_batch_size}. Virtual "
+            "batches have statistics of their own, synchronized replicas share them; choose one of the two."
+        )
+    strategy = tf.distribute.get_strategy()
+    if isinstance(strategy, _ON_THEIR_OWN):
+        raise ValueError(
+            f"synchronized: expected replicas that take each step together, got {type(strategy).__name__}, whose "
+            "workers do not wait for each other. Leave synchronized out, or train with tf.distribute.MirroredStrategy "
+            "or MultiWorkerMirroredStrategy."
+        )
+    if training is False or strategy.num_replicas_in_sync == 1:
+        return False
+    if not isinstance(strategy, _ABLE):
+        raise ValueError(
+            "synchronized: expected tf.distribute.MirroredStrategy or MultiWorkerMirroredStrategy, got "
+            f"{type(strategy).__name__}. Train with one of these, or leave synchronized out."
+        )
+    if tf.distribute.in_cross_replica_context():
+        raise RuntimeError(
+            "synchronized: expected a training call in the function that strategy.run runs, got one beside it, in "
+            "cross-replica context, where there is no shard of the batch. Call it by strategy.run(function, args)."
+        )
+    if _tensorflow.compiled_whole():
+        raise RuntimeError(
+            "synchronized: expected a function that TensorFlow runs op by op, got one that XLA compiles, whose "
+            f"replicas {type(strategy).__name__} cannot make exchange statistics. Leave out jit_compile=True, or "
+            "synchronized."
+        )
+    here, begun = tf.compat.v1.get_default_graph(), _tensorflow.graph_of_replica()
+    if _tensorflow.in_v1_body() or (begun is not None and begun is not here):
+        raise RuntimeError(
+            "synchronized: expected a training call right in the function that strategy.run runs, got one in the body "
+            "of a loop, a map or a conditional, or in a tf.function, within it. TensorFlow refuses collectives there. "
+            "Put the loop around strategy.run, let is_training be a tensor instead of a condition around the call, and "
+            "decorate the function that calls strategy.run instead of one within."
+        )
+    return True
+
+
+def check_created_for_replicas(variable: tf.Variable, name: str) -> None:
+    """Created for the replicas: of any other they would all move the one copy."""
+    strategy = tf.distribute.get_strategy()
+    if not strategy.extended.variable_created_in_scope(variable):
+        raise ValueError(
+            f"synchronized: expected the variables of {name} to be created in the strategy's scope, got one that was "
+            "not, and that each replica would move once more. Make the layer in `with strategy.scope():`."
+        )
+
+
+def aggregation(synchronized: Any) -> tf.VariableAggregation:
+    """What reading a statistic outside of replicas gives: their mean, or where all have the same bits, the first's."""
+    return tf.VariableAggregation.ONLY_FIRST_REPLICA if synchronized else tf.VariableAggregation.MEAN
