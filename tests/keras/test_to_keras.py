@@ -1,5 +1,6 @@
 """`to_keras`: layers that do as the module does, over steps; and what is refused, with the choices."""
 
+import importlib
 import types
 
 import numpy as np
@@ -10,6 +11,7 @@ import tfbn
 from tests.keras import generations
 from tests.keras.generations import ALL, KERAS_2, KERAS_3, OUTPUTS, batch, each
 from tfbn.keras.arguments import arguments_of
+from tfbn.keras.generation import Generation
 
 SHAPE = (6, 4, 3, 5)
 SHAPES = {"rank 2": (12, 5), "rank 3": (6, 4, 5), "rank 4": SHAPE, "rank 5": (6, 2, 4, 3, 5)}
@@ -186,7 +188,7 @@ class TestRefusals:
         with pytest.raises(ValueError, match=r"express all of it:\n- update_statistics:"):
             tfbn.keras.to_keras(norm, [None, 5], keras=keras, accept=["unbiased", "zero_debias_moving_mean"])
 
-    def test_keras_without_renorm(self):
+    def test_keras_without_renorm(self, monkeypatch):
         """As early versions of Keras 3 are."""
 
         class Early(ALL[-1].layers.BatchNormalization):
@@ -194,13 +196,16 @@ class TestRefusals:
                 assert "renorm" not in given
                 super().__init__(axis, momentum, epsilon, center, scale, **given)
 
-        layers = types.SimpleNamespace(Layer=ALL[-1].layers.Layer, BatchNormalization=Early)
-        keras = types.SimpleNamespace(layers=layers)
-        if ALL[-1] is KERAS_2:
-            assert tfbn.keras.to_keras(module(), SHAPE, keras=keras).momentum == 0.7
-        else:
-            with pytest.raises(ValueError, match="- renorm: it has no batch renormalization. Choices: Keras 2"):
-                tfbn.keras.to_keras(module(renorm=True), SHAPE, keras=keras)
+        keras = types.SimpleNamespace(layers=types.SimpleNamespace(BatchNormalization=Early))
+        converter = importlib.import_module("tfbn.keras.to_keras")
+        monkeypatch.setattr(converter, "generation_of", lambda _: Generation("keras", "3.0.5", keras))
+        with pytest.raises(
+            ValueError, match="keras 3.0.5 cannot .*\n- renorm: it has no batch renorm.* Choices: Keras 2"
+        ):
+            tfbn.keras.to_keras(module(renorm=True), [None, 5])
+        norm, x = module(renorm=True), batch((12, 5))
+        layer = tfbn.keras.to_keras(norm, [None, 5], accept=["renorm"])
+        np.testing.assert_allclose(layer(x, training=False), norm(x, is_training=False), **OUTPUTS)
 
     @pytest.mark.parametrize(
         "given, text",

@@ -32,12 +32,12 @@ class Generation(NamedTuple):
 
 
 def generation_of(keras: Any = None) -> Generation:
-    """The Keras that a module is: `keras`, `tf_keras` or `tf.keras`, which is the default."""
+    """The Keras that a module is: `keras`, `tf_keras` or `tf.keras`, which is the default; on TensorFlow."""
     if keras is None:
         try:
             keras = tf.keras
             base = keras.layers.Layer
-        except (ImportError, AttributeError) as error:
+        except (ImportError, AttributeError, RecursionError) as error:  # by the version of TensorFlow
             raise ImportError(
                 "keras: TensorFlow finds no Keras, and tfbn.keras needs one. pip install keras brings Keras 3 to "
                 "TensorFlow 2.16 or newer; tf_keras is Keras 2, for keras=tf_keras.",
@@ -49,6 +49,7 @@ def generation_of(keras: Any = None) -> Generation:
     if package not in NAMES:
         raise TypeError(f"keras: expected keras, tf_keras, tf.keras or None, got {keras!r}. Pass the module itself.")
     found = Generation(package, importlib.import_module(package).__version__, keras)
+    _check_tensorflow_runs(found)
     # The package keras does not export all of Keras 2.12; tf.keras, which is the same, does.
     return found._replace(api=tf.keras) if found.major == 2 and package == "keras" else found
 
@@ -62,10 +63,9 @@ def generation_of_layer(layer: Any) -> Generation | None:
     return None
 
 
-def check_tensorflow_runs(found: Generation) -> None:
-    """Keras 3 on TensorFlow."""
+def _check_tensorflow_runs(found: Generation) -> None:
     if found.major >= 3 and found.api.backend.backend() != "tensorflow":
         raise RuntimeError(
-            f"tfbn.keras.BatchNorm: expected the TensorFlow backend of Keras, got {found.api.backend.backend()!r}. Set "
-            "KERAS_BACKEND=tensorflow before Keras is imported, or carry the numbers over with tfbn.keras.to_keras."
+            f"tfbn.keras: expected the TensorFlow backend of {found.title}, got {found.api.backend.backend()!r}. Set "
+            "KERAS_BACKEND=tensorflow before Keras is imported."
         )

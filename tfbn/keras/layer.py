@@ -13,7 +13,7 @@ import tensorflow as tf
 from tfbn import functional
 from tfbn.keras import weights
 from tfbn.keras.arguments import NAMES, arguments_of
-from tfbn.keras.generation import Generation, check_tensorflow_runs, generation_of
+from tfbn.keras.generation import Generation, generation_of
 from tfbn.module import BatchNorm
 
 # What Keras itself knows of a layer, or finds out.
@@ -90,7 +90,6 @@ def layer_class(keras: Any = None) -> Any:
       [1.  2.5] 2
     """
     found = generation_of(keras)
-    check_tensorflow_runs(found)
     if found.package not in _CLASSES:
         _CLASSES[found.package] = _make(found)
     return _CLASSES[found.package]
@@ -163,13 +162,19 @@ class _Layer:
 
     def __init__(self, **arguments: Any) -> None:
         given = {name: arguments.pop(name) for name in ARGUMENTS if name in arguments}
+        needless = sorted({"channels", "param_dtype"} & set(arguments))
+        if needless:
+            raise TypeError(
+                f"{needless}: expected neither channels nor param_dtype. The layer takes them from its inputs and from "
+                "its dtype policy, such as dtype='float64'."
+            )
         super().__init__(**arguments)
         self.supports_masking = True
         for name, kind in OF_KERAS.items():
             get = getattr(self.generation.api, kind).get
             given[name] = {key: get(value) for key, value in (given.get(name) or {}).items() if value is not None}
         if isinstance(given.get("adjustment"), str):
-            given["adjustment"] = self.generation.api.utils.get_registered_object(given["adjustment"])
+            given["adjustment"] = _registered(given["adjustment"], self.generation.api)
         wide = functional.compute_dtype(tf.as_dtype(self.variable_dtype))  # type: ignore[attr-defined]
         self._hidden = _Hidden(_Module(self._new_weight, **given, param_dtype=wide))
 
@@ -244,6 +249,16 @@ def _passed_on(name: str) -> property:
 
 for _name in SETTABLE:
     setattr(_Layer, _name, _passed_on(_name))
+
+
+def _registered(name: str, api: Any) -> Any:
+    found = api.utils.get_registered_object(name)
+    if found is None:
+        raise ValueError(
+            f"adjustment: expected the name of a function that Keras knows, got {name!r}. Decorate the function with "
+            "keras.utils.register_keras_serializable() before the model is loaded."
+        )
+    return found
 
 
 def _plain(name: str, value: Any, api: Any) -> Any:
