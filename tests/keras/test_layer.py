@@ -12,7 +12,7 @@ import tensorflow as tf
 import tfbn
 from tests import oracle
 from tests.keras import generations
-from tests.keras.generations import ALL, OUTPUTS, WITH_KERAS_3, batch, each
+from tests.keras.generations import ALL, WITH_KERAS_3, batch, each
 
 SHAPE = (12, 4, 5)
 X = batch(SHAPE)
@@ -255,38 +255,6 @@ class TestPolicies:
         model.fit(X, np.zeros_like(X), batch_size=12, verbose=0)
         np.testing.assert_allclose(layer.moving_mean.numpy(), oracle.moments(X)[0] / 2, rtol=1e-3)
         assert np.abs(layer.gamma.numpy() - 1).min() > 1e-3
-
-
-class TestWrap:
-    @each
-    @pytest.mark.parametrize("kind", KINDS)
-    def test_steps(self, keras, kind):
-        """A layer that goes on where the module is, with variables of its own."""
-        given = {"decay": 0.5, "scale": True, **KINDS[kind]}
-        norm = tfbn.BatchNorm(4 if kind == "NCHW" else 5, **given)
-        norm(X)
-        layer = tfbn.keras.wrap(norm, keras=keras, name="first")
-        assert isinstance(layer, tfbn.keras.layer_class(keras))
-        generations.assert_equal_steps(layer, norm, SHAPE)
-        assert layer.name == "first"
-
-    @each
-    @pytest.mark.parametrize("axis", [0, 1, 2, -1, -2, -3])
-    def test_axis(self, keras, axis):
-        norm = tfbn.BatchNorm(SHAPE[axis], axis=axis)
-        layer = tfbn.keras.wrap(norm, keras=keras)
-        np.testing.assert_allclose(layer(X, training=True), norm(X), **OUTPUTS)
-
-    @each
-    def test_before_the_first_call(self, keras):
-        norm = tfbn.BatchNorm(decay=0.5, trainable=False)
-        layer = tfbn.keras.wrap(norm, keras=keras, dtype="float64")
-        assert (layer.built, layer.trainable) == (False, False)
-        assert layer(X, training=True).dtype == "float64"
-
-    def test_refusal(self):
-        with pytest.raises(TypeError, match="norm: expected a tfbn.BatchNorm, got 3"):
-            tfbn.keras.wrap(3)
 
 
 # In a process of its own: a process that has used TensorFlow gets no second CPU.

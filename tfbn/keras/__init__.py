@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from tfbn.keras.from_keras import from_keras
-from tfbn.keras.layer import layer_class, wrap
+from tfbn.keras.layer import layer_class
 from tfbn.keras.to_keras import to_keras
+from tfbn.keras.wrap import wrap
 
 __all__ = ["from_keras", "layer_class", "to_keras", "wrap"]
 

@@ -11,6 +11,8 @@ from tfbn import functional
 from tfbn.functional import arguments
 from tfbn.keras import weights
 from tfbn.keras.generation import Generation, generation_of_layer
+from tfbn.keras.layer import Layer
+from tfbn.keras.wrap import unwrap
 from tfbn.module import BatchNorm
 
 
@@ -26,7 +28,7 @@ def from_keras(layer: Any) -> BatchNorm:
     2 runs its fused kernel (ranks 4 and 5) it ignores masks, and the module does not.
 
     Args:
-      layer: BatchNormalization of Keras 2 or 3, or of a subclass, that has been built or called.
+      layer: BatchNormalization of Keras 2 or 3, or of a subclass, that has been built or called; or tfbn's own layer.
 
     Returns:
       A tfbn.BatchNorm with variables of its own.
@@ -44,6 +46,9 @@ def from_keras(layer: Any) -> BatchNorm:
       0.5 [1.  2.5]
     """
     arguments.check_no_tf1_graph("from_keras")
+    name = re.sub(r"\W|^(?=\d)", "_", str(getattr(layer, "name", "")))  # as far as a tf.Module takes it
+    if isinstance(layer, Layer):
+        return unwrap(layer, name)
     found = generation_of_layer(layer)
     if found is None:
         raise TypeError(f"layer: expected a Keras BatchNormalization layer, got {layer!r}. Pass the layer itself.")
@@ -55,7 +60,7 @@ def from_keras(layer: Any) -> BatchNorm:
     _check_synchronized(layer)
     config = _arguments_of_layer(layer, found)
     arrays = weights.arrays_of(layer)
-    norm = BatchNorm(arrays["moving_mean"].size, **config)
+    norm = BatchNorm(arrays["moving_mean"].size, **config, name=name)
     weights.assign(norm, arrays)
     return norm
 
@@ -79,7 +84,6 @@ def _arguments_of_layer(layer: Any, found: Generation) -> dict[str, Any]:
         "param_dtype": tf.as_dtype(layer.moving_mean.dtype).name,
         "virtual_batch_size": getattr(layer, "virtual_batch_size", None),
         "adjustment": getattr(layer, "adjustment", None),
-        "name": re.sub(r"\W|^(?=\d)", "_", layer.name),
     }
     if axis == 1 and rank > 2:
         taken["data_format"] = "NCHW"

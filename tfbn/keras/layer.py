@@ -7,11 +7,10 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from tfbn import functional
-from tfbn.keras import weights
+from tfbn.keras import config, weights
 from tfbn.keras.arguments import NAMES, arguments_of
 from tfbn.keras.generation import Generation, generation_of
 from tfbn.module import BatchNorm
@@ -21,8 +20,6 @@ KERAS_OWN = ("channels", "trainable", "param_dtype", "name")
 ARGUMENTS = tuple(name for name in NAMES if name not in KERAS_OWN)
 # Read anew in each call, or trace.
 SETTABLE = ("decay", "renorm_decay", "renorm_clipping", "adjustment", "update_statistics", "frozen")
-OF_KERAS = {"param_initializers": "initializers", "param_regularizers": "regularizers"}
-OF_KERAS["param_constraints"] = "constraints"
 
 
 class _Module(BatchNorm):
@@ -98,50 +95,8 @@ def layer_class(keras: Any = None) -> Any:
 _CLASSES: dict[str, Any] = {}
 
 
-def wrap(norm: BatchNorm, *, keras: Any = None, dtype: Any = None, name: str | None = None) -> Any:
-    """A layer, of the class that `layer_class` makes, with the arguments of a module and copies of its variables.
-
-    Args:
-      norm: tfbn.BatchNorm; without variables the layer is not built yet.
-      keras: as in `layer_class`.
-      dtype: the layer's dtype or policy. Default: the dtype of the variables, if there are any.
-      name: the layer's. Default: Keras makes one up.
-
-    Returns:
-      The layer.
-
-    Example:
-      >>> import numpy as np, tfbn
-      >>> norm = tfbn.BatchNorm(2, zero_debias_moving_mean=True)
-      >>> layer = tfbn.keras.wrap(norm)
-      >>> inputs = np.array([[1.0, 5.0], [3.0, 5.0]], "float32")
-      >>> print(np.allclose(layer(inputs, training=True), norm(inputs)), layer.moving_mean.numpy())
-      True [2. 5.]
-    """
-    if not isinstance(norm, BatchNorm):
-        raise TypeError(f"norm: expected a tfbn.BatchNorm, got {norm!r}. For arrays there is tfbn.keras.to_keras.")
-    given = arguments_of(norm)
-    channels, built = given["channels"], norm.moving_mean is not None
-    if dtype is None and built:
-        dtype = norm.moving_mean.dtype.name
-    arguments = {name: given[name] for name in ARGUMENTS}
-    layer = layer_class(keras)(**arguments, trainable=norm.trainable, dtype=dtype, name=name)
-    if built:
-        layer.build(_some_shape(given["axis"], given["data_format"], channels))
-        weights.assign(layer, weights.arrays_of(norm))
-    return layer
-
-
-def _some_shape(axis: int | None, data_format: str, channels: int) -> tuple[int | None, ...]:
-    """The least shape with channels on this axis."""
-    if axis is None:
-        axis = 1 if data_format == "NCHW" else -1
-    rest = (None,) * max(axis if axis >= 0 else -axis - 1, 1)
-    return (channels, *rest) if axis < -1 or axis == 0 else (*rest, channels)
-
-
 def _make(found: Generation) -> Any:
-    class BatchNorm(_Layer, found.api.layers.Layer):  # type: ignore[name-defined]
+    class BatchNorm(Layer, found.api.layers.Layer):  # type: ignore[name-defined]
         __doc__ = (layer_class.__doc__ or "").partition("\n\n")[2].partition("    Args:")[0]
         generation = found
 
@@ -155,10 +110,13 @@ class _Hidden:
         self.module = module
 
 
-class _Layer:
+class Layer:
     """What the layer has beside the Layer of its Keras."""
 
     generation: Generation
+    trainable: bool
+    compute_dtype: Any
+    variable_dtype: Any
 
     def __init__(self, **arguments: Any) -> None:
         given = {name: arguments.pop(name) for name in ARGUMENTS if name in arguments}
@@ -170,13 +128,10 @@ class _Layer:
             )
         super().__init__(**arguments)
         self.supports_masking = True
-        for name, kind in OF_KERAS.items():
-            get = getattr(self.generation.api, kind).get
-            given[name] = {key: get(value) for key, value in (given.get(name) or {}).items() if value is not None}
-        if isinstance(given.get("adjustment"), str):
-            given["adjustment"] = _registered(given["adjustment"], self.generation.api)
-        wide = functional.compute_dtype(tf.as_dtype(self.variable_dtype))  # type: ignore[attr-defined]
-        self._hidden = _Hidden(_Module(self._new_weight, **given, param_dtype=wide))
+        wide = functional.compute_dtype(tf.as_dtype(self.variable_dtype))
+        self._hidden = _Hidden(
+            _Module(self._new_weight, **config.objects_of(given, self.generation.api), param_dtype=wide)
+        )
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in SETTABLE:
@@ -200,7 +155,7 @@ class _Layer:
         batch_weights: Any = None,
         update_statistics: Any = None,
     ) -> tf.Tensor:
-        inputs = tf.cast(inputs, self.compute_dtype)  # type: ignore[attr-defined]
+        inputs = tf.cast(inputs, self.compute_dtype)
         return self._hidden.module(
             inputs,
             False if training is None else training,
@@ -214,9 +169,8 @@ class _Layer:
 
     def get_config(self) -> dict[str, Any]:
         given = arguments_of(self._hidden.module)
-        api = self.generation.api
-        config = {name: _plain(name, given[name], api) for name in ARGUMENTS}
-        return {**super().get_config(), **config}  # type: ignore[misc]
+        own = config.plain_of({name: given[name] for name in ARGUMENTS}, self.generation.api)
+        return {**super().get_config(), **own}  # type: ignore[misc]
 
     def _new_weight(self, name: str, value: tf.Tensor) -> Any:
         given, major = self._hidden.module._given, self.generation.major
@@ -248,31 +202,4 @@ def _passed_on(name: str) -> property:
 
 
 for _name in SETTABLE:
-    setattr(_Layer, _name, _passed_on(_name))
-
-
-def _registered(name: str, api: Any) -> Any:
-    found = api.utils.get_registered_object(name)
-    if found is None:
-        raise ValueError(
-            f"adjustment: expected the name of a function that Keras knows, got {name!r}. Decorate the function with "
-            "keras.utils.register_keras_serializable() before the model is loaded."
-        )
-    return found
-
-
-def _plain(name: str, value: Any, api: Any) -> Any:
-    """An argument as a config holds it: names, numbers, dicts."""
-    if name in OF_KERAS:
-        return {key: getattr(api, OF_KERAS[name]).serialize(each) for key, each in value.items()}
-    if name == "renorm_clipping" and value is not None:
-        return {key: _plain(key, each, api) for key, each in value.items()}
-    if name == "adjustment" and value is not None:
-        registered = api.utils.get_registered_name(value)
-        if api.utils.get_registered_object(registered) is not value:
-            raise ValueError(
-                f"adjustment: expected a function that Keras knows, to save it by its name, got {value!r}. Decorate it "
-                "with keras.utils.register_keras_serializable()."
-            )
-        return registered
-    return np.asarray(value).item() if tf.is_tensor(value) else value
+    setattr(Layer, _name, _passed_on(_name))
