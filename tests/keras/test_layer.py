@@ -240,12 +240,18 @@ class TestPolicies:
     @each
     @pytest.mark.parametrize("policy", POLICIES)
     def test_dtypes(self, keras, policy):
-        """Outputs of the compute dtype; what is kept is never of half precision."""
+        """Outputs of the compute dtype; what is kept is never of half precision, nor read as such."""
         layer = layer_of(keras, dtype=policy)
         outputs, kept, rounding = self.POLICIES[policy]
         assert layer(X, training=True).dtype == outputs
         assert {tf.as_dtype(weight.dtype).name for weight in layer.weights} == {kept}
         np.testing.assert_allclose(layer.moving_mean.numpy(), oracle.moments(X)[0] / 2, rtol=rounding)
+        layer.decay = 0.9999
+        before = layer.moving_variance.numpy()
+        layer(X, training=True)
+        # Less than a half precision can tell from nothing.
+        moved = (oracle.moments(X)[1] - before) * 1e-4
+        np.testing.assert_allclose(layer.moving_variance.numpy() - before, moved, rtol=0.05, atol=1e-6)
         assert layer(np.ones((2, 5), "int32")).dtype == outputs
 
     @each
