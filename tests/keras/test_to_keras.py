@@ -181,6 +181,12 @@ class TestRefusals:
         np.testing.assert_allclose(layer(x, training=False), norm(x, is_training=False), **OUTPUTS)
 
     @each
+    def test_what_is_frozen_holds_its_statistics(self, keras):
+        """So that update_statistics says nothing more."""
+        norm = module(**BIASED, frozen=True, trainable=False, update_statistics=False)
+        generations.assert_equal_steps(tfbn.keras.to_keras(norm, [None, 5], keras=keras), norm, (12, 5))
+
+    @each
     def test_all_at_once(self, keras):
         """One error names them all."""
         norm = module(zero_debias_moving_mean=True, update_statistics=False)

@@ -79,7 +79,7 @@ def _arguments_of_layer(layer: Any, found: Generation) -> dict[str, Any]:
         "unbiased": fused,
         "trainable": layer.trainable,
         "frozen": frozen,
-        # By its own class TF1 holds a frozen layer's statistics, and normalizes by the batch.
+        # A frozen layer of TF1 holds its statistics, and normalizes by the batch.
         "update_statistics": layer.trainable or frozen,
         "param_dtype": tf.as_dtype(layer.moving_mean.dtype).name,
         "virtual_batch_size": getattr(layer, "virtual_batch_size", None),

@@ -170,12 +170,13 @@ def _meaning(norm: BatchNorm, spec: tf.TensorSpec) -> dict[str, Any]:
     """What a module does to inputs of this shape, such that modules that do the same have equal ones."""
     given = arguments_of(norm)
     options, _ = norm._plan(spec, norm._axes(spec), False)
+    updating = arguments.static_is_training(norm.update_statistics, "update_statistics")
     names = ("adjustment", "zero_debias_moving_mean", "virtual_batch_size", "renorm")
     return {
         # The averages of renorm follow the deviation of the variance as it is.
         "unbiased": options.unbiased and not given["renorm"],
         **{name: given[name] for name in names},
-        "update_statistics": arguments.static_is_training(norm.update_statistics, "update_statistics"),
+        "update_statistics": norm.frozen or updating,
         "trainable": (norm.trainable, norm.frozen),
         "param_dtype": norm.moving_mean.dtype,
     }
