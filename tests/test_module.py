@@ -128,6 +128,58 @@ class TestFreezing:
         norm(3 * X)
         assert not np.array_equal(before[norm.moving_mean.name], norm.moving_mean)
 
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_frozen(self, kind):
+        """All calls normalize by the moving statistics and hold them; and thawed they go on."""
+        norm = tfbn.BatchNorm(**{**SOME, **KINDS[kind]})
+        norm(X)
+        expected, before = norm(X, is_training=False), values(norm)
+        norm.frozen = True
+        for is_training in (True, False, tf.constant(True)):
+            np.testing.assert_array_equal(norm(X, is_training), expected)
+        assert_same(before, values(norm))
+        assert len(norm.trainable_variables) == 2
+        norm.frozen = False
+        norm(3 * X)
+        assert not np.array_equal(before[norm.moving_mean.name], norm.moving_mean)
+
+    def test_frozen_from_the_start(self):
+        norm = tfbn.BatchNorm(frozen=True, epsilon=0.0, fused=False)
+        np.testing.assert_allclose(norm(X), X, rtol=1e-6)
+        np.testing.assert_array_equal(norm.moving_mean, np.zeros(5))
+
+
+class TestEstimator:
+    @pytest.mark.parametrize("unbiased", [None, False, True])
+    @pytest.mark.parametrize("shape", [(9, 5), (6, 4, 5), (6, 4, 3, 5), (6, 2, 4, 3, 5)], ids=len)
+    @pytest.mark.parametrize("given", [{}, {"fused": False}, {"axis": 1}], ids=str)
+    def test_moving_variance(self, unbiased, shape, given):
+        """As asked for, or as batch_norm does: corrected for ranks 2 and 4, where the kernel serves."""
+        axis = given.get("axis", -1)
+        norm, x = tfbn.BatchNorm(decay=0.0, unbiased=unbiased, **given), oracle.batch(shape, axis).astype(np.float32)
+        norm(x)
+        _, variance = oracle.moments(x, axis)
+        by_default = len(shape) in (2, 4) and given.get("fused") is not False
+        if by_default if unbiased is None else unbiased:
+            variance = oracle.unbiased(x, variance, axis)
+        np.testing.assert_allclose(norm.moving_variance, variance, rtol=1e-5)
+
+    @pytest.mark.parametrize("given, factor", [({"virtual_batch_size": 2}, 2.0), ({"batch_weights": True}, 6 / 5)])
+    def test_with_parts_of_the_batch(self, given, factor):
+        """The correction is by the samples of a virtual batch, and by the weight of all."""
+        variances = []
+        weights = [1.0] * 6 if given.pop("batch_weights", None) else None
+        for unbiased in (True, False):
+            norm = tfbn.BatchNorm(decay=0.0, unbiased=unbiased, **given)
+            norm(X[:, 0, 0], batch_weights=weights)
+            variances.append(norm.moving_variance.numpy())
+        np.testing.assert_allclose(variances[0] / variances[1], np.full(5, factor), rtol=1e-5)
+
+    def test_no_matter_to_renorm(self):
+        one, other = (tfbn.BatchNorm(renorm=True, unbiased=unbiased, name="norm") for unbiased in (True, False))
+        one(X), other(X)
+        assert_same(values(one), values(other))
+
 
 class TestFunctions:
     @pytest.mark.parametrize("kind", KINDS)

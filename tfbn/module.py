@@ -21,7 +21,7 @@ class BatchNorm(tf.Module):
     The formulas are those of `batch_norm`, as is every number, with its default updates_collections; the statistics
     are changed by the call itself. moving_variance follows variance * n / max(n - 1, 1), with n samples per channel,
     for inputs of rank 2 and 4 whose channels are on axis 1 or the last. It follows the variance as it is for other
-    ranks, and with fused=False, batch_weights, renorm or an adjustment.
+    ranks, and with fused=False, batch_weights, renorm or an adjustment; `unbiased` settles it otherwise.
 
     Args:
       channels: int C, and the variables are created at once. Default None: on the first call, which may be in a
@@ -44,6 +44,10 @@ class BatchNorm(tf.Module):
         TensorFlow loses second derivatives of its kernel that tapes outside of the tf.function take, for ranks other
         than 4, renorm, an adjustment and NCHW: they come out as 0. Take the tapes in the function, or False here, or a
         Python bool for is_training.
+      unbiased: whether moving_variance follows variance * n / max(n - 1, 1), or variance. Default None, as said above.
+        Without effect on renorm.
+      frozen: whether all calls normalize by the moving statistics and hold them still, whatever is_training says, as
+        Keras does where a layer's trainable is False. Default False.
       zero_debias_moving_mean: whether moving_mean corrects for its start at zero (arXiv:1412.6980, section 3).
       renorm: whether to apply batch renormalization. Default False.
       renorm_clipping: dict with `rmax`, `rmin`, `dmax`, each a number or a scalar tensor or variable; absent ones do
@@ -63,6 +67,7 @@ class BatchNorm(tf.Module):
       trainable: may be set. False takes beta and gamma from trainable_variables, of modules around this one as well,
         and tapes pass them by.
       update_statistics: may be set. False holds the statistics still while training normalizes by the batch.
+      frozen: may be set, to a bool.
       losses: list of the regularizers' losses, computed anew.
     What is a Python value is read when a tf.function is traced: set it before, or make it a tf.Variable. Statistics are
     not trainable; in a strategy's scope each replica has its own, and saving takes their mean.
@@ -98,6 +103,8 @@ class BatchNorm(tf.Module):
         trainable: bool = True,
         update_statistics: Any = True,
         fused: bool | None = None,
+        unbiased: bool | None = None,
+        frozen: bool = False,
         zero_debias_moving_mean: bool = False,
         renorm: bool = False,
         renorm_clipping: Mapping[str, Any] | None = None,
@@ -136,6 +143,7 @@ class BatchNorm(tf.Module):
             regularizers=dict(param_regularizers or {}),
             constraints=dict(param_constraints or {}),
             fused=fused is None or bool(fused),
+            unbiased=None if unbiased is None else bool(unbiased),
             zero_debias=bool(zero_debias_moving_mean),
             cumulative=decay is None,
             renorm=bool(renorm),
@@ -149,6 +157,7 @@ class BatchNorm(tf.Module):
         self.renorm_clipping = renorm_clipping
         self.adjustment = adjustment
         self.update_statistics = update_statistics
+        self.frozen = bool(frozen)
         self._trainable = bool(trainable)
         self.beta = self.gamma = None
         for statistic in functional.State._fields:
@@ -190,7 +199,7 @@ class BatchNorm(tf.Module):
         inputs = tf.convert_to_tensor(inputs)
         axes = self._axes(inputs)
         channels = inputs.shape.as_list()[axes[0]]
-        training = arguments.static_is_training(is_training)
+        training = arguments.static_is_training(is_training) if not self.frozen else False
         updating = self.update_statistics if update_statistics is None else update_statistics
         known = arguments.static_is_training(updating, "update_statistics")
         arguments.check_cumulative(self.decay, given.zero_debias, given.cumulative)
@@ -284,7 +293,7 @@ class BatchNorm(tf.Module):
             epsilon=epsilon,
             fused=given.fused,
             fused_nchw_inference=row.fused,
-            unbiased=row.fused,
+            unbiased=row.fused if given.unbiased is None else given.unbiased,
             renorm_clipping=(self.renorm_clipping or {}) if given.renorm else None,
             across=across,
         )
@@ -338,6 +347,7 @@ class _Given:
     regularizers: Mapping[str, Any]
     constraints: Mapping[str, Any]
     fused: bool
+    unbiased: bool | None
     zero_debias: bool
     cumulative: bool
     renorm: bool

@@ -1,0 +1,295 @@
+"""The layer that puts the module into a Model: in training, freezing, masks, policies, XLA and replicas."""
+
+import copy
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfbn
+from tests import oracle
+from tests.keras import generations
+from tests.keras.generations import ALL, WITH_KERAS_3, batch, each
+
+SHAPE = (12, 4, 5)
+X = batch(SHAPE)
+KINDS = {
+    "plain": {},
+    "NCHW": {"data_format": "NCHW"},
+    "renorm": {"renorm": True, "renorm_decay": 0.8, "renorm_clipping": {"rmax": 2.0, "dmax": 1.0}},
+    "zero debias": {"zero_debias_moving_mean": True},
+    "cumulative": {"decay": None},
+    "virtual batches": {"virtual_batch_size": 2},
+    "adjustment": {"adjustment": lambda shape: (tf.fill(shape[-1:], 1.5), tf.fill(shape[-1:], -0.5))},
+}
+XLA = {"jit_compile": True}
+KINDS_OF_XLA = ["plain", "renorm", "zero debias"]
+REGULARIZED = {"param_regularizers": {"gamma": "l2", "beta": "l1"}, "param_initializers": {"beta": "ones"}}
+
+
+def layer_of(keras, **given):
+    return tfbn.keras.layer_class(keras)(**{"decay": 0.5, "scale": True, "name": "norm", **given})
+
+
+def model_of(keras, layer, shape=SHAPE):
+    return keras.Sequential([keras.layers.InputLayer(shape[1:]), layer])
+
+
+def compiled(keras, model, rate=0.1, **given):
+    model.compile(keras.optimizers.SGD(rate), "mse", **given)
+    return model
+
+
+class TestTraining:
+    @each
+    @pytest.mark.parametrize("kind, xla", [*((kind, {}) for kind in KINDS), *((kind, XLA) for kind in KINDS_OF_XLA)])
+    def test_fit(self, keras, kind, xla):
+        """Two epochs of fit are the steps of a loop by hand with the module: parameters, statistics and losses."""
+        channels = 4 if kind == "NCHW" else 5
+        layer, norm = (
+            layer_of(keras, **KINDS[kind]),
+            tfbn.BatchNorm(channels, **{"decay": 0.5, "scale": True, **KINDS[kind]}),
+        )
+        model = compiled(keras, model_of(keras, layer), **xla)
+        target = np.zeros_like(X)
+        losses = model.fit(X, target, batch_size=6, epochs=2, shuffle=False, verbose=0).history["loss"]
+        for epoch in losses:
+            found = []
+            for x in np.split(X, 2):
+                with tf.GradientTape() as tape:
+                    loss = tf.reduce_mean(norm(x) ** 2)
+                for variable, gradient in zip(norm.trainable_variables, tape.gradient(loss, norm.trainable_variables)):
+                    variable.assign_sub(0.1 * gradient)
+                found.append(loss)
+            np.testing.assert_allclose(epoch, np.mean(found), rtol=1e-4)
+        ours, theirs = generations.numbers(norm), generations.numbers(layer)
+        assert ours.keys() == theirs.keys()
+        for name in ours:
+            # XLA's moments are other ops than those of the kernel.
+            np.testing.assert_allclose(theirs[name], ours[name], rtol=2e-5, atol=2e-5, err_msg=name)
+        predicted = model.predict(X, verbose=0)
+        np.testing.assert_allclose(predicted, norm(X, is_training=False), rtol=1e-4, atol=1e-4)
+
+    @each
+    def test_regularization_losses_count(self, keras):
+        """In what fit reports, and in the gradients."""
+        layer = layer_of(keras, **REGULARIZED)
+        model = compiled(keras, model_of(keras, layer))
+        assert len(model.losses) == 2
+        np.testing.assert_allclose(sorted(float(loss) for loss in model.losses), [0.05, 0.05], rtol=1e-5)
+        data = np.mean(np.asarray(layer(X, training=True, update_statistics=False), np.float64) ** 2)
+        loss = model.fit(X, np.zeros_like(X), batch_size=12, verbose=0).history["loss"]
+        np.testing.assert_allclose(loss, data + 0.1, rtol=1e-4)
+        without = layer_of(keras, param_initializers={"beta": "ones"})
+        compiled(keras, model_of(keras, without)).fit(X, np.zeros_like(X), batch_size=12, verbose=0)
+        np.testing.assert_allclose(without.gamma.numpy() - layer.gamma.numpy(), np.full(5, 0.1 * 0.02), atol=1e-6)
+
+    @each
+    def test_constraints(self, keras):
+        layer = layer_of(keras, param_constraints={"beta": "non_neg"}, param_initializers={"beta": "ones"})
+        compiled(keras, model_of(keras, layer), rate=100.0).fit(X, np.zeros_like(X), verbose=0)
+        np.testing.assert_array_equal(layer.beta.numpy(), np.zeros(5))
+
+    @each
+    def test_in_inference_nothing_moves(self, keras):
+        layer = layer_of(keras)
+        model = compiled(keras, model_of(keras, layer))
+        before = generations.numbers(layer)
+        model.evaluate(X, X, verbose=0), model.predict(X, verbose=0), model(X), layer(X), layer(X, training=False)
+        for name, value in generations.numbers(layer).items():
+            np.testing.assert_array_equal(value, before[name])
+
+    @each
+    def test_what_a_call_is_told(self, keras):
+        """batch_weights, update_statistics and a tensor for training, as the module."""
+        layer, weights = layer_of(keras, decay=0.0), np.linspace(0.0, 1.0, 12).astype("float32")
+        layer(X, training=tf.constant(True), batch_weights=weights)
+        np.testing.assert_allclose(layer.moving_mean.numpy(), oracle.moments(X, weights=weights)[0], **oracle.AVERAGE)
+        before = layer.moving_mean.numpy()
+        layer(X, training=True, update_statistics=False), layer(X, training=tf.constant(False))
+        np.testing.assert_array_equal(layer.moving_mean.numpy(), before)
+
+
+class TestVariables:
+    @each
+    def test_weights(self, keras):
+        """By kind and by name, as attributes, each once."""
+        layer = layer_of(keras, renorm=True, zero_debias_moving_mean=True)
+        model = model_of(keras, layer)
+        statistics = ["moving_mean", "moving_variance", "renorm_mean", "renorm_stddev", "moving_stddev", "biased"]
+        names = [weight.name.rpartition("/")[2].partition(":")[0] for weight in model.weights]
+        assert names == ["beta", "gamma", *statistics, "local_step"]
+        assert [id(weight) for weight in model.trainable_weights] == [id(layer.beta), id(layer.gamma)]
+        assert len(model.non_trainable_weights) == 7
+        paths = [getattr(weight, "path", weight.name) for weight in model.weights]
+        assert all(path.startswith(("norm/", "sequential")) and "norm/" in path for path in paths)
+
+    @each
+    def test_freezing(self, keras):
+        """trainable is TF1's; frozen is what Keras' own layer does as well."""
+        layer = layer_of(keras)
+        model = model_of(keras, layer)
+        layer.trainable = False
+        assert (model.trainable_weights, len(model.non_trainable_weights)) == ([], 4)
+        expected = batch(SHAPE, 1)
+        np.testing.assert_allclose(layer(expected, training=True).numpy().mean((0, 1)), np.zeros(5), atol=1e-4)
+        assert np.abs(layer.moving_mean.numpy()).min() > 0.1
+        before = layer.moving_mean.numpy()
+        layer.frozen = True
+        np.testing.assert_array_equal(layer(X, training=True), layer(X, training=False))
+        np.testing.assert_array_equal(layer.moving_mean.numpy(), before)
+        layer.trainable = True
+        assert len(model.trainable_weights) == 2
+
+    @each
+    def test_a_frozen_model(self, keras):
+        """Through the model around it."""
+        layer = layer_of(keras)
+        model = model_of(keras, layer)
+        model.trainable = False
+        model.compile("sgd", "mse")
+        before = generations.numbers(layer)
+        model.fit(X, np.zeros_like(X), verbose=0)
+        after = generations.numbers(layer)
+        np.testing.assert_array_equal(before["gamma"], after["gamma"])
+        assert np.abs(before["moving_mean"] - after["moving_mean"]).min() > 0.01
+
+    @each
+    def test_attributes(self, keras):
+        """What may be set: read in the next call, and a variable among them is no weight."""
+        layer = layer_of(keras)
+        layer(X, training=True)
+        layer.decay = tf.Variable(1.0, trainable=False)
+        before = layer.moving_mean.numpy()
+        layer(X + 1, training=True)
+        np.testing.assert_array_equal(layer.moving_mean.numpy(), before)
+        layer.decay.assign(0.0)
+        layer(X + 1, training=True)
+        np.testing.assert_allclose(layer.moving_mean.numpy(), oracle.moments(X + 1)[0], **oracle.AVERAGE)
+        layer.update_statistics = False
+        layer(X, training=True)
+        np.testing.assert_allclose(layer.moving_mean.numpy(), oracle.moments(X + 1)[0], **oracle.AVERAGE)
+        assert len(layer.weights) == 4
+
+    @each
+    def test_deep_copy(self, keras):
+        layer = layer_of(keras)
+        layer(X, training=True)
+        before, twin = layer.moving_mean.numpy(), copy.deepcopy(layer)
+        twin(X + 5, training=True)
+        np.testing.assert_array_equal(layer.moving_mean.numpy(), before)
+        np.testing.assert_allclose(
+            twin.moving_mean.numpy(), before / 2 + oracle.moments(X + 5)[0] / 2, **oracle.AVERAGE
+        )
+
+    @each
+    def test_the_same_class(self, keras):
+        """For every call; that of tf.keras by attribute."""
+        assert tfbn.keras.layer_class(keras) is tfbn.keras.layer_class(keras)
+        assert tfbn.keras.BatchNorm is tfbn.keras.layer_class(tf.keras)
+        assert issubclass(tfbn.keras.layer_class(keras), keras.layers.Layer)
+        with pytest.raises(AttributeError, match="module 'tfbn.keras' has no attribute 'BatchNrom'"):
+            _ = tfbn.keras.BatchNrom
+
+
+class TestMasks:
+    IDS = np.array([[1, 2, 3, 0, 0], [4, 5, 0, 0, 0]])
+
+    @each
+    def test_a_mask_passes_through(self, keras):
+        """Counts in the statistics, and reaches the layer after."""
+
+        class Seen(keras.layers.Layer):
+            supports_masking = True
+            seen = None
+
+            def call(self, inputs, mask=None):
+                self.seen = mask
+                return inputs
+
+        embed, norm, seen = keras.layers.Embedding(6, 4, mask_zero=True), layer_of(keras, decay=0.0), Seen()
+        outputs = seen(norm(embed(self.IDS), training=True))
+        np.testing.assert_array_equal(seen.seen, self.IDS > 0)
+        table = embed.get_weights()[0]
+        np.testing.assert_allclose(norm.moving_mean.numpy(), table[[1, 2, 3, 4, 5]].mean(0), rtol=1e-5, atol=1e-7)
+        assert outputs.shape == (2, 5, 4)
+
+    @each
+    def test_in_fit(self, keras):
+        layer = layer_of(keras, decay=0.0)
+        inputs = keras.Input([5], dtype="int32")
+        embedded = keras.layers.Embedding(6, 4, mask_zero=True, name="table")(inputs)
+        model = keras.Model(inputs, keras.layers.GlobalAveragePooling1D()(layer(embedded)))
+        table = model.get_layer("table").get_weights()[0]
+        compiled(keras, model, rate=0.0).fit(self.IDS, np.zeros((2, 4)), verbose=0)
+        np.testing.assert_allclose(layer.moving_mean.numpy(), table[[1, 2, 3, 4, 5]].mean(0), rtol=1e-5, atol=1e-7)
+
+
+class TestPolicies:
+    POLICIES = {
+        "float32": ("float32", "float32", 2e-6),
+        "float64": ("float64", "float64", 1e-6),
+        "mixed_float16": ("float16", "float32", 1e-3),
+        "mixed_bfloat16": ("bfloat16", "float32", 1e-2),
+        "float16": ("float16", "float32", 1e-3),
+    }
+
+    @each
+    @pytest.mark.parametrize("policy", POLICIES)
+    def test_dtypes(self, keras, policy):
+        """Outputs of the compute dtype; what is kept is never of half precision, nor read as such."""
+        layer = layer_of(keras, dtype=policy)
+        outputs, kept, rounding = self.POLICIES[policy]
+        assert layer(X, training=True).dtype == outputs
+        assert {tf.as_dtype(weight.dtype).name for weight in layer.weights} == {kept}
+        np.testing.assert_allclose(layer.moving_mean.numpy(), oracle.moments(X)[0] / 2, rtol=rounding)
+        layer.decay = 0.9999
+        before = layer.moving_variance.numpy()
+        layer(X, training=True)
+        # Less than a half precision can tell from nothing.
+        moved = (oracle.moments(X)[1] - before) * 1e-4
+        np.testing.assert_allclose(layer.moving_variance.numpy() - before, moved, rtol=0.05, atol=1e-6)
+        assert layer(np.ones((2, 5), "int32")).dtype == outputs
+
+    @each
+    def test_in_fit(self, keras):
+        layer = layer_of(keras, dtype="mixed_float16")
+        model = compiled(keras, model_of(keras, layer))
+        model.fit(X, np.zeros_like(X), batch_size=12, verbose=0)
+        np.testing.assert_allclose(layer.moving_mean.numpy(), oracle.moments(X)[0] / 2, rtol=1e-3)
+        assert np.abs(layer.gamma.numpy() - 1).min() > 1e-3
+
+
+# In a process of its own: a process that has used TensorFlow gets no second CPU.
+REPLICAS = """
+import importlib, json, sys
+import numpy as np
+import tensorflow as tf
+import tfbn
+(cpu,) = tf.config.list_physical_devices("CPU")
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+x, found = np.arange(24, dtype="float32").reshape(8, 3) ** 1.5, []
+for keras in [importlib.import_module(name) for name in sys.argv[1:]] or [tf.keras]:
+    with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
+        layer = tfbn.keras.layer_class(keras)(decay=0.5, scale=True)
+        model = keras.Sequential([keras.layers.InputLayer([3]), layer])
+        model.compile("sgd", "mse")
+    model.fit(tf.data.Dataset.from_tensor_slices((x, x)).batch(8), verbose=0)
+    found += [layer.moving_mean.numpy().tolist(), model.get_weights()[2].tolist()]
+print(json.dumps(found))
+"""
+
+
+def test_replicas():
+    """Statistics of each replica's own batches; what is read outside is their mean."""
+    names = [keras.__name__ for keras in ALL] if WITH_KERAS_3 else []
+    done = subprocess.run([sys.executable, "-c", REPLICAS, *names], capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr[-2000:]
+    x = np.arange(24, dtype="float32").reshape(8, 3) ** 1.5
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert len(found) == 2 * len(ALL)
+    for mean in found:
+        np.testing.assert_allclose(mean, x.mean(0) / 2, rtol=1e-6)

@@ -1,0 +1,71 @@
+"""Which Keras: Keras 2 as tf.keras or tf_keras, or Keras 3. It is imported when asked for, and not before."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+NAMES = {"keras", "tf_keras"}
+
+
+class Generation(NamedTuple):
+    """One Keras."""
+
+    package: str  # keras or tf_keras
+    version: str
+    api: Any  # the module with `layers`, `initializers`, `utils`
+
+    @property
+    def major(self) -> int:
+        return int(self.version.partition(".")[0])
+
+    @property
+    def title(self) -> str:
+        return f"{self.package} {self.version}"
+
+    @property
+    def layer(self) -> Any:
+        """Its own BatchNormalization."""
+        return self.api.layers.BatchNormalization
+
+
+def generation_of(keras: Any = None) -> Generation:
+    """The Keras that a module is: `keras`, `tf_keras` or `tf.keras`, which is the default; on TensorFlow."""
+    if keras is None:
+        try:
+            keras = tf.keras
+            base = keras.layers.Layer
+        except (ImportError, AttributeError, RecursionError) as error:  # by the version of TensorFlow
+            raise ImportError(
+                "keras: TensorFlow finds no Keras, and tfbn.keras needs one. pip install keras brings Keras 3 to "
+                "TensorFlow 2.16 or newer; tf_keras is Keras 2, for keras=tf_keras.",
+                name="keras",
+            ) from error
+    else:
+        base = getattr(getattr(keras, "layers", None), "Layer", None)
+    package = getattr(base, "__module__", "").partition(".")[0]
+    if package not in NAMES:
+        raise TypeError(f"keras: expected keras, tf_keras, tf.keras or None, got {keras!r}. Pass the module itself.")
+    found = Generation(package, importlib.import_module(package).__version__, keras)
+    _check_tensorflow_runs(found)
+    # The package keras does not export all of Keras 2.12; tf.keras, which is the same, does.
+    return found._replace(api=tf.keras) if found.major == 2 and package == "keras" else found
+
+
+def generation_of_layer(layer: Any) -> Generation | None:
+    """The Keras whose BatchNormalization a layer is; None for any other object."""
+    for cls in type(layer).__mro__:
+        package = cls.__module__.partition(".")[0]
+        if package in NAMES and cls.__name__.startswith("BatchNormalization"):
+            return generation_of(importlib.import_module(package))
+    return None
+
+
+def _check_tensorflow_runs(found: Generation) -> None:
+    if found.major >= 3 and found.api.backend.backend() != "tensorflow":
+        raise RuntimeError(
+            f"tfbn.keras: expected the TensorFlow backend of {found.title}, got {found.api.backend.backend()!r}. Set "
+            "KERAS_BACKEND=tensorflow before Keras is imported."
+        )

@@ -1,0 +1,205 @@
+"""The layer that puts tfbn.BatchNorm into a Keras Model: its variables are the layer's own weights."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from tfbn import functional
+from tfbn.keras import config, weights
+from tfbn.keras.arguments import NAMES, arguments_of
+from tfbn.keras.generation import Generation, generation_of
+from tfbn.module import BatchNorm
+
+# What Keras itself knows of a layer, or finds out.
+KERAS_OWN = ("channels", "trainable", "param_dtype", "name")
+ARGUMENTS = tuple(name for name in NAMES if name not in KERAS_OWN)
+# Read anew in each call, or trace.
+SETTABLE = ("decay", "renorm_decay", "renorm_clipping", "adjustment", "update_statistics", "frozen")
+
+
+class _Module(BatchNorm):
+    """The module, with variables that a Keras layer makes and sees."""
+
+    def __init__(self, add_weight: Callable[[str, tf.Tensor], Any], **given: Any) -> None:
+        super().__init__(**given)
+        self._add_weight = add_weight
+
+    @property
+    def name_scope(self) -> Any:
+        """None of its own: the layer's."""
+        return contextlib.nullcontext()
+
+    def create(self, channels: int) -> None:
+        self._create(channels, tf.float32)
+
+    def _variable(self, name: str, value: tf.Tensor) -> Any:
+        return self._add_weight(name, value)
+
+    def _assign(self, after: functional.State) -> None:
+        for name, value in after._asdict().items():
+            if value is not None:
+                getattr(self, name).assign(value)
+
+
+def layer_class(keras: Any = None) -> Any:
+    """The class of the layer that is tfbn.BatchNorm in a Keras Model; `tfbn.keras.BatchNorm` is that for `tf.keras`.
+
+    The layer computes what the module computes, in all that Keras has no layer for: weighted and masked statistics,
+    zero debias, adjustments, virtual batches, the corrected variance. It trains with fit, saves and loads (.keras, HDF5
+    and TensorFlow's checkpoints), has its regularizers' losses in `losses`, and works under every dtype policy and in
+    functions that XLA compiles. To load a model in a new process, make the class first: it registers itself.
+
+    `trainable` is TF1's: False takes beta and gamma from the trainable weights, and the statistics go on normalizing
+    and moving. `frozen=True` is what Keras' own layer does in addition: moving statistics in training too.
+
+    The class takes, by name, the arguments of tfbn.BatchNorm but `channels` and `param_dtype`, and those of a Keras
+    layer: `name`, `trainable`, `dtype`. Initializers, regularizers and constraints may be names or objects of Keras. An
+    adjustment is saved by the name it is registered under with keras.utils.register_keras_serializable, and variables
+    as the number they are.
+
+    Layers are called with inputs, `training`, and as the module with `mask`, `batch_weights`, `update_statistics`. A
+    mask is that of the inputs where none is given, counts in the statistics, and goes on to the next layer. The
+    attributes are the module's; decay, renorm_decay, renorm_clipping, adjustment, update_statistics and frozen may be
+    set.
+
+    Args:
+      keras: `keras`, `tf_keras` or `tf.keras`, the default. Of Keras 3 the TensorFlow backend.
+
+    Returns:
+      A subclass of keras.layers.Layer, the same one for every call.
+
+    Raises:
+      ImportError: no Keras.
+      RuntimeError: Keras 3 on another backend.
+
+    Example:
+      >>> import numpy as np, tensorflow as tf, tfbn
+      >>> model = tf.keras.Sequential([tfbn.keras.BatchNorm(decay=0.5, scale=True)])
+      >>> model.compile("sgd", "mse")
+      >>> inputs = np.array([[1.0, 5.0], [3.0, 5.0]], "float32")
+      >>> history = model.fit(inputs, np.zeros_like(inputs), verbose=0)
+      >>> print(model.layers[-1].moving_mean.numpy(), len(model.trainable_variables))
+      [1.  2.5] 2
+    """
+    found = generation_of(keras)
+    if found.package not in _CLASSES:
+        _CLASSES[found.package] = _make(found)
+    return _CLASSES[found.package]
+
+
+_CLASSES: dict[str, Any] = {}
+
+
+def _make(found: Generation) -> Any:
+    class BatchNorm(Layer, found.api.layers.Layer):  # type: ignore[name-defined]
+        __doc__ = (layer_class.__doc__ or "").partition("\n\n")[2].partition("    Args:")[0]
+        generation = found
+
+    return found.api.utils.register_keras_serializable(package="tfbn")(BatchNorm)
+
+
+class _Hidden:
+    """The module, out of sight: Keras 2 takes the variables of a tf.Module that it sees for more weights."""
+
+    def __init__(self, module: _Module) -> None:
+        self.module = module
+
+
+class Layer:
+    """What the layer has beside the Layer of its Keras."""
+
+    generation: Generation
+    trainable: bool
+    compute_dtype: Any
+    variable_dtype: Any
+
+    def __init__(self, **arguments: Any) -> None:
+        given = {name: arguments.pop(name) for name in ARGUMENTS if name in arguments}
+        needless = sorted({"channels", "param_dtype"} & set(arguments))
+        if needless:
+            raise TypeError(
+                f"{needless}: expected neither channels nor param_dtype. The layer takes them from its inputs and from "
+                "its dtype policy, such as dtype='float64'."
+            )
+        super().__init__(**arguments)
+        self.supports_masking = True
+        wide = functional.compute_dtype(tf.as_dtype(self.variable_dtype))
+        self._hidden = _Hidden(
+            _Module(self._new_weight, **config.objects_of(given, self.generation.api), param_dtype=wide)
+        )
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in SETTABLE:
+            # Past Keras 2, which would take a variable for a weight.
+            setattr(self._hidden.module, name, value)
+        else:
+            super().__setattr__(name, value)
+
+    def build(self, input_shape: Any) -> None:
+        module, spec = self._hidden.module, tf.TensorSpec(input_shape)
+        module.create(spec.shape.as_list()[module._axes(spec)[0]])
+        for name in weights.NAMES:
+            setattr(self, name, getattr(module, name))
+        super().build(input_shape)  # type: ignore[misc]
+
+    def call(
+        self,
+        inputs: Any,
+        training: Any = None,
+        mask: Any = None,
+        batch_weights: Any = None,
+        update_statistics: Any = None,
+    ) -> tf.Tensor:
+        inputs = tf.cast(inputs, self.compute_dtype)
+        return self._hidden.module(
+            inputs,
+            False if training is None else training,
+            update_statistics=update_statistics,
+            mask=mask,
+            batch_weights=batch_weights,
+        )
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        given = arguments_of(self._hidden.module)
+        own = config.plain_of({name: given[name] for name in ARGUMENTS}, self.generation.api)
+        return {**super().get_config(), **own}  # type: ignore[misc]
+
+    def _new_weight(self, name: str, value: tf.Tensor) -> Any:
+        given, major = self._hidden.module._given, self.generation.major
+        common = {
+            "name": name,
+            "shape": tuple(value.shape),
+            "dtype": value.dtype.name,
+            "initializer": lambda shape, dtype=None, **_: value,
+            "trainable": name in weights.AFFINE,
+            "experimental_autocast" if major == 2 else "autocast": False,
+        }
+        if name in weights.AFFINE:
+            return self.add_weight(  # type: ignore[attr-defined]
+                **common, regularizer=given.regularizers.get(name), constraint=given.constraints.get(name)
+            )
+        # Replicas have statistics of their own, and what is saved is the mean.
+        if major == 2:
+            by = {"synchronization": tf.VariableSynchronization.ON_READ, "aggregation": tf.VariableAggregation.MEAN}
+            return self.add_weight(**common, **by)  # type: ignore[attr-defined]
+        # Keras 3 takes a variable that a layer sets as an attribute for a weight; its add_weight cannot say when to
+        # aggregate, and early versions cannot at all.
+        known = inspect.signature(self.generation.api.Variable.__init__).parameters
+        asked = {"synchronization": "on_read", "aggregation": "mean"}
+        return self.generation.api.Variable(**common, **(asked if set(asked) <= set(known) else {}))
+
+
+def _passed_on(name: str) -> property:
+    return property(lambda layer: getattr(layer._hidden.module, name))
+
+
+for _name in SETTABLE:
+    setattr(Layer, _name, _passed_on(_name))

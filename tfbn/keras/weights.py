@@ -1,0 +1,29 @@
+"""The variables of a module or a layer, by name, as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from tfbn import functional
+
+AFFINE = functional.Params._fields
+NAMES = (*AFFINE, *functional.State._fields)
+# Those that have initializers of their own.
+INITIALIZED = NAMES[:4]
+
+
+def arrays_of(holder: Any) -> dict[str, np.ndarray]:
+    """What a module or a layer has, of either Keras and any backend."""
+    found = {name: getattr(holder, name, None) for name in NAMES}
+    return {name: variable.numpy() for name, variable in found.items() if variable is not None}
+
+
+def assign(holder: Any, arrays: Mapping[str, np.ndarray]) -> None:
+    """Gives each variable the numbers under its name, in its own shape."""
+    for name in NAMES:
+        variable = getattr(holder, name, None)
+        if variable is not None:
+            variable.assign(np.reshape(arrays[name], tuple(variable.shape)))

@@ -1,0 +1,67 @@
+"""`wrap`: a module as a layer of its own class, without differences; and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tfbn import functional
+from tfbn.keras import weights
+from tfbn.keras.arguments import arguments_of
+from tfbn.keras.layer import ARGUMENTS, Layer, layer_class
+from tfbn.module import BatchNorm
+
+
+def wrap(norm: BatchNorm, *, keras: Any = None, dtype: Any = None, name: str | None = None) -> Any:
+    """A layer, of the class that `layer_class` makes, with the arguments of a module and copies of its variables.
+
+    Variables of half precision become float32. `tfbn.keras.from_keras` makes a module of the layer again.
+
+    Args:
+      norm: tfbn.BatchNorm; without variables the layer is not built yet.
+      keras: as in `layer_class`.
+      dtype: the layer's dtype or policy. Default: that of the module's variables.
+      name: the layer's. Default: Keras makes one up.
+
+    Returns:
+      The layer.
+
+    Raises:
+      TypeError: `norm` is no tfbn.BatchNorm.
+
+    Example:
+      >>> import numpy as np, tfbn
+      >>> norm = tfbn.BatchNorm(2, zero_debias_moving_mean=True)
+      >>> layer = tfbn.keras.wrap(norm)
+      >>> inputs = np.array([[1.0, 5.0], [3.0, 5.0]], "float32")
+      >>> print(np.allclose(layer(inputs, training=True), norm(inputs)), layer.moving_mean.numpy())
+      True [2. 5.]
+    """
+    if not isinstance(norm, BatchNorm):
+        raise TypeError(f"norm: expected a tfbn.BatchNorm, got {norm!r}. For arrays there is tfbn.keras.to_keras.")
+    given, built = arguments_of(norm), norm.moving_mean is not None
+    kept = norm.moving_mean.dtype if built else given["param_dtype"]
+    if dtype is None and kept is not None:
+        dtype = functional.compute_dtype(kept).name
+    layer = layer_class(keras)(
+        **{name: given[name] for name in ARGUMENTS}, trainable=norm.trainable, dtype=dtype, name=name
+    )
+    if built:
+        layer.build(_some_shape(given["axis"], given["data_format"], given["channels"]))
+        weights.assign(layer, weights.arrays_of(norm))
+    return layer
+
+
+def unwrap(layer: Layer, name: str) -> BatchNorm:
+    """A module with the arguments and copies of the weights of such a layer."""
+    inner = layer._hidden.module
+    norm = BatchNorm(**{**arguments_of(inner), "trainable": layer.trainable, "name": name})
+    weights.assign(norm, weights.arrays_of(inner))
+    return norm
+
+
+def _some_shape(axis: int | None, data_format: str, channels: int) -> tuple[int | None, ...]:
+    """The least shape with channels on this axis."""
+    if axis is None:
+        axis = 1 if data_format == "NCHW" else -1
+    rest = (None,) * max(axis if axis >= 0 else -axis - 1, 1)
+    return (channels, *rest) if axis < -1 or axis == 0 else (*rest, channels)
