@@ -160,12 +160,12 @@ class TF1Module(tf.Module):
         _tensorflow.forget_collections()
         with tf.variable_creator_scope(lambda _, **asked: self._get_or_create(made, **asked)):
             yield
-        # Nothing stays of a trace that failed.
+        # Nothing stays of a trace that failed, nor what the checkpoint does not have: the next call would find it.
         with tf.init_scope():
-            for name, variable in made.items():
-                self.tf1_variables[name] = variable
             if made and self._untracked.restored is not None:
                 restore(self._saved(made), *self._untracked.restored)
+            for name, variable in made.items():
+                self.tf1_variables[name] = variable
 
     def _get_or_create(
         self,
