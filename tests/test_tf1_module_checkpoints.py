@@ -60,6 +60,19 @@ class TestCheckpoints:
                 wider(IMAGES)
             assert not wider.tf1_variables
 
+    def test_by_folder(self, tmp_path):
+        """The latest in it, as `save` has noted."""
+        module, other = (tfbn.TF1Module(lambda x: tfbn.batch_norm(x, 0.5, scope="bn")) for _ in range(2))
+        with pytest.raises(ValueError, match="path: expected the prefix.* got the folder .*without .index"):
+            other.restore(str(tmp_path))
+        for step in range(2):
+            module(IMAGES)
+            module.save(str(tmp_path / f"model-{step}"))
+        other.restore(str(tmp_path))
+        other.build(tf.TensorSpec([None, 5, 4, 3]))
+        check_same(state(other), state(module), rtol=0, atol=0)
+        assert [path.name for path in tmp_path.glob("checkpoint*")] == ["checkpoint"]
+
     def test_before_any_variable(self):
         module = tfbn.TF1Module(model)
         with pytest.raises(ValueError, match="save: expected a module with variables, got one that was never called"):
