@@ -169,6 +169,10 @@ class TestInfer:
         np.testing.assert_allclose(outputs["b"][0], whole[0], rtol=1e-6, atol=1e-6)
         np.testing.assert_allclose(outputs["b"][1][0], whole[0, 0, 0], rtol=1e-6, atol=1e-6)
 
+    def test_a_list_of_numbers_is_a_nest(self):
+        with pytest.raises(ValueError, match="inputs: expected tensors of rank 1 or more, got the scalar.*np.asarray"):
+            infer([[1.0, 2.0, 3.0, 4.0, 5.0]], PARAMS, self.STATE)
+
     def test_without_parameters(self):
         outputs = infer(X, Params(None, None), self.STATE)
         np.testing.assert_allclose(outputs, oracle.normalize(X, *self.STATE[:2]), **oracle.OUTPUT["float32"])

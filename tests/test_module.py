@@ -205,6 +205,13 @@ class TestFunctions:
             model.train(X[:size])
         assert model.train.experimental_get_tracing_count() == 1
 
+    def test_updates_in_a_wrapped_function(self):
+        """Which runs what its outputs need, and nothing for its effects."""
+        norm = tfbn.BatchNorm(5, **SOME)
+        outputs = tf.compat.v1.wrap_function(norm, [tf.TensorSpec([None, *SHAPE[1:]])])(tf.constant(X))
+        np.testing.assert_allclose(norm.moving_mean, oracle.moments(X)[0] / 2, **oracle.AVERAGE)
+        np.testing.assert_array_equal(outputs, norm(X))
+
     def test_updates_once(self):
         """Each call moves the averages one step, two calls two."""
         norm = tfbn.BatchNorm(5, **SOME)
@@ -418,7 +425,32 @@ class TestRefusals:
             norm(inputs, **given)
         assert_same(before, values(norm))
 
+    @pytest.mark.parametrize(
+        "error, match, attribute, value",
+        [
+            (ValueError, "decay: expected a number in", "decay", 1.5),
+            (ValueError, "decay: expected a number for a state.*BatchNorm made with decay=None", "decay", None),
+            (ValueError, "renorm_decay: expected a number in", "renorm_decay", -0.1),
+            (ValueError, r"contains keys not in.*\['max'\]", "renorm_clipping", {"max": 2.0}),
+            (ValueError, "adjustment cannot be specified", "adjustment", lambda shape: (1.0, 0.0)),
+            (TypeError, "update_statistics: expected a bool", "update_statistics", "no"),
+        ],
+    )
+    def test_of_attributes(self, error, match, attribute, value):
+        """Set later, they are held to what the constructor takes."""
+        norm = tfbn.BatchNorm(5, renorm=True, renorm_clipping={"rmax": 2.0}, virtual_batch_size=2)
+        norm(X)
+        before = values(norm)
+        setattr(norm, attribute, value)
+        with pytest.raises(error, match=match):
+            norm(X)
+        assert_same(before, values(norm))
+
     def test_tf1_graph(self):
-        norm = tfbn.BatchNorm(5)
-        with tf.Graph().as_default(), pytest.raises(RuntimeError, match="Use tfbn.batch_norm there"):
-            norm(tf.compat.v1.placeholder(tf.float32, [None, 5]))
+        """Nor in a branch of one."""
+        norm = tfbn.BatchNorm()
+        with tf.Graph().as_default():
+            x = tf.compat.v1.placeholder(tf.float32, [None, 5])
+            for call in (lambda: norm(x), lambda: tf.cond(x[0, 0] > 0, lambda: norm(x), lambda: x)):
+                with pytest.raises(RuntimeError, match="Use tfbn.batch_norm there"):
+                    call()

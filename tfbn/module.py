@@ -63,7 +63,7 @@ class BatchNorm(tf.Module):
       beta, gamma, moving_mean, moving_variance: variables of shape [C].
       renorm_mean, renorm_stddev, moving_stddev: with renorm, of shape [C].
       biased, local_step: with zero debias, of shapes [C] and []; local_step also where decay is None.
-      decay, renorm_decay, renorm_clipping, adjustment: as given; may be set.
+      decay, renorm_decay, renorm_clipping, adjustment: as given; may be set, within what the constructor takes.
       trainable: may be set. False takes beta and gamma from trainable_variables, of modules around this one as well,
         and tapes pass them by.
       update_statistics: may be set. False holds the statistics still while training normalizes by the batch.
@@ -115,9 +115,8 @@ class BatchNorm(tf.Module):
         param_dtype: Any = None,
         name: str | None = None,
     ) -> None:
-        arguments.check_cumulative(decay, zero_debias_moving_mean)
-        if decay is not None:
-            arguments.check_decay("decay", decay, channels)
+        if channels is not None:
+            arguments.check_channels(channels)
         if axis is not None:
             arguments.check_channel_axis(axis)
         arguments.check_data_format(data_format, axis)
@@ -125,14 +124,6 @@ class BatchNorm(tf.Module):
         arguments.check_regularizers(param_regularizers)
         arguments.check_constraints(param_constraints)
         arguments.static_is_training(update_statistics, "update_statistics")
-        arguments.check_callables(adjustment=adjustment)
-        arguments.check_virtual_batch_size(virtual_batch_size, adjustment)
-        if renorm:
-            arguments.check_decay("renorm_decay", renorm_decay, channels)
-        if renorm_clipping is not None:
-            arguments.check_renorm_clipping(renorm_clipping, channels, renorm)
-        if channels is not None:
-            arguments.check_channels(channels)
         self._given = _Given(
             center=bool(center),
             scale=bool(scale),
@@ -158,6 +149,7 @@ class BatchNorm(tf.Module):
         self.adjustment = adjustment
         self.update_statistics = update_statistics
         self.frozen = bool(frozen)
+        self._check_attributes(channels)
         self._trainable = bool(trainable)
         self.beta = self.gamma = None
         for statistic in functional.State._fields:
@@ -190,19 +182,19 @@ class BatchNorm(tf.Module):
           A tensor of the inputs' shape and dtype.
 
         Raises:
-          ValueError: rank or channels unknown, or not C; a mask, weights or a virtual batch size that do not fit.
+          ValueError: rank or channels unknown, or not C; a mask, weights or a virtual batch size that do not fit; an
+            attribute that was set out of range.
           TypeError: inputs that are not floating; an argument of another type.
           RuntimeError: a TF1 graph, for which there is `batch_norm`.
         """
         arguments.check_no_tf1_graph("BatchNorm")
-        given = self._given
         inputs = tf.convert_to_tensor(inputs)
         axes = self._axes(inputs)
         channels = inputs.shape.as_list()[axes[0]]
         training = arguments.static_is_training(is_training) if not self.frozen else False
         updating = self.update_statistics if update_statistics is None else update_statistics
         known = arguments.static_is_training(updating, "update_statistics")
-        arguments.check_cumulative(self.decay, given.zero_debias, given.cumulative)
+        self._check_attributes(channels)
         if mask is not None:
             mask = tf.convert_to_tensor(mask)
             arguments.check_mask(mask, inputs, axes[0])
@@ -235,7 +227,11 @@ class BatchNorm(tf.Module):
             outputs.set_shape(inputs.shape)
             if batch is not None and known is not False:
                 active = functional.both(active, updating if known is None else True)
-                self._assign(functional.next_state(state, batch, active, rule))
+                updates = self._assign(functional.next_state(state, batch, active, rule))
+                if not tf.executing_eagerly() and not _tensorflow.in_program_order():
+                    # A wrapped function runs what its outputs need.
+                    with tf.control_dependencies(updates):
+                        outputs = tf.identity(outputs)
             return outputs
 
     @property
@@ -259,6 +255,19 @@ class BatchNorm(tf.Module):
             if variable is not None and regularizer is not None:
                 found.append(regularizer(variable))
         return [loss for loss in found if loss is not None]
+
+    def _check_attributes(self, channels: int | None) -> None:
+        """Those that may be set between calls."""
+        given = self._given
+        arguments.check_cumulative(self.decay, given.zero_debias, given.cumulative)
+        if self.decay is not None:
+            arguments.check_decay("decay", self.decay, channels)
+        arguments.check_callables(adjustment=self.adjustment)
+        arguments.check_virtual_batch_size(given.virtual_batch_size, self.adjustment)
+        if given.renorm:
+            arguments.check_decay("renorm_decay", self.renorm_decay, channels)
+        if self.renorm_clipping is not None:
+            arguments.check_renorm_clipping(self.renorm_clipping, channels, given.renorm)
 
     def _axes(self, inputs: tf.Tensor) -> tuple[int, ...]:
         given = self._given
@@ -328,10 +337,9 @@ class BatchNorm(tf.Module):
             aggregation=tf.VariableAggregation.NONE if affine else functional.aggregation(self._given.synchronized),
         )
 
-    def _assign(self, after: functional.State) -> None:
-        for name, value in after._asdict().items():
-            if value is not None:
-                getattr(self, name).assign(value, read_value=False)
+    def _assign(self, after: functional.State) -> list[Any]:
+        found = after._asdict().items()
+        return [getattr(self, name).assign(value, read_value=False) for name, value in found if value is not None]
 
 
 @dataclass(frozen=True)

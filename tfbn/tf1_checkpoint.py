@@ -28,9 +28,30 @@ def save(variables: Mapping[str, tf.Variable], path: str) -> str:
         specs = [part.spec if part else "" for part in slices]
         values = [variable.read_value() for variable in variables.values()]
         tf.raw_ops.SaveV2(prefix=path, tensor_names=names, shape_and_slices=specs, tensors=values)
-        # For tf.train.latest_checkpoint.
-        tf.compat.v1.train.update_checkpoint_state(folder or ".", path)
+        _name_latest(folder or ".", path)
     return path
+
+
+def _name_latest(folder: str, path: str) -> None:
+    """For tf.train.latest_checkpoint. TensorFlow's function for this warns that it will go."""
+    state = tf.compat.v1.train.generate_checkpoint_state_proto(folder, path)
+    whole, part = os.path.join(folder, "checkpoint"), os.path.join(folder, "checkpoint.tmp")
+    with tf.io.gfile.GFile(part, "w") as file:
+        file.write(str(state))
+    tf.io.gfile.rename(part, whole, overwrite=True)
+
+
+def prefix_of(path: str) -> str:
+    """The prefix of a checkpoint's files: `path`, or in the folder `path` that of the latest."""
+    if not tf.io.gfile.isdir(path):
+        return path
+    found = tf.train.latest_checkpoint(path)
+    if found is None:
+        raise ValueError(
+            "path: expected the prefix of a checkpoint's files, or a folder whose file 'checkpoint' names one, got the "
+            f"folder {path}. Name the files without .index."
+        )
+    return found
 
 
 def restore(variables: Mapping[str, tf.Variable], path: str, partial: bool) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfbn import _tensorflow
-from tfbn.tf1_checkpoint import restore, save
+from tfbn.tf1_checkpoint import prefix_of, restore, save
 
 _keys = tf.compat.v1.GraphKeys
 
@@ -47,13 +47,14 @@ class TF1Module(tf.Module):
     by TF1 names. To export, give tf.saved_model.save a tf.function that calls the module as its signature.
 
     Limits: variables are resource variables outside of any graph, whose `op` has a name and nothing to run; caching
-    devices are not used.
+    devices are not used; no deep copies, and no strategies of several replicas.
 
     Raises:
       TypeError: a builder that is not callable.
       ValueError, at a call: what the builder raises; a variable of another shape or dtype than it has; an initial value
         that depends on the inputs.
-      RuntimeError, at a call, `save` or `restore`: in a TF1 graph, where the builder itself can be called.
+      RuntimeError, at a call, `save` or `restore`: in a TF1 graph, where the builder itself can be called. At a call:
+        in a tf.distribute strategy of several replicas.
 
     Example:
       >>> import tensorflow as tf, tfbn
@@ -129,19 +130,27 @@ class TF1Module(tf.Module):
         Variables that a later call makes get theirs when they are made.
 
         Args:
-          path: prefix of the checkpoint's files.
+          path: prefix of the checkpoint's files, or a folder for the latest in it.
           partial: whether variables that the checkpoint does not have may stay as they are. Default False.
 
         Raises:
           ValueError: variables that the checkpoint does not have, or has with another shape or dtype. No variable is
-            changed then. At a later call for those it makes.
+            changed then. At a later call for those it makes. A folder without a checkpoint.
         """
         _check_eager()
+        path = prefix_of(path)
         restore(self._saved(self.tf1_variables), path, partial)
         self._untracked.restored = path, partial
 
+    def __deepcopy__(self, memo: Any) -> Any:
+        raise TypeError(
+            "TF1Module: expected another TF1Module of the builder for variables of its own, got a deep copy. Give it "
+            "the values with `save` and `restore`."
+        )
+
     def _function(self) -> Any:
         _check_eager()
+        _check_one_replica()
         # What compiles as a whole has kernels of its own, and tf.function would not trace a second time for it.
         compiled = _tensorflow.compiled_by_xla()
         return self._untracked.compiled if compiled else self._untracked.plain
@@ -160,12 +169,12 @@ class TF1Module(tf.Module):
         _tensorflow.forget_collections()
         with tf.variable_creator_scope(lambda _, **asked: self._get_or_create(made, **asked)):
             yield
-        # Nothing stays of a trace that failed.
+        # Nothing stays of a trace that failed, nor what the checkpoint does not have: the next call would find it.
         with tf.init_scope():
-            for name, variable in made.items():
-                self.tf1_variables[name] = variable
             if made and self._untracked.restored is not None:
                 restore(self._saved(made), *self._untracked.restored)
+            for name, variable in made.items():
+                self.tf1_variables[name] = variable
 
     def _get_or_create(
         self,
@@ -242,6 +251,15 @@ def _check_eager() -> None:
                 "TF1Module: expected eager code or a tf.function, got a TF1 graph, for which this module's variables "
                 "are not. Call the builder itself there, and exchange values by checkpoint."
             )
+
+
+def _check_one_replica() -> None:
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    if replicas > 1:
+        raise RuntimeError(
+            f"TF1Module: expected no more than one replica, got a strategy of {replicas}, all of which would update "
+            "the same variables. Take tfbn.BatchNorm, whose statistics each replica has for itself."
+        )
 
 
 def _spec(leaf: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfbn import _tensorflow
 from tfbn.ops.layout import DATA_FORMATS
 from tfbn.ops.renorm import CLIPPING_KEYS
 
@@ -26,7 +27,7 @@ def check_graph(caller: str) -> None:
 
 def check_no_tf1_graph(caller: str) -> None:
     """Outside of functions nothing in a graph runs the updates."""
-    if not tf.executing_eagerly() and not tf.compat.v1.get_default_graph().building_function:
+    if not tf.executing_eagerly() and not _tensorflow.graph_around_bodies().building_function:
         raise RuntimeError(
             f"{caller} is for eager code and tf.function: expected one of them, got a TF1 graph as default, where "
             "nothing would run its updates. Use tfbn.batch_norm there."
@@ -82,7 +83,7 @@ def check_cumulative(decay: Any, zero_debias: bool, counted: bool = True) -> Non
     if decay is None and not counted:
         raise ValueError(
             "decay: expected a number for a state without local_step, got None. The cumulative average needs a count "
-            "of batches: init(..., cumulative=True)."
+            "of batches: init(..., cumulative=True), or a BatchNorm made with decay=None."
         )
 
 
@@ -92,6 +93,15 @@ def check_axis(axis: Any) -> None:
         raise TypeError(f"axis must be int or list, type given: {type(axis)}. Expected ints, got {axis!r}.")
     if axis == []:
         raise ValueError("axis: expected at least one axis, got []. The default is -1, the last.")
+
+
+def check_leaf(inputs: tf.Tensor) -> None:
+    """Of a nest: no number of what was meant to be one array."""
+    if inputs.shape.rank == 0:
+        raise ValueError(
+            f"inputs: expected tensors of rank 1 or more, got the scalar {inputs}. A list is a nest of inputs: make "
+            "one input of it with np.asarray or tf.constant."
+        )
 
 
 def check_axes(shape: tf.TensorShape, axis: Any, virtual_batch_size: int | None) -> tuple[int, ...]:

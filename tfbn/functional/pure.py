@@ -191,7 +191,8 @@ def infer(
 
     Args:
       inputs: tensor or array of float16, bfloat16, float32 or float64 of any rank from 1 on, such as a single sample
-        of shape [C]; or any nest of such (dicts, tuples, lists), each of a shape of its own.
+        of shape [C]; or any nest of such (dicts, tuples, lists), each of a shape of its own. A list of numbers is
+        a nest, and no array.
       params: Params, tensors or arrays of shape [C]; None in place of beta stands for 0, in place of gamma for 1.
       state: State, of which moving_mean and moving_variance of shape [C] are read.
       epsilon: number, at least 0, added to the variance. Default 0.001.
@@ -203,7 +204,7 @@ def infer(
       The outputs in the structure of the inputs, each of its input's shape and dtype.
 
     Raises:
-      ValueError: rank or channels unknown; params or state of another shape; epsilon negative.
+      ValueError: rank or channels unknown; a scalar; params or state of another shape; epsilon negative.
       TypeError: inputs that are not floating.
 
     Example:
@@ -219,6 +220,7 @@ def infer(
 
     def one(inputs: Any) -> tf.Tensor:
         inputs = tf.convert_to_tensor(inputs)
+        arguments.check_leaf(inputs)
         axes = _axes(inputs, axis, None)
         options = Options(axes=axes, epsilon=epsilon, fused=bool(fused), fused_nchw_inference=False)
         values = _tensors(params, State(*state[:2]), inputs.shape.as_list()[axes[0]])
