@@ -164,7 +164,12 @@ def is_gradient(node: Node) -> bool:
 
 
 def is_assignment(node: Node) -> bool:
-    return node.type in _ASSIGNMENTS or (node.type.startswith("Assign") and node.type.endswith("VariableOp"))
+    return assigns(node.type)
+
+
+def assigns(type: str) -> bool:
+    """Whether ops of this type assign a variable, as moving averages are."""
+    return type in _ASSIGNMENTS or (type.startswith("Assign") and type.endswith("VariableOp"))
 
 
 def _find_updates(dataflow: Dataflow, conditions: Conditions, owners: dict[Node, Layer]) -> dict[Node, Layer]:
