@@ -134,8 +134,8 @@ class _Flattening:
             wanted = self._constant(f"{name}/index", number, control_inputs(node))
             predicate = self.namer.add("Equal", f"{name}/taken", [index, wanted], T=tf.int32)
             found.append(_Branch(function, f"branch_{number}", (predicate, 0), 1))
-            both = [] if taken is None else [(taken, 0)]
-            taken = self.namer.add("LogicalOr", f"{name}/so_far", [*both, (predicate, 0)]) if both else predicate
+            either = [(taken or predicate, 0), (predicate, 0)]
+            taken = self.namer.add("LogicalOr", f"{name}/so_far", either)
         if taken is None:  # a single branch
             rest = self._constant(f"{node.name}/taken", False, control_inputs(node))
         else:

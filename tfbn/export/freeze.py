@@ -71,8 +71,8 @@ def _take_value(nodes: Nodes, node: Any, variable: Any) -> None:
         set_inputs(node, inputs, control_inputs(node))
     elif variable.op == "VarHandleOp" and not assigns(node.op):
         raise ValueError(
-            f"expected ops that read the variable {variable.name}, got {node.name}, a {node.op}, which takes its handle. "
-            'Export with variables="keep".'
+            f"expected ops that read the variable {variable.name}, got {node.name}, a {node.op}, which takes its "
+            'handle. Export with variables="keep".'
         )
 
 

@@ -48,7 +48,55 @@ def inference_graph(
     checkpoint: str | os.PathLike[str] | None = None,
     keep_training: Iterable[str] = (),
 ) -> InferenceGraph:
-    """TODO"""
+    """Makes a graph for inference of the one that a model was trained in.
+
+    What says whether the graph trains is pinned to False, and every conditional that it decides goes, with the branch
+    for training. Layers built with is_training=True only are made to normalize by their moving statistics, where the
+    updates of their fused op say which those are, or tfbn remembers: it built the layer in this process, and `source`
+    is that Session or Graph. The outputs wait for no update any more. Control flow v2 and function calls are written
+    out, devices left to TensorFlow. `source` stays as it is.
+
+    Args:
+      source: a Session; or, with a checkpoint, a Graph, GraphDef or MetaGraphDef, this TensorFlow's or one that 1.15
+        wrote. A session's variables need values.
+      outputs: tensors of the graph or their names, one or several. They keep their names.
+      inputs: tensors to feed, or their names. One that the graph computes, as by an input pipeline, becomes a
+        placeholder of its name. Default: the placeholders that the outputs are computed from.
+      is_training: placeholders, variables or other tensors that are False in inference, or their names. Default: those
+        placeholders and variables of which a zero takes batch norm layers out of training.
+      variables: "freeze" makes constants of them, "keep" leaves them as they are.
+      checkpoint: path of a checkpoint that holds the variables by the names of their ops. Default: the
+        session's values.
+      keep_training: names of ops, or scopes, that go on normalizing by the batch.
+
+    Returns:
+      A tuple of the GraphDef, the names of its inputs, those of its outputs, and a `Report` that says what was pinned,
+      rewritten, frozen and left out.
+
+    Raises:
+      TrainingModeError: a layer would still normalize by the batch, because nothing tells its moving statistics, or
+        because is_training is none of what is pinned. Its `findings` name each.
+      ValueError: names that the graph does not have; outputs that are computed in training alone, or from what an
+        update returns; inputs that do not suffice; variables without values.
+
+    Example:
+      >>> import tensorflow.compat.v1 as tf1, tfbn
+      >>> with tf1.Graph().as_default(), tf1.Session() as session:
+      ...     images = tf1.placeholder(tf1.float32, [None, 8, 8, 3], name="images")
+      ...     is_training = tf1.placeholder(tf1.bool, [], name="is_training")
+      ...     outputs = tfbn.batch_norm(images, is_training=is_training, updates_collections=None, scope="norm")
+      ...     session.run(tf1.global_variables_initializer())
+      ...     exported = tfbn.export.inference_graph(session, outputs)
+      >>> sorted({node.op for node in exported.graph_def.node})
+      ['Const', 'FusedBatchNormV3', 'Identity', 'Placeholder']
+      >>> print(exported.report)
+      inputs: images:0
+      outputs: norm/Identity:0
+      normalize by their moving statistics: norm
+      pinned to False: is_training
+      updates left out (2): norm/AssignMovingAvg, norm/AssignMovingAvg_1
+      variables frozen (3): norm/beta, norm/moving_mean, norm/moving_variance
+    """
     given = open_source(source, checkpoint)
     if variables not in ("freeze", "keep"):
         raise ValueError(f'expected `variables` to be "freeze" or "keep", got {variables!r}.')
@@ -56,8 +104,7 @@ def inference_graph(
     pinned = _pins(start, is_training, copied(given.graph_def))
     decided = _decide(start, pinned)
     recognized = recognize.recognize(graph_def_of(decided, start.like))
-    nodes, updates = waits.without_updates(decided, start.roots)
-    training = check.remaining(nodes, recognized)
+    training = check.remaining(waits.without_updates(decided, start.roots), recognized)
     done = rewrite.by_updates(decided, training, rewrite.wiring_of(recognized))
     placed = {name for name, node in recognized.dataflow.nodes.items() if recognized.conditions.of(node)}
     rest = training.keys() - {each.op for each in done}
@@ -67,7 +114,7 @@ def inference_graph(
         outputs=tuple(map(names.text, start.outputs)),
         pinned=tuple(pinned),
         rewritten=(*done, *remembered),
-        updates=tuple(updates),
+        updates=tuple(waits.updates_for(start.nodes, start.roots)),
     )
     report = check.checked(nodes, recognized, report, tuple(keep_training), start.like)
     report = report._replace(inputs=_inputs(nodes, fed))
@@ -120,7 +167,7 @@ def _training(start: _Start, nodes: Nodes) -> dict[str, tuple[str, str]]:
     """What normalizes the outputs by the batch, in a graph where the values of `nodes` are known, and in what mode."""
     decided = _decide(start._replace(nodes=nodes), [])
     recognized = recognize.recognize(graph_def_of(decided, start.like))
-    return check.remaining(waits.without_updates(decided, start.roots)[0], recognized)
+    return check.remaining(waits.without_updates(decided, start.roots), recognized)
 
 
 def _inputs(nodes: Nodes, fed: list[Tensor] | None) -> tuple[str, ...]:

@@ -44,7 +44,7 @@ def tensors(given: Any, argument: str, nodes: Nodes) -> list[Tensor]:
                 f"expected `{argument}` to be in the graph, got {text!r}, which it does not have.{_near(text, nodes)}"
             )
         found.append(tensor)
-    return list(dict.fromkeys(found))
+    return found
 
 
 def _near(text: str, nodes: Nodes) -> str:

@@ -49,14 +49,14 @@ def find(nodes: Nodes, training: Callable[[Nodes], Set[str]]) -> list[str]:
       ValueError: either of two would do for the same layer.
     """
     before = training(nodes)
-    found: dict[str, set[str]] = {}
+    found: dict[str, Set[str]] = {}
     for name in deciding(nodes) if before else []:
         turned = before - training(pinned(nodes, [name]))
         for other, ops in found.items():
             if turned & ops:
                 raise ValueError(
-                    f"expected one placeholder or variable that says whether {min(turned & ops)} trains, got {other} and "
-                    f'{name}. Say which to pin to False: is_training="{other}", or a list of both.'
+                    f"expected one placeholder or variable that says whether {min(turned & ops)} trains, got {other} "
+                    f'and {name}. Say which to pin to False: is_training="{other}", or a list of both.'
                 )
         if turned:
             found[name] = turned

@@ -37,10 +37,7 @@ class Report(NamedTuple):
             _line("outputs", self.outputs),
             _line("normalize by their moving statistics", self.layers),
             _line("pinned to False", self.pinned),
-            *(
-                f"was built with is_training=True, now uses its moving statistics ({_SOURCES[each.source]}): {each.layer}"
-                for each in self.rewritten
-            ),
+            *(f"rewritten: {each.layer}: {_REWRITTEN} {_SOURCES[each.source]}" for each in self.rewritten),
             _line("updates left out", self.updates),
             _line("variables frozen", self.frozen),
             _line("variables kept", self.kept),
@@ -50,7 +47,8 @@ class Report(NamedTuple):
         return "\n".join(line for line in lines if line)
 
 
-_SOURCES = {"updates": "by the updates of its fused op", "registry": "by what tfbn remembers of building it"}
+_REWRITTEN = "built with is_training=True; its moving statistics are known by"
+_SOURCES = {"updates": "the updates of its fused op", "registry": "what tfbn remembers of building it"}
 
 
 def _line(title: str, names: tuple[str, ...]) -> str:

@@ -28,6 +28,7 @@ from tfbn.export.nodes import (
 )
 from tfbn.graph import recognize, registry
 from tfbn.graph.dataflow import PASSING
+from tfbn.graph.dataflow import source_of as variable_of
 from tfbn.graph.variables import full_name, parts
 
 # What may stand between gamma or beta and the fused op that takes it as it is.
@@ -57,7 +58,7 @@ def wiring_of(recognized: recognize.Recognized) -> dict[str, Wiring]:
             if update.statistic not in recognize.STATISTICS:
                 continue
             handle, index = update.node.inputs[0]
-            variable = recognize.source_of((handle, index)).name
+            variable = variable_of((handle, index)).name
             for node in update.found.batch:
                 if node.type in recognize.FUSED:
                     found.setdefault(node.name, {}).setdefault(update.statistic, set()).add(variable)

@@ -46,8 +46,8 @@ def _of_session(session: Any) -> Values:
         missing = [name for name in names if name not in reads]
         if missing:
             raise ValueError(
-                f"expected an op outside of branches and loops that reads each variable, got none for {missing}. Save a "
-                "checkpoint, and give it as checkpoint=."
+                f"expected an op outside of branches and loops that reads each variable, got none for {missing}. Save "
+                "a checkpoint, and give it as checkpoint=."
             )
         try:
             return session.run({name: reads[name] for name in names})
@@ -93,8 +93,8 @@ def _of_checkpoint(checkpoint: str | os.PathLike[str] | None) -> Values:
         missing = [name for name in names if name not in found]
         if missing:
             raise ValueError(
-                f"expected the checkpoint {os.fspath(checkpoint)} to hold each variable under the name of its op, got none "
-                f"for {_few(missing)}; it holds {_few(sorted(stored))}."
+                f"expected the checkpoint {os.fspath(checkpoint)} to hold each variable under the name of its op, got "
+                f"none for {_few(missing)}; it holds {_few(sorted(stored))}."
             )
         return found
 

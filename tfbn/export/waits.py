@@ -26,10 +26,14 @@ def changes_variables(node: Any) -> bool:
     return node.op.startswith(_CHANGES) and node.op != "ScatterNd" and "use_locking" in node.attr
 
 
-def without_updates(nodes: Nodes, outputs: list[str]) -> tuple[Nodes, list[str]]:
-    """What runs for the outputs when nobody waits for a change of a variable, and the names of the ops so left out.
+def updates_for(nodes: Nodes, outputs: list[str]) -> list[str]:
+    """The ops that change variables and run when the outputs do."""
+    needed = reach(nodes, outputs)
+    return [name for name, node in nodes.items() if name in needed and assigns(node.op)]
 
-    Nobody in all of `nodes` does any more.
+
+def without_updates(nodes: Nodes, outputs: list[str]) -> Nodes:
+    """What runs for the outputs when nobody waits for a change of a variable. Nobody in all of `nodes` does any more.
 
     Raises:
       ValueError: an output is computed from what such an op returns.
@@ -43,7 +47,6 @@ def without_updates(nodes: Nodes, outputs: list[str]) -> tuple[Nodes, list[str]]
                 f"expected outputs that only read variables, got {name}, which is computed from what {first} assigns. "
                 "Give outputs from before that op."
             )
-    before = reach(nodes, outputs)
     for node in nodes.values():
         waits = control_inputs(node)
         left = [name for name in waits if name not in following]
@@ -51,8 +54,7 @@ def without_updates(nodes: Nodes, outputs: list[str]) -> tuple[Nodes, list[str]]
             if not left and not data_inputs(node):
                 left = _frame_of(nodes, [name for name in waits if name in following])
             set_inputs(node, data_inputs(node), left)
-    kept = pruned(nodes, outputs)
-    return kept, sorted(before & changed)
+    return pruned(nodes, outputs)
 
 
 def _following(nodes: Nodes, changed: set[str]) -> set[str]:
