@@ -63,12 +63,12 @@ def _finding(nodes: Nodes, name: str, layer: str, mode: str) -> Finding:
     if mode == "dynamic":
         problem = f"each run decides whether {name} normalizes by the batch, and nothing pinned to False decides it."
         return Finding("dynamic", "error", layer, problem, _DECIDED_BY_RUN)
-    if nodes[name].op in recognize.FUSED:
+    if rewrite.is_training_op(nodes[name]):
         why = (
             "no update tells which moving statistics are its own, or its scale and offset are more than gamma and beta"
         )
     else:
-        why = "it is made of several ops, and tfbn has not built it in this process"
+        why = "it is made of several ops, and tfbn has not built it in this process, or in a branch or a loop"
     return Finding("training", "error", layer, f"{name} normalizes by the batch: {why}.", _REMEDY)
 
 

@@ -35,6 +35,7 @@ _COMPUTED: dict[str, Callable[..., Any]] = {
     "Less": np.less,
     "LessEqual": np.less_equal,
 }
+_SHORT = {"LogicalAnd": False, "LogicalOr": True}  # what one input of it says for all
 # What shows on the way from a predicate back to the placeholder or variable that decides it.
 PREDICATES = frozenset((*_COMPUTED, "Cast", "Enter", "RefEnter", "ReadVariableOp", *SWITCHES, *MERGES))
 
@@ -92,6 +93,8 @@ class _Evaluation:
             side = int(bool(self.known[predicate]))
             self._put(node, side, data)
             self.dead.add((node.name, 1 - side))
+        elif data in self.known:  # a capture of a branch that data decides
+            self.known[node.name, 0] = self.known[node.name, 1] = self.known[data]
 
     def _merge(self, node: Any, inputs: list[Tensor]) -> None:
         # What has not been visited is the round before of a loop.
@@ -121,7 +124,9 @@ class _Evaluation:
             tensor = node.attr["value"].tensor
             if all(dim.size == 1 for dim in tensor.tensor_shape.dim) and tensor.dtype != tf.string.as_datatype_enum:
                 self.known[node.name, 0] = tf.make_ndarray(tensor)
-        elif all(tensor in self.known for tensor in inputs):
+        elif node.op in _SHORT and any(_truth(self.known.get(tensor)) is _SHORT[node.op] for tensor in inputs):
+            self.known[node.name, 0] = np.bool_(_SHORT[node.op])
+        elif inputs and all(tensor in self.known for tensor in inputs):
             values = [self.known[tensor] for tensor in inputs]
             if node.op in _COMPUTED:
                 self.known[node.name, 0] = _COMPUTED[node.op](*values)
@@ -136,6 +141,10 @@ class _Evaluation:
         self.instead[node.name, index] = tensor
         if tensor in self.known:
             self.known[node.name, index] = self.known[tensor]
+
+
+def _truth(value: Any) -> bool | None:
+    return None if value is None else bool(value)
 
 
 def _copy(node: Any) -> Any:

@@ -104,10 +104,11 @@ def inference_graph(
     pinned = _pins(start, is_training, copied(given.graph_def))
     decided = _decide(start, pinned)
     recognized = recognize.recognize(graph_def_of(decided, start.like))
-    training = check.remaining(waits.without_updates(decided, start.roots), recognized)
-    done = rewrite.by_updates(decided, training, rewrite.wiring_of(recognized))
+    found = check.remaining(waits.without_updates(decided, start.roots), recognized)
+    training = [name for name, (_, mode) in found.items() if mode == "training"]
+    done = rewrite.by_updates(decided, start.roots, training, rewrite.wiring_of(recognized))
     placed = {name for name, node in recognized.dataflow.nodes.items() if recognized.conditions.of(node)}
-    rest = training.keys() - {each.op for each in done}
+    rest = found.keys() - {each.op for each in done}
     nodes, remembered = rewrite.by_registry(decided, start.roots, rest, given.calls, placed, start.like)
     nodes = waits.without_needless_waits(nodes, start.roots, start.like)
     report = Report(

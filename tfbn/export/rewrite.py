@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tfbn import functional
+from tfbn.export.evaluate import SWITCHES
 from tfbn.export.freeze import dtype_of
 from tfbn.export.nodes import (
     Namer,
@@ -71,13 +72,17 @@ def wiring_of(recognized: recognize.Recognized) -> dict[str, Wiring]:
     return wired
 
 
-def by_updates(nodes: Nodes, training: Iterable[str], wired: dict[str, Wiring]) -> list[Rewritten]:
-    """Puts those fused ops among `training` into inference mode whose wiring says by what."""
+def by_updates(nodes: Nodes, outputs: list[str], training: Iterable[str], wired: dict[str, Wiring]) -> list[Rewritten]:
+    """Puts those fused ops among `training` into inference mode whose wiring says by what.
+
+    Not those of whose batch statistics the outputs are computed, as with renorm.
+    """
     done = []
     namer = Namer(nodes)
+    used = {tensor[0] for node in pruned(nodes, outputs).values() for tensor in data_inputs(node) if tensor[1] > 0}
     for name in training:
         node, wiring = nodes[name], wired.get(name)
-        if wiring is None or not is_training_op(node) or not _scaled_plainly(nodes, node):
+        if wiring is None or name in used or not is_training_op(node) or not _scaled_plainly(nodes, node):
             continue
         dtype = tf.as_dtype(node.attr["U" if "U" in node.attr else "T"].type)
         moving = [_read(namer, nodes, tensor, dtype) for tensor in (wiring.moving_mean, wiring.moving_variance)]
@@ -95,8 +100,17 @@ def is_training_op(node: Any) -> bool:
 
 def _scaled_plainly(nodes: Nodes, node: Any) -> bool:
     """Whether the op's scale and offset are gamma and beta, or constants, and nothing that training puts in."""
-    names = reach(nodes, [name for name, _ in data_inputs(node)[1:3]], controls=False)
-    return all(nodes[name].op in _PLAIN for name in names)
+    waiting = data_inputs(node)[1:3]
+    seen = set()
+    while waiting:
+        found = nodes[waiting.pop()[0]]
+        if found.op not in _PLAIN:
+            return False
+        if found.name not in seen:
+            seen.add(found.name)
+            # By which predicate a branch is taken does not matter.
+            waiting.extend(data_inputs(found)[:1] if found.op in SWITCHES else data_inputs(found))
+    return True
 
 
 def _read(namer: Namer, nodes: Nodes, tensor: Tensor, dtype: tf.DType) -> Tensor:

@@ -67,9 +67,22 @@ def _following(nodes: Nodes, changed: set[str]) -> set[str]:
 
 
 def _frame_of(nodes: Nodes, names: list[str]) -> list[str]:
-    """What puts an op without inputs into the loop of these: where one of their values enters it."""
-    entered = (each for name in names for each in reach(nodes, [name], controls=False) if nodes[each].op == "Enter")
-    return list(entered)[:1]
+    """What puts an op without inputs into the rounds of the loop that these are in: a value that each round begins with."""
+    waiting, seen = list(names), set(names)
+    for name in waiting:  # grows on the way
+        node = nodes[name]
+        inputs = data_inputs(node)
+        if node.op == "Identity" and _begins_round(nodes, *inputs[0]):
+            return [name]
+        if node.op not in ("Enter", "RefEnter"):  # what comes before is outside of the loop
+            found = [*(source for source, _ in inputs), *control_inputs(node)]
+            waiting.extend(each for each in dict.fromkeys(found) if each not in seen)
+            seen.update(found)
+    return []
+
+
+def _begins_round(nodes: Nodes, name: str, index: int) -> bool:
+    return nodes[name].op == "Switch" and index == 1 and nodes[data_inputs(nodes[name])[1][0]].op == "LoopCond"
 
 
 def without_needless_waits(nodes: Nodes, outputs: list[str], like: Any) -> Nodes:
@@ -90,7 +103,27 @@ def without_needless_waits(nodes: Nodes, outputs: list[str], like: Any) -> Nodes
     for node in nodes.values():
         left = [name for name in control_inputs(node) if name in effects or (name in placed and not data_inputs(node))]
         set_inputs(node, data_inputs(node), left)
+    _switch_no_constants(nodes)
     return pruned(nodes, outputs)
+
+
+def _switch_no_constants(nodes: Nodes) -> None:
+    """Lets what is in a branch be placed by the branch's own predicate, rather than by a constant passed into it.
+
+    A cond on is_training, decided, leaves such a constant behind in a branch that goes by the data.
+    """
+    taken = {name for node in nodes.values() if node.op != "Identity" for name, _ in data_inputs(node)}
+    taken.update(
+        source
+        for node in nodes.values()
+        if node.op == "Identity" and node.name in taken
+        for source, _ in data_inputs(node)
+    )
+    for node in nodes.values():
+        if node.op == "Switch" and node.name not in taken and node.attr["T"].type == tf.bool.as_datatype_enum:
+            value, predicate = data_inputs(node)
+            if nodes[value[0]].op == "Const":
+                set_inputs(node, [predicate, predicate], control_inputs(node))
 
 
 def _has_effect(op: tf.Operation) -> bool:

@@ -272,7 +272,8 @@ def slice_of(tensor: Tensor, controls: Iterable[Node] = ()) -> Slice:
             following = [body.results[index] for body in node.bodies if index < len(body.results)]
         else:
             chosen = chosen or node.type == "Merge"
-            following = list(node.inputs)
+            # Of a Switch the data: what its predicate is computed from, of whatever batch, is no statistic.
+            following = list(node.inputs[:1] if node.type in ("Switch", "RefSwitch") else node.inputs)
             if node.type == "ReadVariableOp":
                 # What was assigned before it was read.
                 following += [each.inputs[1] for each in controls_of(node) if is_assignment(each)]
