@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 
 import tfbn
-from tests.graph.regimes import NAMES, REGIMES, graph, session
 from tests.export.exported import run
+from tests.graph.regimes import NAMES, REGIMES, graph, session
 
 tf1 = tf.compat.v1
 
