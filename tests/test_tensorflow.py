@@ -233,6 +233,6 @@ def test_function_to_graph_def():
         graph_def, names = _tensorflow.function_to_graph_def(function)
         arguments = [argument.name for argument in function.signature.input_arg]
         assert {node.op for node in graph_def.node if node.name in arguments} == {"Placeholder"}
-        (returned,) = (names[text] for text in function.ret.values())
-        found[returned] = {node.name: node.op for node in graph_def.node}[returned.partition(":")[0]]
-    assert found == {"FusedBatchNormV3:1": "FusedBatchNormV3", "split:1": "Split"}
+        name, _, index = names[next(iter(function.ret.values()))].partition(":")
+        found[{node.name: node.op for node in graph_def.node}[name]] = index
+    assert found == {"FusedBatchNormV3": "1", "Split": "1"}

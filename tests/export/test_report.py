@@ -31,7 +31,8 @@ def test_as_text():
         "normalize by their moving statistics (3): a, b, c",
         "pinned to False: is_training",
         "rewritten: b: built with is_training=True; its moving statistics are known by the updates of its fused op",
-        "rewritten: c: built with is_training=True; its moving statistics are known by what tfbn remembers of building it",
+        "rewritten: c: built with is_training=True; its moving statistics are known by what tfbn remembers of building "
+        "it",
         "updates left out (2): b/AssignMovingAvg, b/AssignMovingAvg_1",
         "variables frozen (6): a/moving_mean, a/moving_variance, b/moving_mean, b/moving_variance, "
         "c/moving_mean, c/moving_variance",
@@ -49,7 +50,7 @@ def test_as_json():
         "pinned": ["is_training"],
         "rewritten": [
             {"layer": "b", "op": "b/FusedBatchNormV3", "source": "updates"},
-            {"layer": "c", "op": "c/batchnorm/add", "source": "registry"},
+            {"layer": "c", "op": "c/IdentityN", "source": "registry"},
         ],
         "updates": ["b/AssignMovingAvg", "b/AssignMovingAvg_1"],
         "frozen": [],

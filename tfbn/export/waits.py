@@ -67,7 +67,7 @@ def _following(nodes: Nodes, changed: set[str]) -> set[str]:
 
 
 def _frame_of(nodes: Nodes, names: list[str]) -> list[str]:
-    """What puts an op without inputs into the rounds of the loop that these are in: a value that a round begins with."""
+    """What puts an op without inputs into the rounds of the loop that these are in: a value each begins with."""
     waiting, seen = list(names), set(names)
     for name in waiting:  # grows on the way
         node = nodes[name]
