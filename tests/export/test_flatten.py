@@ -57,7 +57,8 @@ def case_by_data(x, is_training):
 
 
 def mapped(x, is_training):
-    return tf.map_fn(lambda z: layer(z, is_training), x, parallel_iterations=1)
+    one = tf.autograph.experimental.do_not_convert(lambda z: layer(z, is_training))
+    return tf.map_fn(one, x, parallel_iterations=1)
 
 
 BUILD = [loop, loop_with_branches, nested_loops, branch_by_data, branch_not_taken, case_by_data, mapped]

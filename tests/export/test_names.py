@@ -76,6 +76,20 @@ def test_outputs_of_a_conditional_keep_their_names(v2):
     np.testing.assert_array_equal(run(exported.graph_def, y.name, {"x:0": IMAGES}), IMAGES + 1.0)
 
 
+def test_layers_are_found_by_inputs_that_are_gone():
+    """A cond before a layer that only trains, and that tfbn remembers, is decided all the same."""
+    with graph():
+        x = tf1.placeholder(tf.float32, [None, 3], name="x")
+        is_training = tf1.placeholder(tf.bool, [], name="is_training")
+        hidden = tf1.cond(is_training, lambda: tf.nn.dropout(x, rate=0.5), lambda: x * 2.0)
+        y = tfbn.batch_norm(hidden, scope="norm", fused=False)
+        exported = export(y, is_training=is_training)
+    assert [each.source for each in exported.report.rewritten] == ["registry"]
+    assert leftovers(exported.graph_def) == []
+    found = run(exported.graph_def, y.name, {"x:0": IMAGES})
+    np.testing.assert_allclose(found, 2.0 * IMAGES / np.sqrt(1.001), rtol=1e-5)
+
+
 def test_outputs_of_training_are_refused():
     """What only the branch for training computes."""
     with graph():

@@ -82,6 +82,18 @@ def test_what_is_false_in_inference_may_be_any_tensor():
     assert exported.report.pinned == ("LogicalNot",)
 
 
+def test_what_takes_the_outputs_away_is_not_it():
+    """A boolean that is False where there is nothing to infer."""
+    with graph():
+        is_training, wanted = (tf1.placeholder(tf.bool, [], name=name) for name in ("is_training", "wanted"))
+        y = tfbn.batch_norm(images(), is_training=is_training)
+        inside = []
+        tf1.cond(wanted, lambda: inside.append(tf.exp(y, name="inside")) or inside[0], lambda: y)
+        with session() as running:
+            exported = tfbn.export.inference_graph(running, inside[0])
+    assert exported.report.pinned == ("is_training",)
+
+
 def test_a_graph_that_infers_already_needs_none():
     """Nothing is pinned, though a placeholder decides something else."""
     with graph():

@@ -13,7 +13,7 @@ from tfbn.export.evaluate import evaluate
 from tfbn.export.flatten import flatten
 from tfbn.export.freeze import freeze
 from tfbn.export.freeze import variables as variables_of
-from tfbn.export.nodes import Nodes, Tensor, copied, graph_def_of, imported, pruned, without_colocation
+from tfbn.export.nodes import Nodes, Tensor, copied, graph_def_of, imported, pruned, split, without_colocation
 from tfbn.export.report import Report
 from tfbn.export.source import Source, open_source
 from tfbn.graph import recognize
@@ -31,6 +31,7 @@ class _Start(NamedTuple):
 
     nodes: Nodes
     outputs: list[Tensor]
+    named: list[Tensor]  # whose names stay, whatever becomes of their ops
     like: Any  # the GraphDef that it came from
 
     @property
@@ -100,9 +101,12 @@ def inference_graph(
     given = open_source(source, checkpoint)
     if variables not in ("freeze", "keep"):
         raise ValueError(f'expected `variables` to be "freeze" or "keep", got {variables!r}.')
-    start, fed = _start(given.graph_def, outputs, inputs)
+    start, fed = _start(given, outputs, inputs)
     pinned = _pins(start, is_training, copied(given.graph_def))
-    decided = _decide(start, pinned)
+    decided = _decide(start, pins.pinned(start.nodes, pinned))
+    for name in start.roots:
+        if name not in decided:
+            raise ValueError(f"expected outputs that inference has, got {name}, which is computed in training alone.")
     recognized = recognize.recognize(graph_def_of(decided, start.like))
     found = check.remaining(waits.without_updates(decided, start.roots), recognized)
     training = [name for name, (_, mode) in found.items() if mode == "training"]
@@ -117,13 +121,14 @@ def inference_graph(
         rewritten=(*done, *remembered),
         updates=tuple(waits.updates_for(start.nodes, start.roots)),
     )
-    report = check.checked(nodes, recognized, report, tuple(keep_training), start.like)
+    kept = (keep_training,) if isinstance(keep_training, str) else tuple(keep_training)
+    report = check.checked(nodes, recognized, report, kept, start.like)
     report = report._replace(inputs=_inputs(nodes, fed))
     return _finished(given, nodes, variables == "freeze", report)
 
 
-def _start(graph_def: Any, outputs: Any, inputs: Any) -> tuple[_Start, list[Tensor] | None]:
-    nodes = copied(graph_def)
+def _start(given: Source, outputs: Any, inputs: Any) -> tuple[_Start, list[Tensor] | None]:
+    graph_def, nodes = given.graph_def, copied(given.graph_def)
     wanted = names.tensors(outputs, "outputs", nodes)
     fed = None if inputs is None else names.cut(nodes, names.tensors(inputs, "inputs", nodes), graph_def)
     recognized = recognize.recognize(graph_def)
@@ -131,19 +136,21 @@ def _start(graph_def: Any, outputs: Any, inputs: Any) -> tuple[_Start, list[Tens
     told = {node.name for node in recognized.statistics}
     told.update(update.node.name for layer in recognized.layers.values() for update in layer.updates)
     reached = pruned(nodes, [*(name for name, _ in wanted), *(name for name in nodes if name in told)])
-    return _Start(flatten(reached, graph_def.library, wanted), wanted, graph_def), fed
+    # By their inputs' names are those layers found again that this process has built.
+    named = [*wanted, *(split(call.inputs.name) for call in given.calls if call.inputs.graph is given.graph)]
+    return _Start(flatten(reached, graph_def.library, named), wanted, named, graph_def), fed
 
 
 def _pins(start: _Start, is_training: Any, nodes: Nodes) -> list[str]:
     """The ops to put False in place of: those given, or those found."""
     if is_training is None:
-        return pins.find(start.nodes, lambda nodes: _training(start, nodes).keys())
+        return pins.find(start.nodes, lambda nodes: _training(start, nodes))
     given = [name for name, _ in names.tensors(is_training, "is_training", nodes)]
     return [name for name in given if name in start.nodes]
 
 
-def _decide(start: _Start, pinned: list[str]) -> Nodes:
-    nodes = pins.pinned(start.nodes, pinned)
+def _decide(start: _Start, nodes: Nodes) -> Nodes:
+    """What constants in place of some of the nodes leave of the graph."""
     graphs: list[tf.Graph] = []
 
     def shape(tensor: Tensor) -> Any:
@@ -157,18 +164,17 @@ def _decide(start: _Start, pinned: list[str]) -> Nodes:
     def dtype(name: str, index: int) -> tf.DType:
         return tf.int32 if index and nodes[name].op == "Merge" else tf.as_dtype(nodes[name].attr["T"].type).base_dtype
 
-    names.restore(left, start.outputs, evaluated.instead, dtype)
-    for name in start.roots:
-        if name not in left:
-            raise ValueError(f"expected outputs that inference has, got {name}, which is computed in training alone.")
+    names.restore(left, start.named, evaluated.instead, dtype)
     return left
 
 
-def _training(start: _Start, nodes: Nodes) -> dict[str, tuple[str, str]]:
-    """What normalizes the outputs by the batch, in a graph where the values of `nodes` are known, and in what mode."""
-    decided = _decide(start._replace(nodes=nodes), [])
+def _training(start: _Start, nodes: Nodes) -> set[str] | None:
+    """What normalizes the outputs by the batch, or may; None where constants leave no outputs."""
+    decided = _decide(start, nodes)
+    if any(name not in decided for name in start.roots):
+        return None
     recognized = recognize.recognize(graph_def_of(decided, start.like))
-    return check.remaining(waits.without_updates(decided, start.roots), recognized)
+    return set(check.remaining(waits.without_updates(decided, start.roots), recognized))
 
 
 def _inputs(nodes: Nodes, fed: list[Tensor] | None) -> tuple[str, ...]:

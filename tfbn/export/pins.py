@@ -42,8 +42,10 @@ def _has_zero(node: Any) -> bool:
     return dtype_of(node) not in (tf.string, tf.resource, tf.variant)
 
 
-def find(nodes: Nodes, training: Callable[[Nodes], Set[str]]) -> list[str]:
+def find(nodes: Nodes, training: Callable[[Nodes], Set[str] | None]) -> list[str]:
     """Those of which a zero takes layers out of training; `training` has the ops that normalize by the batch.
+
+    It is None of a graph without its outputs.
 
     Raises:
       ValueError: either of two would do for the same layer.
@@ -51,7 +53,8 @@ def find(nodes: Nodes, training: Callable[[Nodes], Set[str]]) -> list[str]:
     before = training(nodes)
     found: dict[str, Set[str]] = {}
     for name in deciding(nodes) if before else []:
-        turned = before - training(pinned(nodes, [name]))
+        after = training(pinned(nodes, [name]))
+        turned = before - after if before and after is not None else set()
         for other, ops in found.items():
             if turned & ops:
                 raise ValueError(

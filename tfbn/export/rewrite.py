@@ -133,10 +133,11 @@ def by_registry(
     Not of those in `placed`, the bodies of loops and branches: a layer's ops there are several, or under other names.
     """
     needed = pruned(nodes, outputs)
-    chosen = [call for call in calls if call.is_training is True and _trains(call, needed, training, placed)]
+    there = needed.keys() - placed
+    chosen = [call for call in calls if call.outputs.op.name in there and _trains(call, nodes, training)]
     if not chosen:
         return needed, []
-    taken = [_name(part) for call in chosen for each in _used(call) for part in parts(each)]
+    taken = [_name(part) for call in chosen for each in (*_used(call), call.inputs) for part in parts(each)]
     graph = imported(pruned(nodes, [*outputs, *taken]), like)
     instead = {call.outputs.op.name: _inference(graph, call) for call in chosen}
     made = copied(graph.as_graph_def())
@@ -148,12 +149,12 @@ def by_registry(
     return pruned(made, outputs), [Rewritten(scope, name, "registry") for scope, name in zip(scopes, instead)]
 
 
-def _trains(call: registry.Call, nodes: Nodes, training: set[str], placed: set[str]) -> bool:
-    """Whether ops between the layer's inputs and its outputs are in training mode still."""
-    name = call.outputs.op.name
-    if name not in nodes or name in placed or call.inputs.op.name not in nodes:
+def _trains(call: registry.Call, nodes: Nodes, training: set[str]) -> bool:
+    """Whether it is a layer for training alone, and ops between its inputs and its outputs train still."""
+    inputs, outputs = call.inputs.op.name, call.outputs.op.name
+    if call.is_training is not True or inputs not in nodes:
         return False
-    return bool((reach(nodes, [name]) - reach(nodes, [call.inputs.op.name])) & training)
+    return bool((reach(nodes, [outputs]) - reach(nodes, [inputs])) & training)
 
 
 def _used(call: registry.Call) -> list[Any]:
