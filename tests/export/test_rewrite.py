@@ -124,6 +124,22 @@ def test_partitioned_parameters(resource):
     assert_close(run(exported.graph_def, y.name, {"x:0": IMAGES}), expected)
 
 
+def test_layers_of_batch_normalization():
+    """Several channel axes, renorm and momentum by the other name."""
+    with graph():
+        x = tf1.placeholder(tf.float32, [None, 2, 3], name="x")
+        y = tfbn.batch_normalization(x, axis=[1, 2], training=True, renorm=True, name="norm")
+        with session() as running:
+            randomize(running)
+            exported = tfbn.export.inference_graph(running, y)
+            names = [variable.op.name for variable in tf1.global_variables()]
+            values = dict(zip(names, running.run(tf1.global_variables())))
+    assert [each.source for each in exported.report.rewritten] == ["registry"]
+    assert leftovers(exported.graph_def) == []
+    batch = np.tile(IMAGES[:, None], [1, 2, 1])
+    assert_close(run(exported.graph_def, y.name, {"x:0": batch}), inferred(batch, values, "norm"))
+
+
 def test_half_precision_statistics():
     """What moves is cast to what the fused op takes."""
     with graph():

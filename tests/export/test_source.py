@@ -7,6 +7,8 @@ import tensorflow as tf
 import tfbn
 from tests.export.exported import randomize, run
 from tests.graph.regimes import graph, session
+from tfbn.export.source import open_source
+from tfbn.graph import registry
 
 tf1 = tf.compat.v1
 IMAGES = np.random.RandomState(1).normal(1.0, 2.0, [8, 3]).astype(np.float32)
@@ -72,6 +74,16 @@ def test_missing_values_are_named(trained, tmp_path):
 def test_what_is_no_source_is_refused():
     with pytest.raises(ValueError, match="`source` to be a Session, a Graph, .*got str"):
         tfbn.export.inference_graph("model.pb", "y")
+
+
+def test_layers_in_functions_are_not_remembered():
+    """Their ops may have the names of others in the graph around."""
+    with graph(True, control_flow_v2=True) as opened:
+        x = tf1.placeholder(tf.float32, [None, 3], name="x")
+        tf1.cond(tf.reduce_sum(x) > 0, lambda: tfbn.batch_norm(x, scope="inside"), lambda: x)
+        tfbn.batch_norm(x, scope="outside")
+        assert [call.scope for call in open_source(opened, None).calls] == ["outside"]
+        assert [call.scope for call in registry.calls_of(opened)] == ["inside", "outside"]
 
 
 def test_a_frozen_graph_needs_no_values(trained):

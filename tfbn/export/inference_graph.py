@@ -137,7 +137,7 @@ def _start(given: Source, outputs: Any, inputs: Any) -> tuple[_Start, list[Tenso
     told.update(update.node.name for layer in recognized.layers.values() for update in layer.updates)
     reached = pruned(nodes, [*(name for name, _ in wanted), *(name for name in nodes if name in told)])
     # By their inputs' names are those layers found again that this process has built.
-    named = [*wanted, *(split(call.inputs.name) for call in given.calls if call.inputs.graph is given.graph)]
+    named = [*wanted, *(split(call.inputs.name) for call in given.calls)]
     return _Start(flatten(reached, graph_def.library, named), wanted, named, graph_def), fed
 
 

@@ -16,7 +16,7 @@ Values = Callable[[Any, list[str]], dict[str, np.ndarray]]  # of a GraphDef's va
 
 class Source(NamedTuple):
     graph_def: Any
-    calls: list[registry.Call]  # of tfbn's layers, where the graph was built in this process
+    calls: list[registry.Call]  # of tfbn's layers, those in functions apart, where this process built the graph
     values: Values
     graph: tf.Graph | None = None
 
@@ -28,14 +28,19 @@ def open_source(source: Any, checkpoint: str | os.PathLike[str] | None) -> Sourc
     if isinstance(source, tf.compat.v1.GraphDef):
         return Source(source, [], _of_checkpoint(checkpoint))
     if isinstance(source, tf.Graph):
-        return Source(source.as_graph_def(), registry.calls_of(source), _of_checkpoint(checkpoint), source)
+        return Source(source.as_graph_def(), _calls(source), _of_checkpoint(checkpoint), source)
     if isinstance(getattr(source, "graph", None), tf.Graph) and hasattr(source, "run"):
         values = _of_session(source) if checkpoint is None else _of_checkpoint(checkpoint)
-        return Source(source.graph.as_graph_def(), registry.calls_of(source.graph), values, source.graph)
+        return Source(source.graph.as_graph_def(), _calls(source.graph), values, source.graph)
     raise ValueError(
         f"expected `source` to be a Session, a Graph, a GraphDef or a MetaGraphDef, got {type(source).__name__}. Of a "
         "file, read the GraphDef or MetaGraphDef first: tf.compat.v1.GraphDef.FromString(bytes)."
     )
+
+
+def _calls(graph: tf.Graph) -> list[registry.Call]:
+    """Those whose ops are in the graph itself: one in a function's body may have the name of another's."""
+    return [call for call in registry.calls_of(graph) if call.outputs.graph is graph and call.inputs.graph is graph]
 
 
 def _of_session(session: Any) -> Values:
