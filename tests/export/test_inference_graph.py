@@ -121,3 +121,19 @@ def test_layers_that_only_train_are_rewritten(kind, layer, resource, v2):
     assert_close(run(exported.graph_def, "net/y:0", {"x:0": IMAGES}), expected)
     # The statistics are far from those of the batch.
     assert np.abs(expected.mean()) > 0.1
+
+
+def test_where_and_how_it_was_trained_is_gone():
+    """Devices of a cluster, colocation with a parameter server's variables, and gradients of the user's own."""
+    with graph(False):
+        with tf.device("/job:ps/task:3"), tf1.get_default_graph().gradient_override_map({"Identity": "Mine"}):
+            x = tf1.placeholder(tf.float32, [None, 4, 4, 3], name="x")
+            y = tf.identity(tfbn.batch_norm(x, is_training=False), name="y")
+        made = tf1.get_default_graph().as_graph_def()
+        exported = tfbn.export.inference_graph(made, y.name, variables="keep")
+    assert any(node.device for node in made.node)
+    assert any("_class" in node.attr for node in made.node)
+    assert any("_gradient_op_type" in node.attr for node in made.node)
+    for node in exported.graph_def.node:
+        assert not node.device
+        assert not {"_class", "_gradient_op_type"} & set(node.attr)

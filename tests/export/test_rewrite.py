@@ -6,6 +6,7 @@ import tensorflow as tf
 
 import tfbn
 from tests.export.exported import assert_close, leftovers, randomize, run
+from tests.graph import regimes
 from tests.graph.regimes import graph, session
 
 tf1 = tf.compat.v1
@@ -21,8 +22,15 @@ def stored(folder, y):
     with session() as running:
         randomize(running)
         checkpoint = tf1.train.Saver().save(running, str(folder / "model"), write_meta_graph=False)
-        values = {v.op.name: value for v, value in zip(tf1.global_variables(), running.run(tf1.global_variables()))}
+        values = regimes.values(running)
     return tf1.train.export_meta_graph(), {"outputs": y.name, "checkpoint": checkpoint}, values
+
+
+def export(y):
+    """The export from a session, and the values of its variables."""
+    with session() as running:
+        randomize(running)
+        return tfbn.export.inference_graph(running, y), regimes.values(running)
 
 
 def inferred(x, values, scope, epsilon=1e-3):
@@ -104,6 +112,37 @@ def test_statistics_of_two_layers_are_no_evidence():
             tfbn.export.inference_graph(running, y)
 
 
+def test_a_scale_that_training_makes_is_no_gamma():
+    """Noise on it, as on an adjusted layer's, is not for inference, and what stands for it there is not known."""
+    with graph():
+        x = tf1.placeholder(tf.float32, [None, 2, 2, 3], name="x")
+        with tf1.variable_scope("norm"):
+            moving = [tf1.get_variable(f"moving_{name}", [3], trainable=False) for name in ("mean", "variance")]
+            noise = tf.random.uniform([3], 0.9, 1.1)
+            y, *batch = tf1.nn.fused_batch_norm(x, tf.ones([3]) * noise, tf.zeros([3]), is_training=True)
+            updates = [tf1.assign_sub(old, (old - new) * 0.1) for old, new in zip(moving, batch)]
+        with tf.control_dependencies(updates):
+            y = tf.identity(y)
+        with pytest.raises(
+            tfbn.TrainingModeError, match="norm: .* or its scale and offset are more than gamma and beta"
+        ):
+            export(y)
+
+
+@pytest.mark.parametrize("v2", [False, True])
+def test_composed_layers_in_loops_are_refused(v2):
+    """tfbn remembers them, but not the rounds that their ops are in."""
+    with graph(True, v2):
+        x = tf1.placeholder(tf.float32, [None, 3], name="x")
+
+        def body(i, z):
+            return i + 1, tfbn.batch_norm(z, scope="norm", fused=False, reuse=tf1.AUTO_REUSE)
+
+        y = tf1.while_loop(lambda i, z: i < 2, body, [0, x])[1]
+        with pytest.raises(tfbn.TrainingModeError, match="^norm: .*, or in a branch or a loop"):
+            export(y)
+
+
 @pytest.mark.parametrize("resource", [False, True])
 def test_partitioned_parameters(resource):
     """The parts of beta come together again."""
@@ -111,14 +150,10 @@ def test_partitioned_parameters(resource):
         x = images()
         with tf1.variable_scope("net", partitioner=tf1.fixed_size_partitioner(2)):
             y = tfbn.batch_norm(x, scope="norm", fused=False)
-        with session() as running:
-            randomize(running)
-            exported = tfbn.export.inference_graph(running, y)
-            names = [variable.op.name for variable in tf1.global_variables()]
-            values = dict(zip(names, running.run(tf1.global_variables())))
+        exported, values = export(y)
     assert "net/norm/beta/part_1" in exported.report.frozen
     for name in ("beta", "moving_mean", "moving_variance"):
-        parts = [values[each] for each in names if each.startswith(f"net/norm/{name}")]
+        parts = [values[each] for each in values if each.startswith(f"net/norm/{name}")]
         values[f"net/norm/{name}"] = np.concatenate(parts)
     expected = inferred(IMAGES, values, "net/norm")
     assert_close(run(exported.graph_def, y.name, {"x:0": IMAGES}), expected)
@@ -129,11 +164,7 @@ def test_layers_of_batch_normalization():
     with graph():
         x = tf1.placeholder(tf.float32, [None, 2, 3], name="x")
         y = tfbn.batch_normalization(x, axis=[1, 2], training=True, renorm=True, name="norm")
-        with session() as running:
-            randomize(running)
-            exported = tfbn.export.inference_graph(running, y)
-            names = [variable.op.name for variable in tf1.global_variables()]
-            values = dict(zip(names, running.run(tf1.global_variables())))
+        exported, values = export(y)
     assert [each.source for each in exported.report.rewritten] == ["registry"]
     assert leftovers(exported.graph_def) == []
     batch = np.tile(IMAGES[:, None], [1, 2, 1])
@@ -145,11 +176,7 @@ def test_half_precision_statistics():
     with graph():
         x = tf1.placeholder(tf.float16, [None, 2, 2, 3], name="x")
         y = tfbn.batch_norm(x, scope="norm", param_dtype=tf.float16)
-        with session() as running:
-            randomize(running)
-            exported = tfbn.export.inference_graph(running, y)
-            names = [variable.op.name for variable in tf1.global_variables()]
-            values = dict(zip(names, running.run(tf1.global_variables())))
+        exported, values = export(y)
     assert [each.source for each in exported.report.rewritten] == ["updates"]
     batch = np.tile(IMAGES[:, None, None], [1, 2, 2, 1]).astype(np.float16)
     found = run(exported.graph_def, y.name, {"x:0": batch})
