@@ -23,6 +23,7 @@ import pytest
 import tfbn
 from tests import docs
 from tests.docs import BLOCKS, CHECKOUT, PAGES
+from tfbn import cli
 
 PYTHON = [block for found in BLOCKS.values() for block in found if block.language == "python"]
 PAIRS = [list(pair) for found in BLOCKS.values() for pair in docs.pairs(found)]
@@ -166,6 +167,8 @@ def command_problems(line):
         known = [key.value for key in extras.keys]
         wanted = [match[1] for word in words for match in [re.match(r"tfbn\[(.*)\]", word)] if match]
         return [extra for names in wanted for extra in names.split(",") if extra.strip() not in known]
+    if words[0] == "tfbn":
+        return [word for word in words[1:2] if word not in cli.COMMANDS]
     if words[0].startswith("python"):
         return [word for word in words[1:2] if not (CHECKOUT / word).is_file()]
     return [f"{words[0]}: a command that no check knows"]
@@ -184,6 +187,8 @@ class TestCommands:
             ("pip install 'tfbn[gpu]'", ["gpu"]),
             ("python examples/digits_graph.py --updates inline", []),
             ("python3.11 examples/missing.py", ["examples/missing.py"]),
+            ("tfbn export model.meta model.pb --outputs y", []),
+            ("tfbn import model.pb", ["import"]),
             ("rm -rf x", ["rm: a command that no check knows"]),
             ("# only a comment", []),
         ],

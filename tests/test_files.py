@@ -7,7 +7,7 @@ import stat
 
 import pytest
 
-from tfbn.files import replacing
+from tfbn.files import new_directory, replacing
 
 
 def test_the_target_is_replaced_at_the_end(tmp_path):
@@ -69,3 +69,42 @@ def test_a_missing_folder_is_an_error(tmp_path):
     """It is named, as open() would name it."""
     with pytest.raises(FileNotFoundError, match="nowhere"), replacing(tmp_path / "nowhere" / "a.py"):
         pass
+
+
+class TestNewDirectory:
+    def test_it_appears_whole(self, tmp_path):
+        """With the permissions of any other directory; an empty one may stand in its place."""
+        (tmp_path / "empty").mkdir()
+        for name in ("model", "empty"):
+            with new_directory(tmp_path / name) as beside:
+                beside.mkdir()
+                (beside / "saved_model.pb").write_text("half")
+                assert not (tmp_path / name / "saved_model.pb").exists()
+                (beside / "saved_model.pb").write_text("whole")
+            assert (tmp_path / name / "saved_model.pb").read_text() == "whole"
+        assert sorted(os.listdir(tmp_path)) == ["empty", "model"]
+        (tmp_path / "other").mkdir()
+        assert (tmp_path / "model").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+    def test_an_error_leaves_nothing(self, tmp_path):
+        def write():
+            with new_directory(tmp_path / "model") as beside:
+                beside.mkdir()
+                raise ValueError("stop")
+
+        with pytest.raises(ValueError, match="stop"):
+            write()
+        assert os.listdir(tmp_path) == []
+
+    @pytest.mark.parametrize("kind", ["file", "directory"])
+    def test_what_is_there_stays(self, tmp_path, kind):
+        """And nothing is written first."""
+        target = tmp_path / "model"
+        (target if kind == "directory" else tmp_path).mkdir(exist_ok=True)
+        mine = target / "mine" if kind == "directory" else target
+        mine.write_text("old")
+        with pytest.raises(ValueError, match="a directory that is not there yet, got .*model"):
+            with new_directory(target):
+                pytest.fail("entered")
+        assert mine.read_text() == "old"
+        assert os.listdir(tmp_path) == ["model"]

@@ -26,6 +26,7 @@ VERSION = re.search(r'version="([^"]+)"', (CHECKOUT / "setup.py").read_text(enco
 WITHOUT_TENSORFLOW = {
     "CompatibilityWarning",
     "StatisticsNotSavedError",
+    "TrainingModeError",
     "UpdatesNotWiredError",
     "add_arg_scope",
     "arg_scope",
@@ -40,6 +41,7 @@ WITH_TENSORFLOW = {
     "batch_norm",
     "batch_normalization",
     "create_train_op",
+    "export",
     "functional",
     "get_updates",
     "keras",

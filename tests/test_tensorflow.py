@@ -215,3 +215,24 @@ def test_set_trainable():
         with tf.GradientTape() as tape:
             module.variable.read_value()
         assert len(tape.watched_variables()) == len(module.trainable_variables) == trainable
+
+
+def test_function_to_graph_def():
+    """The outputs of ops have names in a function and numbers in a graph."""
+    with graph(control_flow_v2=True) as opened:
+        x = tf1.placeholder(tf.float32, [None, 2, 2, 3])
+        ones = tf.ones([3])
+        tf1.cond(
+            tf1.placeholder(tf.bool, []),
+            lambda: tf1.nn.fused_batch_norm(x, ones, ones, is_training=True)[1],
+            lambda: tf.split(ones, 3)[1],
+        )
+        functions = opened.as_graph_def().library.function
+    found = {}
+    for function in functions:
+        graph_def, names = _tensorflow.function_to_graph_def(function)
+        arguments = [argument.name for argument in function.signature.input_arg]
+        assert {node.op for node in graph_def.node if node.name in arguments} == {"Placeholder"}
+        name, _, index = names[next(iter(function.ret.values()))].partition(":")
+        found[{node.name: node.op for node in graph_def.node}[name]] = index
+    assert found == {"FusedBatchNormV3": "1", "Split": "1"}

@@ -14,6 +14,7 @@ _HOMES = {
     "CompatibilityWarning": "errors",
     "StatisticsNotSavedError": "errors",
     "TF1Module": "tf1_module",
+    "TrainingModeError": "errors",
     "UpdatesNotWiredError": "errors",
     "add_arg_scope": "graph.arg_scope",
     "arg_scope": "graph.arg_scope",
@@ -24,6 +25,7 @@ _HOMES = {
     "check_saver": "graph.check_saver",
     "check_updates": "graph.audit",
     "create_train_op": "graph.train_op",
+    "export": "export",
     "functional": "functional",
     "get_updates": "graph.train_op",
     "has_arg_scope": "graph.arg_scope",
@@ -34,10 +36,12 @@ _HOMES = {
 __all__ = list(_HOMES)
 
 if TYPE_CHECKING:
+    from tfbn import export as export
     from tfbn import functional as functional
     from tfbn import keras as keras
     from tfbn.errors import CompatibilityWarning as CompatibilityWarning
     from tfbn.errors import StatisticsNotSavedError as StatisticsNotSavedError
+    from tfbn.errors import TrainingModeError as TrainingModeError
     from tfbn.errors import UpdatesNotWiredError as UpdatesNotWiredError
     from tfbn.graph.arg_scope import add_arg_scope as add_arg_scope
     from tfbn.graph.arg_scope import arg_scope as arg_scope

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 from tensorflow.python import pywrap_tfe as _pywrap_tfe
+from tensorflow.python.framework import function_def_to_graph as _function_def_to_graph
 from tensorflow.python.ops import control_flow_util as _control_flow_util
 from tensorflow.python.ops import resource_variable_ops as _resource_variable_ops
 from tensorflow.python.ops import variable_scope as _variable_scope
@@ -199,3 +200,12 @@ def graph_of_replica() -> tf.Graph | None:
     A collective in any other graph, as of a loop's body or of a tf.function within, TensorFlow refuses by the same test.
     """
     return getattr(threading.current_thread(), "graph", None)
+
+
+def function_to_graph_def(function_def: Any) -> tuple[Any, dict[str, str]]:
+    """A function's body as a GraphDef, its arguments placeholders; and by the names of its tensors those in a graph.
+
+    In a function's body a tensor has the name of its op's output, whose number only the op's definition tells; there is
+    no public way from the one to the other.
+    """
+    return _function_def_to_graph.function_def_to_graph_def(function_def)

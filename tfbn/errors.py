@@ -42,6 +42,17 @@ class StatisticsNotSavedError(FindingsError):
     """`check_saver`: the Saver leaves out moving statistics."""
 
 
+class TrainingModeError(FindingsError):
+    """`export`: layers normalize by the batch, and nothing tells by which statistics they would in inference.
+
+    `report` has what the export did up to there.
+    """
+
+    def __init__(self, findings: Sequence[Finding], report: object = None) -> None:
+        self.report = report
+        super().__init__(findings)
+
+
 def _text(findings: Sequence[Finding]) -> str:
     """Every layer with its problem, and each remedy once."""
     remedies: dict[str, list[Finding]] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -29,6 +30,24 @@ def replacing(target: str | os.PathLike[str]) -> Iterator[Path]:
         with suppress(FileNotFoundError):
             partial.unlink()
         raise
+
+
+@contextmanager
+def new_directory(target: str | os.PathLike[str]) -> Iterator[Path]:
+    """A path beside `target` to make a directory at; it becomes `target` when the block ends, and goes when it raises.
+
+    Raises:
+      ValueError: `target` is there already, and no empty directory.
+    """
+    final = Path(os.path.realpath(target))
+    if final.exists() and not (final.is_dir() and not any(final.iterdir())):
+        raise ValueError(f"expected a directory that is not there yet, got {os.fspath(target)}. Remove or rename it.")
+    around = Path(tempfile.mkdtemp(prefix=f".{final.name}.", suffix=".partial", dir=final.parent))
+    try:
+        yield around / final.name
+        os.replace(around / final.name, final)
+    finally:
+        shutil.rmtree(around)
 
 
 def _flush_to_disk(path: Path) -> None:

@@ -16,6 +16,7 @@ from tfbn.functional.modes import compute as compute
 from tfbn.functional.normalization import FUSED_EPSILON_FLOOR as FUSED_EPSILON_FLOOR
 from tfbn.functional.normalization import compute_dtype as compute_dtype
 from tfbn.functional.normalization import normalize_batch as normalize_batch
+from tfbn.functional.normalization import normalize_by_moving as normalize_by_moving
 from tfbn.functional.normalization import truth as truth
 from tfbn.functional.pure import infer, init, train
 from tfbn.functional.replicas import aggregation as aggregation

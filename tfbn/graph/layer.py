@@ -76,6 +76,7 @@ def apply(
             scope.name,
             made,
             plan.row,
+            options,
             inputs,
             wired.outputs,
             is_training,

@@ -164,7 +164,12 @@ def is_gradient(node: Node) -> bool:
 
 
 def is_assignment(node: Node) -> bool:
-    return node.type in _ASSIGNMENTS or (node.type.startswith("Assign") and node.type.endswith("VariableOp"))
+    return assigns(node.type)
+
+
+def assigns(type: str) -> bool:
+    """Whether ops of this type assign a variable, as moving averages are."""
+    return type in _ASSIGNMENTS or (type.startswith("Assign") and type.endswith("VariableOp"))
 
 
 def _find_updates(dataflow: Dataflow, conditions: Conditions, owners: dict[Node, Layer]) -> dict[Node, Layer]:
@@ -267,7 +272,8 @@ def slice_of(tensor: Tensor, controls: Iterable[Node] = ()) -> Slice:
             following = [body.results[index] for body in node.bodies if index < len(body.results)]
         else:
             chosen = chosen or node.type == "Merge"
-            following = list(node.inputs)
+            # Of a Switch the data: what its predicate is computed from, of whatever batch, is no statistic.
+            following = list(node.inputs[:1] if node.type in ("Switch", "RefSwitch") else node.inputs)
             if node.type == "ReadVariableOp":
                 # What was assigned before it was read.
                 following += [each.inputs[1] for each in controls_of(node) if is_assignment(each)]

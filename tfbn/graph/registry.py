@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tfbn import _tensorflow
+from tfbn import _tensorflow, functional
 from tfbn.graph import policy, variables
 
 
@@ -16,6 +16,7 @@ class Call(NamedTuple):
     scope: str  # of the variables
     variables: variables.Variables
     row: policy.Row
+    options: functional.Options
     inputs: tf.Tensor
     outputs: tf.Tensor  # before activation_fn
     is_training: Any  # a bool, or a tensor that each run decides

@@ -1,0 +1,123 @@
+"""`tfbn export`: files in, files out, what it prints, and its exit statuses."""
+
+import gzip
+import json
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.export.exported import assert_close, run
+from tfbn import cli
+
+tf1 = tf.compat.v1
+DATA = Path(__file__).parents[1] / "export" / "data"
+CHECKOUT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def model(tmp_path, monkeypatch):
+    """The original's MetaGraph and checkpoint, as a Saver leaves them."""
+    (tmp_path / "model.meta").write_bytes(gzip.decompress(DATA.joinpath("contrib.meta.gz").read_bytes()))
+    for suffix in ("index", "data-00000-of-00001"):
+        (tmp_path / f"model.{suffix}").write_bytes(DATA.joinpath(f"contrib.{suffix}").read_bytes())
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def recorded():
+    with np.load(DATA / "contrib.npz") as arrays:
+        return dict(arrays)
+
+
+def tfbn(line):
+    return cli.main(["export", *shlex.split(line)])
+
+
+def test_a_graph_def(model, recorded, capsys):
+    """Whole, beside nothing else; the report says what was done."""
+    before = set(model.iterdir())
+    assert tfbn("model.meta inference.pb --outputs inline_weights/outputs training/outputs --inputs images") == 0
+    assert set(model.iterdir()) - before == {model / "inference.pb"}
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert out.startswith("inference.pb\ninputs: images:0\noutputs (2): inline_weights/outputs:0, training/outputs:0\n")
+    assert "\npinned to False: is_training\n" in out
+    assert "\nrewritten: training/first: built with is_training=True; its moving statistics" in out
+    graph_def = tf1.GraphDef.FromString((model / "inference.pb").read_bytes())
+    for name in ("inline_weights", "training"):
+        found = run(graph_def, f"{name}/outputs:0", {"images:0": recorded["images"]})
+        assert_close(found, recorded[name])
+
+
+def test_a_saved_model_and_another_of_it(model, recorded, capsys):
+    """The second time the signature says what the outputs are."""
+    assert tfbn("model.meta saved --outputs variable/outputs --is-training training --variables keep --json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["source"], report["target"]) == ("model.meta", "saved")
+    assert (report["pinned"], report["frozen"]) == (["training"], [])
+    assert report["kept"][0] == "variable/kernel"
+    assert tfbn("saved frozen.pb --json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["inputs"], report["outputs"]) == (["images:0"], ["variable/outputs:0"])
+    graph_def = tf1.GraphDef.FromString((model / "frozen.pb").read_bytes())
+    assert_close(run(graph_def, "variable/outputs:0", {"images:0": recorded["images"]}), recorded["variable"])
+
+
+def test_findings(model, capsys):
+    """Layers that nothing tells the statistics of: status 1, their names, and no file; unless they are to be left."""
+    line = "model.meta refused.pb --outputs training_nonfused/outputs"
+    assert tfbn(line) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("model.meta: not exported.\ntraining_nonfused/first: training_nonfused/first/batchnorm/Rsqrt")
+    assert tfbn(f"{line} --json") == 1
+    refused = json.loads(capsys.readouterr().out)["refused"]
+    assert [each["layer"] for each in refused] == ["training_nonfused/first", "training_nonfused/second"]
+    assert not (model / "refused.pb").exists()
+    assert tfbn(f"{line} --keep-training training_nonfused") == 0
+    assert "left in training mode, as asked (2)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "line, text",
+    [
+        ("nothing.meta a.pb --outputs y", "tfbn export: nothing.meta: No such file or directory"),
+        ("model.meta a.pb", "tfbn export: expected --outputs: model.meta has no signature that names them."),
+        ("model.meta a.pb --outputs y", "tfbn export: expected `outputs` to be in the graph, got 'y'"),
+        ("model.index a.pb --outputs y", "tfbn export: expected a GraphDef in model.index"),
+        ("model.meta a.pb --outputs inline/outputs --checkpoint no", "tfbn export: expected a checkpoint"),
+    ],
+)
+def test_what_it_could_not(model, capsys, line, text):
+    """Status 2 and a line."""
+    assert tfbn(line) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith(text)
+    assert not (model / "a.pb").exists()
+
+
+def test_a_process_is_quiet(model):
+    """Nothing of TensorFlow's chatter beside the report, in a process of its own."""
+    command = [sys.executable, "-m", "tfbn", "export", "model.meta", "saved", "--outputs", "collected/outputs"]
+    process = subprocess.run(command, capture_output=True, text=True, env={"PYTHONPATH": str(CHECKOUT)})
+    assert (process.returncode, process.stderr) == (0, "")
+    assert process.stdout.startswith("saved\ninputs: images:0\n")
+
+
+def test_help_has_an_example_that_runs(model, capsys):
+    """As it stands there, for a model of those names."""
+    with pytest.raises(SystemExit, match="0"):
+        tfbn("--help")
+    out = capsys.readouterr().out
+    assert "exit status: 0 fine, 1 findings" in out
+    line = next(line for line in out.split("\n") if line.startswith("  tfbn export"))
+    for name in ("meta", "index", "data-00000-of-00001"):
+        (model / f"model.{name}").rename(model / f"model.ckpt-1000.{name}")
+    assert tfbn(line.split("export ")[1].replace("logits", "inline/outputs")) == 0

@@ -1,0 +1,96 @@
+"""Graphs that TensorFlow 1.15.5 wrote, against what its own session inferred: data/make_graphs.py."""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfbn
+from tests.export.data.make_graphs import NETWORKS
+from tests.export.exported import assert_close, leftovers, run
+
+tf1 = tf.compat.v1
+DATA = Path(__file__).parent / "data"
+CHECKPOINT = DATA / "contrib"
+
+
+@pytest.fixture(scope="module")
+def meta_graph():
+    return tf1.MetaGraphDef.FromString(gzip.decompress(DATA.joinpath("contrib.meta.gz").read_bytes()))
+
+
+@pytest.fixture(scope="module")
+def recorded():
+    with np.load(DATA / "contrib.npz") as arrays:
+        return dict(arrays)
+
+
+def test_it_is_what_it_is_said_to_be(meta_graph):
+    """Ref variables, fused ops of the third version, and conds of control flow v1, some of them training already."""
+    ops = {node.op for node in meta_graph.graph_def.node}
+    assert {"VariableV2", "FusedBatchNormV3", "FusedBatchNormGradV3", "Switch", "Merge", "AssignSub"} <= ops
+    assert not ops & {"VarHandleOp", "If"}
+    assert meta_graph.meta_info_def.tensorflow_version == "1.15.5"
+
+
+EXPORTED = [name for name in NETWORKS if name != "training_nonfused"]
+
+
+@pytest.mark.parametrize("name", EXPORTED)
+def test_the_numbers_are_the_originals(meta_graph, recorded, name):
+    """With its own checkpoint; nothing of training is left."""
+    before = meta_graph.SerializeToString(deterministic=True)
+    exported = tfbn.export.inference_graph(meta_graph, f"{name}/outputs", checkpoint=CHECKPOINT)
+    assert meta_graph.SerializeToString(deterministic=True) == before
+    assert leftovers(exported.graph_def, ["images"]) == []
+    kind = NETWORKS[name][1]
+    pinned = {"placeholder": ("is_training",), "variable": ("training",), "training": ()}[kind]
+    assert exported.report.pinned == pinned
+    layers = [f"{name}/first", f"{name}/second"]
+    assert [each.layer for each in exported.report.rewritten] == (layers if kind == "training" else [])
+    assert exported.inputs == ("images:0",)
+    found = run(exported.graph_def, f"{name}/outputs:0", {"images:0": recorded["images"]})
+    assert_close(found, recorded[name])
+
+
+def test_what_only_inline_updates_do_is_said(meta_graph):
+    """The report names the updates that outputs waited for, in branches too."""
+    exported = tfbn.export.inference_graph(meta_graph, "inline/outputs", checkpoint=CHECKPOINT)
+    assert [name.split("/")[1] for name in exported.report.updates] == ["first"] * 2 + ["second"] * 2
+    exported = tfbn.export.inference_graph(meta_graph, "collected/outputs", checkpoint=CHECKPOINT)
+    assert exported.report.updates == ()
+
+
+def test_composed_layers_that_only_train_are_refused(meta_graph):
+    """With the names of both; the error has what the report would have said."""
+    with pytest.raises(tfbn.TrainingModeError, match="training_nonfused/first/batchnorm/Rsqrt normalizes") as caught:
+        tfbn.export.inference_graph(meta_graph, "training_nonfused/outputs", checkpoint=CHECKPOINT)
+    layers = ["training_nonfused/first", "training_nonfused/second"]
+    assert [finding.layer for finding in caught.value.findings] == layers
+    assert caught.value.report.refused == tuple(caught.value.findings)
+
+
+def test_several_networks_at_once(meta_graph, recorded):
+    """Those of two ways to say whether they train, and one that only does."""
+    names = ["inline", "variable", "training"]
+    exported = tfbn.export.inference_graph(meta_graph, [f"{name}/outputs" for name in names], checkpoint=CHECKPOINT)
+    assert set(exported.report.pinned) == {"is_training", "training"}
+    found = run(exported.graph_def, [f"{name}/outputs:0" for name in names], {"images:0": recorded["images"]})
+    for name, outputs in zip(names, found):
+        assert_close(outputs, recorded[name])
+
+
+def test_in_a_session_of_today(meta_graph, recorded):
+    """Imported and restored, as a TF1 program would, the session's values are what is frozen."""
+    with tf.Graph().as_default(), tf1.Session() as session:
+        copy = tf1.MetaGraphDef.FromString(meta_graph.SerializeToString())
+        for node in copy.graph_def.node:
+            node.attr.pop("_output_shapes", None)
+        saver = tf1.train.import_meta_graph(copy)
+        saver.restore(session, str(CHECKPOINT))
+        exported = tfbn.export.inference_graph(session, "inline_weights/outputs")
+    assert leftovers(exported.graph_def, ["images"]) == []
+    found = run(exported.graph_def, "inline_weights/outputs:0", {"images:0": recorded["images"]})
+    assert_close(found, recorded["inline_weights"])

@@ -1,0 +1,61 @@
+"""Graphs in files: which are read how, and what is said of those that cannot be."""
+
+import pytest
+import tensorflow as tf
+
+import tfbn
+from tests.graph.regimes import graph, session
+from tfbn.export import read
+
+tf1 = tf.compat.v1
+
+
+@pytest.fixture
+def written(tmp_path):
+    """A model in every kind of file."""
+    with graph() as opened:
+        x = tf1.placeholder(tf.float32, [None, 3], name="x")
+        y = tfbn.batch_norm(x, is_training=False, scope="norm")
+        with session() as running:
+            tf1.train.Saver().save(running, str(tmp_path / "model"))
+            tfbn.export.saved_model(tmp_path / "saved", running, {"b": y, "a": x}, inputs={"images": x})
+        tf.io.write_graph(opened.as_graph_def(), str(tmp_path), "graph.pb", as_text=False)
+        tf.io.write_graph(opened.as_graph_def(), str(tmp_path), "graph.pbtxt")
+    return tmp_path, opened.as_graph_def()
+
+
+def test_files(written):
+    """A MetaGraph finds the checkpoint that was saved with it, under the same name; another, if named, is used."""
+    folder, graph_def = written
+    with read.opened(folder / "model.meta", [], None) as found:
+        assert graph_def.node[-1].name in [node.name for node in found.source.graph_def.node]
+        assert found[1:] == (str(folder / "model"), None, None)
+    for name in ("graph.pb", "graph.pbtxt"):
+        with read.opened(folder / name, [], None) as found:
+            assert found.source == graph_def
+            assert found.checkpoint is None
+    with read.opened(folder / "model.meta", [], "elsewhere") as found:
+        assert found.checkpoint == "elsewhere"
+    with read.opened(folder / "graph.pb", [], str(folder)) as found:
+        assert found.checkpoint == str(folder / "model")  # the latest of the folder
+
+
+def test_a_saved_model(written):
+    """By way of a session, with the tensors of its signature."""
+    with read.opened(written[0] / "saved", ["serve"], None) as found:
+        assert found.outputs == {"a": "x:0", "b": "norm/" + found.outputs["b"][5:]}
+        assert found.inputs == {"images": "x:0"}
+        assert found.source.run("norm/beta:0").tolist() == [0.0] * 3
+
+
+def test_what_cannot_be_read(written):
+    folder, _ = written
+    with pytest.raises(FileNotFoundError, match="No such file"), read.opened(folder / "nothing.pb", [], None):
+        pass
+    with pytest.raises(ValueError, match=r"a GraphDef in .*checkpoint"), read.opened(folder / "checkpoint", [], None):
+        pass
+    for tags in ([], ["train"]):
+        with pytest.raises(ValueError, match="a SavedModel with the tags"), read.opened(folder / "saved", tags, None):
+            pass
+    with pytest.raises(ValueError, match="a SavedModel with the tags"), read.opened(folder, ["serve"], None):
+        pass

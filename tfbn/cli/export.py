@@ -1,0 +1,96 @@
+"""`tfbn export`: a training graph in a file to a graph for inference."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from tfbn import files
+from tfbn.cli import FINDINGS, FINE, quiet
+from tfbn.errors import TrainingModeError
+
+SUMMARY = "make a graph for inference of the graph that a model was trained in"
+
+_EXAMPLE = """\
+example:
+  tfbn export model.ckpt-1000.meta model.pb --outputs logits
+  tfbn export model.ckpt-1000.meta model --outputs logits --inputs images --is-training phase
+
+exit status: 0 fine, 1 findings (layers that only train, and nothing tells their moving statistics), 2 could not"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Pins is_training to False, takes out what only training needs, and freezes the variables. Layers built with "
+        "is_training=True are made to normalize by their moving statistics where the graph tells which those are."
+    )
+    parser.epilog = _EXAMPLE
+    parser.add_argument("source", help="a MetaGraph (.meta), a GraphDef (.pb, .pbtxt) or a SavedModel's directory")
+    parser.add_argument("target", help="a GraphDef to write (.pb), or a SavedModel's directory")
+    parser.add_argument("--outputs", nargs="+", metavar="NAME", help="tensors; a SavedModel's are in its signature")
+    parser.add_argument(
+        "--inputs", nargs="+", metavar="NAME", help="tensors to feed (default: the placeholders needed)"
+    )
+    parser.add_argument("--checkpoint", metavar="PATH", help="values of the variables (default: beside a .meta)")
+    parser.add_argument("--is-training", nargs="+", metavar="NAME", help="what is False in inference (default: found)")
+    parser.add_argument("--variables", choices=("freeze", "keep"), default="freeze", help="default: %(default)s")
+    parser.add_argument(
+        "--keep-training", nargs="+", default=(), metavar="SCOPE", help="go on normalizing by the batch"
+    )
+    parser.add_argument("--tags", nargs="*", default=("serve",), metavar="TAG", help="of a SavedModel (default: serve)")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    quiet.tensorflow()
+    from tfbn.export import read
+
+    with quiet.chatter_held_back(), read.opened(options.source, options.tags, options.checkpoint) as found:
+        try:
+            report = _export(options, found)
+        except TrainingModeError as error:
+            refusal = error
+        else:
+            _show(options, report)
+            return FINE
+    if options.json:
+        _show(options, refusal.report)
+    else:
+        print(f"{options.source}: not exported.\n{refusal}", file=sys.stderr)
+    return FINDINGS
+
+
+def _export(options: argparse.Namespace, found: Any) -> Any:
+    from tfbn import export
+
+    outputs, inputs = options.outputs or found.outputs, options.inputs or found.inputs
+    if not outputs:
+        raise ValueError(f"expected --outputs: {options.source} has no signature that names them.")
+    arguments = {
+        "inputs": inputs,
+        "is_training": options.is_training,
+        "variables": options.variables,
+        "checkpoint": found.checkpoint,
+        "keep_training": options.keep_training,
+    }
+    target = Path(options.target)
+    if target.suffix != ".pb":
+        return export.saved_model(target, found.source, outputs, **arguments).report
+    exported = export.inference_graph(found.source, _tensors(outputs), **{**arguments, "inputs": _tensors(inputs)})
+    with files.replacing(target) as beside:
+        beside.write_bytes(exported.graph_def.SerializeToString())
+    return exported.report
+
+
+def _tensors(given: Any) -> Any:
+    return list(given.values()) if isinstance(given, dict) else given
+
+
+def _show(options: argparse.Namespace, report: Any) -> None:
+    if options.json:
+        print(json.dumps({"source": options.source, "target": options.target, **report.as_dict()}, indent=2))
+    else:
+        print(f"{options.target}\n{report}")

@@ -1,0 +1,13 @@
+"""From the graph that a model was trained in to one for inference: `inference_graph` and `saved_model`.
+
+A GraphDef goes through these steps, each in a module of its own: function calls and control flow v2 are written out
+(`flatten`), what says whether the graph trains is found and pinned (`pins`), conditionals are decided (`evaluate`),
+waits for updates dropped (`waits`), layers that only train rewritten (`rewrite`), the result is looked over (`check`),
+and its variables are frozen (`freeze`).
+"""
+
+from tfbn.export.inference_graph import InferenceGraph, inference_graph
+from tfbn.export.report import Report
+from tfbn.export.saved_model import saved_model
+
+__all__ = ["InferenceGraph", "Report", "inference_graph", "saved_model"]

@@ -1,0 +1,76 @@
+"""The last look at an inference graph: whether anything in it still normalizes by the batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tfbn.errors import Finding, TrainingModeError
+from tfbn.export import rewrite
+from tfbn.export.nodes import Nodes, graph_def_of
+from tfbn.export.report import Report
+from tfbn.graph import recognize
+
+_REMEDY = """\
+  Export from the process that has built the layer with tfbn, which remembers its variables; or build the graph with an
+  is_training placeholder, restore the checkpoint there, and export that. What is to normalize by the batch in inference
+  too, such as a layer normalization that is made of the fused op: keep_training=["its/scope"]."""
+
+
+_DECIDED_BY_RUN = """\
+  Name what says so, a placeholder, a variable or any boolean tensor that is False in inference: is_training=..."""
+
+
+def remaining(nodes: Nodes, recognized: recognize.Recognized) -> dict[str, tuple[str, str]]:
+    """Of what normalizes by the batch, or may, the layer and the mode, by the op's name.
+
+    `recognized` is of a graph around `nodes` that has the layers' variables and updates, by which ops are known.
+    """
+    found = {name: (_scope(name), "training") for name, node in nodes.items() if rewrite.is_training_op(node)}
+    for layer in recognized.layers.values():
+        for each in layer.normalizations:
+            name = each.node.name
+            if each.mode != "inference" and name in nodes:
+                dynamic = each.mode == "dynamic" or "dynamic" in layer.modes
+                found[name] = (layer.scope, "dynamic" if dynamic else "training")
+    return found
+
+
+def checked(
+    nodes: Nodes, recognized: recognize.Recognized, report: Report, keep_training: tuple[str, ...], like: Any
+) -> Report:
+    """The report with the layers of the graph.
+
+    Raises:
+      TrainingModeError: an op normalizes by the batch that is not in a scope of `keep_training`.
+    """
+    last = recognize.recognize(graph_def_of(nodes, like))
+    before = remaining(nodes, recognized)
+    for each in report.rewritten:
+        before.pop(each.op, None)
+    found = {**before, **remaining(nodes, last)}
+    kept = tuple(name for name in found if any(f"{name}/".startswith(f"{scope}/") for scope in keep_training))
+    refused = tuple(_finding(nodes, name, *found[name]) for name in found if name not in kept)
+    layers = tuple(
+        layer.scope for layer in last.layers.values() if any(each.mode == "inference" for each in layer.normalizations)
+    )
+    report = report._replace(layers=layers, left_training=kept, refused=refused)
+    if refused:
+        raise TrainingModeError(refused, report)
+    return report
+
+
+def _finding(nodes: Nodes, name: str, layer: str, mode: str) -> Finding:
+    if mode == "dynamic":
+        problem = f"each run decides whether {name} normalizes by the batch, and nothing pinned to False decides it."
+        return Finding("dynamic", "error", layer, problem, _DECIDED_BY_RUN)
+    if rewrite.is_training_op(nodes[name]):
+        why = (
+            "no update tells which moving statistics are its own, or its scale and offset are more than gamma and beta"
+        )
+    else:
+        why = "it is made of several ops, and tfbn has not built it in this process, or in a branch or a loop"
+    return Finding("training", "error", layer, f"{name} normalizes by the batch: {why}.", _REMEDY)
+
+
+def _scope(name: str) -> str:
+    return name.rpartition("/")[0] or name

@@ -1,0 +1,159 @@
+"""What is left of a graph once some of its values are known: conditionals are decided, and the other branch goes.
+
+Values are followed through the few ops that predicates are made of. Nothing else is computed: a Switch of a known
+predicate hands on its data to one side, a Merge of one living input is that input, a Select of a known condition the
+value that it selects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tfbn.export.nodes import Nodes, Tensor, control_inputs, data_inputs, in_order, redirect, set_attr, set_inputs
+
+Shape = Callable[[Tensor], Any]  # the static shape of a tensor
+
+SWITCHES = ("Switch", "RefSwitch")
+MERGES = ("Merge", "RefMerge")
+SELECTS = ("Select", "SelectV2")
+_COMPUTED: dict[str, Callable[..., Any]] = {
+    "Identity": lambda x: x,
+    "RefIdentity": lambda x: x,
+    "StopGradient": lambda x: x,
+    "PreventGradient": lambda x: x,
+    "LogicalNot": np.logical_not,
+    "LogicalAnd": np.logical_and,
+    "LogicalOr": np.logical_or,
+    "Equal": np.equal,
+    "NotEqual": np.not_equal,
+    "Greater": np.greater,
+    "GreaterEqual": np.greater_equal,
+    "Less": np.less,
+    "LessEqual": np.less_equal,
+}
+_SHORT = {"LogicalAnd": False, "LogicalOr": True}  # what one input of it says for all
+# What shows on the way from a predicate back to the placeholder or variable that decides it.
+PREDICATES = frozenset((*_COMPUTED, "Cast", "Enter", "RefEnter", "ReadVariableOp", *SWITCHES, *MERGES))
+
+
+class Evaluated(NamedTuple):
+    nodes: Nodes  # the ops that may still run; some have other inputs than before
+    instead: dict[Tensor, Tensor]  # what stands in place of tensors that are gone
+    unreached: set[str]  # ops that no run reaches any more
+
+
+def evaluate(nodes: Nodes, shape: Shape) -> Evaluated:
+    """The graph with its conditionals decided, as far as constants decide them."""
+    run = _Evaluation(nodes, shape)
+    for name in in_order(nodes):
+        run.visit(name)
+    gone = {name for name, _ in run.instead} | run.unreached
+    left = {name: _copy(node) for name, node in nodes.items() if name not in gone}
+    redirect(left, run.instead)
+    for name in run.trimmed & left.keys():
+        _without_dead_inputs(left[name], run)
+    return Evaluated(left, run.instead, run.unreached)
+
+
+class _Evaluation:
+    def __init__(self, nodes: Nodes, shape: Shape) -> None:
+        self.nodes, self.shape = nodes, shape
+        self.known: dict[Tensor, Any] = {}
+        self.instead: dict[Tensor, Tensor] = {}
+        self.dead: set[Tensor] = set()  # the sides of Switches that are not taken
+        self.unreached: set[str] = set()
+        self.trimmed: set[str] = set()  # Merges that have lost inputs
+
+    def visit(self, name: str) -> None:
+        node = self.nodes[name]
+        inputs = [self.instead.get(tensor, tensor) for tensor in data_inputs(node)]
+        if node.op in MERGES:
+            self._merge(node, inputs)
+        elif any(self._is_dead(tensor) for tensor in inputs) or any(
+            each in self.unreached for each in control_inputs(node)
+        ):
+            self.unreached.add(name)
+        elif node.op in SWITCHES:
+            self._switch(node, inputs)
+        elif node.op in SELECTS:
+            self._select(node, inputs)
+        else:
+            self._compute(node, inputs)
+
+    def _is_dead(self, tensor: Tensor) -> bool:
+        return tensor in self.dead or tensor[0] in self.unreached
+
+    def _switch(self, node: Any, inputs: list[Tensor]) -> None:
+        data, predicate = inputs
+        if predicate in self.known:
+            side = int(bool(self.known[predicate]))
+            self._put(node, side, data)
+            self.dead.add((node.name, 1 - side))
+        elif data in self.known:  # a capture of a branch that data decides
+            self.known[node.name, 0] = self.known[node.name, 1] = self.known[data]
+
+    def _merge(self, node: Any, inputs: list[Tensor]) -> None:
+        # What has not been visited is the round before of a loop.
+        first_round = [tensor for tensor in inputs if self.nodes[tensor[0]].op != "NextIteration"]
+        alive = [tensor for tensor in first_round if not self._is_dead(tensor)]
+        if not alive:
+            self.unreached.add(node.name)
+        elif len(first_round) == len(inputs) and len(alive) < len(inputs):
+            if len(alive) == 1:
+                self._put(node, 0, alive[0])
+                self.known[node.name, 1] = np.int32(inputs.index(alive[0]))
+            else:
+                self.trimmed.add(node.name)
+
+    def _select(self, node: Any, inputs: list[Tensor]) -> None:
+        condition, *values = inputs
+        if condition not in self.known:
+            return
+        value = values[0 if self.known[condition] else 1]
+        # SelectV2 broadcasts. A dimension that is not known is taken to be as long in both.
+        own, selected = self.shape((node.name, 0)), self.shape(value)
+        if own.rank is not None and own.rank == selected.rank and own.as_list() == selected.as_list():
+            self._put(node, 0, value)
+
+    def _compute(self, node: Any, inputs: list[Tensor]) -> None:
+        if node.op == "Const":
+            tensor = node.attr["value"].tensor
+            if all(dim.size == 1 for dim in tensor.tensor_shape.dim) and tensor.dtype != tf.string.as_datatype_enum:
+                self.known[node.name, 0] = tf.make_ndarray(tensor)
+        elif node.op in _SHORT and any(_truth(self.known.get(tensor)) is _SHORT[node.op] for tensor in inputs):
+            self.known[node.name, 0] = np.bool_(_SHORT[node.op])
+        elif inputs and all(tensor in self.known for tensor in inputs):
+            values = [self.known[tensor] for tensor in inputs]
+            if node.op in _COMPUTED:
+                self.known[node.name, 0] = _COMPUTED[node.op](*values)
+            elif node.op == "Cast":
+                self.known[node.name, 0] = np.asarray(values[0]).astype(
+                    tf.as_dtype(node.attr["DstT"].type).as_numpy_dtype
+                )
+            elif node.op in ("Enter", "RefEnter") and node.attr["is_constant"].b:
+                self.known[node.name, 0] = values[0]
+
+    def _put(self, node: Any, index: int, tensor: Tensor) -> None:
+        self.instead[node.name, index] = tensor
+        if tensor in self.known:
+            self.known[node.name, index] = self.known[tensor]
+
+
+def _truth(value: Any) -> bool | None:
+    return None if value is None else bool(value)
+
+
+def _copy(node: Any) -> Any:
+    copy = tf.compat.v1.NodeDef()
+    copy.CopyFrom(node)
+    return copy
+
+
+def _without_dead_inputs(node: Any, run: _Evaluation) -> None:
+    alive = [tensor for tensor in data_inputs(node) if not run._is_dead(tensor)]
+    set_inputs(node, alive, control_inputs(node))
+    set_attr(node, "N", len(alive))

@@ -1,0 +1,240 @@
+"""Control flow v2 and function calls, written out as a graph without functions.
+
+An If becomes the Switch and Merge that control flow v1 makes of a tf.cond, and a While its Enter, Merge, Switch and
+Exit. So what follows has one form of conditional to look at, and values can be traced from end to end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from tfbn import _tensorflow
+from tfbn.export import names
+from tfbn.export.nodes import Namer, Nodes, Tensor, control_inputs, data_inputs, redirect, set_inputs, split
+
+_CALLS = ("PartitionedCall", "StatefulPartitionedCall")
+_IFS = ("If", "StatelessIf")
+_CASES = ("Case", "StatelessCase")
+_WHILES = ("While", "StatelessWhile")
+
+
+class _Inlined(NamedTuple):
+    """A function's body in place of a call of it."""
+
+    results: list[Tensor]
+    controls: list[str]  # what runs besides what the results need
+
+
+class _Branch(NamedTuple):
+    function: str
+    name: str
+    predicate: Tensor
+    side: int  # the output of a Switch by the predicate that is alive in it
+
+
+def flatten(nodes: Nodes, library: Any, outputs: Iterable[Tensor]) -> Nodes:
+    """The same graph without calls of functions in `library`, a GraphDef's.
+
+    Other ops keep their names, and so do `outputs`; those of a body get the name of the call before theirs. A function
+    that only an op's attributes name, as a dataset's, stays one.
+    """
+    if not library.function:
+        return nodes
+    flattening = _Flattening(nodes, library)
+    flattening.add(nodes.values(), "", None)
+    made = flattening.made
+    redirect(made, flattening.instead, flattening.done)
+    names.restore(made, outputs, flattening.instead, lambda name, index: flattening.dtypes(nodes[name])[index])
+    return made
+
+
+class _Flattening:
+    def __init__(self, nodes: Nodes, library: Any) -> None:
+        self.functions = {function.signature.name: function for function in library.function}
+        self.made: Nodes = {}
+        self.namer = Namer(self.made, nodes)
+        self.scopes = {name[: i + 1] for name in nodes for i, letter in enumerate(name) if letter == "/"}
+        self.instead: dict[Tensor, Tensor] = {}  # of the outputs of calls, and of the arguments of bodies
+        self.done: dict[str, list[str]] = {}  # what to wait for in place of a call
+
+    def add(self, definitions: Iterable[Any], prefix: str, pivot: str | None) -> None:
+        """Adds ops of the graph or of a body; in the latter, those that take nothing wait for `pivot`."""
+        for definition in definitions:
+            node = tf.compat.v1.NodeDef()
+            node.CopyFrom(definition)
+            node.name = prefix + node.name
+            data = [(prefix + name, index) for name, index in data_inputs(definition)]
+            controls = [prefix + name for name in control_inputs(definition)]
+            if not data and pivot is not None:
+                controls.append(pivot)
+            set_inputs(node, data, controls)
+            called = node.attr["f"].func.name if node.op in _CALLS else node.op
+            if called in self.functions:
+                self._finish(node, self._inline(called, self._scope(f"{node.name}/call"), data, pivot))
+            elif node.op in _IFS or node.op in _CASES:
+                self._branches(node, data[1:], self._if(node) if node.op in _IFS else self._case(node))
+            elif node.op in _WHILES:
+                self._while(node, data, pivot)
+            else:
+                self.made[node.name] = node
+
+    def _scope(self, name: str) -> str:
+        """A name scope that is free, for the ops of a body."""
+        free, number = f"{name}/", 1
+        while free in self.scopes:
+            free, number = f"{name}_{number}/", number + 1
+        self.scopes.add(free)
+        return free
+
+    def dtypes(self, call: Any) -> list[tf.DType]:
+        """Of the outputs of a call of a function."""
+        if call.op in self.functions:
+            return [tf.as_dtype(each.type) for each in self.functions[call.op].signature.output_arg]
+        return [tf.as_dtype(each) for each in call.attr["T" if call.op in _WHILES else "Tout"].list.type]
+
+    def _finish(self, node: Any, body: _Inlined) -> None:
+        """Puts what was made of a call in its place."""
+        for index, result in enumerate(body.results):
+            self.instead[node.name, index] = result
+        sources = [name for name, _ in body.results]
+        self.done[node.name] = [*sources, *body.controls, *control_inputs(node)]
+
+    def _inline(self, function: str, prefix: str, arguments: list[Tensor], pivot: str | None) -> _Inlined:
+        definition = self.functions[function]
+        graph_def, flat_names = _tensorflow.function_to_graph_def(definition)
+        parameters = [each.name for each in definition.signature.input_arg]
+        for parameter, argument in zip(parameters, arguments):
+            self.instead[prefix + parameter, 0] = argument
+        self.add((node for node in graph_def.node if node.name not in parameters), prefix, pivot)
+        returned = [split(flat_names[definition.ret[each.name]]) for each in definition.signature.output_arg]
+        return _Inlined(
+            [(prefix + name, index) for name, index in returned],
+            [prefix + name for name in definition.control_ret.values()],
+        )
+
+    def _if(self, node: Any) -> list[_Branch]:
+        predicate = split(node.input[0])
+        dtype = tf.as_dtype(node.attr["Tcond"].type)
+        if dtype != tf.bool:
+            predicate = self.namer.add("Cast", f"{node.name}/predicate", [predicate], SrcT=dtype, DstT=tf.bool), 0
+        return [
+            _Branch(node.attr["else_branch"].func.name, "else", predicate, 0),
+            _Branch(node.attr["then_branch"].func.name, "then", predicate, 1),
+        ]
+
+    def _case(self, node: Any) -> list[_Branch]:
+        """Branch by branch whether the index is its own; the last one is taken by every index that no other is."""
+        index, functions = split(node.input[0]), [each.name for each in node.attr["branches"].list.func]
+        found, taken = [], None
+        for number, function in enumerate(functions[:-1]):
+            name = f"{node.name}/branch_{number}"
+            wanted = self._constant(f"{name}/index", number, control_inputs(node))
+            predicate = self.namer.add("Equal", f"{name}/taken", [index, wanted], T=tf.int32)
+            found.append(_Branch(function, f"branch_{number}", (predicate, 0), 1))
+            either = [(taken or predicate, 0), (predicate, 0)]
+            taken = self.namer.add("LogicalOr", f"{name}/so_far", either)
+        if taken is None:  # a single branch
+            rest = self._constant(f"{node.name}/taken", False, control_inputs(node))
+        else:
+            rest = (taken, 0)
+        return [*found, _Branch(functions[-1], f"branch_{len(functions) - 1}", rest, 0)]
+
+    def _constant(self, name: str, value: Any, controls: list[str]) -> Tensor:
+        node = self.made[self.namer.add("Const", name, [], controls)]
+        node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(value))
+        node.attr["dtype"].type = node.attr["value"].tensor.dtype
+        return node.name, 0
+
+    def _branches(self, node: Any, arguments: list[Tensor], branches: list[_Branch]) -> None:
+        bodies = []
+        for branch in branches:
+            signature = self.functions[branch.function].signature
+            prefix = self._scope(f"{node.name}/{branch.name}")
+
+            def switched(tensor: Tensor, dtype: Any, name: str, branch: _Branch = branch) -> Tensor:
+                made = self.namer.add("Switch", name, [tensor, branch.predicate], T=tf.as_dtype(dtype))
+                return made, branch.side
+
+            alive = switched(branch.predicate, tf.bool, f"{prefix}switch_pivot")
+            pivot = self.namer.add("Identity", f"{prefix}pivot", [alive], control_inputs(node), T=tf.bool)
+            passed = [
+                switched(tensor, argument.type, f"{prefix}switch_{argument.name}")
+                for tensor, argument in zip(arguments, signature.input_arg)
+            ]
+            body = self._inline(branch.function, prefix, passed, pivot)
+            bodies.append(self._after_controls(body, [each.type for each in signature.output_arg], prefix, pivot))
+        dtypes = [each.type for each in self.functions[branches[0].function].signature.output_arg] + [tf.bool]
+        merged = [
+            self.namer.add("Merge", f"{node.name}/merge", inputs, N=len(inputs), T=tf.as_dtype(dtype))
+            for *inputs, dtype in zip(*bodies, dtypes)
+        ]
+        self._finish(node, _Inlined([(name, 0) for name in merged[:-1]], merged[-1:]))
+
+    def _after_controls(self, body: _Inlined, dtypes: list[Any], prefix: str, pivot: str) -> list[Tensor]:
+        """The results, and last the pivot, once what runs besides them has run."""
+        results = list(zip([*body.results, (pivot, 0)], [*dtypes, tf.bool]))
+        if not body.controls:
+            return [tensor for tensor, _ in results]
+        return [
+            (self.namer.add("Identity", f"{prefix}result", [tensor], body.controls, T=tf.as_dtype(dtype)), 0)
+            for tensor, dtype in results
+        ]
+
+    def _while(self, node: Any, arguments: list[Tensor], pivot: str | None) -> None:
+        functions = {key: self.functions[node.attr[key].func.name] for key in ("cond", "body")}
+        signature = functions["body"].signature
+        frame = {
+            "frame_name": node.name.encode(),
+            "parallel_iterations": node.attr["parallel_iterations"].i or 10,
+        }
+        fixed = [
+            functions["body"].ret[out.name] == into.name for into, out in zip(signature.input_arg, signature.output_arg)
+        ]
+        if all(fixed):  # what the pivots hang on
+            fixed[0] = False
+        names = [each.name for each in signature.input_arg]
+        dtypes = [tf.as_dtype(each.type) for each in signature.input_arg]
+        entered: list[Tensor] = [
+            (
+                self.namer.add(
+                    "Enter",
+                    f"{node.name}/enter_{name}",
+                    [argument],
+                    control_inputs(node),
+                    T=dtype,
+                    is_constant=still,
+                    **frame,
+                ),
+                0,
+            )
+            for name, argument, dtype, still in zip(names, arguments, dtypes, fixed)
+        ]
+        moving = [number for number, still in enumerate(fixed) if not still]
+        merged, inside = list(entered), list(entered)
+        for i in moving:
+            # The second input is the round before, which is not there yet.
+            merge = self.namer.add("Merge", f"{node.name}/merge_{names[i]}", [entered[i]] * 2, N=2, T=dtypes[i])
+            merged[i] = (merge, 0)
+        going = self._inline(
+            node.attr["cond"].func.name, self._scope(f"{node.name}/cond"), merged, merged[moving[0]][0]
+        )
+        condition = self.namer.add("LoopCond", f"{node.name}/loop_cond", going.results)
+        exits: list[Tensor] = list(arguments)
+        for i in moving:
+            switch = self.namer.add(
+                "Switch", f"{node.name}/switch_{names[i]}", [merged[i], (condition, 0)], T=dtypes[i]
+            )
+            inside[i] = (switch, 1)
+            exits[i] = (self.namer.add("Exit", f"{node.name}/exit_{names[i]}", [(switch, 0)], T=dtypes[i]), 0)
+        scope = self._scope(f"{node.name}/body")
+        begun = self.namer.add("Identity", f"{scope}pivot", [inside[moving[0]]], T=dtypes[moving[0]])
+        body = self._inline(node.attr["body"].func.name, scope, inside, begun)
+        results = self._after_controls(body, dtypes, scope, begun)
+        for i in moving:
+            again = self.namer.add("NextIteration", f"{node.name}/next_{names[i]}", [results[i]], T=dtypes[i])
+            set_inputs(self.made[merged[i][0]], [entered[i], (again, 0)], [])
+        self.instead.update({(node.name, number): tensor for number, tensor in enumerate(exits)})
+        self.done[node.name] = [exits[i][0] for i in moving]

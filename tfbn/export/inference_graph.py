@@ -1,0 +1,210 @@
+"""`inference_graph`: a training graph without its training."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from tfbn.export import check, names, pins, rewrite, waits
+from tfbn.export.evaluate import evaluate
+from tfbn.export.flatten import flatten
+from tfbn.export.freeze import freeze
+from tfbn.export.freeze import variables as variables_of
+from tfbn.export.nodes import Nodes, Tensor, copied, graph_def_of, imported, pruned, split, without_colocation
+from tfbn.export.report import Report
+from tfbn.export.source import Source, open_source
+from tfbn.graph import recognize
+
+
+class InferenceGraph(NamedTuple):
+    graph_def: Any
+    inputs: tuple[str, ...]  # tensors to feed
+    outputs: tuple[str, ...]
+    report: Report
+
+
+class _Start(NamedTuple):
+    """A graph before anything is decided in it: without functions, and of what its outputs and updates need alone."""
+
+    nodes: Nodes
+    outputs: list[Tensor]
+    named: list[Tensor]  # whose names stay, whatever becomes of their ops
+    like: Any  # the GraphDef that it came from
+
+    @property
+    def roots(self) -> list[str]:
+        return list(dict.fromkeys(name for name, _ in self.outputs))
+
+
+def inference_graph(
+    source: Any,
+    outputs: Any,
+    *,
+    inputs: Any = None,
+    is_training: Any = None,
+    variables: str = "freeze",
+    checkpoint: str | os.PathLike[str] | None = None,
+    keep_training: Iterable[str] = (),
+) -> InferenceGraph:
+    """Makes a graph for inference of the one that a model was trained in.
+
+    What says whether the graph trains is pinned to False, and every conditional that it decides goes, with the branch
+    for training. Layers built with is_training=True only are made to normalize by their moving statistics, where the
+    updates of their fused op say which those are, or tfbn remembers: it built the layer in this process, and `source`
+    is that Session or Graph. The outputs wait for no update any more. Control flow v2 and function calls are written
+    out, devices left to TensorFlow. `source` stays as it is.
+
+    Args:
+      source: a Session; or, with a checkpoint, a Graph, GraphDef or MetaGraphDef, this TensorFlow's or one that 1.15
+        wrote. A session's variables need values.
+      outputs: tensors of the graph or their names, one or several. They keep their names.
+      inputs: tensors to feed, or their names. One that the graph computes, as by an input pipeline, becomes a
+        placeholder of its name. Default: the placeholders that the outputs are computed from.
+      is_training: placeholders, variables or other tensors that are False in inference, or their names. Default: those
+        placeholders and variables of which a zero takes batch norm layers out of training.
+      variables: "freeze" makes constants of them, "keep" leaves them as they are.
+      checkpoint: path of a checkpoint that holds the variables by the names of their ops. Default: the
+        session's values.
+      keep_training: names of ops, or scopes, that go on normalizing by the batch.
+
+    Returns:
+      A tuple of the GraphDef, the names of its inputs, those of its outputs, and a `Report` that says what was pinned,
+      rewritten, frozen and left out.
+
+    Raises:
+      TrainingModeError: a layer would still normalize by the batch, because nothing tells its moving statistics, or
+        because is_training is none of what is pinned. Its `findings` name each.
+      ValueError: names that the graph does not have; outputs that are computed in training alone, or from what an
+        update returns; inputs that do not suffice; variables without values.
+
+    Example:
+      >>> import tensorflow.compat.v1 as tf1, tfbn
+      >>> with tf1.Graph().as_default(), tf1.Session() as session:
+      ...     images = tf1.placeholder(tf1.float32, [None, 8, 8, 3], name="images")
+      ...     is_training = tf1.placeholder(tf1.bool, [], name="is_training")
+      ...     outputs = tfbn.batch_norm(images, is_training=is_training, updates_collections=None, scope="norm")
+      ...     session.run(tf1.global_variables_initializer())
+      ...     exported = tfbn.export.inference_graph(session, outputs)
+      >>> sorted({node.op for node in exported.graph_def.node})
+      ['Const', 'FusedBatchNormV3', 'Identity', 'Placeholder']
+      >>> print(exported.report)
+      inputs: images:0
+      outputs: norm/Identity:0
+      normalize by their moving statistics: norm
+      pinned to False: is_training
+      updates left out (2): norm/AssignMovingAvg, norm/AssignMovingAvg_1
+      variables frozen (3): norm/beta, norm/moving_mean, norm/moving_variance
+    """
+    given = open_source(source, checkpoint)
+    if variables not in ("freeze", "keep"):
+        raise ValueError(f'expected `variables` to be "freeze" or "keep", got {variables!r}.')
+    start, fed = _start(given, outputs, inputs)
+    pinned = _pins(start, is_training, copied(given.graph_def))
+    decided = _decide(start, pins.pinned(start.nodes, pinned))
+    for name in start.roots:
+        if name not in decided:
+            raise ValueError(f"expected outputs that inference has, got {name}, which is computed in training alone.")
+    recognized = recognize.recognize(graph_def_of(decided, start.like))
+    found = check.remaining(waits.without_updates(decided, start.roots), recognized)
+    training = [name for name, (_, mode) in found.items() if mode == "training"]
+    done = rewrite.by_updates(decided, start.roots, training, rewrite.wiring_of(recognized))
+    placed = {name for name, node in recognized.dataflow.nodes.items() if recognized.conditions.of(node)}
+    rest = found.keys() - {each.op for each in done}
+    nodes, remembered = rewrite.by_registry(decided, start.roots, rest, given.calls, placed, start.like)
+    nodes = waits.without_needless_waits(nodes, start.roots, start.like)
+    report = Report(
+        outputs=tuple(map(names.text, start.outputs)),
+        pinned=tuple(pinned),
+        rewritten=(*done, *remembered),
+        updates=tuple(waits.updates_for(start.nodes, start.roots)),
+    )
+    kept = (keep_training,) if isinstance(keep_training, str) else tuple(keep_training)
+    report = check.checked(nodes, recognized, report, kept, start.like)
+    report = report._replace(inputs=_inputs(nodes, fed))
+    return _finished(given, nodes, variables == "freeze", report)
+
+
+def _start(given: Source, outputs: Any, inputs: Any) -> tuple[_Start, list[Tensor] | None]:
+    graph_def, nodes = given.graph_def, copied(given.graph_def)
+    wanted = names.tensors(outputs, "outputs", nodes)
+    fed = None if inputs is None else names.cut(nodes, names.tensors(inputs, "inputs", nodes), graph_def)
+    recognized = recognize.recognize(graph_def)
+    # Which op belongs to a layer only the layer's variables and updates tell, which the outputs may not need.
+    told = {node.name for node in recognized.statistics}
+    told.update(update.node.name for layer in recognized.layers.values() for update in layer.updates)
+    reached = pruned(nodes, [*(name for name, _ in wanted), *(name for name in nodes if name in told)])
+    # By their inputs' names are those layers found again that this process has built.
+    named = [*wanted, *(split(call.inputs.name) for call in given.calls)]
+    return _Start(flatten(reached, graph_def.library, named), wanted, named, graph_def), fed
+
+
+def _pins(start: _Start, is_training: Any, nodes: Nodes) -> list[str]:
+    """The ops to put False in place of: those given, or those found."""
+    if is_training is None:
+        return pins.find(start.nodes, lambda nodes: _training(start, nodes))
+    given = [name for name, _ in names.tensors(is_training, "is_training", nodes)]
+    return [name for name in given if name in start.nodes]
+
+
+def _decide(start: _Start, nodes: Nodes) -> Nodes:
+    """What constants in place of some of the nodes leave of the graph."""
+    graphs: list[tf.Graph] = []
+
+    def shape(tensor: Tensor) -> Any:
+        if not graphs:
+            graphs.append(imported(nodes, start.like))
+        return graphs[0].get_tensor_by_name(names.text(tensor)).shape
+
+    evaluated = evaluate(nodes, shape)
+    left = evaluated.nodes
+
+    def dtype(name: str, index: int) -> tf.DType:
+        return tf.int32 if index and nodes[name].op == "Merge" else tf.as_dtype(nodes[name].attr["T"].type).base_dtype
+
+    names.restore(left, start.named, evaluated.instead, dtype)
+    return left
+
+
+def _training(start: _Start, nodes: Nodes) -> set[str] | None:
+    """What normalizes the outputs by the batch, or may; None where constants leave no outputs."""
+    decided = _decide(start, nodes)
+    if any(name not in decided for name in start.roots):
+        return None
+    recognized = recognize.recognize(graph_def_of(decided, start.like))
+    return set(check.remaining(waits.without_updates(decided, start.roots), recognized))
+
+
+def _inputs(nodes: Nodes, fed: list[Tensor] | None) -> tuple[str, ...]:
+    needed = [(name, 0) for name, node in nodes.items() if node.op in ("Placeholder", "PlaceholderV2")]
+    if fed is None:
+        return tuple(map(names.text, needed))
+    rest = [name for name, _ in needed if (name, 0) not in fed]
+    unused = [name for name, _ in fed if name not in nodes]
+    if rest:
+        raise ValueError(
+            f"expected `inputs` to be all that the outputs are computed from, got none for {rest}. Add them, or pin "
+            "what only says whether the graph trains: is_training=[...]."
+        )
+    if unused:
+        raise ValueError(
+            f"expected `inputs` that the outputs are computed from, got {unused}, which have no part in them."
+        )
+    return tuple(map(names.text, fed))
+
+
+def _finished(given: Source, nodes: Nodes, frozen: bool, report: Report) -> InferenceGraph:
+    found = variables_of(nodes)
+    if frozen:
+        freeze(nodes, given.values(given.graph_def, found))
+        report = report._replace(frozen=tuple(found))
+    else:
+        report = report._replace(kept=tuple(found))
+    graph_def = without_colocation(graph_def_of(nodes, given.graph_def))
+    for node in graph_def.node:
+        # Whoever imports the graph need not know the gradients that it was trained by.
+        node.attr.pop("_gradient_op_type", None)
+    imported(nodes, given.graph_def)
+    return InferenceGraph(graph_def, report.inputs, report.outputs, report)

@@ -1,0 +1,90 @@
+"""Which placeholders and variables say whether a graph trains, and constants in their place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Set
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfbn.export.evaluate import PREDICATES, SELECTS, SWITCHES
+from tfbn.export.freeze import constant, dtype_of, freeze
+from tfbn.export.nodes import Nodes, data_inputs
+from tfbn.graph.recognize import VARIABLES
+
+_PLACEHOLDERS = ("Placeholder", "PlaceholderWithDefault", "PlaceholderV2")
+
+
+def deciding(nodes: Nodes) -> list[str]:
+    """The placeholders and variables that branches and selections are taken by, in the graph's order."""
+    starts = []
+    for node in nodes.values():
+        inputs = data_inputs(node)
+        if node.op in SWITCHES and nodes[inputs[1][0]].op != "LoopCond":
+            starts.append(inputs[1][0])
+        elif node.op in SELECTS:
+            starts.append(inputs[0][0])
+    found, waiting = set(starts), starts
+    while waiting:
+        node = nodes[waiting.pop()]
+        if node.op in PREDICATES:
+            for name, _ in data_inputs(node):
+                if name not in found:
+                    found.add(name)
+                    waiting.append(name)
+    return [name for name in nodes if name in found and _has_zero(nodes[name])]
+
+
+def _has_zero(node: Any) -> bool:
+    if node.op not in (*_PLACEHOLDERS, *VARIABLES):
+        return False
+    return dtype_of(node) not in (tf.string, tf.resource, tf.variant)
+
+
+def find(nodes: Nodes, training: Callable[[Nodes], Set[str] | None]) -> list[str]:
+    """Those of which a zero takes layers out of training; `training` has the ops that normalize by the batch.
+
+    It is None of a graph without its outputs.
+
+    Raises:
+      ValueError: either of two would do for the same layer.
+    """
+    before = training(nodes)
+    found: dict[str, Set[str]] = {}
+    for name in deciding(nodes) if before else []:
+        after = training(pinned(nodes, [name]))
+        turned = before - after if before and after is not None else set()
+        for other, ops in found.items():
+            if turned & ops:
+                raise ValueError(
+                    f"expected one placeholder or variable that says whether {min(turned & ops)} trains, got {other} "
+                    f'and {name}. Say which to pin to False: is_training="{other}", or a list of both.'
+                )
+        if turned:
+            found[name] = turned
+    return list(found)
+
+
+def pinned(nodes: Nodes, names: list[str]) -> Nodes:
+    """A copy with False, or a zero, in place of these ops."""
+    copies = {name: type(node)() for name, node in nodes.items()}
+    for name, node in nodes.items():
+        copies[name].CopyFrom(node)
+    for name in names:
+        node = copies[name]
+        if node.op in VARIABLES:
+            freeze(copies, {name: np.zeros(_shape(node), dtype_of(node).as_numpy_dtype)})
+        else:
+            constant(node, np.zeros(_shape(node), _dtype(node).as_numpy_dtype))
+    return copies
+
+
+def _shape(node: Any) -> list[int]:
+    shape = node.attr["shape"].shape if "shape" in node.attr else None
+    sizes = [] if shape is None or shape.unknown_rank else [dim.size for dim in shape.dim]
+    return [] if any(size < 0 for size in sizes) else sizes
+
+
+def _dtype(node: Any) -> tf.DType:
+    return dtype_of(node) if "dtype" in node.attr else tf.bool

@@ -1,0 +1,73 @@
+"""Graphs in files: MetaGraphs, GraphDefs and SavedModels."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+tf1 = tf.compat.v1
+
+
+class Found(NamedTuple):
+    """What `inference_graph` takes of a file."""
+
+    source: Any
+    checkpoint: str | None
+    outputs: dict[str, str] | None  # of the signature: tensors by name
+    inputs: dict[str, str] | None
+
+
+@contextmanager
+def opened(path: str | os.PathLike[str], tags: Sequence[str], checkpoint: str | None) -> Iterator[Found]:
+    """What stands in a file or a SavedModel's directory.
+
+    Raises:
+      FileNotFoundError: nothing is there.
+      ValueError: it is none of these.
+    """
+    found = Path(path)
+    if not found.exists():
+        raise FileNotFoundError(2, "No such file or directory", os.fspath(path))
+    if checkpoint is not None and Path(checkpoint).is_dir():
+        checkpoint = tf.train.latest_checkpoint(checkpoint) or checkpoint
+    if not found.is_dir():
+        yield _of_file(found, checkpoint)
+        return
+    with tf.Graph().as_default(), tf1.Session() as session:
+        try:
+            meta_graph = tf1.saved_model.load(session, list(tags), os.fspath(found))
+        except (RuntimeError, OSError, tf.errors.OpError) as error:
+            raise ValueError(f"expected a SavedModel with the tags {list(tags)}, got {found}: {error}") from error
+        signatures = meta_graph.signature_def
+        signature = signatures.get(tf1.saved_model.signature_constants.DEFAULT_SERVING_SIGNATURE_DEF_KEY)
+        if signature is None:
+            yield Found(session, checkpoint, None, None)
+        else:
+            yield Found(session, checkpoint, _names(signature.outputs), _names(signature.inputs))
+
+
+def _names(tensors: Any) -> dict[str, str]:
+    return {key: info.name for key, info in sorted(tensors.items())}
+
+
+def _of_file(path: Path, checkpoint: str | None) -> Found:
+    kind = tf1.MetaGraphDef if path.suffix == ".meta" else tf1.GraphDef
+    message = kind()
+    try:
+        if path.suffix == ".pbtxt":
+            from google.protobuf import text_format
+
+            text_format.Parse(path.read_text(encoding="utf-8"), message)
+        else:
+            message.ParseFromString(path.read_bytes())
+    except Exception as error:  # protobuf has an exception for each of its implementations
+        raise ValueError(f"expected a {kind.__name__} in {path}: {error}") from error
+    beside = path.with_suffix("")
+    if checkpoint is None and kind is tf1.MetaGraphDef and Path(f"{beside}.index").exists():
+        checkpoint = os.fspath(beside)
+    return Found(message, checkpoint, None, None)

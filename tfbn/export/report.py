@@ -1,0 +1,56 @@
+"""What an export did to a graph."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from tfbn.errors import Finding
+from tfbn.export.rewrite import Rewritten
+
+
+class Report(NamedTuple):
+    """What was pinned, rewritten, frozen and refused; `str` gives it as text, `as_dict` for JSON."""
+
+    inputs: tuple[str, ...] = ()  # tensors to feed
+    outputs: tuple[str, ...] = ()
+    layers: tuple[str, ...] = ()  # scopes of the batch norm layers, all of which normalize by their moving statistics
+    pinned: tuple[str, ...] = ()  # ops of which a constant was made that says: no training
+    rewritten: tuple[Rewritten, ...] = ()  # layers built with is_training=True
+    updates: tuple[str, ...] = ()  # ops that assign a variable, and that the outputs no longer wait for
+    frozen: tuple[str, ...] = ()  # variables that became constants
+    kept: tuple[str, ...] = ()  # variables that stayed variables
+    left_training: tuple[str, ...] = ()  # what normalizes by the batch because `keep_training` says so
+    refused: tuple[Finding, ...] = ()  # layers that nothing tells the moving statistics of
+
+    def as_dict(self) -> dict[str, Any]:
+        """Lists, dicts and strings alone."""
+        rows = {name: [each._asdict() for each in getattr(self, name)] for name in ("rewritten", "refused")}
+        return {
+            name: rows.get(name, list(value))
+            for name, value in self._asdict().items()
+            if name in rows or value is not None
+        }
+
+    def __str__(self) -> str:
+        lines = [
+            _line("inputs", self.inputs),
+            _line("outputs", self.outputs),
+            _line("normalize by their moving statistics", self.layers),
+            _line("pinned to False", self.pinned),
+            *(f"rewritten: {each.layer}: {_REWRITTEN} {_SOURCES[each.source]}" for each in self.rewritten),
+            _line("updates left out", self.updates),
+            _line("variables frozen", self.frozen),
+            _line("variables kept", self.kept),
+            _line("left in training mode, as asked", self.left_training),
+            *(f"refused: {each.layer}: {each.problem}" for each in self.refused),
+        ]
+        return "\n".join(line for line in lines if line)
+
+
+_REWRITTEN = "built with is_training=True; its moving statistics are known by"
+_SOURCES = {"updates": "the updates of its fused op", "registry": "what tfbn remembers of building it"}
+
+
+def _line(title: str, names: tuple[str, ...]) -> str:
+    count = f" ({len(names)})" if len(names) > 1 else ""
+    return f"{title}{count}: {', '.join(names)}" if names else ""

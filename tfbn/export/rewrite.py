@@ -1,0 +1,197 @@
+"""Layers that were built with is_training=True, made to normalize by their moving statistics.
+
+Which those are is taken from one of two places only: the updates that the statistics of a fused op go to, and what this
+process remembers of the layers that tfbn has built. Names and scopes are no evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from tfbn import functional
+from tfbn.export.evaluate import SWITCHES
+from tfbn.export.freeze import dtype_of
+from tfbn.export.nodes import (
+    Namer,
+    Nodes,
+    Tensor,
+    copied,
+    data_inputs,
+    imported,
+    pruned,
+    reach,
+    set_attr,
+    set_inputs,
+    source_of,
+)
+from tfbn.graph import recognize, registry
+from tfbn.graph.dataflow import PASSING
+from tfbn.graph.dataflow import source_of as variable_of
+from tfbn.graph.variables import full_name, parts
+
+# What may stand between gamma or beta and the fused op that takes it as it is.
+_PLAIN = (*recognize.VARIABLES, *PASSING, "ReadVariableOp", "Const", "Cast", "Fill", "Reshape", "ConcatV2", "Pack")
+
+
+class Rewritten(NamedTuple):
+    layer: str  # the scope of its variables
+    op: str  # what normalized by the batch
+    source: str  # 'updates' of the fused op, or 'registry'
+
+
+class Wiring(NamedTuple):
+    """The moving statistics that a fused op's are assigned to, as the handles or references that the updates take."""
+
+    scope: str
+    moving_mean: Tensor
+    moving_variance: Tensor
+
+
+def wiring_of(recognized: recognize.Recognized) -> dict[str, Wiring]:
+    """By the fused op's name; none for one whose statistics go to several layers' variables, or to one of the two."""
+    found: dict[str, dict[str, set[str]]] = {}
+    handles: dict[tuple[str, str], tuple[str, Tensor]] = {}
+    for layer in recognized.layers.values():
+        for update in layer.updates:
+            if update.statistic not in recognize.STATISTICS:
+                continue
+            handle, index = update.node.inputs[0]
+            variable = variable_of((handle, index)).name
+            for node in update.found.batch:
+                if node.type in recognize.FUSED:
+                    found.setdefault(node.name, {}).setdefault(update.statistic, set()).add(variable)
+                    handles[node.name, variable] = layer.scope, (handle.name, index)
+    wired = {}
+    for name, of_op in found.items():
+        if all(len(of_op.get(statistic, ())) == 1 for statistic in recognize.STATISTICS):
+            (scope, mean), (_, variance) = (handles[name, min(of_op[each])] for each in recognize.STATISTICS)
+            wired[name] = Wiring(scope, mean, variance)
+    return wired
+
+
+def by_updates(nodes: Nodes, outputs: list[str], training: Iterable[str], wired: dict[str, Wiring]) -> list[Rewritten]:
+    """Puts those fused ops among `training` into inference mode whose wiring says by what.
+
+    Not those of whose batch statistics the outputs are computed, as with renorm.
+    """
+    done = []
+    namer = Namer(nodes)
+    used = {tensor[0] for node in pruned(nodes, outputs).values() for tensor in data_inputs(node) if tensor[1] > 0}
+    for name in training:
+        node, wiring = nodes[name], wired.get(name)
+        if wiring is None or name in used or not is_training_op(node) or not _scaled_plainly(nodes, node):
+            continue
+        dtype = tf.as_dtype(node.attr["U" if "U" in node.attr else "T"].type)
+        moving = [_read(namer, nodes, tensor, dtype) for tensor in (wiring.moving_mean, wiring.moving_variance)]
+        set_inputs(node, [*data_inputs(node)[:3], *moving], [])
+        set_attr(node, "is_training", False)
+        node.attr.pop("exponential_avg_factor", None)
+        done.append(Rewritten(wiring.scope, name, "updates"))
+    return done
+
+
+def is_training_op(node: Any) -> bool:
+    """Whether it is a fused op that normalizes by the batch; that is what one does without the attribute."""
+    return node.op in recognize.FUSED and ("is_training" not in node.attr or node.attr["is_training"].b)
+
+
+def _scaled_plainly(nodes: Nodes, node: Any) -> bool:
+    """Whether the op's scale and offset are gamma and beta, or constants, and nothing that training puts in."""
+    waiting = data_inputs(node)[1:3]
+    seen = set()
+    while waiting:
+        found = nodes[waiting.pop()[0]]
+        if found.op not in _PLAIN:
+            return False
+        if found.name not in seen:
+            seen.add(found.name)
+            # By which predicate a branch is taken does not matter.
+            waiting.extend(data_inputs(found)[:1] if found.op in SWITCHES else data_inputs(found))
+    return True
+
+
+def _read(namer: Namer, nodes: Nodes, tensor: Tensor, dtype: tf.DType) -> Tensor:
+    variable = nodes[source_of(nodes, tensor)]
+    own = dtype_of(variable)
+    if variable.op == "VarHandleOp":
+        read = namer.add("ReadVariableOp", f"{variable.name}/inference", [tensor], dtype=own)
+    else:
+        read = namer.add("Identity", f"{variable.name}/inference", [tensor], T=own)
+    if own != dtype:
+        read = namer.add("Cast", f"{read}/cast", [(read, 0)], SrcT=own, DstT=dtype)
+    return read, 0
+
+
+def by_registry(
+    nodes: Nodes, outputs: list[str], training: set[str], calls: Iterable[registry.Call], placed: set[str], like: Any
+) -> tuple[Nodes, list[Rewritten]]:
+    """What runs for `outputs`, with the inference mode in place of those of tfbn's own layers that are for training.
+
+    Not of those in `placed`, the bodies of loops and branches: a layer's ops there are several, or under other names.
+    """
+    needed = pruned(nodes, outputs)
+    there = needed.keys() - placed
+    chosen = [call for call in calls if call.outputs.op.name in there and _trains(call, nodes, training)]
+    if not chosen:
+        return needed, []
+    taken = [_name(part) for call in chosen for each in (*_used(call), call.inputs) for part in parts(each)]
+    graph = imported(pruned(nodes, [*outputs, *taken]), like)
+    instead = {call.outputs.op.name: _inference(graph, call) for call in chosen}
+    made = copied(graph.as_graph_def())
+    for name, tensor in instead.items():
+        made[name] = tf.compat.v1.NodeDef(name=name, op="Identity")
+        set_attr(made[name], "T", tensor.dtype)
+        set_inputs(made[name], [(tensor.op.name, tensor.value_index)], [])
+    scopes = (full_name(parts(call.variables["moving_mean"])[0]).rpartition("/")[0] for call in chosen)
+    return pruned(made, outputs), [Rewritten(scope, name, "registry") for scope, name in zip(scopes, instead)]
+
+
+def _trains(call: registry.Call, nodes: Nodes, training: set[str]) -> bool:
+    """Whether it is a layer for training alone, and ops between its inputs and its outputs train still."""
+    inputs, outputs = call.inputs.op.name, call.outputs.op.name
+    if call.is_training is not True or inputs not in nodes:
+        return False
+    return bool((reach(nodes, [outputs]) - reach(nodes, [inputs])) & training)
+
+
+def _used(call: registry.Call) -> list[Any]:
+    names = ("beta", "gamma", "moving_mean", "moving_variance")
+    return [call.variables[name] for name in names if call.variables[name] is not None]
+
+
+def _name(part: Any) -> str:
+    return part.op.name if isinstance(part, tf.Tensor) else full_name(part)
+
+
+def _inference(graph: tf.Graph, call: registry.Call) -> tf.Tensor:
+    """The outputs of the layer in inference, in a copy of its graph."""
+
+    def value(variable: Any) -> Any:
+        if variable is None:
+            return None
+        read = [_value(graph, part) for part in parts(variable)]
+        if len(read) == 1:
+            return read[0]
+        whole, part = variable.shape, read[0].shape
+        return tf.concat(read, next(axis for axis in range(whole.rank) if whole[axis] != part[axis]))
+
+    with graph.as_default(), tf.compat.v1.name_scope(f"{call.outputs.op.name}/inference/"):
+        inputs = graph.get_tensor_by_name(call.inputs.name)
+        inputs.set_shape(call.inputs.shape)
+        beta, gamma, mean, variance = (
+            value(call.variables[each]) for each in ("beta", "gamma", "moving_mean", "moving_variance")
+        )
+        params, state = functional.Params(beta, gamma), functional.State(mean, variance)
+        return functional.normalize_by_moving(inputs, params, state, call.options)
+
+
+def _value(graph: tf.Graph, part: Any) -> tf.Tensor:
+    if isinstance(part, tf.Tensor):
+        return graph.get_tensor_by_name(part.name)
+    tensor = graph.get_tensor_by_name(f"{full_name(part)}:0")
+    if tensor.dtype == tf.resource:
+        return tf.raw_ops.ReadVariableOp(resource=tensor, dtype=part.dtype.base_dtype)
+    return tf.identity(tensor)

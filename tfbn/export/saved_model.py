@@ -1,0 +1,145 @@
+"""`saved_model`: a training graph as a SavedModel for inference."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfbn import files
+from tfbn.export.freeze import dtype_of
+from tfbn.export.freeze import variables as variables_of
+from tfbn.export.inference_graph import InferenceGraph, inference_graph
+from tfbn.export.nodes import Namer, copied, data_inputs, graph_def_of, redirect, split
+from tfbn.export.source import open_source
+
+tf1 = tf.compat.v1
+
+
+def saved_model(
+    directory: str | os.PathLike[str],
+    source: Any,
+    outputs: Any,
+    *,
+    inputs: Any = None,
+    is_training: Any = None,
+    variables: str = "freeze",
+    checkpoint: str | os.PathLike[str] | None = None,
+    keep_training: Iterable[str] = (),
+    signature: str = "serving_default",
+) -> InferenceGraph:
+    """Writes a SavedModel for inference of the graph that a model was trained in.
+
+    The graph is what `inference_graph` makes of it, under the tag "serve" and with one signature, for
+    tf.saved_model.load of TensorFlow 2 as for TensorFlow Serving. Variables that are kept are resource variables in it,
+    under their names.
+
+    Args:
+      directory: where to write. It may not be there yet; what is written appears under its name once it is whole.
+      source: as in `inference_graph`, and so are the others.
+      outputs: as in `inference_graph`, or a dict of these by their names in the signature. Default names: those of the
+        ops, with underscores for slashes.
+      inputs: the same of the inputs.
+      is_training: as in `inference_graph`.
+      variables: as in `inference_graph`.
+      checkpoint: as in `inference_graph`.
+      keep_training: as in `inference_graph`.
+      signature: the key of the signature.
+
+    Returns:
+      What `inference_graph` returns.
+
+    Raises:
+      TrainingModeError: as `inference_graph`.
+      ValueError: as `inference_graph`; or the directory is there already.
+
+    Example:
+      >>> import os, tempfile, tensorflow.compat.v1 as tf1, tfbn
+      >>> directory = os.path.join(tempfile.mkdtemp(), "model")
+      >>> with tf1.Graph().as_default(), tf1.Session() as session:
+      ...     images = tf1.placeholder(tf1.float32, [None, 8, 8, 3], name="images")
+      ...     outputs = tfbn.batch_norm(images, is_training=tf1.placeholder(tf1.bool, []))
+      ...     session.run(tf1.global_variables_initializer())
+      ...     _ = tfbn.export.saved_model(directory, session, {"normalized": outputs})
+      >>> sorted(os.listdir(directory))
+      ['saved_model.pb', 'variables']
+    """
+    with files.new_directory(directory) as beside:
+        exported = inference_graph(
+            source,
+            _values(outputs),
+            inputs=_values(inputs),
+            is_training=is_training,
+            variables=variables,
+            checkpoint=checkpoint,
+            keep_training=keep_training,
+        )
+        given = open_source(source, checkpoint)
+        kept = {} if variables == "freeze" else given.values(given.graph_def, list(exported.report.kept))
+        with tf.Graph().as_default() as graph:
+            made = _load(exported.graph_def, kept)
+            with tf1.Session() as session:
+                session.run([variable.initializer for variable in made], _initial(made, kept))
+                builder = tf1.saved_model.Builder(os.fspath(beside))
+                builder.add_meta_graph_and_variables(
+                    session,
+                    [tf1.saved_model.tag_constants.SERVING],
+                    {signature: _signature(graph, exported, inputs, outputs)},
+                )
+                builder.save()
+    return exported
+
+
+def _values(given: Any) -> Any:
+    return list(given.values()) if isinstance(given, Mapping) else given
+
+
+def _load(graph_def: Any, values: dict[str, np.ndarray]) -> list[Any]:
+    """Brings the graph into the default one, its variables being resource variables; returns them."""
+    nodes = copied(graph_def)
+    made = {
+        # A function, whose ops get the variable's name scope, apart from those of the graph.
+        name: tf1.Variable(
+            functools.partial(tf.zeros, values[name].shape, dtype_of(nodes[name])),
+            name=name,
+            use_resource=True,
+            trainable=False,
+        )
+        for name in variables_of(nodes)
+    }
+    namer = Namer(nodes)
+    graph = tf1.get_default_graph()
+    there = {op.name for op in graph.get_operations()}
+    for name in made:
+        if nodes[name].op != "VarHandleOp":
+            read = namer.add("ReadVariableOp", f"{name}/value", [(name, 0)], dtype=dtype_of(nodes[name]))
+            redirect({key: node for key, node in nodes.items() if key != read}, {(name, 0): (read, 0)})
+    # Variables bring reads of their own, some under the names of those in the graph.
+    taken = [name for name in nodes if name in there]
+    needed = {source for node in nodes.values() for source, _ in data_inputs(node)}
+    mapped = {f"{name}:0": graph.get_tensor_by_name(f"{name}:0") for name in taken if name in needed}
+    rest = {name: node for name, node in nodes.items() if name not in there}
+    tf.import_graph_def(graph_def_of(rest, graph_def), input_map=mapped, name="")
+    return list(made.values())
+
+
+def _initial(made: list[Any], values: dict[str, np.ndarray]) -> dict[Any, np.ndarray]:
+    # Fed, because a constant would be in the graph for ever, besides the file of the variables.
+    return {variable.initial_value: values[variable.op.name] for variable in made}
+
+
+def _signature(graph: tf.Graph, exported: InferenceGraph, inputs: Any, outputs: Any) -> Any:
+    def by_key(given: Any, names: tuple[str, ...]) -> dict[str, Any]:
+        keys = list(given) if isinstance(given, Mapping) else [_key(name) for name in names]
+        return {key: graph.get_tensor_by_name(name) for key, name in zip(keys, names)}
+
+    return tf1.saved_model.predict_signature_def(by_key(inputs, exported.inputs), by_key(outputs, exported.outputs))
+
+
+def _key(tensor: str) -> str:
+    name, index = split(tensor)
+    return name.replace("/", "_") + (f"_{index}" if index else "")

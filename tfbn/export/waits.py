@@ -1,0 +1,130 @@
+"""What an inference graph need not wait for: updates, and whatever has no effect but its value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from tfbn.export.nodes import Nodes, control_inputs, data_inputs, imported, in_order, pruned, reach, set_inputs
+from tfbn.graph.recognize import VARIABLES, assigns
+
+# Ops that TensorFlow counts as stateful, and that change nothing: what waits for them does not need to.
+_READ = (*VARIABLES, "ReadVariableOp", "ResourceGather", "ResourceGatherNd", "VarIsInitializedOp")
+_RANDOM = ("Random", "Multinomial", "TruncatedNormal", "ParameterizedTruncatedNormal")
+_CHANGES = ("Apply", "SparseApply", "Scatter", "ScatterNd")
+_MUTEXES = ("MutexV2", "MutexLock", "ConsumeMutexLock", "CountUpTo", "DestroyResourceOp")
+
+
+def changes_variables(node: Any) -> bool:
+    """Whether an op assigns a variable, in an update, by an optimizer or otherwise, or holds others off it."""
+    if assigns(node.op) or node.op in _MUTEXES:
+        return True
+    if node.op.startswith("Resource"):
+        return not node.op.startswith("ResourceGather")
+    # By reference, unlike the ScatterNd that only computes.
+    return node.op.startswith(_CHANGES) and node.op != "ScatterNd" and "use_locking" in node.attr
+
+
+def updates_for(nodes: Nodes, outputs: list[str]) -> list[str]:
+    """The ops that change variables and run when the outputs do."""
+    needed = reach(nodes, outputs)
+    return [name for name, node in nodes.items() if name in needed and assigns(node.op)]
+
+
+def without_updates(nodes: Nodes, outputs: list[str]) -> Nodes:
+    """What runs for the outputs when nobody waits for a change of a variable. Nobody in all of `nodes` does any more.
+
+    Raises:
+      ValueError: an output is computed from what such an op returns.
+    """
+    changed = {name for name, node in nodes.items() if changes_variables(node)}
+    following = _following(nodes, changed)
+    for name in outputs:
+        if name in following:
+            (first, *_) = sorted(reach(nodes, [name], controls=False) & changed)
+            raise ValueError(
+                f"expected outputs that only read variables, got {name}, which is computed from what {first} assigns. "
+                "Give outputs from before that op."
+            )
+    for node in nodes.values():
+        waits = control_inputs(node)
+        left = [name for name in waits if name not in following]
+        if len(left) < len(waits):
+            if not left and not data_inputs(node):
+                left = _frame_of(nodes, [name for name in waits if name in following])
+            set_inputs(node, data_inputs(node), left)
+    return pruned(nodes, outputs)
+
+
+def _following(nodes: Nodes, changed: set[str]) -> set[str]:
+    """The ops that change variables and those that compute with what they return."""
+    found = set(changed)
+    for name in in_order(nodes):
+        if any(source in found for source, _ in data_inputs(nodes[name])):
+            found.add(name)
+    return found
+
+
+def _frame_of(nodes: Nodes, names: list[str]) -> list[str]:
+    """What puts an op without inputs into the rounds of the loop that these are in: a value each begins with."""
+    waiting, seen = list(names), set(names)
+    for name in waiting:  # grows on the way
+        node = nodes[name]
+        inputs = data_inputs(node)
+        if node.op == "Identity" and _begins_round(nodes, *inputs[0]):
+            return [name]
+        if node.op not in ("Enter", "RefEnter"):  # what comes before is outside of the loop
+            found = [*(source for source, _ in inputs), *control_inputs(node)]
+            waiting.extend(each for each in dict.fromkeys(found) if each not in seen)
+            seen.update(found)
+    return []
+
+
+def _begins_round(nodes: Nodes, name: str, index: int) -> bool:
+    return nodes[name].op == "Switch" and index == 1 and nodes[data_inputs(nodes[name])[1][0]].op == "LoopCond"
+
+
+def without_needless_waits(nodes: Nodes, outputs: list[str], like: Any) -> Nodes:
+    """The same without control inputs from ops that have no effect, but for those that place an op in a loop or branch.
+
+    They might be all that keeps a computation of the training step in the graph.
+    """
+    graph = imported(nodes, like)
+    placed: set[str] = set()  # in a branch or a loop, or after one
+    effects: set[str] = set()
+    for name in in_order(nodes):
+        node = nodes[name]
+        before = [*(source for source, _ in data_inputs(node)), *control_inputs(node)]
+        if node.op in ("Switch", "RefSwitch", "Enter", "RefEnter", "Merge") or any(each in placed for each in before):
+            placed.add(name)
+        if any(each in effects for each in before) or _has_effect(graph.get_operation_by_name(name)):
+            effects.add(name)
+    for node in nodes.values():
+        left = [name for name in control_inputs(node) if name in effects or (name in placed and not data_inputs(node))]
+        set_inputs(node, data_inputs(node), left)
+    _switch_no_constants(nodes)
+    return pruned(nodes, outputs)
+
+
+def _switch_no_constants(nodes: Nodes) -> None:
+    """Lets what is in a branch be placed by the branch's own predicate, rather than by a constant passed into it.
+
+    A cond on is_training, decided, leaves such a constant behind in a branch that goes by the data.
+    """
+    taken = {name for node in nodes.values() if node.op != "Identity" for name, _ in data_inputs(node)}
+    taken.update(
+        source
+        for node in nodes.values()
+        if node.op == "Identity" and node.name in taken
+        for source, _ in data_inputs(node)
+    )
+    for node in nodes.values():
+        if node.op == "Switch" and node.name not in taken and node.attr["T"].type == tf.bool.as_datatype_enum:
+            value, predicate = data_inputs(node)
+            if nodes[value[0]].op == "Const":
+                set_inputs(node, [predicate, predicate], control_inputs(node))
+
+
+def _has_effect(op: tf.Operation) -> bool:
+    return op.op_def.is_stateful and not (op.type in _READ or op.type.startswith(_RANDOM))
