@@ -40,6 +40,7 @@ WITH_TENSORFLOW = {
     "batch_norm",
     "batch_normalization",
     "create_train_op",
+    "fold",
     "functional",
     "get_updates",
     "check_saver",

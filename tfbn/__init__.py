@@ -24,6 +24,7 @@ _HOMES = {
     "check_saver": "graph.check_saver",
     "check_updates": "graph.audit",
     "create_train_op": "graph.train_op",
+    "fold": "fold",
     "functional": "functional",
     "get_updates": "graph.train_op",
     "has_arg_scope": "graph.arg_scope",
@@ -33,6 +34,7 @@ _HOMES = {
 __all__ = list(_HOMES)
 
 if TYPE_CHECKING:
+    from tfbn import fold as fold
     from tfbn import functional as functional
     from tfbn.errors import CompatibilityWarning as CompatibilityWarning
     from tfbn.errors import StatisticsNotSavedError as StatisticsNotSavedError
