@@ -45,7 +45,7 @@ def response(layer: str, kernel: Any, offset: np.ndarray) -> np.ndarray:
     spatial = tuple(range(product.ndim - 2))
     if layer == "depthwise":
         return product.sum(spatial).reshape(-1)
-    return product.sum((*spatial, product.ndim - 2))
+    return product.sum((*spatial, product.ndim + INPUT_AXIS[layer]))
 
 
 def along(values: np.ndarray, axis: int, rank: int) -> np.ndarray:
