@@ -125,7 +125,9 @@ class TestTfbn:
             net = tf.nn.relu(norms[0](tf.nn.conv2d(images, kernels[0], 1, "SAME"), False))
             return norms[1](tf.reduce_mean(net, [1, 2]) @ kernels[1], False)
 
-        concrete = tf.function(predict, autograph=False).get_concrete_function(tf.TensorSpec([None, 7, 6, 4], name="images"))
+        concrete = tf.function(predict, autograph=False).get_concrete_function(
+            tf.TensorSpec([None, 7, 6, 4], name="images")
+        )
         frozen = convert_variables_to_constants_v2(concrete).graph.as_graph_def()
         folded = self.check(frozen, False, "Identity", count=2)
         assert "MatMul" in graphs.types(folded.graph_def)
