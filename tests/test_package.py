@@ -46,6 +46,7 @@ WITH_TENSORFLOW = {
     "check_saver",
     "check_updates",
     "list_layers",
+    "recalibrate",
 }
 
 # Builds a layer, trains it for a step and infers, as a user's program does.

@@ -29,6 +29,7 @@ _HOMES = {
     "get_updates": "graph.train_op",
     "has_arg_scope": "graph.arg_scope",
     "list_layers": "graph.list_layers",
+    "recalibrate": "recalibrate",
 }
 
 __all__ = list(_HOMES)
@@ -36,6 +37,7 @@ __all__ = list(_HOMES)
 if TYPE_CHECKING:
     from tfbn import fold as fold
     from tfbn import functional as functional
+    from tfbn import recalibrate as recalibrate
     from tfbn.errors import CompatibilityWarning as CompatibilityWarning
     from tfbn.errors import StatisticsNotSavedError as StatisticsNotSavedError
     from tfbn.errors import UpdatesNotWiredError as UpdatesNotWiredError

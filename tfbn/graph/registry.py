@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tfbn import _tensorflow
+from tfbn import _tensorflow, functional
 from tfbn.graph import policy, variables
 
 
@@ -22,6 +22,8 @@ class Call(NamedTuple):
     updates: tuple[Any, ...]  # operations or tensors as a collection holds them; empty where statistics stay still
     collections: tuple[str, ...] | None  # that got the updates; None where the outputs wait for them
     held: bool = False  # whether update_statistics=False holds the statistics still
+    options: functional.Options | None = None
+    weights: tuple[Any, Any] = (None, None)  # batch_weights and mask
 
 
 def record(call: Call) -> None:
