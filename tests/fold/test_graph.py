@@ -64,7 +64,9 @@ class TestForms:
 
     @pytest.mark.parametrize("nchw", [False, True], ids=["NHWC", "NCHW"])
     @pytest.mark.parametrize("bias", ["BiasAdd", "Add", "AddV2"])
-    @pytest.mark.parametrize("layer, norm", [*itertools.product(["Conv2D", "MatMul"], ["FusedBatchNormV3", "centred"])])
+    @pytest.mark.parametrize(
+        "layer, norm", [*itertools.product(["Conv2D", "Conv3D", "MatMul"], ["FusedBatchNormV3", "centred"])]
+    )
     def test_with_a_bias_between(self, layer, norm, bias, nchw):
         """It becomes a part of the new one."""
         folded = check(network(layer, norm, nchw, bias=bias), nchw)

@@ -16,6 +16,7 @@ import numpy as np
 from tfbn.fold import kernels
 from tfbn.fold.constants import SHAPES, Constants, squeezed
 from tfbn.fold.frozen import Frozen
+from tfbn.fold.linear import LINEAR, Linear, linear_of
 from tfbn.graph.dataflow import Node, Tensor
 from tfbn.graph.recognize import FUSED
 
@@ -24,16 +25,6 @@ MOVING = ("Reshape", "Squeeze", "ExpandDims", "Transpose")
 ADDING = ("BiasAdd", "BiasAddV1", "Add", "AddV2", "Sub")
 SCALING = ("Mul", "RealDiv", "Div")
 _MOST = 4_000_000  # positions to number, beyond which unneeded sizes are taken for 2
-
-
-class Linear(NamedTuple):
-    """A linear layer with a constant kernel."""
-
-    node: Node
-    layer: str  # as kernels.OUTPUT_AXIS has it
-    kernel: np.ndarray  # in float64, as that layer keeps it
-    transposed: bool  # whether the graph has it with the last two axes exchanged
-    channels_first: bool
 
 
 class Step(NamedTuple):
@@ -64,7 +55,7 @@ def find(frozen: Frozen) -> Found:
     chains, reasons = [], {}
     constants = Constants()
     for node in frozen.nodes:
-        linear = _linear(node, constants)
+        linear = linear_of(node, constants)
         if isinstance(linear, Linear):
             walk = _Walk(frozen, constants, linear)
             if walk.batch_norms:
@@ -77,33 +68,6 @@ def find(frozen: Frozen) -> Found:
         if name not in folded:
             reasons.setdefault(name, reason)
     return Found(chains, reasons)
-
-
-_LINEAR = {
-    "Conv2D": "conv",
-    "Conv3D": "conv",
-    "DepthwiseConv2dNative": "depthwise",
-    "Conv2DBackpropInput": "conv_transpose",
-    "Conv3DBackpropInputV2": "conv_transpose",
-    "MatMul": "dense",
-    "BatchMatMul": "dense",
-    "BatchMatMulV2": "dense",
-}
-
-
-def _linear(node: Node, constants: Constants) -> Linear | str | None:
-    """The layer; why it is none that can be folded into; or None for other ops."""
-    if node.type not in _LINEAR:
-        return None
-    kernel = constants.value(node.inputs[1])
-    if kernel is None:
-        return f"the kernel of {node.name} is no constant"
-    layer = _LINEAR[node.type]
-    transposed = any(node.attr[name].b for name in ("transpose_b", "adj_y") if name in node.attr)
-    if layer == "dense" and kernel.ndim != 2:
-        return f"the kernel of {node.name} differs from matrix to matrix"
-    channels_first = node.attr["data_format"].s in (b"NCHW", b"NCDHW") if "data_format" in node.attr else False
-    return Linear(node, layer, kernel.T if transposed else kernel, transposed, channels_first)
 
 
 _MOVED: dict[str, Callable[..., np.ndarray]] = {
@@ -156,7 +120,7 @@ class _Walk:
         return self._affine(node, tensor, numbers)
 
     def _affine(self, node: Node, tensor: Tensor, numbers: np.ndarray) -> tuple[Tensor | None, np.ndarray | None]:
-        values = _factor_and_term(node, tensor, self._constants)
+        values = _factor_and_term(node, tensor, numbers.ndim, self._constants)
         if values is None:
             if node.type in FUSED:
                 self.reasons[node.name] = _why_not_fused(node)
@@ -205,8 +169,10 @@ class _Walk:
             self.reasons[norm.name] = f"the output of {tensor[0].name} in front of it is {use}"
 
 
-def _factor_and_term(node: Node, tensor: Tensor, constants: Constants) -> tuple[np.ndarray, np.ndarray] | None:
-    """What an op multiplies a tensor by and then adds, shaped to broadcast against it; None where that is no answer."""
+def _factor_and_term(
+    node: Node, tensor: Tensor, rank: int, constants: Constants
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """What an op multiplies a tensor of this rank by and then adds, shaped to broadcast; None of other ops."""
     if node.type in FUSED[:3]:
         return _fused(node, tensor, constants)
     if node.type not in (*ADDING, *SCALING) or len(node.inputs) != 2:
@@ -223,7 +189,7 @@ def _factor_and_term(node: Node, tensor: Tensor, constants: Constants) -> tuple[
     if node.type == "Sub":
         return (-one, value) if place else (one, -value)
     if node.type == "BiasAdd" and "data_format" in node.attr and node.attr["data_format"].s == b"NCHW":
-        return one, value.reshape([-1, 1, 1])
+        return one, kernels.along(value, 1, rank)
     return one, value
 
 
@@ -237,8 +203,7 @@ def _fused(node: Node, tensor: Tensor, constants: Constants) -> tuple[np.ndarray
     epsilon = node.attr["epsilon"].f if "epsilon" in node.attr else 1e-4
     both = kernels.slope_and_offset(mean, variance, gamma, beta, epsilon)
     axis = 1 if "data_format" in node.attr and node.attr["data_format"].s == b"NCHW" else 3
-    slope, offset = (kernels.along(value, axis, 4) for value in both)
-    return slope, offset
+    return kernels.along(both[0], axis, 4), kernels.along(both[1], axis, 4)
 
 
 def _trains(node: Node) -> bool:
@@ -309,7 +274,7 @@ def _why_not_fused(node: Node) -> str:
 def _why_not_behind(node: Node) -> str:
     while node.type in (*PASSING, *MOVING, *ADDING) and node.inputs:
         node = node.inputs[0][0]
-    if node.type in _LINEAR:
+    if node.type in LINEAR:
         return f"what stands between {node.name} and it is not followed"
     return f"in front of it is no linear layer but {node.name} ({node.type})"
 

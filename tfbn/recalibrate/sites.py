@@ -48,7 +48,11 @@ def find(graph: tf.Graph, layers: Any) -> tuple[list[Layer], list[Layer]]:
     for call in registry.calls_of(graph):
         mean = parts(call.variables["moving_mean"])[0]
         called.setdefault(_scope_of(full_name(mean)), []).append(call)
-    scopes = [scope for scope, layer in recognized.layers.items() if scope in called or layer.normalizations]
+    scopes = [
+        scope
+        for scope, layer in recognized.layers.items()
+        if (scope in called or layer.normalizations) and not _is_frozen(layer)
+    ]
     wanted = _wanted(scopes, layers)
     found, others, refused = [], [], []
     for scope in scopes:
@@ -75,6 +79,10 @@ def find(graph: tf.Graph, layers: Any) -> tuple[list[Layer], list[Layer]]:
         )
     _check_renorm(found, recognized)
     return found, others
+
+
+def _is_frozen(layer: recognize.Layer) -> bool:
+    return any(node.type == "Const" for name in recognize.STATISTICS for node in layer.variables.get(name, ()))
 
 
 def _scope_of(name: str) -> str:
