@@ -27,6 +27,8 @@ class Settings:
     batches: tuple[int, ...] = (1, 8)
     small_layers: int = 53
     built_layers: int | None = None
+    blocks: tuple[int, ...] = (3, 4, 6, 3)  # of ResNet-50's stages
+    image: int = 224  # pixels in a row, for that network
 
     def rounds_or(self, full: int, quick: int) -> int:
         return self.rounds or (quick if self.quick else full)

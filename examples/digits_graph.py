@@ -71,10 +71,12 @@ def conv(inputs: tf.Tensor, filters: int, scope: str) -> tuple[tf.Tensor, tf.Ten
         return tfbn.batch_norm(before, activation_fn=tf.nn.relu), before
 
 
-def network(images: tf.Tensor, is_training: tf.Tensor | bool, updates: str) -> tuple[tf.Tensor, tf.Tensor]:
+def network(
+    images: tf.Tensor, is_training: tf.Tensor | bool, updates: str, decay: float = DECAY
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Three convolutions and two dense layers; returns the logits and the inputs of the first batch norm."""
     where = None if updates == "inline" else tf.GraphKeys.UPDATE_OPS
-    with tfbn.arg_scope([tfbn.batch_norm], decay=DECAY, is_training=is_training, updates_collections=where):
+    with tfbn.arg_scope([tfbn.batch_norm], decay=decay, is_training=is_training, updates_collections=where):
         net, before_first = conv(images, 32, "conv1")
         net, _ = conv(net, 32, "conv2")
         net, _ = conv(tf.nn.max_pool2d(net, 2, 2, "SAME"), 64, "conv3")
@@ -88,11 +90,11 @@ def network(images: tf.Tensor, is_training: tf.Tensor | bool, updates: str) -> t
             return tf.matmul(net, weights) + bias, before_first
 
 
-def build_training(updates: str, steps: int) -> SimpleNamespace:
+def build_training(updates: str, steps: int, decay: float = DECAY) -> SimpleNamespace:
     images = tf.placeholder(tf.float32, [None, 8, 8, 1], name="images")
     labels = tf.placeholder(tf.int64, [None], name="labels")
     is_training = tf.placeholder_with_default(False, [], name="is_training")
-    logits, before_first = network(images, is_training, updates)
+    logits, before_first = network(images, is_training, updates, decay)
     loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits))
     accuracy = tf.reduce_mean(tf.cast(tf.equal(tf.argmax(logits, 1), labels), tf.float32))
 

@@ -6,8 +6,10 @@ A block marked `before` runs on the original and must agree with the block after
 from __future__ import annotations
 
 import ast
+import contextlib
 import fcntl
 import functools
+import io
 import json
 import os
 import re
@@ -167,11 +169,19 @@ def command_problems(line):
         known = [key.value for key in extras.keys]
         wanted = [match[1] for word in words for match in [re.match(r"tfbn\[(.*)\]", word)] if match]
         return [extra for names in wanted for extra in names.split(",") if extra.strip() not in known]
-    if words[0] == "tfbn":
-        return [word for word in words[1:2] if word not in cli.COMMANDS]
     if words[0].startswith("python"):
         return [word for word in words[1:2] if not (CHECKOUT / word).is_file()]
+    if words[0] == "tfbn":
+        return refused_arguments(words[1:])
     return [f"{words[0]}: a command that no check knows"]
+
+
+def refused_arguments(words):
+    """The arguments, if the command `tfbn` does not take them; nothing of it runs."""
+    with contextlib.redirect_stderr(io.StringIO()), contextlib.suppress(SystemExit):
+        cli._parser().parse_args(words)
+        return []
+    return words
 
 
 class TestCommands:
@@ -188,7 +198,9 @@ class TestCommands:
             ("python examples/digits_graph.py --updates inline", []),
             ("python3.11 examples/missing.py", ["examples/missing.py"]),
             ("tfbn export model.meta model.pb --outputs y", []),
-            ("tfbn import model.pb", ["import"]),
+            ("tfbn import model.pb", ["import", "model.pb"]),
+            ("tfbn fold frozen.pb folded.pb --json", []),
+            ("tfbn fold frozen.pb --frob", ["fold", "frozen.pb", "--frob"]),
             ("rm -rf x", ["rm: a command that no check knows"]),
             ("# only a comment", []),
         ],

@@ -42,12 +42,14 @@ WITH_TENSORFLOW = {
     "batch_normalization",
     "create_train_op",
     "export",
+    "fold",
     "functional",
     "get_updates",
     "keras",
     "check_saver",
     "check_updates",
     "list_layers",
+    "recalibrate",
 }
 
 # Builds a layer, trains it for a step and infers, as a user's program does.

@@ -26,11 +26,13 @@ _HOMES = {
     "check_updates": "graph.audit",
     "create_train_op": "graph.train_op",
     "export": "export",
+    "fold": "fold",
     "functional": "functional",
     "get_updates": "graph.train_op",
     "has_arg_scope": "graph.arg_scope",
     "keras": "keras",
     "list_layers": "graph.list_layers",
+    "recalibrate": "recalibrate",
 }
 
 __all__ = list(_HOMES)
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
     from tfbn import export as export
     from tfbn import functional as functional
     from tfbn import keras as keras
+    from tfbn import fold as fold
+    from tfbn import recalibrate as recalibrate
     from tfbn.errors import CompatibilityWarning as CompatibilityWarning
     from tfbn.errors import StatisticsNotSavedError as StatisticsNotSavedError
     from tfbn.errors import TrainingModeError as TrainingModeError

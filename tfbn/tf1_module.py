@@ -15,7 +15,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfbn import _tensorflow
+from tfbn import _tensorflow, functional
 from tfbn.tf1_checkpoint import prefix_of, restore, save
 
 _keys = tf.compat.v1.GraphKeys
@@ -83,6 +83,9 @@ class TF1Module(tf.Module):
     @tf.autograph.experimental.do_not_convert
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """What the builder returns for these arguments, as tensors."""
+        observer = functional.observed()
+        if observer is not None:
+            return self._untracked.call_observed(observer, args, kwargs)
         return self._function()(args, kwargs)
 
     def build(self, *args: Any, **kwargs: Any) -> None:
@@ -234,14 +237,29 @@ class _Untracked:
         def traced(args: tuple, kwargs: dict[str, Any]) -> Any:
             return trace(args, kwargs)
 
+        def new() -> Any:
+            return tf.function(traced, autograph=False, reduce_retracing=reduce_retracing)
+
         self.builder = builder
-        self.plain, self.compiled = (
-            tf.function(traced, autograph=False, reduce_retracing=reduce_retracing) for _ in range(2)
-        )
+        self.plain, self.compiled, self._new = new(), new(), new
+        self._observed: tuple[Any, Any] = (None, None)
         self.specs: Any = None  # of the last trace's arguments: tensors as specs, all else as it is
         self.losses: Callable[[], list[tf.Tensor]] | None = None
         self.restored: tuple[str, bool] | None = None  # the arguments of `restore`
         self.local: set[str] = set()  # the names of variables that a TF1 Saver leaves out
+
+    def call_observed(self, observer: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
+        """By traces that tell the observer what they compute; those made without one do not."""
+        _check_eager()
+        if self._observed[0] is not observer:
+            self._observed = observer, self._new()
+        # Whoever observes may have asked for functions to run eagerly, where no graph would be built.
+        eagerly = tf.config.functions_run_eagerly()
+        tf.config.run_functions_eagerly(False)
+        try:
+            return self._observed[1](args, kwargs)
+        finally:
+            tf.config.run_functions_eagerly(eagerly)
 
 
 def _check_eager() -> None:

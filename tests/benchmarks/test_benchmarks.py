@@ -15,6 +15,7 @@ import tensorflow as tf
 from benchmarks import __main__ as command
 from benchmarks import (
     build,
+    folding,
     graphs,
     hand_written,
     layers,
@@ -223,6 +224,23 @@ class TestTables:
         assert [row.name for row in found.rows][:3] == ["default to the op", "inference to the op", "renorm to the op"]
         assert all(row.value > 0 and row.limit for row in found.rows)
         assert len(found.rows) > 3 or "Keras" in found.notes[-1]
+
+    def test_fold(self):
+        """The digits network and both kinds of a ResNet, all batch norms folded, in every size of batch."""
+        found = folding.table(measure.Settings(rounds=1, batches=(1, 2), blocks=(1, 2), image=32), silent)
+        kinds = ["ResNet-50's shape, fused", "ResNet-50's shape, composed", "digits"]
+        assert [row.name for row in found.rows] == [f"{kind}, batch {size}" for kind in kinds for size in (1, 2)]
+        for row in found.rows:
+            assert row.value > 0
+            assert 0 < float(row.details["difference"]) <= 1e-5
+
+    def test_resnet_has_the_shape(self):
+        """53 convolutions with a batch norm each, and 25.5 million weights."""
+        graph_def, _ = folding.resnet(measure.Settings(), True)
+        types = [node.op for node in graph_def.node]
+        assert types.count("Conv2D") == types.count("FusedBatchNormV3") == 53
+        weights = sum(np.prod(tf.make_ndarray(n.attr["value"].tensor).shape) for n in graph_def.node if n.op == "Const")
+        assert 25.4e6 < weights < 25.7e6
 
     def test_time_small_and_build_with_files(self, tmp_path, capsys, monkeypatch):
         """The command prints them, and writes JSON and a picture with the same figures."""

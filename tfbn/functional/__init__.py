@@ -10,13 +10,17 @@ from tfbn.functional.averages import decrement as decrement
 from tfbn.functional.averages import next_state as next_state
 from tfbn.functional.averages import update_rate as update_rate
 from tfbn.functional.averages import variance_of as variance_of
+from tfbn.functional.modes import Seen as Seen
 from tfbn.functional.modes import both as both
 from tfbn.functional.modes import choose as choose
 from tfbn.functional.modes import compute as compute
+from tfbn.functional.modes import observed as observed
+from tfbn.functional.modes import observing as observing
 from tfbn.functional.normalization import FUSED_EPSILON_FLOOR as FUSED_EPSILON_FLOOR
 from tfbn.functional.normalization import compute_dtype as compute_dtype
 from tfbn.functional.normalization import normalize_batch as normalize_batch
 from tfbn.functional.normalization import normalize_by_moving as normalize_by_moving
+from tfbn.functional.normalization import sample_weights as sample_weights
 from tfbn.functional.normalization import truth as truth
 from tfbn.functional.pure import infer, init, train
 from tfbn.functional.replicas import aggregation as aggregation

@@ -2,14 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from tfbn import _tensorflow
 from tfbn.functional import normalization
 from tfbn.functional.values import Batch, Options, Params, State
+
+
+class Seen(NamedTuple):
+    """What a call in training normalizes, for whoever observes it."""
+
+    inputs: tf.Tensor
+    weights: tf.Tensor | None  # as `sample_weights` gives them
+    is_training: Any  # True or a tensor
+    state: State
+    options: Options
+
+
+Observer = Callable[[Seen], None]
+_observers: list[Observer] = []
+
+
+@contextmanager
+def observing(observer: Observer) -> Iterator[None]:
+    """Within, `observer` is told of each call that may train, and no call moves a statistic or corrects by renorm."""
+    _observers.append(observer)
+    try:
+        yield
+    finally:
+        _observers.remove(observer)
+
+
+def observed() -> Observer | None:
+    """Who is told of calls, if anybody."""
+    return _observers[-1] if _observers else None
 
 
 def compute(
@@ -30,6 +60,23 @@ def compute(
         return normalization.normalize_by_moving(inputs, params, state, options), None, False
 
     weights = normalization.sample_weights(inputs, options, batch_weights, mask)
+    observer = observed()
+    if observer is not None:
+        options = options._replace(renorm_clipping=None)
+        observer(Seen(inputs, weights, is_training, state, options))
+        return _compute(inputs, params, state, options, is_training, weights, adjustment)[0], None, False
+    return _compute(inputs, params, state, options, is_training, weights, adjustment)
+
+
+def _compute(
+    inputs: tf.Tensor,
+    params: Params,
+    state: State,
+    options: Options,
+    is_training: Any,
+    weights: tf.Tensor | None,
+    adjustment: tuple[Any, Any] | None,
+) -> tuple[tf.Tensor, Batch, tf.Tensor | bool]:
     pooled = normalization.pool(inputs, options, weights) if options.across else None
     some = normalization.has_samples(inputs, weights, pooled)
     if is_training is True:

@@ -83,6 +83,8 @@ def apply(
             wired.updates,
             wired.collections,
             update_statistics is False,
+            plan.options,
+            (batch_weights, mask),
         )
     )
     return wired.outputs, [update.op for update in found]

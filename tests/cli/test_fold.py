@@ -1,0 +1,143 @@
+"""`tfbn fold` as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from google.protobuf import text_format
+
+import tfbn
+from tests.fold import graphs
+from tests.fold.graphs import tf1
+from tests.fold.test_graph import TOLERANCE, network, shared_with_another
+from tfbn import cli
+
+
+@pytest.fixture
+def frozen(tmp_path):
+    """A graph of a convolution and a batch norm in a file."""
+    path = tmp_path / "frozen.pb"
+    path.write_bytes(network("Conv2D", "FusedBatchNormV3").SerializeToString())
+    return path
+
+
+def names(folder):
+    return {path.name for path in folder.iterdir()}
+
+
+def read(path):
+    return tf1.GraphDef.FromString(path.read_bytes())
+
+
+def test_folds(frozen, tmp_path, capsys):
+    """The file runs without batch norm; the report tells what was done; status 0."""
+    target = tmp_path / "folded.pb"
+    assert cli.main(["fold", str(frozen), str(target), "--outputs", "outputs"]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[:2] == ["Folded: 1. Left as they are: 0.", "  FusedBatchNormV3 into Conv2D (Conv2D)"]
+    assert out[2].startswith("Outputs agree to ")
+    assert out[3] == f"Wrote {target}: 6 nodes in place of 10."
+    feed = {"images": graphs.batch_of()}
+    (expected,), (found,) = (graphs.run(read(path), ["outputs"], feed) for path in (frozen, target))
+    assert np.abs(found - expected).max() <= TOLERANCE * np.abs(expected).max()
+    assert "FusedBatchNormV3" not in graphs.types(read(target))
+    assert names(tmp_path) == {"frozen.pb", "folded.pb"}
+
+
+def test_json(frozen, tmp_path, capsys):
+    """The same, for programs."""
+    target = tmp_path / "folded.pb"
+    assert cli.main(["fold", str(frozen), str(target), "--outputs", "outputs", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert 0 < found.pop("difference") < TOLERANCE
+    assert found == {
+        "folded": [{"batch_norm": "FusedBatchNormV3", "layer": "Conv2D", "type": "Conv2D"}],
+        "left": [],
+        "output": "outputs:0",
+        "target": str(target),
+        "nodes": 6,
+        "nodes_before": 10,
+    }
+
+
+def test_what_stays_is_a_finding(tmp_path, capsys):
+    """Status 1, with the reason; the file is written."""
+    path, target = tmp_path / "frozen.pb", tmp_path / "folded.pb"
+    path.write_bytes(shared_with_another().SerializeToString())
+    assert cli.main(["fold", str(path), str(target)]) == 1
+    assert (
+        "FusedBatchNormV3 stays: the output of Conv2D in front of it is used by other as well."
+        in capsys.readouterr().out
+    )
+    assert read(target) == read(path)
+
+
+def test_text_and_given_inputs(tmp_path, capsys):
+    """.pbtxt in and out, verified on an archive of arrays."""
+    path, target, inputs = (tmp_path / name for name in ("frozen.pbtxt", "folded.pbtxt", "inputs.npz"))
+    path.write_text(text_format.MessageToString(network("MatMul", "centred")))
+    np.savez(inputs, images=graphs.batch_of())
+    assert cli.main(["fold", str(path), str(target), "--inputs", str(inputs), "--outputs", "outputs"]) == 0
+    assert "BiasAdd" in graphs.types(text_format.Parse(target.read_text(), tf1.GraphDef()))
+    np.savez(inputs, other=graphs.batch_of())
+    assert cli.main(["fold", str(path), str(target), "--inputs", str(inputs)]) == 2
+    assert "inputs: expected some that the graph runs on" in capsys.readouterr().err
+
+
+def test_outputs_that_differ_are_not_written(frozen, tmp_path, capsys):
+    """Status 2, the difference on standard error, no file."""
+    assert cli.main(["fold", str(frozen), str(tmp_path / "folded.pb"), "--tolerance", "1e-12"]) == 2
+    out, err = capsys.readouterr()
+    assert (out, names(tmp_path)) == ("", {"frozen.pb"})
+    assert err.startswith("tfbn fold: tolerance: expected outputs that agree to 1e-12 of the largest, got a difference")
+
+
+@pytest.mark.parametrize(
+    "content, text",
+    [
+        (b"no graph", "expected a GraphDef, got something else"),
+        (b"", "expected a GraphDef, got one without nodes. A SavedModel is frozen by `tfbn export`."),
+        (None, "No such file or directory"),
+        ("folder", "expected the file of a frozen GraphDef, got a folder"),
+    ],
+)
+def test_files_that_are_no_graph(tmp_path, capsys, content, text):
+    """Are named."""
+    path = tmp_path / "frozen.pb"
+    if content == "folder":
+        path.mkdir()
+    elif content is not None:
+        path.write_bytes(content)
+    assert cli.main(["fold", str(path), str(tmp_path / "folded.pb")]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"tfbn fold: {path}: ")
+    assert text in err
+
+
+def test_inputs_that_are_no_archive(frozen, tmp_path, capsys):
+    """A single array has no names."""
+    np.save(tmp_path / "inputs.npy", graphs.batch_of())
+    assert cli.main(["fold", str(frozen), str(tmp_path / "folded.pb"), "--inputs", str(tmp_path / "inputs.npy")]) == 2
+    assert "inputs.npy: expected arrays by name, as numpy.savez writes them" in capsys.readouterr().err
+
+
+def test_help(capsys):
+    """With an example and the exit statuses."""
+    with pytest.raises(SystemExit, match="0"):
+        cli.main(["fold", "--help"])
+    out = capsys.readouterr().out
+    assert "example:\n  tfbn fold frozen.pb folded.pb --outputs logits\n" in out
+    assert "exit status: 0 every batch norm was folded, 1 some stay" in out
+
+
+def test_as_a_program(frozen, tmp_path):
+    """Nothing of TensorFlow's chatter on either stream."""
+    command = [sys.executable, "-m", "tfbn", "fold", str(frozen), str(tmp_path / "folded.pb")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(tfbn.__file__).parents[1])
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) == 4

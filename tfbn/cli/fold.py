@@ -1,0 +1,124 @@
+"""`tfbn fold`: the batch norms of a frozen graph folded into its convolutions and dense layers."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tfbn import cli, files
+from tfbn.cli import quiet
+
+if TYPE_CHECKING:
+    from tfbn.fold import FoldedGraph
+
+SUMMARY = "fold the batch norms of a frozen graph into its convolutions and dense layers"
+
+EPILOG = """\
+example:
+  tfbn fold frozen.pb folded.pb --outputs logits
+
+Both graphs are run on the same inputs before anything is written. Files whose names end in .pbtxt are text.
+
+exit status: 0 every batch norm was folded, 1 some stay (the report says why), 2 could not: no frozen graph, or outputs
+that differ by more than the tolerance; nothing is written then
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Folds the batch norms of a frozen inference graph (GraphDef) into the weights in front of them."
+    )
+    parser.epilog = EPILOG
+    parser.add_argument("graph", type=Path, metavar="FROZEN", help="the frozen GraphDef, as `tfbn export` writes it")
+    parser.add_argument("target", type=Path, metavar="FOLDED", help="where to write the folded one")
+    parser.add_argument(
+        "--outputs",
+        metavar="NAMES",
+        help="tensors or ops that the graph is used for, with commas between; others are left out (default: what "
+        "nothing takes)",
+    )
+    parser.add_argument(
+        "--inputs",
+        type=Path,
+        metavar="FILE.npz",
+        help="arrays by the placeholders' names to verify on (default: random numbers)",
+    )
+    parser.add_argument(
+        "--tolerance",
+        type=float,
+        default=1e-5,
+        metavar="SHARE",
+        help="by how much outputs may differ, as a share of the largest (default: 1e-5; half precisions need 1e-2)",
+    )
+    parser.add_argument("--json", action="store_true", help="print a JSON object instead of sentences")
+
+
+def run(options: argparse.Namespace) -> int:
+    quiet.tensorflow()
+    from tfbn.fold import fold_graph
+
+    graph_def = _read(options.graph)
+    outputs = options.outputs.split(",") if options.outputs is not None else None
+    inputs = None if options.inputs is None else _arrays(options.inputs)
+    folded = fold_graph(graph_def, outputs, inputs=inputs, tolerance=options.tolerance)
+    with files.replacing(options.target) as partial:
+        partial.write_bytes(_written(folded.graph_def, options.target))
+    counts = {"nodes": len(folded.graph_def.node), "nodes_before": len(graph_def.node)}
+    if options.json:
+        print(json.dumps({**_as_json(folded), "target": str(options.target), **counts}, indent=2))
+    else:
+        print(folded)
+        print(f"Wrote {options.target}: {counts['nodes']} nodes in place of {counts['nodes_before']}.")
+    return cli.FINDINGS if folded.left else cli.FINE
+
+
+def _as_json(folded: FoldedGraph) -> dict[str, Any]:
+    return {
+        "folded": [each._asdict() for each in folded.folded],
+        "left": [each._asdict() for each in folded.left],
+        "difference": folded.difference,
+        "output": folded.output,
+    }
+
+
+def _read(path: Path) -> Any:
+    import tensorflow as tf
+    from google.protobuf import message, text_format
+
+    if path.is_dir():
+        raise ValueError(
+            f"{path}: expected the file of a frozen GraphDef, got a folder. Make one of it: `tfbn export`."
+        )
+    graph_def = tf.compat.v1.GraphDef()
+    try:
+        if path.suffix == ".pbtxt":
+            text_format.Parse(path.read_text(encoding="utf-8"), graph_def)
+        else:
+            graph_def.ParseFromString(path.read_bytes())
+    except (message.DecodeError, text_format.ParseError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: expected a GraphDef, got something else: {error}") from error
+    if not graph_def.node:
+        raise ValueError(
+            f"{path}: expected a GraphDef, got one without nodes. A SavedModel is frozen by `tfbn export`."
+        )
+    return graph_def
+
+
+def _written(graph_def: Any, target: Path) -> bytes:
+    from google.protobuf import text_format
+
+    if target.suffix == ".pbtxt":
+        return text_format.MessageToString(graph_def).encode("utf-8")
+    return bytes(graph_def.SerializeToString(deterministic=True))
+
+
+def _arrays(path: Path) -> dict[str, Any]:
+    import numpy as np
+
+    try:
+        with np.load(path) as arrays:
+            return dict(arrays)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path}: expected arrays by name, as numpy.savez writes them, got something else.") from error

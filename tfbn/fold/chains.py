@@ -1,0 +1,302 @@
+"""Finds what can be folded in a frozen graph: a linear layer and the affine ops behind it, a batch norm among them.
+
+Behind the layer, its output channels are followed through reshapes by their numbers: an array of the output's shape
+that holds, at each position, which channel it is of. A constant that has one value for each number is a vector of the
+layer's channels, in whatever shape and layout it stands in the graph.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tfbn.fold import kernels
+from tfbn.fold.constants import SHAPES, Constants, squeezed
+from tfbn.fold.frozen import Frozen
+from tfbn.fold.linear import LINEAR, Linear, linear_of
+from tfbn.graph.dataflow import Node, Tensor
+from tfbn.graph.recognize import FUSED
+
+PASSING = ("Identity", "Snapshot", "StopGradient")
+MOVING = ("Reshape", "Squeeze", "ExpandDims", "Transpose")
+ADDING = ("BiasAdd", "BiasAddV1", "Add", "AddV2", "Sub")
+SCALING = ("Mul", "RealDiv", "Div")
+_MOST = 4_000_000  # positions to number, beyond which unneeded sizes are taken for 2
+
+
+class Step(NamedTuple):
+    """An affine op behind the layer, and what it and those before it do: y = x * slope + offset."""
+
+    node: Node
+    taken: str  # the tensor that it works on
+    slope: np.ndarray
+    offset: np.ndarray
+    moved: bool  # whether a reshape stands between the layer and it
+
+
+class Chain(NamedTuple):
+    linear: Linear
+    steps: list[Step]
+    batch_norms: list[str]
+
+
+class Found(NamedTuple):
+    """What can be folded, and why other batch norms cannot, by their names."""
+
+    chains: list[Chain]
+    reasons: dict[str, str]
+
+
+def find(frozen: Frozen) -> Found:
+    """Looks behind every linear layer of the graph."""
+    chains, reasons = [], {}
+    constants = Constants()
+    for node in frozen.nodes:
+        linear = linear_of(node, constants)
+        if isinstance(linear, Linear):
+            walk = _Walk(frozen, constants, linear)
+            if walk.batch_norms:
+                chains.append(Chain(linear, walk.steps, walk.batch_norms))
+            reasons.update(walk.reasons)
+        elif linear:
+            reasons.update({norm.name: linear for _, norm in _next_norms(frozen, constants, (node, 0))})
+    folded = {name for chain in chains for name in chain.batch_norms}
+    for name, reason in _others(frozen, constants):
+        if name not in folded:
+            reasons.setdefault(name, reason)
+    return Found(chains, reasons)
+
+
+_MOVED: dict[str, Callable[..., np.ndarray]] = {
+    "Reshape": np.reshape,
+    "Transpose": np.transpose,
+    "ExpandDims": np.expand_dims,
+}
+
+
+class _Walk:
+    """The way from a linear layer over affine ops, as far as each is the only one that takes what is before it."""
+
+    def __init__(self, frozen: Frozen, constants: Constants, linear: Linear) -> None:
+        self._frozen, self._constants = frozen, constants
+        self.steps: list[Step] = []
+        self.batch_norms: list[str] = []
+        self.reasons: dict[str, str] = {}
+        self._size = kernels.outputs_of(linear.layer, linear.kernel)
+        self._slope, self._offset, self._moved = np.ones(self._size), np.zeros(self._size), False
+        self._shapes: dict[Tensor, tuple[int, ...]] = {}
+        tensor: Tensor | None = (linear.node, 0)
+        numbers = self._first_numbers(linear)
+        while tensor is not None and numbers is not None:
+            self._shapes[tensor] = numbers.shape
+            tensor, numbers = self._follow(tensor, numbers)
+
+    def _first_numbers(self, linear: Linear) -> np.ndarray | None:
+        shape = self._frozen.shape((linear.node, 0))
+        if shape is None:
+            return None
+        axis = 1 if linear.channels_first else len(shape) - 1
+        sizes = [size or 2 for size in shape]
+        sizes[axis] = self._size
+        if math.prod(sizes) > _MOST:
+            sizes = [self._size if i == axis else min(size, 2) for i, size in enumerate(sizes)]
+        return np.broadcast_to(kernels.along(np.arange(self._size), axis, len(sizes)), sizes)
+
+    def _follow(self, tensor: Tensor, numbers: np.ndarray) -> tuple[Tensor | None, np.ndarray | None]:
+        """The next tensor and its channels' numbers; None at the end of the way."""
+        users = [node for node in self._frozen.users(tensor) if node.type not in SHAPES]
+        if len(users) != 1 or tensor in self._frozen.outputs or self._frozen.has_other_use(tensor[0]):
+            self._give_reasons(tensor, users)
+            return None, None
+        node = users[0]
+        if node.type in PASSING:
+            return (node, 0), numbers
+        if node.type in MOVING:
+            self._moved = True
+            return (node, 0), self._move(node, tensor, numbers)
+        return self._affine(node, tensor, numbers)
+
+    def _affine(self, node: Node, tensor: Tensor, numbers: np.ndarray) -> tuple[Tensor | None, np.ndarray | None]:
+        values = _factor_and_term(node, tensor, numbers.ndim, self._constants)
+        if values is None:
+            if node.type in FUSED:
+                self.reasons[node.name] = _why_not_fused(node)
+            return None, None
+        factor, term = (_by_number(value, numbers, self._size) for value in values)
+        if factor is None or term is None:
+            if _is_norm(node, tensor, self._constants):
+                self.reasons[node.name] = (
+                    f"its constants are not one value for each output channel of {_first_of(self._shapes).name}"
+                )
+            return None, None
+        self._slope, self._offset = self._slope * factor, self._offset * factor + term
+        self.steps.append(Step(node, tensor[0].name, self._slope, self._offset, self._moved))
+        if _is_norm(node, tensor, self._constants):
+            self.batch_norms.append(node.name)
+        return (node, 0), numbers
+
+    def _move(self, node: Node, tensor: Tensor, numbers: np.ndarray) -> np.ndarray | None:
+        if node.inputs[0] != tensor:
+            return None
+        if node.type == "Squeeze":
+            return _or_none(squeezed, node, numbers)
+        # The shape may be computed from that of what is reshaped.
+        how = Constants(self._shapes).value(node.inputs[1])
+        if how is not None:
+            moved = _or_none(_MOVED[node.type], numbers, tuple(how) if how.ndim else int(how))
+            if moved is not None or node.type != "Reshape":
+                return moved
+        return self._move_unknown(node, numbers) if node.type == "Reshape" else None
+
+    def _move_unknown(self, node: Node, numbers: np.ndarray) -> np.ndarray | None:
+        """Where the channels are last before and after a reshape, its other sizes need not be known."""
+        shape = self._frozen.shape((node, 0))
+        last = shape[-1] if shape else None
+        if not shape or not last or self._size % last or numbers.shape[-1] != self._size or numbers.ndim < 2:
+            return None
+        if not np.array_equal(numbers.reshape(-1, self._size)[0], np.arange(self._size)):
+            return None
+        return numbers.reshape([-1, *[1] * (len(shape) - 2), last])
+
+    def _give_reasons(self, tensor: Tensor, users: list[Node]) -> None:
+        asked_for = tensor in self._frozen.outputs
+        for first, norm in _next_norms(self._frozen, self._constants, tensor):
+            others = [node.name for node in [*users, *self._frozen.waiting_for(tensor[0])] if node is not first]
+            use = "an output of the graph" if asked_for else f"used by {', '.join(dict.fromkeys(others))} as well"
+            self.reasons[norm.name] = f"the output of {tensor[0].name} in front of it is {use}"
+
+
+def _factor_and_term(
+    node: Node, tensor: Tensor, rank: int, constants: Constants
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """What an op multiplies a tensor of this rank by and then adds, shaped to broadcast; None of other ops."""
+    if node.type in FUSED[:3]:
+        return _fused(node, tensor, constants)
+    if node.type not in (*ADDING, *SCALING) or len(node.inputs) != 2:
+        return None
+    place = node.inputs.index(tensor)
+    value = constants.value(node.inputs[1 - place])
+    if value is None or value.dtype.kind != "f":
+        return None
+    zero, one = np.zeros([]), np.ones([])
+    if node.type == "Mul":
+        return value, zero
+    if node.type in SCALING:
+        return None if place else (1 / value, zero)
+    if node.type == "Sub":
+        return (-one, value) if place else (one, -value)
+    if node.type == "BiasAdd" and "data_format" in node.attr and node.attr["data_format"].s == b"NCHW":
+        return one, kernels.along(value, 1, rank)
+    return one, value
+
+
+def _fused(node: Node, tensor: Tensor, constants: Constants) -> tuple[np.ndarray, np.ndarray] | None:
+    if _trains(node) or node.inputs[0] != tensor:
+        return None
+    found = [constants.value(each) for each in node.inputs[1:5]]
+    gamma, beta, mean, variance = found
+    if mean is None or variance is None or gamma is None or beta is None:
+        return None
+    epsilon = node.attr["epsilon"].f if "epsilon" in node.attr else 1e-4
+    both = kernels.slope_and_offset(mean, variance, gamma, beta, epsilon)
+    axis = 1 if "data_format" in node.attr and node.attr["data_format"].s == b"NCHW" else 3
+    return kernels.along(both[0], axis, 4), kernels.along(both[1], axis, 4)
+
+
+def _trains(node: Node) -> bool:
+    # Exported without default attributes, an op in training mode has none that says so.
+    return "is_training" not in node.attr or node.attr["is_training"].b
+
+
+def _is_norm(node: Node, tensor: Tensor, constants: Constants) -> bool:
+    """Whether it is what multiplies in a batch norm: the fused op, or an op with one constant for each channel."""
+    if node.type in FUSED:
+        return True
+    if node.type not in SCALING or (node.type != "Mul" and node.inputs[0] != tensor):
+        return False
+    return _vector_beside(node, tensor, constants)
+
+
+def _vector_beside(node: Node, tensor: Tensor, constants: Constants) -> bool:
+    value = constants.value(node.inputs[1 - node.inputs.index(tensor)])
+    return value is not None and value.ndim > 0
+
+
+def _next_norms(frozen: Frozen, constants: Constants, tensor: Tensor) -> Iterator[tuple[Node, Node]]:
+    """The batch norms that take a tensor, as it is or less their mean, each after the op by which they do.
+
+    A factor without a term is none.
+    """
+    for node in frozen.users(tensor):
+        after = (node, 0)
+        if node.type in FUSED:
+            yield node, node
+        elif _is_norm(node, tensor, constants):
+            adding = [each for each in frozen.users(after) if each.type in ADDING]
+            if any(_vector_beside(each, after, constants) for each in adding):
+                yield node, node
+        elif node.type in (*MOVING, *PASSING) or (node.type in ADDING and _vector_beside(node, tensor, constants)):
+            yield from ((node, each) for each in frozen.users(after) if _is_norm(each, after, constants))
+
+
+def _others(frozen: Frozen, constants: Constants) -> Iterator[tuple[str, str]]:
+    """All batch norms, with the reason that there is where no layer has given another."""
+    for node in frozen.nodes:
+        if node.type in FUSED:
+            yield node.name, _why_not_fused(node) if _trains(node) else _why_not_behind(node.inputs[0][0])
+        elif node.type == "Rsqrt" and constants.value((node, 0)) is not None:
+            for scaled in _scaled_by(frozen, constants, (node, 0)):
+                data = [each for each in scaled.inputs if constants.value(each) is None]
+                yield scaled.name, _why_not_behind(data[0][0])
+    for node in frozen.in_functions:
+        if node.type in FUSED:
+            yield node.name, "it is in a function: freeze the graph with its functions inlined"
+
+
+def _scaled_by(frozen: Frozen, constants: Constants, tensor: Tensor) -> Iterator[Node]:
+    """What multiplies something that is no constant by what becomes of a constant."""
+    for node in frozen.users(tensor):
+        if constants.value((node, 0)) is not None:
+            yield from _scaled_by(frozen, constants, (node, 0))
+        elif node.type in SCALING:
+            yield node
+
+
+def _why_not_fused(node: Node) -> str:
+    if _trains(node):
+        return "it normalizes by the batch: make an inference graph first, with tfbn.export"
+    return "its parameters or statistics are no constants"
+
+
+def _why_not_behind(node: Node) -> str:
+    while node.type in (*PASSING, *MOVING, *ADDING) and node.inputs:
+        node = node.inputs[0][0]
+    if node.type in LINEAR:
+        return f"what stands between {node.name} and it is not followed"
+    return f"in front of it is no linear layer but {node.name} ({node.type})"
+
+
+def _by_number(value: np.ndarray, numbers: np.ndarray, size: int) -> np.ndarray | None:
+    """The vector that has, at each channel's number, the value at all of its positions; None where they differ."""
+    try:
+        spread = np.broadcast_to(value, numbers.shape)
+    except ValueError:  # it has more axes or positions
+        return None
+    found = np.zeros(size)
+    found[numbers] = spread
+    return found if np.array_equal(found[numbers], spread) else None
+
+
+def _or_none(operation: Callable[..., np.ndarray], *arguments: Any) -> np.ndarray | None:
+    """What a NumPy function returns, or None where the shapes do not allow it."""
+    try:
+        return operation(*arguments)
+    except ValueError:
+        return None
+
+
+def _first_of(shapes: dict[Tensor, tuple[int, ...]]) -> Node:
+    return next(iter(shapes))[0]

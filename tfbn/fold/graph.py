@@ -1,0 +1,135 @@
+"""`fold_graph`: the batch norms of a frozen graph folded into its linear layers, and the outcome verified."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tfbn.fold import chains, verify
+from tfbn.fold.frozen import Frozen
+from tfbn.fold.rewrite import rewrite
+
+
+class Fold(NamedTuple):
+    """A batch norm that is now part of a linear layer."""
+
+    batch_norm: str  # the op that multiplied
+    layer: str  # the op that it went into
+    type: str  # of that op
+
+
+class Left(NamedTuple):
+    """A batch norm that stays."""
+
+    batch_norm: str
+    reason: str
+
+
+class FoldedGraph(NamedTuple):
+    """What `fold_graph` made, and what it found out; `print` shows it."""
+
+    graph_def: Any
+    folded: list[Fold]
+    left: list[Left]
+    difference: float  # the largest of an output's elements, as a share of that output's largest
+    output: str  # in which that was; '' where there was nothing to compare
+
+    def __str__(self) -> str:
+        lines = [f"Folded: {len(self.folded)}. Left as they are: {len(self.left)}."]
+        lines += [f"  {each.batch_norm} into {each.layer} ({each.type})" for each in self.folded]
+        lines += [f"  {each.batch_norm} stays: {each.reason}." for each in self.left]
+        if self.folded:
+            lines.append(f"Outputs agree to {self.difference:.1e} of the largest ({self.output}).")
+        return "\n".join(lines)
+
+
+def fold_graph(
+    graph_def: Any,
+    outputs: Sequence[str] | None = None,
+    *,
+    inputs: Mapping[str, Any] | Iterable[Mapping[str, Any]] | None = None,
+    tolerance: float = 1e-5,
+) -> FoldedGraph:
+    """Folds the batch norms of a frozen inference graph into the weights of the linear layers in front of them.
+
+    The layers are Conv2D, Conv3D, DepthwiseConv2dNative, Conv2DBackpropInput, Conv3DBackpropInputV2 and MatMul, in
+    either layout, with a kernel that is a constant. A batch norm is FusedBatchNorm, V2 or V3 in inference, or the ops
+    that it is composed of: every multiplication by a constant for each channel, with the additions around it. Biases
+    and reshapes may stand between. The layer gets a new kernel, and a BiasAdd takes the place, and the name, of the
+    batch norm's last op. What depends on inputs only by their shapes does not count as a use of the layer's outputs;
+    any other second use keeps the batch norm as it is.
+
+    Both graphs are then run on the same inputs, and their floating outputs compared; where none is floating, what
+    comes out of the batch norms.
+
+    Args:
+      graph_def: frozen GraphDef, of tfbn.export, of TensorFlow 1's convert_variables_to_constants or of TensorFlow 2's
+        convert_variables_to_constants_v2. It is not changed.
+      outputs: names of the tensors or ops that the graph is used for. Ops that these do not need are left out, but for
+        placeholders. Default: what nothing takes, and nothing is left out but what was folded.
+      inputs: dict from a placeholder's name to an array, or several such dicts, to verify with. Default: random numbers
+        around 0.5, with 4 for an open first size and 32 for any other.
+      tolerance: by how much an output's elements may differ, as a share of its largest. Default 1e-5, for float32;
+        half precisions need 1e-2.
+
+    Returns:
+      A FoldedGraph: graph_def; folded and left, lists of what went where and of what stays and why; difference, the
+      worst one found, and the output that it is of. `print` shows all of this.
+
+    Raises:
+      ValueError: a graph with variables; outputs that it has not; inputs that it does not run on, or none where random
+        ones cannot be made; outputs that differ by more than the tolerance.
+
+    Example:
+      >>> import numpy as np, tensorflow.compat.v1 as tf1, tfbn
+      >>> with tf1.Graph().as_default() as graph:
+      ...     images = tf1.placeholder(tf1.float32, [None, 8, 8, 3], name="images")
+      ...     net = tf1.nn.conv2d(images, tf1.ones([3, 3, 3, 4]), 1, "SAME", name="conv")
+      ...     net = tf1.nn.batch_normalization(net, np.ones(4, "f"), np.ones(4, "f"), None, np.ones(4, "f"), 0.001)
+      ...     net = tf1.nn.relu(net, name="outputs")
+      >>> folded = tfbn.fold.fold_graph(graph.as_graph_def(), ["outputs"])
+      >>> print([node.op for node in folded.graph_def.node], folded.difference < 1e-5)
+      ['Placeholder', 'Conv2D', 'BiasAdd', 'Relu', 'Const', 'Const'] True
+
+    References:
+      Jacob et al., Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference,
+      arXiv:1712.05877, section 3.2.
+    """
+    if isinstance(outputs, str):
+        outputs = [outputs]
+    if not tolerance >= 0:
+        raise ValueError(f"tolerance: expected a number of at least 0, got {tolerance!r}.")
+    frozen = Frozen(graph_def, outputs)
+    found = chains.find(frozen)
+    folded = [
+        Fold(name, chain.linear.node.name, chain.linear.node.type)
+        for chain in found.chains
+        for name in chain.batch_norms
+    ]
+    left = [Left(name, reason) for name, reason in found.reasons.items()]
+    if not folded:
+        return FoldedGraph(graph_def, folded, left, 0.0, "")
+    made = rewrite(graph_def, frozen, found.chains)
+    compared = [tensor for tensor in frozen.outputs if frozen.dtype(tensor).is_floating]
+    compared = compared or [(chain.steps[-1].node, 0) for chain in found.chains]
+    names = [f"{node.name}:{index}" for node, index in compared]
+    worst, output = verify.worst_difference(graph_def, made, names, _feeds(frozen, inputs))
+    if worst > tolerance:
+        raise ValueError(
+            f"tolerance: expected outputs that agree to {tolerance:g} of the largest, got a difference of {worst:.1e} "
+            f"in {output} after folding {', '.join(each.batch_norm for each in folded)}. Where channels have variances "
+            "near 0, or means far larger than their deviations, both graphs round as much: compare their accuracy, and "
+            "then give a larger tolerance."
+        )
+    return FoldedGraph(made, folded, left, worst, output)
+
+
+def _feeds(frozen: Frozen, inputs: Mapping[str, Any] | Iterable[Mapping[str, Any]] | None) -> list[verify.Feed]:
+    if inputs is None:
+        return [verify.random_inputs(frozen.placeholders)]
+    several = [inputs] if isinstance(inputs, Mapping) else list(inputs)
+    if not several:
+        raise ValueError("inputs: expected a dict from names to arrays, or several, got none at all.")
+    return [{name: np.asarray(value) for name, value in feed.items()} for feed in several]

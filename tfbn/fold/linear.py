@@ -1,0 +1,46 @@
+"""The linear layers of a frozen graph, by their ops."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from tfbn.fold.constants import Constants
+from tfbn.graph.dataflow import Node
+
+LINEAR = {
+    "Conv2D": "conv",
+    "Conv3D": "conv",
+    "DepthwiseConv2dNative": "depthwise",
+    "Conv2DBackpropInput": "conv_transpose",
+    "Conv3DBackpropInputV2": "conv_transpose",
+    "MatMul": "dense",
+    "BatchMatMul": "dense",
+    "BatchMatMulV2": "dense",
+}
+
+
+class Linear(NamedTuple):
+    """A linear layer with a constant kernel."""
+
+    node: Node
+    layer: str  # as kernels.OUTPUT_AXIS has it
+    kernel: np.ndarray  # in float64, as that layer keeps it
+    transposed: bool  # whether the graph has it with the last two axes exchanged
+    channels_first: bool
+
+
+def linear_of(node: Node, constants: Constants) -> Linear | str | None:
+    """The layer; why it is none that can be folded into; or None for other ops."""
+    if node.type not in LINEAR:
+        return None
+    kernel = constants.value(node.inputs[1])
+    if kernel is None:
+        return f"the kernel of {node.name} is no constant"
+    layer = LINEAR[node.type]
+    transposed = any(node.attr[name].b for name in ("transpose_b", "adj_y") if name in node.attr)
+    if layer == "dense" and kernel.ndim != 2:
+        return f"the kernel of {node.name} differs from matrix to matrix"
+    channels_first = node.attr["data_format"].s in (b"NCHW", b"NCDHW") if "data_format" in node.attr else False
+    return Linear(node, layer, kernel.T if transposed else kernel, transposed, channels_first)

@@ -1,0 +1,77 @@
+"""Runs a graph before and after folding on the same inputs, and compares what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+BATCH, SIZE = 4, 32  # of random inputs where the graph leaves the first size, or another, open
+
+Feed = dict[str, np.ndarray]
+
+
+def random_inputs(placeholders: Mapping[str, tf.Tensor], seed: int = 0) -> Feed:
+    """Random numbers around 0.5, zeros and ones for integers, and False, for placeholders by their ops' names."""
+    random = np.random.RandomState(seed)
+    made = {}
+    for name, tensor in placeholders.items():
+        if tensor.shape.rank is None or tensor.dtype == tf.string:
+            raise ValueError(
+                f"inputs: expected values for {name}, of dtype {tensor.dtype.name} and shape {tensor.shape}, got none, "
+                "and no random ones can be made. Give `inputs`, a dict from names to arrays."
+            )
+        sizes = tensor.shape.as_list()
+        shape = [size or (BATCH if axis == 0 else SIZE) for axis, size in enumerate(sizes)]
+        value: np.ndarray = np.zeros(shape)
+        if tensor.dtype.is_floating:
+            value = random.normal(0.5, 1.0, shape)
+        elif tensor.dtype != tf.bool:
+            value = random.randint(0, 2, shape)
+        made[name] = value.astype(tensor.dtype.as_numpy_dtype)
+    return made
+
+
+def worst_difference(before: Any, after: Any, outputs: Sequence[str], feeds: Sequence[Feed]) -> tuple[float, str]:
+    """The largest difference of an output's elements, as a share of its largest one; and of which output it is."""
+    expected, found = (_run(graph_def, outputs, feeds) for graph_def in (before, after))
+    worst = 0.0, outputs[0] if outputs else ""
+    for of_expected, of_found in zip(expected, found):
+        for name, one, other in zip(outputs, of_expected, of_found):
+            difference = _difference(name, np.asarray(one).astype(np.float64), np.asarray(other).astype(np.float64))
+            worst = max(worst, (difference, name))
+    return worst
+
+
+def _difference(name: str, expected: np.ndarray, found: np.ndarray) -> float:
+    if expected.shape != found.shape:
+        raise ValueError(f"{name}: expected the shape {expected.shape} of the graph that was given, got {found.shape}.")
+    if not np.all(np.isfinite(expected)):
+        raise ValueError(
+            f"inputs: expected some that give finite outputs, got NaN or infinities in {name} of the graph that was "
+            "given. Give `inputs` as the network was trained on."
+        )
+    if not expected.size:
+        return 0.0
+    largest = np.abs(expected).max()
+    difference = np.abs(expected - found).max()
+    return float(difference / largest) if largest else float(0.0 if difference == 0 else np.inf)
+
+
+def _run(graph_def: Any, outputs: Sequence[str], feeds: Sequence[Feed]) -> list[list[Any]]:
+    with tf.Graph().as_default() as graph, tf.compat.v1.Session() as session:
+        tf.graph_util.import_graph_def(graph_def, name="")
+        fetches = [graph.get_tensor_by_name(name) for name in outputs]
+        try:
+            return [
+                session.run(fetches, {f"{name}:0" if ":" not in name else name: value for name, value in feed.items()})
+                for feed in feeds
+            ]
+        except (tf.errors.OpError, ValueError, TypeError, KeyError) as error:
+            text = str(error).strip().splitlines()[0]
+            raise ValueError(
+                f"inputs: expected some that the graph runs on, so that folding can be verified, got an error: {text}. "
+                "Give `inputs`, a dict from names to arrays, or a machine that has the kernels."
+            ) from error

@@ -1,0 +1,220 @@
+"""`recalibrate_module`: population statistics of the layers of a tf.Module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tfbn import functional
+from tfbn.functional import arguments
+from tfbn.module import BatchNorm
+from tfbn.progress import Progress
+from tfbn.recalibrate import pooled
+from tfbn.recalibrate.pooled import Pooled, Recalibrated
+from tfbn.tf1_module import TF1Module
+
+
+class Layer(NamedTuple):
+    """A layer's scope and the variables that training moves, by short name."""
+
+    scope: str
+    variables: dict[str, tf.Variable]
+    module: tf.Module  # the BatchNorm, or the TF1Module that it is in
+
+
+def recalibrate_module(
+    module: tf.Module,
+    batches: Iterable[Any],
+    call: Callable[[Any], Any] | None = None,
+    *,
+    layers: Any = None,
+    progress: bool | None = None,
+) -> list[Recalibrated]:
+    """Replaces the moving statistics of a module's layers by the mean and variance of the data.
+
+    The model runs once over the batches as in training, where each layer normalizes by the batch, and what goes into
+    each is pooled in float64: the mean and the variance over all samples of all batches, weighted by batch_weights and
+    masks, as if they had been one batch. The variance has the layer's own estimator. One pass is enough for all layers
+    together: in training the inputs of a layer depend on the batch's statistics in the layers before it, not on moving
+    ones. No statistic moves during the pass.
+
+    Renorm corrects nothing meanwhile (r = 1, d = 0), and its averages are replaced as well. With zero debias, what is
+    left of the start at zero counts as forgotten; with decay=None, the batches as averaged. Of virtual batches all
+    samples are pooled. A layer that is only called with is_training=False stays as it is.
+
+    Args:
+      module: tf.Module with tfbn.BatchNorm or TF1Module within, or one of these itself; every layer has been called
+        once, so that its variables exist.
+      batches: iterable of what `call` takes, gone through once. Large ones are better: the layers behind the first see
+        what their predecessors make of a batch of this size.
+      call: function of a batch that runs the model as in training, and nothing else that changes variables, such as an
+        optimizer. Default: module(batch, is_training=True). Functions within run eagerly (but for those of TF1Module).
+      layers: the layers to recalibrate: scopes ('net/BatchNorm', or 'net' for all within), BatchNorm objects, or a list
+        of both. Default None, for all.
+      progress: whether to draw a progress bar; it needs tqdm. Default: on terminals.
+
+    Returns:
+      A list with a Recalibrated for each layer: its scope, how many samples, how far its statistics were off.
+
+    Raises:
+      ValueError: no layers, or not those asked for; layers without variables yet; no batch, or no sample for a layer
+        asked for; NaN or infinities. Whatever is raised, Ctrl-C included, the statistics are then as they were before.
+      RuntimeError: a TF1 graph, for which there is recalibrate_session.
+
+    Example:
+      >>> import tensorflow as tf, tfbn
+      >>> norm = tfbn.BatchNorm(2)
+      >>> batches = [tf.constant([[1.0, 5.0], [3.0, 5.0]]), tf.constant([[8.0, 5.0]])]
+      >>> found = tfbn.recalibrate.recalibrate_module(norm, batches)
+      >>> print(norm.moving_mean.numpy(), norm.moving_variance.numpy(), found[0].samples)
+      [4. 5.] [13.  0.] 3.0
+
+    References:
+      Chan, Golub and LeVeque, Updating Formulae and a Pairwise Algorithm for Computing Sample Variances, 1979.
+    """
+    arguments.check_no_tf1_graph("recalibrate_module")
+    found = _layers(module)
+    chosen = _chosen(found, layers)
+    sums = _Sums(found)
+    run = call or (lambda batch: module(batch, is_training=True))  # type: ignore[operator]
+    eagerly = tf.config.functions_run_eagerly()
+    number = 0
+    tf.config.run_functions_eagerly(True)
+    try:
+        with functional.observing(sums.add), Progress("Recalibrating", pooled.length(batches), show=progress) as bar:
+            for number, batch in enumerate(batches, 1):  # noqa: B007
+                run(batch)
+                bar.update()
+    finally:
+        tf.config.run_functions_eagerly(eagerly)
+    if not number:
+        raise ValueError("batches: expected at least one batch, got none. Is the iterator one that was used before?")
+    return _replace(chosen, sums, asked_for=layers is not None)
+
+
+def _replace(chosen: list[Layer], sums: _Sums, asked_for: bool) -> list[Recalibrated]:
+    old: list[tuple[tf.Variable, np.ndarray]] = []
+    new: list[tuple[tf.Variable, np.ndarray]] = []
+    told = []
+    for layer in chosen:
+        seen = sums.of(layer)
+        if seen is None or not seen.pooled.samples:
+            if asked_for:
+                raise ValueError(
+                    f"layers: expected layers that batches reach in training, got {layer.scope}, which they do not. Is "
+                    "`call` one with is_training=True?"
+                )
+            continue
+        values = pooled.values_of(layer.scope, seen.pooled, layer.variables, seen.unbiased, seen.epsilon)
+        before = {name: layer.variables[name].numpy() for name in values}
+        old += [(layer.variables[name], value) for name, value in before.items()]
+        new += [(layer.variables[name], value) for name, value in values.items()]
+        told.append(pooled.compare(layer.scope, seen.pooled.samples, before, values))
+    if not told:
+        raise ValueError(
+            "call: expected a call in which some layer trains on some sample, got none. Is it one with "
+            "is_training=True?"
+        )
+    try:
+        _assign(new)
+    except BaseException:
+        _assign(old)
+        raise
+    return told
+
+
+def _assign(values: Iterable[tuple[tf.Variable, Any]]) -> None:
+    for variable, value in values:
+        variable.assign(np.reshape(value, variable.shape.as_list()).astype(variable.dtype.as_numpy_dtype))
+
+
+class _Seen:
+    """What went through a layer."""
+
+    def __init__(self, options: functional.Options) -> None:
+        self.pooled = Pooled()
+        self.unbiased, self.epsilon = options.unbiased, options.epsilon
+
+
+class _Sums:
+    """What goes through each of the layers, told by `functional.observing`."""
+
+    def __init__(self, layers: list[Layer]) -> None:
+        self._known = {id(layer.variables["moving_mean"]) for layer in layers}
+        self._seen: dict[int, _Seen] = {}
+
+    def add(self, seen: functional.Seen) -> None:
+        variable = id(seen.state.moving_mean)
+        if variable not in self._known:  # of another module
+            return
+        of_layer = self._seen.setdefault(variable, _Seen(seen.options))
+
+        def pool(active: np.ndarray, *summary: np.ndarray) -> None:
+            if active:
+                of_layer.pooled.add(pooled.Summary(*summary))
+
+        # Eager code runs it at once, a graph each time that it is run itself.
+        tf.numpy_function(pool, [tf.convert_to_tensor(seen.is_training), *pooled.observed_summary(seen)], [])
+
+    def of(self, layer: Layer) -> _Seen | None:
+        return self._seen.get(id(layer.variables["moving_mean"]))
+
+
+def _layers(module: tf.Module) -> list[Layer]:
+    if not isinstance(module, tf.Module):
+        raise TypeError(f"module: expected a tf.Module, got {type(module).__name__}.")
+    found: list[Layer] = []
+    for each in (module, *module.submodules):
+        if isinstance(each, BatchNorm):
+            if each.moving_mean is None:
+                raise ValueError(
+                    f"module: expected layers that have been called, got {each.name}, which has no variables yet. Call "
+                    "the model once, or restore it, before its statistics are replaced."
+                )
+            made = {name: getattr(each, name) for name in functional.State._fields}
+            variables = {name: variable for name, variable in made.items() if variable is not None}
+            found.append(Layer(each.moving_mean.name.rpartition("/")[0], variables, each))
+        elif isinstance(each, TF1Module):
+            found += _of_tf1(each)
+    if not found:
+        raise ValueError(
+            f"module: expected one with a tfbn.BatchNorm or a called TF1Module in it, got {module.name}, which has "
+            "neither."
+        )
+    return found
+
+
+def _of_tf1(module: TF1Module) -> list[Layer]:
+    by_scope: dict[str, dict[str, tf.Variable]] = {}
+    for name, variable in module.tf1_variables.items():
+        scope, _, short = name.rpartition("/")
+        if short in functional.State._fields:
+            by_scope.setdefault(scope, {})[short] = variable
+    for scope, variables in by_scope.items():
+        # Zero debias has its variables under the full name of the mean, within the layer's scope.
+        variables.update(by_scope.get(f"{scope}/{scope}/moving_mean", {}))
+    return [
+        Layer(scope, variables, module)
+        for scope, variables in by_scope.items()
+        if all(name in variables for name in pooled.STATISTICS)
+    ]
+
+
+def _chosen(found: list[Layer], layers: Any) -> list[Layer]:
+    if layers is None:
+        return found
+    listed = [layers] if isinstance(layers, (str, BatchNorm)) else list(layers)
+    chosen: list[Layer] = []
+    for each in listed:
+        if isinstance(each, str):
+            matching = [layer for layer in found if pooled.under(layer.scope, each)]
+        else:
+            matching = [layer for layer in found if layer.module is each]
+        if not matching:
+            known = ", ".join(layer.scope for layer in found)
+            raise ValueError(f"layers: expected layers of the module, got {each!r}. There are: {known}.")
+        chosen += [layer for layer in matching if layer not in chosen]
+    return chosen

@@ -1,0 +1,199 @@
+"""Where a TF1 graph normalizes by the batch: what goes in there, with which weights, and under which conditions."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from tfbn import functional
+from tfbn.graph import recognize, registry
+from tfbn.graph.dataflow import Node, Tensor
+from tfbn.graph.variables import full_name, parts
+from tfbn.recalibrate import pooled
+
+MOVED = (*recognize.STATISTICS, *recognize.RENORM[:3], *recognize.DEBIAS)
+
+
+class Site(NamedTuple):
+    """A call in training."""
+
+    inputs: tf.Tensor
+    outputs: tf.Tensor
+    axes: tuple[int, ...]  # of the channels
+    weights: tuple[Any, Any]  # batch_weights and mask
+    options: functional.Options
+    conditions: list[tuple[tf.Tensor, bool]]  # what must be true, or false, for it to train
+
+    def sample_weights(self) -> tf.Tensor | None:
+        return functional.sample_weights(self.inputs, self.options, *self.weights)
+
+
+class Layer(NamedTuple):
+    scope: str
+    variables: dict[str, Node]  # that training moves, by short name
+    sites: list[Site]
+    unbiased: bool
+    epsilon: float
+    renorm: bool
+
+
+def find(graph: tf.Graph, layers: Any) -> tuple[list[Layer], list[Layer]]:
+    """The layers to recalibrate, and all others, whose statistics are to stay.
+
+    Raises ValueError for layers that were asked for and cannot be recalibrated exactly.
+    """
+    recognized = recognize.recognize(graph.as_graph_def())
+    called: dict[str, list[registry.Call]] = {}
+    for call in registry.calls_of(graph):
+        mean = parts(call.variables["moving_mean"])[0]
+        called.setdefault(_scope_of(full_name(mean)), []).append(call)
+    scopes = [
+        scope
+        for scope, layer in recognized.layers.items()
+        if (scope in called or layer.normalizations) and not _is_frozen(layer)
+    ]
+    wanted = _wanted(scopes, layers)
+    found, others, refused = [], [], []
+    for scope in scopes:
+        layer = recognized.layers[scope]
+        of_tfbn = called.get(scope)
+        sites, reason = _of_calls(of_tfbn, graph) if of_tfbn else _of_ops(layer, recognized, graph)
+        made = _layer(layer, sites)
+        if scope not in wanted or (layers is None and not sites and not reason):
+            others.append(made)
+        elif reason or not sites:
+            refused.append(f"{scope}: {reason or 'it never normalizes by the batch in this graph'}")
+        else:
+            found.append(made)
+    if refused:
+        raise ValueError(
+            "layers: expected layers whose statistics can be recomputed exactly, got some that cannot:\n  "
+            + "\n  ".join(refused)
+            + "\nName the others in `layers`."
+        )
+    if not found:
+        raise ValueError(
+            "session: expected a graph with layers that normalize by the batch, got one in which none does. Build it "
+            "with is_training=True or a placeholder."
+        )
+    _check_renorm(found, recognized)
+    return found, others
+
+
+def _is_frozen(layer: recognize.Layer) -> bool:
+    return any(node.type == "Const" for name in recognize.STATISTICS for node in layer.variables.get(name, ()))
+
+
+def _scope_of(name: str) -> str:
+    scope, _, short = name.rpartition("/")
+    return scope.rpartition("/")[0] if short.startswith("part_") else scope
+
+
+def _wanted(scopes: list[str], layers: Any) -> set[str]:
+    if layers is None:
+        return set(scopes)
+    wanted: set[str] = set()
+    for each in [layers] if isinstance(layers, str) else layers:
+        matching = {scope for scope in scopes if pooled.under(scope, each)}
+        if not matching:
+            raise ValueError(
+                f"layers: expected scopes of layers, got {each!r}. There are: {', '.join(scopes) or 'none'}."
+            )
+        wanted |= matching
+    return wanted
+
+
+def _layer(layer: recognize.Layer, sites: list[Site]) -> Layer:
+    options = sites[0].options if sites else functional.Options(axes=())
+    moved = {name: nodes[0] for name, nodes in layer.variables.items() if name in MOVED}
+    return Layer(
+        layer.scope,
+        moved,
+        sites,
+        unbiased=options.unbiased,
+        epsilon=options.epsilon,
+        renorm="moving_stddev" in layer.variables,
+    )
+
+
+Found = tuple[list[Site], str]  # the calls that train, or why they cannot be looked into
+
+
+def _of_calls(calls: list[registry.Call], graph: tf.Graph) -> Found:
+    sites = []
+    for call in calls:
+        if call.is_training is False:
+            continue
+        assert call.options is not None
+        needed = [call.inputs, call.outputs, *(each for each in call.weights if each is not None)]
+        conditions = [] if call.is_training is True else [(call.is_training, True)]
+        needed += [tensor for tensor, _ in conditions if tf.is_tensor(tensor)]
+        if not all(each.graph is graph and graph.is_fetchable(each) for each in needed):
+            return [], "it is in a loop or a branch. Build it outside, and give it is_training as a tensor"
+        sites.append(Site(call.inputs, call.outputs, call.options.axes, call.weights, call.options, conditions))
+    return sites, ""
+
+
+def _of_ops(layer: recognize.Layer, recognized: recognize.Recognized, graph: tf.Graph) -> Found:
+    sites = []
+    for each in layer.normalizations:
+        if each.mode == "inference":
+            continue
+        if set(recognize.RENORM) & set(layer.variables):
+            return [], "it has renorm, and tfbn has not built it"
+        if any(len(nodes) > 1 for name, nodes in layer.variables.items() if name in MOVED):
+            return [], "its statistics are partitioned"
+        if each.mode == "dynamic" or each.node.type not in recognize.FUSED:
+            return [], "it takes its statistics by composed ops, of which weights may be a part"
+        conditions = []
+        for condition in each.conditions:
+            if condition.branch is None:
+                return [], "it is in a loop"
+            conditions.append(_predicate(condition, recognized, graph))
+        inputs = _outside(each.node.inputs[0])
+        if inputs is None or not graph.is_fetchable(inputs[0].name):
+            return [], "it is in a branch that makes its inputs itself"
+        tensor = graph.get_tensor_by_name(f"{inputs[0].name}:{inputs[1]}")
+        axis = 1 if "data_format" in each.node.attr and each.node.attr["data_format"].s == b"NCHW" else 3
+        options = functional.Options(axes=(axis,), unbiased=layer.estimator != "biased")
+        sites.append(Site(tensor, tensor, (axis,), (None, None), options, conditions))
+    return sites, ""
+
+
+def _predicate(condition: Any, recognized: recognize.Recognized, graph: tf.Graph) -> tuple[tf.Tensor, bool]:
+    """The tensor that decides about a branch, and what it must be."""
+    node = recognized.dataflow.nodes[condition.of]
+    if node.bodies:  # an If, whose first body is for True
+        source, index = node.inputs[0]
+        return graph.get_tensor_by_name(f"{source.name}:{index}"), condition.branch == 0
+    return graph.get_tensor_by_name(f"{node.name}:0"), condition.branch == 1
+
+
+def _outside(tensor: Tensor) -> Tensor | None:
+    """What a branch was given, outside of it; None where the branch computes it."""
+    while tensor[0].type in ("Switch", "Identity", "_Arg"):
+        if len(tensor[0].inputs) > 1 and tensor[0].type == "_Arg":
+            return None  # several calls pass different values
+        tensor = tensor[0].inputs[0]
+    return None if tensor[0].callers else tensor
+
+
+def _check_renorm(found: list[Layer], recognized: recognize.Recognized) -> None:
+    nodes = recognized.dataflow.nodes
+    for first in found:
+        if not first.renorm:
+            continue
+        made_by = {nodes[site.outputs.op.name] for site in first.sites}
+        behind = [
+            layer.scope
+            for layer in found
+            if layer is not first
+            and made_by & recognized.dataflow.reach([nodes[site.inputs.op.name] for site in layer.sites])
+        ]
+        if behind:
+            raise ValueError(
+                f"layers: expected layers of which none depends on another's averages, got {', '.join(behind)} behind "
+                f"{first.scope}, which has renorm. Recalibrate in turns: first with layers={first.scope!r}, then those "
+                "behind it."
+            )
