@@ -44,6 +44,7 @@ WITH_TENSORFLOW = {
     "get_updates",
     "check_saver",
     "check_updates",
+    "checkpoint",
     "list_layers",
 }
 

@@ -23,6 +23,7 @@ _HOMES = {
     "batch_normalization": "graph.batch_normalization",
     "check_saver": "graph.check_saver",
     "check_updates": "graph.audit",
+    "checkpoint": "checkpoint",
     "create_train_op": "graph.train_op",
     "functional": "functional",
     "get_updates": "graph.train_op",
@@ -33,6 +34,7 @@ _HOMES = {
 __all__ = list(_HOMES)
 
 if TYPE_CHECKING:
+    from tfbn import checkpoint as checkpoint
     from tfbn import functional as functional
     from tfbn.errors import CompatibilityWarning as CompatibilityWarning
     from tfbn.errors import StatisticsNotSavedError as StatisticsNotSavedError

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import tensorflow as tf
+from tensorflow.core.protobuf import trackable_object_graph_pb2 as _object_graph
 from tensorflow.python import pywrap_tfe as _pywrap_tfe
 from tensorflow.python.ops import control_flow_util as _control_flow_util
 from tensorflow.python.ops import resource_variable_ops as _resource_variable_ops
@@ -174,3 +175,8 @@ def set_trainable(variable: Any, trainable: bool) -> None:
     # A distributed variable asks its first part.
     for part in getattr(variable, "_values", (variable,)):
         part._trainable = trainable
+
+
+def object_graph_type() -> Any:
+    """The protocol buffer that tf.train.Checkpoint describes its objects with; only its bytes are public."""
+    return _object_graph.TrackableObjectGraph
