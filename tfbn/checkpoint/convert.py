@@ -11,7 +11,7 @@ import numpy as np
 
 from tfbn.checkpoint import bundle, keras_file, object_graph, plan, values
 from tfbn.checkpoint.plan import Plan
-from tfbn.checkpoint.reader import KERAS_ENDINGS, BundleReader, Reader
+from tfbn.checkpoint.reader import KERAS_ENDINGS, Reader
 from tfbn.checkpoint.reader import open as open_checkpoint
 from tfbn.files import replacing
 from tfbn.progress import Progress
@@ -37,9 +37,9 @@ def convert(
 ) -> Plan:
     """Writes the variables of a checkpoint, with the batch norm layers among them, for another program.
 
-    Without `like` the names follow from those of the source. With `like`, a checkpoint that the other program has saved,
-    the target has its names, shapes and dtypes. Variables are matched by scope and short name, as `list_layers` and
-    `open(...).entries` show them, after `rename`.
+    Without `like` the names follow from those of the source. With `like`, a checkpoint that the other program has
+    saved, the target has its names, shapes and dtypes. Variables are matched by scope and short name, as `list_layers`
+    and `open(...).entries` show them, after `rename`.
 
     Nothing is held but the largest variable, or 16 MB of small ones. The source is only read. A target is made beside
     its place, and its index renamed last: killed at any moment, this leaves a whole target or none, and what is left
@@ -50,8 +50,8 @@ def convert(
       target: path to write: the prefix of a checkpoint, or a file of Keras.
       to: what is to read it: 'contrib', 'tf.layers' or 'TF1Module' for TF1 names, 'BatchNorm' for tf.train.Checkpoint
         with an attribute for each part of the path, 'Keras' for model.load_weights (or, of a `.keras` file,
-        keras.models.load_model), which needs `like`. Default: as `like` is. Between contrib and tf.layers default scopes
-        change: BatchNorm_1 becomes batch_normalization_1.
+        keras.models.load_model), which needs `like`. Default: as `like` is. Between contrib and tf.layers default
+        scopes change: BatchNorm_1 becomes batch_normalization_1.
       like: a checkpoint of the other program, of the same kind as the target. Default None.
       rename: pairs of a regular expression and its replacement, as of re.sub, applied in turn to all paths. Default ().
       moving_average: whether variables take the values of their /ExponentialMovingAverage, which itself is left out.
@@ -132,9 +132,7 @@ def carry_out(made: Plan, like: Reader | None, force: bool) -> None:
             for name, array in arrays():
                 writer.add(name, array)
             if made.to == "BatchNorm" and like is None:
-                graph = object_graph.build(
-                    {object_graph.path_of(step.name) for step in made.steps}
-                )
+                graph = object_graph.build({object_graph.path_of(step.name) for step in made.steps})
                 writer.add(object_graph.KEY, np.array(graph, dtype=object))
 
 
@@ -142,17 +140,21 @@ def _kind(to: str | None, target: str, like: Reader | None) -> str:
     if to is not None:
         _checked("to", to, KINDS)
     elif like is None:
-        raise ValueError(f"to: expected one of {KINDS} where no like is given, got None. Say what is to read the target.")
+        raise ValueError(
+            f"to: expected one of {KINDS} where no like is given, got None. Say what is to read the target."
+        )
     if like is not None:
         if like.format == "SavedModel":
             raise ValueError(
-                f"like: expected a checkpoint or weight file, got the SavedModel {like.path}, whose variables are of use "
-                "with its graphs alone. Give what tf.train.Checkpoint or the Saver has written."
+                f"like: expected a checkpoint or weight file, got the SavedModel {like.path}, whose variables are of "
+                "use with its graphs alone. Give what tf.train.Checkpoint or the Saver has written."
             )
         fits = {"Keras": ("Keras",), "objects": ("BatchNorm", "TF1Module")}
         possible = fits.get(like.format, ("contrib", "tf.layers", "TF1Module"))
         if to is not None and to not in possible:
-            raise ValueError(f"like: expected a checkpoint of {to}, got {like.path}, which is one of {' or '.join(possible)}.")
+            raise ValueError(
+                f"like: expected a checkpoint of {to}, got {like.path}, which is one of {' or '.join(possible)}."
+            )
         to = to or possible[0]
     elif to == "Keras":
         raise ValueError(
@@ -162,8 +164,8 @@ def _kind(to: str | None, target: str, like: Reader | None) -> str:
     endings = KERAS_ENDINGS if like is None or to != "Keras" else (os.path.splitext(like.path)[1],)
     if (to == "Keras") != target.endswith(endings):
         raise ValueError(
-            f"target: expected {'a file that ends in ' + endings[0] if to == 'Keras' else 'the prefix of a checkpoint'} "
-            f"for {to}, got {target}."
+            f"target: expected {'a path that ends in ' + endings[0] if to == 'Keras' else 'the prefix of a checkpoint'}"
+            f" for {to}, got {target}."
         )
     return str(to)
 

@@ -42,13 +42,20 @@ class Diagnosis(list):
 def diagnose(path: str | os.PathLike[str] | Reader, decay: float | None = None) -> Diagnosis:
     """Judges the moving statistics of the batch norm layers in a checkpoint.
 
-    The rules, by severity. Errors: 'not finite', NaN or infinity in any variable; 'negative variance'; 'never updated',
-    moving_mean all 0 and moving_variance all 1; 'missing statistics'; 'frozen', a moving_variance in 16 bits that has not
-    left 1 in some channel. Warnings: 'half precision', statistics in 16 bits that with this decay stop more than 1 % from
-    the batches'; 'zero debias unpaired', a part of the pair missing, or without a layer; 'slow decay', less than 90 % of the statistics from batches, 1 - decay**steps by
-    the checkpoint's global_step, or by zero debias' pair; 'dead channels', gamma below 1e-3 or the variance below 1e-6 of
-    the layer's median; 'outlier', a median variance 1e4 times that of the two layers before and after or less than a
-    1e-4th, or means more than 100 deviations from 0 and 100 times as far as theirs.
+    The rules that give errors:
+      not finite: NaN or infinity in any variable.
+      negative variance: moving_variance, moving_stddev or renorm_stddev below 0.
+      never updated: moving_mean is all 0 and moving_variance all 1.
+      missing statistics: beta or gamma, and no moving_mean or no moving_variance.
+      frozen: moving_variance is of 16 bits and, in a layer that was updated, still 1 in some channel.
+    And warnings:
+      half precision: statistics of 16 bits, which with this decay stop more than 1 % from those of the batches.
+      zero debias unpaired: a part of the pair is missing, a layer has none while others do, or a pair has no layer.
+      slow decay: less than 90 % of the statistics is from batches: by 1 - decay**global_step, by the weights of renorm up
+        to 1.14, or by zero debias' pair.
+      dead channels: gamma below 1e-3, or moving_variance below 1e-6, of the layer's median.
+      outlier: a median variance above 1e4 times, or below 1e-4 times, that of the two layers before and the two after;
+        or means more than 100 deviations from 0 and 100 times as many as theirs.
 
     Args:
       path: as for `open`, or what `open` returned.

@@ -57,7 +57,9 @@ class KerasReader(Reader):
         try:
             return np.asarray(self._file[name][()])
         except (OSError, KeyError, RuntimeError) as error:
-            raise ValueError(f"{self.path}: expected a whole file, got one in which {name} is damaged: {error}") from error
+            raise ValueError(
+                f"{self.path}: expected a whole file, got one in which {name} is damaged: {error}"
+            ) from error
 
     def close(self) -> None:
         self._stack.close()
@@ -107,7 +109,9 @@ def _opened(path: str, mode: str) -> Iterator[tuple[Any, Any]]:
                 file = stack.enter_context(archive.open(_INNER))
             opened = stack.enter_context(h5py.File(file, mode))
         except (OSError, KeyError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
-            raise ValueError(f"{path}: expected a weights or model file of Keras, got one that cannot be opened: {error}") from error
+            raise ValueError(
+                f"{path}: expected a weights or model file of Keras, got one that cannot be opened: {error}"
+            ) from error
         yield opened, config
 
 

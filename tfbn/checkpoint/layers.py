@@ -65,7 +65,7 @@ class Layers(list):
 
 
 def list_layers(path: str | os.PathLike[str] | Reader) -> Layers:
-    """Lists the batch norm layers of a checkpoint: those of contrib and slim, tf.layers, Keras, `BatchNorm`, `TF1Module`.
+    """Lists the batch norm layers of a checkpoint: of contrib and slim, tf.layers, Keras, `BatchNorm` or `TF1Module`.
 
     A layer is a scope that holds a moving_mean or a moving_variance; or beta or gamma alone, under a name that says
     batch norm.
@@ -75,8 +75,8 @@ def list_layers(path: str | os.PathLike[str] | Reader) -> Layers:
 
     Returns:
       A list with a record for each layer, in the natural order of the scopes; `print` shows it as a table. The fields:
-      scope; shape and dtype of the statistics; variables and shadows, dicts from short names to names in the checkpoint,
-      the latter for the averages that tf.train.ExponentialMovingAverage made; zero_debias, how the pair of biased and
+      scope; shape and dtype of the statistics; variables and shadows, dicts from short names to names in the
+      checkpoint, the latter for the averages that tf.train.ExponentialMovingAverage made; zero_debias, how the pair of biased and
       local_step is named ('single', 'doubled', 'suffixed', 'attributes' or ''); renorm ('up to 1.14', 'from 1.15', '').
 
     Raises:
@@ -127,7 +127,7 @@ def find(entries: Iterable[Entry]) -> Found:
 
 
 def _pair_of(path: str, scopes: set[str]) -> tuple[str | None, str, str] | None:
-    """Scope, short name and naming of a zero-debias variable; without a scope of an orphan, None of another variable."""
+    """Scope, short name and naming of a zero-debias variable; no scope for an orphan, None for other variables."""
     found = _PAIR.fullmatch(path)
     if found is None:
         scope, short = split(path)

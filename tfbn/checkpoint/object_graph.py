@@ -32,7 +32,12 @@ def paths(graph: bytes, names: Iterable[str]) -> dict[str, str]:
     for name, parts in by_object.items():
         if taken[found[name]] > 1:
             found[name] = "/".join(parts)
-        if name == KEY or name.endswith(_CONFIG) or found[name] == COUNTER or (exported and _TWICE.match("/".join(parts))):
+        if (
+            name == KEY
+            or name.endswith(_CONFIG)
+            or found[name] == COUNTER
+            or (exported and _TWICE.match("/".join(parts)))
+        ):
             found[name] = ""
     return found
 

@@ -86,16 +86,16 @@ class Plan:
                 ]
         return lines
 
-    def check(self) -> None:
-        """Raises ValueError where the plan is not to be carried out."""
+    def check(self, listed: bool = False) -> None:
+        """Raises ValueError where the plan is not to be carried out; without the variables that the user has seen."""
         if self.refused:
-            paths = [path for path in (*self.lost, *self.unmatched) if path not in self.allowed]
+            first = next(path for path in (*self.lost, *self.unmatched) if path not in self.allowed)
             raise ValueError(
-                f"convert: expected a place for every variable of {self.source} in {self.target} and a value for each "
-                "there, got variables without."
-                + "\n".join(self.problems(only_refused=True))
-                + "\nRename what is called otherwise: rename=[(pattern, replacement)] (--rename PATTERN=REPLACEMENT). "
-                f"Allow by name what may be so: allow=[{re.escape(paths[0])!r}] (--allow)."
+                f"expected a place in {self.target} for every variable of {self.source}, and a value for each there, "
+                "got variables without."
+                + ("" if listed else "\n".join(self.problems(only_refused=True)))
+                + "\nRename what is called otherwise with rename=[(pattern, replacement)] (--rename PATTERN=REPLACEMENT), "
+                f"and allow by name what may be so, with allow=[{re.escape(first)!r}] (--allow {re.escape(first)!r})."
             )
 
 
@@ -132,7 +132,8 @@ def _renamed(found: Mapping[str, Value], rename: Iterable[tuple[str, str]]) -> d
             changed = {path: re.sub(pattern, replacement, name) for path, name in names.items()}
         except (re.error, IndexError) as error:
             raise ValueError(
-                f"rename: expected a regular expression and its replacement, got {pattern!r} and {replacement!r}: {error}"
+                f"rename: expected a regular expression and its replacement, got {pattern!r} and {replacement!r}, which "
+                f"fail: {error}."
             ) from error
         if not any(re.search(pattern, name) for name in names.values()):
             raise ValueError(
@@ -215,7 +216,7 @@ def _match(plan: Plan, wanted: dict[str, Value], like: Reader, options: values.O
 
 
 def _force(plan: Plan, wanted: Mapping[str, Value], like: Reader) -> None:
-    """What is allowed to stay unmatched keeps the value that it has there, or takes one that it can hold with a loss."""
+    """What is allowed to stay unmatched keeps the value that it has there, or takes one and loses digits."""
     for name, path in _canonical(like).items():
         if path in plan.unmatched and path in plan.allowed:
             entry, value = like.entries[name], wanted.get(path)

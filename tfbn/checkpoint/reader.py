@@ -26,6 +26,7 @@ class Entry(NamedTuple):
     shape: tuple[int, ...]
     dtype: str
 
+
 def size_of(shape: tuple[int, ...], dtype: str) -> int:
     """In bytes; 0 of strings, which differ in size."""
     return int(np.prod(shape, dtype=np.int64)) * (0 if dtype == "string" else tf.as_dtype(dtype).size)

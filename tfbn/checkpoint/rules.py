@@ -16,8 +16,8 @@ from tfbn.errors import Finding
 DEAD_GAMMA = 1e-3
 # A variance has the square of a spread: inputs of a thousandth of the others' spread are noise, or constant.
 DEAD_VARIANCE = 1e-6
-# Half precision holds a statistic back by up to eps / (2 (1 - decay)): what is added in a step rounds away. Below one
-# percent the outputs do not show it.
+# Half precision stops a statistic up to eps / (2 (1 - decay)) away, relatively: smaller steps round away. Below one percent
+# the outputs hardly show it.
 HALF_ERROR = 0.01
 HALF = {"float16": 2.0**-10, "bfloat16": 2.0**-7}  # their eps
 # Of the statistics, what comes from batches and not from the initial values.
@@ -88,7 +88,7 @@ def _half(one: Arrays, network: Network) -> Iterator[str]:
     decay = 0.999 if network.decay is None else network.decay
     error = HALF.get(one.layer.dtype, 0.0) / 2 / max(1 - decay, 1e-12)
     if error > HALF_ERROR and not any(True for _ in _frozen(one, network)):
-        yield f"the statistics are {one.layer.dtype}, which with decay {decay:g} stop up to {error:.0%} from the batches'"
+        yield f"with decay {decay:g}, statistics of {one.layer.dtype} stop up to {error:.0%} from those of the batches"
 
 
 def _unpaired(one: Arrays, network: Network) -> Iterator[str]:
@@ -118,7 +118,7 @@ def _cold(one: Arrays, network: Network) -> Iterator[str]:
     if network.decay is not None and network.steps is not None and not set(DEBIAS) <= set(one.values):
         share = 1 - network.decay**network.steps
         if share < WARMED_UP:
-            yield f"after {network.steps} steps of decay {network.decay:g}, {share:.0%} of the statistics are the batches'"
+            yield f"after {network.steps} steps of decay {network.decay:g}, {share:.0%} of the statistics is from batches"
     for name in ("renorm_mean", "renorm_stddev"):
         weight = one.values.get(f"{name}_weight")
         if weight is not None and weight[0] < WARMED_UP:
@@ -129,7 +129,7 @@ def _cold(one: Arrays, network: Network) -> Iterator[str]:
         largest = np.argmax(np.abs(mean))
         share = biased[largest] / mean[largest]
         if share < WARMED_UP:
-            yield f"{share:.0%} of moving_variance is the batches', by the quotient of biased and moving_mean"
+            yield f"{share:.0%} of moving_variance is from batches, by the quotient of biased and moving_mean"
 
 
 def _outlier(one: Arrays, network: Network) -> Iterator[str]:
@@ -187,15 +187,15 @@ RULES = (
         "negative variance",
         "error",
         _negative,
-        "Two updates raced over one variable, or the average was changed by hand. Recompute the statistics from data, and "
-        "train on with tfbn, whose updates take turns.",
+        "Two updates raced over one variable, or the average was changed by hand. Recompute the statistics from data, "
+        "and train on with tfbn, whose updates take turns.",
     ),
     Rule(
         "never updated",
         "error",
         _never_updated,
-        "Nothing ran the update ops in training: tie tf.get_collection(tf.GraphKeys.UPDATE_OPS) to the train op, or use "
-        "tfbn.create_train_op. Recompute the statistics of this checkpoint from data.",
+        "Nothing ran the update ops in training: tie tf.get_collection(tf.GraphKeys.UPDATE_OPS) to the train op, or "
+        "use tfbn.create_train_op. Recompute the statistics of this checkpoint from data.",
     ),
     Rule(
         "missing statistics",
@@ -239,8 +239,8 @@ ORPHAN = Rule(
     "zero debias unpaired",
     "warning",
     lambda one, network: iter(()),
-    "The pair stands where no layer has a moving_mean: the scope was renamed for one and not for the other. Rename with "
-    "tfbn.checkpoint.convert(..., rename=...).",
+    "The pair stands where no layer has a moving_mean: the scope was renamed for one and not for the other. Rename "
+    "with tfbn.checkpoint.convert(..., rename=...).",
 )
 
 
@@ -257,4 +257,3 @@ def findings(network: Network, orphans: list[str]) -> list[Finding]:
         for path in orphans
     ]
     return sorted(found, key=lambda finding: finding.severity != "error")
-

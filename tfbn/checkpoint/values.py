@@ -1,13 +1,13 @@
 """What of a source checkpoint is to be carried over: values by canonical paths, read when they are written.
 
-The canonical path of a layer's variable is its scope and short name, that of zero debias' pair too: `a/BatchNorm/biased`
-for `a/BatchNorm/a/BatchNorm/moving_mean/biased`.
+The canonical path of a layer's variable is its scope and short name, that of zero debias' pair too: `a/norm/biased` for
+`a/norm/a/norm/moving_mean/biased`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np

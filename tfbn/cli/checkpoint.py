@@ -47,8 +47,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     comparing = _action(actions, "diff", _diff, "what differs between two checkpoints, of whatever kinds")
     for action in (listing, diagnosing):
         action.add_argument("path", help=_PATH)
-    diagnosing.add_argument("--decay", type=float, help="of the moving averages, to judge whether they had steps enough")
-    diagnosing.add_argument("--plot", metavar="FILE", help="draw the spread of the statistics, with suspects marked (PNG)")
+    diagnosing.add_argument(
+        "--decay", type=float, help="of the moving averages, to judge whether they had steps enough"
+    )
+    diagnosing.add_argument(
+        "--plot", metavar="FILE", help="draw the spread of the statistics, with suspects marked (PNG)"
+    )
     for name in ("first", "second"):
         comparing.add_argument(name, help=_PATH)
     _add_conversion(converting)
@@ -73,18 +77,27 @@ def _add_conversion(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--to", metavar="KIND", help="what is to read it: contrib, tf.layers, TF1Module, BatchNorm or Keras"
     )
-    parser.add_argument("--like", metavar="PATH", help="a checkpoint that the other program has saved, whose names to use")
+    parser.add_argument(
+        "--like", metavar="PATH", help="a checkpoint that the other program has saved, whose names to use"
+    )
     parser.add_argument(
         "--rename", metavar="PATTERN=REPLACEMENT", type=_pair, action="append", default=[], help="as re.sub; repeatable"
     )
     parser.add_argument("--moving-average", action="store_true", help="take the values of /ExponentialMovingAverage")
     parser.add_argument(
-        "--zero-debias", choices=("keep", "drop", "synthesize"), default="keep", help="the pair of biased and local_step"
+        "--zero-debias",
+        choices=("keep", "drop", "synthesize"),
+        default="keep",
+        help="biased and local_step",
     )
     parser.add_argument("--fill-affine", action="store_true", help="gamma of ones, beta of zeros, where there is none")
-    parser.add_argument("--epsilon", type=float, default=0.001, help="for renorm of TensorFlow up to 1.14 (default 0.001)")
+    parser.add_argument("--epsilon", type=float, default=0.001, help="for renorm up to 1.14 (default 0.001)")
     parser.add_argument(
-        "--allow", metavar="PATTERN", action="append", default=[], help="variables that may be lost or unmatched; repeatable"
+        "--allow",
+        metavar="PATTERN",
+        action="append",
+        default=[],
+        help="what may be lost or unmatched; repeatable",
     )
     parser.add_argument("--dry-run", action="store_true", help="show the plan, write nothing; 1 if it would be refused")
     parser.add_argument("--force", action="store_true", help="replace a target that exists")
@@ -140,6 +153,7 @@ def _convert(options: argparse.Namespace) -> int:
             print(plan, flush=True)
         if options.dry_run:
             return FINDINGS if plan.refused else FINE
+        plan.check(listed=not options.json)
         carry_out(plan, like, options.force)
     return FINE
 
