@@ -27,6 +27,8 @@ class Settings:
     batches: tuple[int, ...] = (1, 8)
     small_layers: int = 53
     built_layers: int | None = None
+    tensors: int | None = None  # in a checkpoint, of `largest` bytes each
+    largest: int | None = None
 
     def rounds_or(self, full: int, quick: int) -> int:
         return self.rounds or (quick if self.quick else full)

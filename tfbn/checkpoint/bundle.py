@@ -87,6 +87,8 @@ def writing(target: str, force: bool) -> Iterator[BundleWriter]:
         writer = BundleWriter(folder)
         yield writer
         _move(writer.finish(), place)
+    except tf.errors.OpError as error:  # such as of a full disk
+        raise OSError(f"target: {target} cannot be written: {error.message}") from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -50,9 +50,9 @@ def diagnose(path: str | os.PathLike[str] | Reader, decay: float | None = None) 
       frozen: moving_variance is of 16 bits and, in a layer that was updated, still 1 in some channel.
     And warnings:
       half precision: statistics of 16 bits, which with this decay stop more than 1 % from those of the batches.
-      zero debias unpaired: a part of the pair is missing, a layer has none while others do, or a pair has no layer.
-      slow decay: less than 90 % of the statistics is from batches: by 1 - decay**global_step, by the weights of renorm up
-        to 1.14, or by zero debias' pair.
+      zero debias unpaired: a part of the pair is missing, a layer has none while others do, or a pair is in no layer.
+      slow decay: less than 90 % of the statistics is from batches: by 1 - decay**global_step, by the weights of renorm
+        up to 1.14, or by zero debias' pair.
       dead channels: gamma below 1e-3, or moving_variance below 1e-6, of the layer's median.
       outlier: a median variance above 1e4 times, or below 1e-4 times, that of the two layers before and the two after;
         or means more than 100 deviations from 0 and 100 times as many as theirs.

@@ -76,7 +76,7 @@ def list_layers(path: str | os.PathLike[str] | Reader) -> Layers:
     Returns:
       A list with a record for each layer, in the natural order of the scopes; `print` shows it as a table. The fields:
       scope; shape and dtype of the statistics; variables and shadows, dicts from short names to names in the
-      checkpoint, the latter for the averages that tf.train.ExponentialMovingAverage made; zero_debias, how the pair of biased and
+      checkpoint, the latter for what tf.train.ExponentialMovingAverage made; zero_debias, how the pair of biased and
       local_step is named ('single', 'doubled', 'suffixed', 'attributes' or ''); renorm ('up to 1.14', 'from 1.15', '').
 
     Raises:
@@ -111,17 +111,17 @@ def find(entries: Iterable[Entry]) -> Found:
         if set(STATISTICS) & set(found) or (set(AFFINE) & set(found) and _NAMED.fullmatch(scope))
     }
     naming: dict[str, str] = {}
-    orphans = []
+    orphans: list[str] = []
     for path, entry in by_path.items():
         parted = _pair_of(path, scopes)
         if parted is None:
             continue
-        scope, short, how = parted
-        if scope is None:
+        owner, short, how = parted
+        if owner is None:
             orphans.append(path)
         else:
-            variables[scope][short] = entry
-            naming[scope] = how
+            variables[owner][short] = entry
+            naming[owner] = how
     layers = [_layer(scope, variables[scope], shadows.get(scope, {}), naming.get(scope, "")) for scope in scopes]
     return Found(sorted(layers, key=lambda layer: natural(layer.scope)), sorted(orphans, key=natural))
 

@@ -91,11 +91,11 @@ class Plan:
         if self.refused:
             first = next(path for path in (*self.lost, *self.unmatched) if path not in self.allowed)
             raise ValueError(
-                f"expected a place in {self.target} for every variable of {self.source}, and a value for each there, "
+                f"expected a place in {self.target} for all variables of {self.source}, and a value for each there, "
                 "got variables without."
                 + ("" if listed else "\n".join(self.problems(only_refused=True)))
-                + "\nRename what is called otherwise with rename=[(pattern, replacement)] (--rename PATTERN=REPLACEMENT), "
-                f"and allow by name what may be so, with allow=[{re.escape(first)!r}] (--allow {re.escape(first)!r})."
+                + "\nRename what is called otherwise, rename=[(pattern, replacement)] or --rename PATTERN=REPLACEMENT. "
+                f"Allow by name what may be so: allow=[{re.escape(first)!r}], or --allow {re.escape(first)!r}."
             )
 
 
@@ -132,8 +132,8 @@ def _renamed(found: Mapping[str, Value], rename: Iterable[tuple[str, str]]) -> d
             changed = {path: re.sub(pattern, replacement, name) for path, name in names.items()}
         except (re.error, IndexError) as error:
             raise ValueError(
-                f"rename: expected a regular expression and its replacement, got {pattern!r} and {replacement!r}, which "
-                f"fail: {error}."
+                f"rename: expected a regular expression and its replacement, got {pattern!r} and {replacement!r}: "
+                f"{error}."
             ) from error
         if not any(re.search(pattern, name) for name in names.values()):
             raise ValueError(
@@ -242,9 +242,9 @@ def _made_up(path: str, wanted: Mapping[str, Value], options: values.Options) ->
     if not any(join(scope, name) in wanted for name in STATISTICS):
         return None
     if short in AFFINE:
-        return values.filled(dict(wanted), scope, short)
+        return values.filled(wanted, scope, short)
     if short in DEBIAS and options.zero_debias == "synthesize" and join(scope, "moving_mean") in wanted:
-        return values.synthesized(dict(wanted), scope, short)
+        return values.synthesized(wanted, scope, short)
     return None
 
 

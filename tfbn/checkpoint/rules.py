@@ -16,8 +16,8 @@ from tfbn.errors import Finding
 DEAD_GAMMA = 1e-3
 # A variance has the square of a spread: inputs of a thousandth of the others' spread are noise, or constant.
 DEAD_VARIANCE = 1e-6
-# Half precision stops a statistic up to eps / (2 (1 - decay)) away, relatively: smaller steps round away. Below one percent
-# the outputs hardly show it.
+# Half precision stops a statistic up to eps / (2 (1 - decay)) away, relatively, because smaller steps round away. Below
+# one percent the outputs hardly show it.
 HALF_ERROR = 0.01
 HALF = {"float16": 2.0**-10, "bfloat16": 2.0**-7}  # their eps
 # Of the statistics, what comes from batches and not from the initial values.
@@ -118,7 +118,7 @@ def _cold(one: Arrays, network: Network) -> Iterator[str]:
     if network.decay is not None and network.steps is not None and not set(DEBIAS) <= set(one.values):
         share = 1 - network.decay**network.steps
         if share < WARMED_UP:
-            yield f"after {network.steps} steps of decay {network.decay:g}, {share:.0%} of the statistics is from batches"
+            yield f"after {network.steps} steps with decay {network.decay:g}, {share:.0%} of them is from batches"
     for name in ("renorm_mean", "renorm_stddev"):
         weight = one.values.get(f"{name}_weight")
         if weight is not None and weight[0] < WARMED_UP:

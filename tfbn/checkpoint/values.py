@@ -6,7 +6,7 @@ The canonical path of a layer's variable is its scope and short name, that of ze
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -140,7 +140,7 @@ def _described(value: Value) -> Value:
     return value._replace(change=value.change.format(split(value.origin)[1]))
 
 
-def filled(values: dict[str, Value], scope: str, short: str) -> Value:
+def filled(values: Mapping[str, Value], scope: str, short: str) -> Value:
     """Gamma of ones, or beta of zeros, for a layer that does without."""
     like = next(values[join(scope, name)] for name in layers.STATISTICS if join(scope, name) in values)
     number = {"gamma": 1, "beta": 0}[short]
@@ -148,7 +148,7 @@ def filled(values: dict[str, Value], scope: str, short: str) -> Value:
     return Value(like.shape, like.dtype, "", f"filled with {number}", lambda: np.full(like.shape, number, dtype))
 
 
-def synthesized(values: dict[str, Value], scope: str, short: str) -> Value:
+def synthesized(values: Mapping[str, Value], scope: str, short: str) -> Value:
     """Zero debias' pair for an average that had none: as if its start were too long ago to matter.
 
     The next step is then that of the average without zero debias. The count is a power of two that every floating type
