@@ -54,8 +54,8 @@ def diagnose(path: str | os.PathLike[str] | Reader, decay: float | None = None) 
       slow decay: less than 90 % of the statistics is from batches: by 1 - decay**global_step, by the weights of renorm
         up to 1.14, or by zero debias' pair.
       dead channels: gamma below 1e-3, or moving_variance below 1e-6, of the layer's median.
-      outlier: a median variance above 1e4 times, or below 1e-4 times, that of the two layers before and the two after;
-        or means more than 100 deviations from 0 and 100 times as many as theirs.
+      outlier: a median variance above 1e4 times, or below 1e-4 times, that of each layer around it, the two before and
+        the two after; or means more than 100 deviations from 0 and 100 times as many as those of each.
 
     Args:
       path: as for `open`, or what `open` returned.

@@ -105,7 +105,8 @@ def _unpaired(one: Arrays, network: Network) -> Iterator[str]:
 
 def _dead(one: Arrays, network: Network) -> Iterator[str]:
     for name, fraction in (("gamma", DEAD_GAMMA), ("moving_variance", DEAD_VARIANCE)):
-        sizes = np.abs(one.values.get(name, np.zeros(0)))
+        sizes = one.values.get(name, np.zeros(0))
+        sizes = np.abs(sizes) if name == "gamma" else sizes[sizes >= 0]  # what is negative is another rule's
         if sizes.size and np.isfinite(sizes).all():
             median = np.median(sizes)
             dead = sizes < fraction * median
@@ -137,25 +138,26 @@ def _outlier(one: Arrays, network: Network) -> Iterator[str]:
     around = [
         each
         for i, each in enumerate(network.layers)
-        if 0 < abs(i - index) <= NEIGHBOURS and each.layer.shape and _variance(each) is not None
+        if 0 < abs(i - index) <= NEIGHBOURS and not np.isnan(_variance(each))
     ]
     own = _variance(one)
-    if own is None or len(around) < 2 or any(True for _ in _never_updated(one, network)):
+    if np.isnan(own) or len(around) < 2 or any(True for _ in _never_updated(one, network)):
         return
-    theirs = float(np.median([_variance(each) for each in around]))
-    if not theirs / OUTLIER_VARIANCE <= own <= theirs * OUTLIER_VARIANCE:
-        yield f"its median variance is {own:.3g}, that of the layers around it {theirs:.3g}"
-    far, usual = _distance(one), float(np.median([_distance(each) for each in around]))
-    if far > OUTLIER_MEAN and far > OUTLIER_MEAN * usual:
-        yield f"its means are {far:.3g} deviations from 0, those of the layers around it {usual:.3g}"
+    # From all of them: one that is an outlier itself must not make its neighbours look like some.
+    low, high = min(map(_variance, around)), max(map(_variance, around))
+    if not low / OUTLIER_VARIANCE <= own <= high * OUTLIER_VARIANCE:
+        yield f"its median variance is {own:.3g}, those of the layers around it {low:.3g} to {high:.3g}"
+        return  # which moves the distance as well
+    far, most = _distance(one), max(map(_distance, around))
+    if far > OUTLIER_MEAN * max(1.0, most):
+        yield f"its means are {far:.3g} deviations from 0, those of the layers around it at most {most:.3g}"
 
 
-def _variance(one: Arrays) -> float | None:
-    variance = one.values.get("moving_variance")
-    if variance is None or "moving_mean" not in one.values or not np.isfinite(variance).all() or variance.min() < 0:
-        return None
-    median = float(np.median(variance))
-    return median if median > 0 else None
+def _variance(one: Arrays) -> float:
+    """The median; NaN where there is none to compare with."""
+    variance = one.values.get("moving_variance", np.zeros(0))
+    usable = variance.size and "moving_mean" in one.values and np.isfinite(variance).all() and np.median(variance) > 0
+    return float(np.median(variance)) if usable else np.nan
 
 
 def _distance(one: Arrays) -> float:
