@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import tfbn
 from tests.checkpoint.models import reference
 from tests.examples.program import load
 from tfbn import checkpoint
@@ -150,8 +151,6 @@ class TestZeroDebias:
 
     def test_a_cumulative_average_counts_alone(self, tmp_path):
         """local_step without biased is what decay=None keeps."""
-        import tfbn
-
         norm = tfbn.BatchNorm(3, decay=None)
         norm(tf.constant(np.random.default_rng(0).normal(2.0, 1.0, [16, 3]), tf.float32))
         assert checkpoint.diagnose(tf.train.Checkpoint(norm=norm).write(str(tmp_path / "model"))) == []

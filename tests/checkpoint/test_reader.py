@@ -7,6 +7,7 @@ import shutil
 import sys
 import zipfile
 
+import h5py
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -198,8 +199,6 @@ class TestDamaged:
             checkpoint.open(tmp_path / name)
 
     def test_no_variables(self, tmp_path):
-        import h5py
-
         h5py.File(tmp_path / "empty.h5", "w").close()
         with pytest.raises(ValueError, match="expected a checkpoint with variables, got one that has none"):
             checkpoint.open(tmp_path / "empty.h5")

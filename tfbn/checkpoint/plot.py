@@ -11,7 +11,7 @@ from tfbn.checkpoint.diagnose import Diagnosis
 from tfbn.files import replacing
 
 _SUSPECT, _FINE = "tab:red", "tab:blue"
-_LONGEST = 32  # characters of a scope's end
+_LONGEST = 44  # characters of a scope
 
 
 def plot(diagnosis: Diagnosis, path: str | os.PathLike[str]) -> None:
@@ -42,7 +42,13 @@ def plot(diagnosis: Diagnosis, path: str | os.PathLike[str]) -> None:
         _box(means, place, one.values.get("moving_mean"), color)
         variance = one.values.get("moving_variance")
         _box(deviations, place, None if variance is None else np.sqrt(np.where(variance > 0, variance, np.nan)), color)
-    means.set_yticks(range(count), [_label(one.layer.scope, suspects) for one in diagnosis.layers])
+    scopes = [one.layer.scope for one in diagnosis.layers]
+    # What all of them begin with tells nothing.
+    common = os.path.commonprefix(scopes).rpartition("/")[0] if count > 1 else ""
+    labels = [_label(scope, len(common) + 1 if common else 0, suspects) for scope in scopes]
+    means.set_yticks(range(count), labels, fontsize=9)
+    if common:
+        means.set_ylabel(f"layers in {common}")
     for label, one in zip(means.get_yticklabels(), diagnosis.layers):
         label.set_color(_SUSPECT if one.layer.scope in suspects else "black")
     means.set_ylim(count - 0.4, -0.6)
@@ -77,6 +83,9 @@ def _box(axes: Any, place: int, values: np.ndarray | None, color: str) -> None:
     axes.plot([median], [place], color=color, marker="o", markersize=5)
 
 
-def _label(scope: str, suspects: dict[str, str]) -> str:
-    short = scope if len(scope) <= _LONGEST else f"...{scope[3 - _LONGEST :]}"
+def _label(scope: str, common: int, suspects: dict[str, str]) -> str:
+    """The scope, without its first `common` characters, shortened in the middle; and the rule that suspects it."""
+    short = scope[common:]
+    if len(short) > _LONGEST:
+        short = f"{short[: _LONGEST // 2 - 2]}...{short[1 - _LONGEST // 2 :]}"
     return f"{short}\n{suspects[scope]}" if scope in suspects else short
