@@ -6,8 +6,10 @@ A block marked `before` runs on the original and must agree with the block after
 from __future__ import annotations
 
 import ast
+import contextlib
 import fcntl
 import functools
+import io
 import json
 import os
 import re
@@ -23,6 +25,7 @@ import pytest
 import tfbn
 from tests import docs
 from tests.docs import BLOCKS, CHECKOUT, PAGES
+from tfbn import cli
 
 PYTHON = [block for found in BLOCKS.values() for block in found if block.language == "python"]
 PAIRS = [list(pair) for found in BLOCKS.values() for pair in docs.pairs(found)]
@@ -168,7 +171,17 @@ def command_problems(line):
         return [extra for names in wanted for extra in names.split(",") if extra.strip() not in known]
     if words[0].startswith("python"):
         return [word for word in words[1:2] if not (CHECKOUT / word).is_file()]
+    if words[0] == "tfbn":
+        return refused_arguments(words[1:])
     return [f"{words[0]}: a command that no check knows"]
+
+
+def refused_arguments(words):
+    """The arguments, if the command `tfbn` does not take them; nothing of it runs."""
+    with contextlib.redirect_stderr(io.StringIO()), contextlib.suppress(SystemExit):
+        cli._parser().parse_args(words)
+        return []
+    return words
 
 
 class TestCommands:
@@ -184,6 +197,8 @@ class TestCommands:
             ("pip install 'tfbn[gpu]'", ["gpu"]),
             ("python examples/digits_graph.py --updates inline", []),
             ("python3.11 examples/missing.py", ["examples/missing.py"]),
+            ("tfbn checkpoint list model.ckpt --json", []),
+            ("tfbn checkpoint list --frob", ["checkpoint", "list", "--frob"]),
             ("rm -rf x", ["rm: a command that no check knows"]),
             ("# only a comment", []),
         ],

@@ -154,7 +154,7 @@ class Modules(Eager):
         return self.model.trainable_variables
 
     def load(self, path):
-        tf.train.Checkpoint(model=self.model).read(path).assert_consumed()
+        tf.train.Checkpoint(model=self.model).read(path).assert_existing_objects_matched()
 
     def save(self, path):
         return tf.train.Checkpoint(model=self.model).write(path)

@@ -291,7 +291,7 @@ class TestOldRenorm:
         """A layer of today restores it whole."""
         checkpoint.convert(self.old(tmp_path, self.SHARE), str(tmp_path / "new"), "BatchNorm")
         norm = tfbn.BatchNorm(3, renorm=True)
-        tf.train.Checkpoint(n=norm).read(str(tmp_path / "new")).assert_consumed()
+        tf.train.Checkpoint(n=norm).restore(str(tmp_path / "new")).assert_consumed()
         norm(tf.constant(np.random.default_rng(2).normal(1.0, 2.0, [8, 3]), tf.float32))
         np.testing.assert_allclose(norm.renorm_mean, self.MEAN, atol=0.1)
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from tfbn.checkpoint import layers, object_graph, values
 from tfbn.checkpoint.layers import AFFINE, DEBIAS, SHORT_NAMES, STATISTICS, join, split
 from tfbn.checkpoint.reader import Entry, Reader
@@ -186,6 +188,10 @@ def _place(plan: Plan, wanted: dict[str, Value], to: str) -> None:
             plan.steps.append(Step(f"{scope}/{scope}/moving_mean/{short}".lstrip("/"), value))
         else:
             plan.steps.append(Step(path, value))
+    if to == "BatchNorm":
+        # As tf.train.Checkpoint.save writes it; without it `restore` takes the checkpoint for an incomplete one.
+        counter = Value((), "int64", "", "for tf.train.Checkpoint.restore", lambda: np.array(1))
+        plan.steps.append(Step(object_graph.name_of(object_graph.COUNTER), counter))
 
 
 def _flat(value: Value) -> tuple[int, ...] | None:
