@@ -52,7 +52,7 @@ def diff(first: str | os.PathLike[str], second: str | os.PathLike[str]) -> Diffe
       >>> import tempfile, tensorflow as tf, tfbn
       >>> norm, path = tfbn.BatchNorm(2), tempfile.mkdtemp()
       >>> first = tf.train.Checkpoint(norm=norm).write(path + "/first")
-      >>> norm.beta.assign([0.0, 0.5]) and None
+      >>> _ = norm.beta.assign([0.0, 0.5])
       >>> print(tfbn.checkpoint.diff(first, tf.train.Checkpoint(norm=norm).write(path + "/second")))
       variable   difference
       norm/beta  values      1 of 2 elements, by up to 0.5
