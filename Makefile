@@ -9,6 +9,9 @@ OLDEST_TENSORFLOW := 2.12.*
 # Configurations drawn at random that are compared with the original.
 TFBN_RANDOM_CASES ?= 300
 export TFBN_RANDOM_CASES
+# Conversions of checkpoints that are killed at random moments.
+TFBN_KILLS ?= 10
+export TFBN_KILLS
 # Processes of the tests; a TensorFlow takes some 600 MB in each.
 WORKERS ?= 2
 # Errors only: TensorFlow reports on the machine at every start.
@@ -64,8 +67,8 @@ pytest: $(ENV)/.installed-test
 test-all:
 	@$(OLDEST_PYTHON) -c 'import sys; sys.exit(sys.version_info >= (3, 12))' || \
 	  { echo 'TensorFlow $(OLDEST_TENSORFLOW) needs Python 3.9 to 3.11: make test-all OLDEST_PYTHON=python3.11 ...' >&2; exit 1; }
-	$(MAKE) test PYTHON=$(OLDEST_PYTHON) TENSORFLOW='$(OLDEST_TENSORFLOW)' TFBN_RANDOM_CASES=1000
-	$(MAKE) test PYTHON=$(NEWEST_PYTHON) TENSORFLOW= TFBN_RANDOM_CASES=1000
+	$(MAKE) test PYTHON=$(OLDEST_PYTHON) TENSORFLOW='$(OLDEST_TENSORFLOW)' TFBN_RANDOM_CASES=1000 TFBN_KILLS=100
+	$(MAKE) test PYTHON=$(NEWEST_PYTHON) TENSORFLOW= TFBN_RANDOM_CASES=1000 TFBN_KILLS=100
 
 clean:
 	rm -rf .venv build dist tfbn.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -29,6 +29,8 @@ class Settings:
     built_layers: int | None = None
     blocks: tuple[int, ...] = (3, 4, 6, 3)  # of ResNet-50's stages
     image: int = 224  # pixels in a row, for that network
+    tensors: int | None = None  # in a checkpoint, of `largest` bytes each
+    largest: int | None = None
 
     def rounds_or(self, full: int, quick: int) -> int:
         return self.rounds or (quick if self.quick else full)

@@ -201,6 +201,8 @@ class TestCommands:
             ("tfbn import model.pb", ["import", "model.pb"]),
             ("tfbn fold frozen.pb folded.pb --json", []),
             ("tfbn fold frozen.pb --frob", ["fold", "frozen.pb", "--frob"]),
+            ("tfbn checkpoint list model.ckpt --json", []),
+            ("tfbn checkpoint list --frob", ["checkpoint", "list", "--frob"]),
             ("rm -rf x", ["rm: a command that no check knows"]),
             ("# only a comment", []),
         ],

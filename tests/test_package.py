@@ -48,6 +48,7 @@ WITH_TENSORFLOW = {
     "keras",
     "check_saver",
     "check_updates",
+    "checkpoint",
     "list_layers",
     "recalibrate",
 }

@@ -236,3 +236,12 @@ def test_function_to_graph_def():
         name, _, index = names[next(iter(function.ret.values()))].partition(":")
         found[{node.name: node.op for node in graph_def.node}[name]] = index
     assert found == {"FusedBatchNormV3": "1", "Split": "1"}
+
+
+def test_object_graph_type(tmp_path):
+    """It reads what tf.train.Checkpoint writes: each variable's key and its own name."""
+    path = tf.train.Checkpoint(x=tf.Variable([1.0, 2.0], name="own_name")).write(str(tmp_path / "model"))
+    written = tf.train.load_checkpoint(path).get_tensor("_CHECKPOINTABLE_OBJECT_GRAPH")
+    message = _tensorflow.object_graph_type().FromString(written)
+    found = {each.checkpoint_key: each.full_name for node in message.nodes for each in node.attributes}
+    assert found == {"x/.ATTRIBUTES/VARIABLE_VALUE": "own_name"}

@@ -24,6 +24,7 @@ _HOMES = {
     "batch_normalization": "graph.batch_normalization",
     "check_saver": "graph.check_saver",
     "check_updates": "graph.audit",
+    "checkpoint": "checkpoint",
     "create_train_op": "graph.train_op",
     "export": "export",
     "fold": "fold",
@@ -39,6 +40,7 @@ __all__ = list(_HOMES)
 
 if TYPE_CHECKING:
     from tfbn import export as export
+    from tfbn import checkpoint as checkpoint
     from tfbn import functional as functional
     from tfbn import keras as keras
     from tfbn import fold as fold

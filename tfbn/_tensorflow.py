@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import tensorflow as tf
+from tensorflow.core.protobuf import trackable_object_graph_pb2 as _object_graph
 from tensorflow.python import pywrap_tfe as _pywrap_tfe
 from tensorflow.python.framework import function_def_to_graph as _function_def_to_graph
 from tensorflow.python.ops import control_flow_util as _control_flow_util
@@ -209,3 +210,8 @@ def function_to_graph_def(function_def: Any) -> tuple[Any, dict[str, str]]:
     no public way from the one to the other.
     """
     return _function_def_to_graph.function_def_to_graph_def(function_def)
+
+
+def object_graph_type() -> Any:
+    """The protocol buffer that tf.train.Checkpoint describes its objects with; only its bytes are public."""
+    return _object_graph.TrackableObjectGraph

@@ -16,6 +16,7 @@ from benchmarks import __main__ as command
 from benchmarks import (
     build,
     folding,
+    checkpoints,
     graphs,
     hand_written,
     layers,
@@ -277,6 +278,15 @@ class TestTables:
         (row,) = found.rows
         assert row.value >= 0
         assert row.limit == pytest.approx(row.details["the op"] + 1, abs=1e-3)
+
+    def test_checkpoint(self):
+        """Peak and time of a conversion, each with its limit."""
+        settings = measure.Settings(rounds=1, tensors=2, largest=2**20)
+        peak, ratio = checkpoints.table(settings, silent).rows
+        assert 0 < peak.value
+        assert peak.limit == 103
+        assert ratio.value == pytest.approx(ratio.details["seconds"] / ratio.details["copying"])
+        assert ratio.limit == 2
 
     def test_graph(self, original_python, monkeypatch):
         """Static and dynamic, without and with gradients, next to the original's where that can be had."""

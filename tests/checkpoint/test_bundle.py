@@ -1,0 +1,191 @@
+"""Writing so that a crash at any moment leaves a whole target or none, and within a bound of memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from benchmarks import checkpoints
+from tests.checkpoint import kill, models
+from tfbn import checkpoint
+from tfbn.checkpoint import bundle
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+KILLS = int(os.environ.get("TFBN_KILLS", "10"))
+MB = 2**20
+
+
+def write(path, arrays, force=False):
+    with bundle.writing(str(path), force) as writer:
+        for name, array in arrays.items():
+            writer.add(name, array)
+
+
+@pytest.fixture
+def small():
+    """Variables of every kind of dtype that a Saver writes."""
+    random = np.random.default_rng(1)
+    return {
+        "a/float32": random.normal(2.0, 1.0, [3, 5]).astype(np.float32),
+        "a/float64": random.normal(2.0, 1.0, [4]),
+        "a/float16": random.normal(2.0, 1.0, [4]).astype(np.float16),
+        "a/bfloat16": random.normal(2.0, 1.0, [4]).astype(tf.bfloat16.as_numpy_dtype),
+        "b/int64": np.array(7, np.int64),
+        "b/bool": np.array([True, False]),
+        "b/complex64": np.array([1 + 2j], np.complex64),
+        "b/string": np.array([b"ends in zeros\x00\x00", b""], dtype=object),
+        "empty": np.zeros([0, 3], np.float32),
+    }
+
+
+class TestWriting:
+    def test_every_dtype(self, small, tmp_path):
+        """What is read is what was written, in one data file."""
+        write(tmp_path / "model", small)
+        with checkpoint.open(tmp_path / "model") as reader:
+            assert set(reader) == set(small)
+            for name, array in small.items():
+                assert reader[name].dtype == array.dtype
+                assert reader[name].tolist() == array.tolist()
+        assert sorted(os.listdir(tmp_path)) == ["model.data-00000-of-00001", "model.index"]
+
+    def test_large_tensors_have_files_of_their_own(self, small, tmp_path, monkeypatch):
+        """So that no more than one is held."""
+        monkeypatch.setattr(bundle, "_SHARE", 64)
+        write(tmp_path / "model", small)
+        assert len(list(tmp_path.glob("model.data-*"))) == 3
+        with checkpoint.open(tmp_path / "model") as reader:
+            assert reader["b/string"].tolist() == small["b/string"].tolist()
+
+    def test_nothing_stays_of_a_block_that_raises(self, small, tmp_path):
+        bad = {"a": small["a/float64"], "b": np.array(object())}
+        with pytest.raises(OSError, match=r"^target: .*model cannot be written: (?s:.*)object"):
+            write(tmp_path / "model", bad)
+        assert os.listdir(tmp_path) == []
+
+    def test_what_exists_is_kept(self, small, tmp_path):
+        """Also where a run that is to replace it fails."""
+        write(tmp_path / "model", small)
+        with pytest.raises(FileExistsError, match=r"^target: expected a path where nothing is, got .*model: .*\.index"):
+            write(tmp_path / "model", {"other": np.zeros(3)})
+        with pytest.raises(ZeroDivisionError), bundle.writing(str(tmp_path / "model"), True):
+            1 / 0  # noqa: B018
+        with checkpoint.open(tmp_path / "model") as reader:
+            assert set(reader) == set(small)
+
+    def test_force_replaces_all_of_it(self, small, tmp_path, monkeypatch):
+        """More data files by fewer; and a V1 file, which is the prefix itself."""
+        monkeypatch.setattr(bundle, "_SHARE", 64)
+        write(tmp_path / "model", small)
+        monkeypatch.undo()
+        (tmp_path / "model").write_bytes(b"a V1 file")
+        write(tmp_path / "model", {"other": np.zeros(3)}, force=True)
+        assert sorted(os.listdir(tmp_path)) == ["model.data-00000-of-00001", "model.index"]
+
+    def test_neighbours_are_left_alone(self, small, tmp_path):
+        """Other checkpoints whose names begin or end alike, and what is left of runs to them."""
+        others = ["model-1.index", "my_model.data-00000-of-00001", ".model.ckpt.abcdefgh.partial", "model.txt"]
+        for name in others:
+            (tmp_path / name).write_text("not ours")
+        write(tmp_path / "model", small)
+        assert set(others) <= set(os.listdir(tmp_path))
+
+    def test_data_without_an_index_may_be_somebodys(self, small, tmp_path):
+        """Only a run's own leftovers say that it is ours."""
+        (tmp_path / "model.data-00000-of-00001").write_bytes(b"precious")
+        with pytest.raises(FileExistsError, match="data-00000-of-00001 exists"):
+            write(tmp_path / "model", small)
+        (tmp_path / ".model.abcdefgh.partial").mkdir()
+        write(tmp_path / "model", small)
+        assert sorted(os.listdir(tmp_path)) == ["model.data-00000-of-00001", "model.index"]
+
+    def test_leftovers_beside_a_whole_target(self, small, tmp_path):
+        """The next run fails: what is whole stays."""
+        write(tmp_path / "model", small)
+        (tmp_path / ".model.abcdefgh.partial").mkdir()
+        with pytest.raises(ZeroDivisionError), bundle.writing(str(tmp_path / "model"), True):
+            1 / 0  # noqa: B018
+        assert sorted(os.listdir(tmp_path)) == ["model.data-00000-of-00001", "model.index"]
+
+    @pytest.mark.parametrize("target", ["missing/model", "gs://bucket/model"])
+    def test_no_folder(self, target, small, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(FileNotFoundError, match="^target: expected a path in a folder of this machine that exists"):
+            write(target, small)
+
+
+class TestKilled:
+    """By SIGKILL: at each change of a file's name, and TFBN_KILLS times at random moments."""
+
+    @pytest.mark.parametrize("kind", ["BatchNorm", "Keras"])
+    def test_absent_or_whole(self, kind, tmp_path):
+        """And the next run removes what is left, to end with the same bytes as if nothing had happened."""
+        source, ending, arguments = self.conversion(kind, tmp_path)
+        place = tmp_path / "place"
+        place.mkdir()
+        given = {"source": source, "folder": str(place), "ending": ending, "arguments": arguments}
+        given.update(share=MB // 2, kills=KILLS, seed=int.from_bytes(os.urandom(4), "little"))
+        process = subprocess.run(
+            [sys.executable, kill.__file__, json.dumps(given)],
+            capture_output=True,
+            text=True,
+            timeout=60 + 10 * KILLS,
+            env={**os.environ, "PYTHONPATH": str(CHECKOUT), "TF_CPP_MIN_LOG_LEVEL": "3"},
+        )
+        assert process.returncode == 0, process.stderr
+        result = json.loads(process.stdout)
+        assert set(result["found"]) <= {"absent", "whole"}, (given["seed"], result)
+        assert "absent" in result["found"]
+        assert result["found"][-1] == "whole"
+        assert result["renames"] >= (4 if kind == "BatchNorm" else 1)
+        assert not [name for name in result["files"] if not name.startswith("target")]
+
+    @staticmethod
+    def conversion(kind, folder):
+        random = np.random.default_rng(2)
+        if kind == "BatchNorm":
+            # Three data files.
+            arrays = {f"layer_{i}/weights": random.random([256, 1024], np.float32) for i in range(3)}
+            write(folder / "source", arrays)
+            return str(folder / "source"), "", {"to": "BatchNorm"}
+        model = models.trained("contrib")
+        like = models.saved(models.Keras2(), str(folder), "fresh")
+        rename = [*models.Graph.to_neutral, *models.Keras2.from_neutral]
+        return models.saved(model, str(folder), "source"), ".h5", {"like": like, "rename": rename}
+
+
+class TestMemory:
+    """Peaks of resident memory, each in a process of its own."""
+
+    LARGEST, TENSORS = 8 * MB, 25
+    # Above importing TensorFlow.
+    LIMIT = checkpoints.ALLOWANCE + 3 * LARGEST
+
+    @pytest.fixture(scope="class")
+    def source(self, tmp_path_factory):
+        prefix = tmp_path_factory.mktemp("large") / "source"
+        assert checkpoints.make(prefix, self.TENSORS, self.LARGEST) > 1.5 * self.LIMIT  # holding all of it would show
+        return prefix
+
+    def test_to_a_checkpoint(self, source, tmp_path):
+        """Read and written a few tensors at a time."""
+        found = checkpoints.in_a_process(source, tmp_path / "target")
+        assert 0 < found["peak"] < self.LIMIT
+
+    def test_to_keras(self, source, tmp_path):
+        """A weight file is filled in place."""
+        like = tmp_path / "fresh.h5"
+        with checkpoint.open(source) as reader, h5py.File(like, "w") as file:
+            for entry in reader.entries.values():
+                file.create_dataset(f"layer/{entry.path}:0", entry.shape, entry.dtype)
+        found = checkpoints.in_a_process(source, tmp_path / "out.h5", to="Keras", like=str(like))
+        assert 0 < found["peak"] < self.LIMIT
+        assert checkpoint.diff(source, tmp_path / "out.h5") == []

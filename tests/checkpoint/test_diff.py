@@ -1,0 +1,50 @@
+"""What differs between two checkpoints."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.checkpoint.models import reference
+from tfbn import checkpoint
+from tfbn.checkpoint.bundle import writing
+
+BASE = {"a": np.float32([1, np.nan, 3]), "n/moving_mean": np.float32([0, 0]), "s": np.array(b"text", object)}
+
+
+def compare(folder, other):
+    for name, arrays in (("first", BASE), ("second", other)):
+        with writing(str(folder / name), True) as writer:
+            for path, array in arrays.items():
+                writer.add(path, np.asarray(array))
+    return checkpoint.diff(folder / "first", folder / "second")
+
+
+@pytest.mark.parametrize(
+    "change, expected",
+    [
+        ({}, []),
+        ({"a": np.float32([1, np.nan, 3.5])}, [("a", "values", "1 of 3 elements, by up to 0.5", 0.5)]),
+        ({"a": np.float32([1, 2, 3])}, [("a", "values", "1 of 3 elements, by up to nan", np.nan)]),
+        ({"a": np.float32([[1, np.nan, 3]])}, [("a", "shape", "3 and 1x3", 0.0)]),
+        ({"a": np.float64([1, np.nan, 3])}, [("a", "dtype", "float32 and float64", 0.0)]),
+        ({"s": np.array(b"other", object)}, [("s", "values", "1 of 1 elements", 0.0)]),
+        ({"new": np.float32(1)}, [("new", "only in the second", "scalar", 0.0)]),
+    ],
+)
+def test_kinds(change, expected, tmp_path):
+    """Each with what is behind it."""
+    np.testing.assert_equal([tuple(each) for each in compare(tmp_path, {**BASE, **change})], expected)
+
+
+def test_only_in_the_first(tmp_path):
+    (found,) = compare(tmp_path, {name: array for name, array in BASE.items() if name != "a"})
+    assert found[:3] == ("a", "only in the first", "3")
+
+
+def test_by_canonical_names(tmp_path):
+    """Two kinds of checkpoint with the same variables are the same, zero debias' pair too."""
+    checkpoint.convert(reference("zero_debias"), tmp_path / "objects", "BatchNorm")
+    found = checkpoint.diff(reference("zero_debias"), tmp_path / "objects")
+    assert found == []
+    assert str(found) == "No differences."

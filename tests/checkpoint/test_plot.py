@@ -1,0 +1,56 @@
+"""The picture of a checkpoint's statistics."""
+
+from __future__ import annotations
+
+import struct
+import sys
+
+import numpy as np
+import pytest
+
+from tfbn import checkpoint
+from tfbn.checkpoint.bundle import writing
+
+
+@pytest.fixture
+def diagnosis(tmp_path):
+    """Of a layer that is well, one that was never updated, one with NaN, and one without statistics."""
+    random = np.random.default_rng(0)
+    layers = {
+        "well": {"moving_mean": random.normal(1, 2, 8), "moving_variance": random.uniform(1, 2, 8)},
+        "still": {"moving_mean": np.zeros(8), "moving_variance": np.ones(8)},
+        "broken": {"moving_mean": np.full(8, np.nan), "moving_variance": np.full(8, -1.0)},
+        "bare_bn": {"beta": np.zeros(8)},
+    }
+    with writing(str(tmp_path / "model"), False) as writer:
+        for name, variables in layers.items():
+            for short, array in variables.items():
+                writer.add(f"net/{name}/{short}", array)
+    return checkpoint.diagnose(tmp_path / "model")
+
+
+def test_picture(diagnosis, tmp_path):
+    """A PNG of some size, in which every layer has a label and the suspects have their rule."""
+    from matplotlib.figure import Figure
+
+    drawn = []
+    savefig = Figure.savefig
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            Figure, "savefig", lambda figure, *args, **kw: (drawn.append(figure), savefig(figure, *args, **kw))
+        )
+        checkpoint.plot(diagnosis, tmp_path / "picture.png")
+    head = (tmp_path / "picture.png").read_bytes()[:24]
+    assert head[:8] == b"\x89PNG\r\n\x1a\n"
+    assert all(size > 200 for size in struct.unpack(">II", head[16:]))
+    labels = [label.get_text() for label in drawn[0].axes[0].get_yticklabels()]
+    assert labels == ["bare_bn\nmissing statistics", "broken\nnot finite", "still\nnever updated", "well"]
+    colors = [label.get_color() for label in drawn[0].axes[0].get_yticklabels()]
+    assert colors == ["tab:red"] * 3 + ["black"]
+
+
+def test_without_matplotlib(diagnosis, tmp_path, monkeypatch):
+    """The error has the remedy."""
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(ImportError, match=r"plot needs matplotlib, .*pip install 'tfbn\[tools\]'"):
+        checkpoint.plot(diagnosis, tmp_path / "picture.png")

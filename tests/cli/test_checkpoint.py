@@ -1,0 +1,164 @@
+"""`tfbn checkpoint`: each action on the screen and as JSON, with its exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+
+import pytest
+import tensorflow as tf
+
+from tests.checkpoint import models
+from tests.checkpoint.models import reference
+from tfbn import cli
+from tfbn.cli import checkpoint
+
+ACTIONS = ("list", "diagnose", "convert", "diff")
+
+
+@pytest.fixture
+def command(capsys):
+    """Runs `tfbn checkpoint` in this process; status, and what it prints."""
+
+    def run(*arguments):
+        status = cli.main(["checkpoint", *map(str, arguments)])
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return run
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_help(action, capsys):
+    """An example that begins with the command itself, and the exit statuses."""
+    with pytest.raises(SystemExit, match="0"):
+        cli.main(["checkpoint", action, "--help"])
+    out = capsys.readouterr().out
+    assert f"tfbn checkpoint {action} model.ckpt-100" in out
+    assert "exit status: 0 fine, 1 findings, 2 could not" in out
+    assert "--json" in out
+
+
+def test_the_examples_in_the_help_parse():
+    """Each option that they use is there."""
+    for text in checkpoint._EXAMPLES.values():
+        for line in text.replace("\\\n", " ").splitlines()[1:]:
+            program, *arguments = shlex.split(line)
+            assert program == "tfbn"
+            assert cli._parser().parse_args(arguments).command == "checkpoint"
+
+
+def test_no_action(capsys):
+    """argparse says that one is needed."""
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["checkpoint"])
+    assert "the following arguments are required: ACTION" in capsys.readouterr().err
+
+
+def test_list(command):
+    """A table; and records."""
+    status, out, err = command("list", reference("zero_debias"))
+    assert (status, err) == (0, "")
+    assert "first/BatchNorm" in out
+    assert "doubled" in out
+    status, out, _ = command("list", reference("zero_debias"), "--json")
+    first, second = json.loads(out)
+    assert status == 0
+    assert first["variables"]["biased"] == "first/BatchNorm/first/BatchNorm/moving_mean/biased"
+    assert second["shape"] == [2]
+
+
+def test_list_of_nothing(command, tmp_path):
+    path = tf.train.Checkpoint(x=tf.Variable(1.0)).write(str(tmp_path / "model"))
+    assert command("list", path) == (0, f"No batch norm layers in {path}.\n", "")
+
+
+def test_diagnose(command, tmp_path):
+    """1 with findings, 0 without; --decay and --plot."""
+    assert command("diagnose", reference("contrib"))[:2] == (0, "Nothing found in 2 batch norm layers.\n")
+    picture = tmp_path / "picture.png"
+    status, out, _ = command("diagnose", reference("contrib"), "--decay", "0.99", "--plot", picture)
+    assert status == 1
+    assert "after 20 steps with decay 0.99, 18% of them is from batches" in out
+    assert picture.read_bytes()[:4] == b"\x89PNG"
+    status, out, _ = command("diagnose", reference("contrib"), "--decay", "0.99", "--json")
+    assert status == 1
+    assert [finding["layer"] for finding in json.loads(out)] == ["first/BatchNorm", "second/BatchNorm"]
+
+
+def test_convert(command, tmp_path):
+    """The plan, then the checkpoint."""
+    out = tmp_path / "out"
+    arguments = ["convert", reference("contrib"), out, "--to", "BatchNorm", "--rename", "/BatchNorm/=/norm/"]
+    status, printed, err = command(*arguments, "--dry-run")
+    assert (status, err, os.listdir(tmp_path)) == (0, "", [])
+    assert "first/norm/gamma/.ATTRIBUTES/VARIABLE_VALUE" in printed
+    status, plan, _ = command(*arguments, "--json")
+    assert status == 0
+    assert {"target", "shape", "dtype", "from", "change"} == set(json.loads(plan)["steps"][0])
+    assert command("diff", reference("contrib"), out)[0] == 1
+    status, _, err = command(*arguments)
+    assert status == 2
+    assert err.startswith("tfbn checkpoint: target: expected a path where nothing is")
+    assert command(*arguments, "--force", "--moving-average", "--zero-debias", "drop", "--fill-affine")[0] == 0
+
+
+def test_a_refused_plan(command, tmp_path):
+    """1 for a dry run, 2 for a conversion that could not; the list is shown once."""
+    like = models.saved(models.TF1Builder(), str(tmp_path), "like")
+    arguments = ["convert", reference("contrib"), tmp_path / "out", "--like", like]
+    status, out, _ = command(*arguments, "--dry-run")
+    assert status == 1
+    assert "global_step" in out
+    status, out, err = command(*arguments)
+    assert status == 2
+    assert "lost, because the target has no place for them:\n" in out
+    assert "lost, because" not in err
+    assert "Allow by name what may be so" in err
+    assert not (tmp_path / "out.index").exists()
+    assert command(*arguments, "--allow", "global_step", "--allow", ".*(Momentum|ExponentialMovingAverage)")[0] == 0
+
+
+def test_diff(command, tmp_path):
+    """0 where nothing differs, 1 where something does."""
+    assert command("diff", reference("contrib"), reference("contrib"))[:2] == (0, "No differences.\n")
+    status, out, _ = command("diff", reference("contrib"), reference("no_scale"), "--json")
+    assert status == 1
+    assert json.loads(out)[0]["kind"] in ("only in the first", "values")
+
+
+@pytest.mark.parametrize("text", ["no equals sign", "=replacement"])
+def test_rename_needs_both(text, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["checkpoint", "convert", "a", "b", "--rename", text])
+    assert "expected PATTERN=REPLACEMENT" in capsys.readouterr().err
+
+
+def test_what_could_not(command, tmp_path):
+    """A line for what is not there, and for what is no checkpoint."""
+    (tmp_path / "text").write_text("no checkpoint\n" * 50)
+    for path, words in (
+        (tmp_path / "nothing", "there is no such file"),
+        (tmp_path / "text", "expected a whole checkpo"),
+    ):
+        status, out, err = command("list", path)
+        assert (status, out) == (2, "")
+        assert err.startswith(f"tfbn checkpoint: {path}: ")
+        assert words in err
+
+
+def test_no_chatter():
+    """As a program: nothing of TensorFlow's on the screen, and the status of `run`."""
+    environment = {key: value for key, value in os.environ.items() if key != "TF_CPP_MIN_LOG_LEVEL"}
+    process = subprocess.run(
+        [sys.executable, "-m", "tfbn", "checkpoint", "diagnose", reference("contrib"), "--decay", "0.99"],
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
+    assert process.returncode == 1
+    assert process.stdout.startswith("severity")
+    assert process.stderr == ""

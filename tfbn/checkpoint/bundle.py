@@ -1,0 +1,146 @@
+"""Writes V2 checkpoints a few tensors at a time, so that a crash leaves a whole one or none.
+
+Everything is made in a folder of its own beside the target. Then the data files are renamed to their places, and the
+index last: without an index there is no checkpoint. What a killed run leaves behind the next one to the same target
+removes; it is known by the folder's name.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+# Small tensors share a data file up to this size: a file each would be thousands, and more would have to be held.
+_SHARE = 16 * 2**20
+
+
+class BundleWriter:
+    """Puts arrays into a checkpoint in `folder`; `finish` returns its prefix."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._parts: list[str] = []
+        self._waiting: dict[str, np.ndarray] = {}
+        # Eager ops hold on to what they are given for longer.
+        self._graph = tf.Graph()
+        self._session = tf.compat.v1.Session(graph=self._graph)
+        self._ops: dict[tuple, tuple[Any, Any, list[Any], Any]] = {}
+
+    def add(self, name: str, array: np.ndarray) -> None:
+        waiting = sum(each.nbytes for each in self._waiting.values())
+        if waiting + array.nbytes > _SHARE:
+            self._flush()
+        self._waiting[name] = array
+
+    def finish(self) -> Path:
+        self._flush()
+        whole = self._folder / "whole"
+        with self._graph.as_default():
+            merge = tf.raw_ops.MergeV2Checkpoints(
+                checkpoint_prefixes=self._parts, destination_prefix=str(whole), delete_old_dirs=True
+            )
+        self._session.run(merge)
+        self._session.close()
+        return whole
+
+    def _flush(self) -> None:
+        if not self._waiting:
+            return
+        arrays = list(self._waiting.values())
+        dtypes = tuple(tf.string if each.dtype.kind in "OSU" else tf.as_dtype(each.dtype) for each in arrays)
+        prefix, names, tensors, save = self._op(dtypes)
+        part = str(self._folder / "parts" / str(len(self._parts)))
+        self._session.run(save, {prefix: part, names: list(self._waiting), **dict(zip(tensors, arrays))})
+        self._parts.append(part)
+        self._waiting.clear()
+
+    def _op(self, dtypes: tuple) -> tuple[Any, Any, list[Any], Any]:
+        if dtypes not in self._ops:
+            with self._graph.as_default():
+                prefix = tf.compat.v1.placeholder(tf.string, [])
+                names = tf.compat.v1.placeholder(tf.string, [len(dtypes)])
+                tensors = [tf.compat.v1.placeholder(dtype) for dtype in dtypes]
+                save = tf.raw_ops.SaveV2(
+                    prefix=prefix, tensor_names=names, shape_and_slices=[""] * len(dtypes), tensors=tensors
+                )
+            self._ops[dtypes] = prefix, names, tensors, save
+        return self._ops[dtypes]
+
+
+@contextmanager
+def writing(target: str, force: bool) -> Iterator[BundleWriter]:
+    """A writer whose checkpoint becomes `target` when the block ends; nothing stays of it when the block raises."""
+    place = Path(os.path.abspath(target))
+    check_free(target, force)
+    remove_leftovers(place)
+    folder = Path(tempfile.mkdtemp(prefix=f".{place.name}.", suffix=".partial", dir=place.parent))
+    try:
+        writer = BundleWriter(folder)
+        yield writer
+        _move(writer.finish(), place)
+    except tf.errors.OpError as error:  # such as of a full disk
+        raise OSError(f"target: {target} cannot be written: {error.message}") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _move(whole: Path, place: Path) -> None:
+    index = Path(f"{place}.index")
+    # From here on there is no checkpoint, also where one is replaced, until the index is in place.
+    _remove([index, *_data(place), *([place] if place.is_file() else [])])
+    for data in _data(whole):
+        os.replace(data, f"{place}{data.name[len(whole.name) :]}")
+    os.replace(f"{whole}.index", index)
+
+
+def check_free(target: str, force: bool) -> None:
+    """Refuses a target in a folder that is not there, and without `force` one that exists."""
+    place = Path(os.path.abspath(target))
+    if "://" in target or not place.parent.is_dir():
+        raise FileNotFoundError(f"target: expected a path in a folder of this machine that exists, got {target}.")
+    there = [path for path in (Path(f"{place}.index"), place) if path.exists()]
+    there += [] if _leftovers(place) else _data(place)
+    if there and not force:
+        raise FileExistsError(
+            f"target: expected a path where nothing is, got {target}: {there[0]} exists. Name another, or replace it "
+            "with force=True (--force)."
+        )
+    if place.is_dir():
+        raise IsADirectoryError(f"target: expected the path of a file, got {target}, which is a folder.")
+
+
+def remove_leftovers(place: Path) -> None:
+    """Removes what runs to this target that were killed have left beside it."""
+    found = _leftovers(place)
+    if found and not Path(f"{place}.index").exists():
+        _remove(_data(place))  # first, because without the folder nothing tells whose they are
+    for path in found:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()
+
+
+def _leftovers(place: Path) -> list[Path]:
+    """Folders of `writing`, and files of `tfbn.files.replacing`; the eight characters are from tempfile."""
+    pattern = re.compile(rf"\.{re.escape(place.name)}\.[a-z0-9_]{{8}}\.partial(\..+)?")
+    return sorted(path for path in place.parent.iterdir() if pattern.fullmatch(path.name))
+
+
+def _data(place: Path) -> list[Path]:
+    pattern = re.compile(rf"{re.escape(place.name)}\.data-\d{{5}}-of-\d{{5}}")
+    return sorted(path for path in place.parent.iterdir() if pattern.fullmatch(path.name))
+
+
+def _remove(paths: list[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)

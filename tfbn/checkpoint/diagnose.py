@@ -1,0 +1,107 @@
+"""`diagnose`: whether the statistics in a checkpoint are fit for inference."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+import numpy as np
+
+from tfbn.checkpoint import rules
+from tfbn.checkpoint.layers import find
+from tfbn.checkpoint.reader import Reader
+from tfbn.checkpoint.reader import open as open_checkpoint
+from tfbn.checkpoint.tables import table
+from tfbn.errors import Finding
+
+GLOBAL_STEP = "global_step"
+
+
+class Diagnosis(list):
+    """A list of `Finding`, printed as a table and with each remedy once.
+
+    Attributes:
+      layers: what was looked at, records with `layer` and `values`, arrays in float64 by short name.
+    """
+
+    def __init__(self, findings: Iterable[Finding], layers: list[rules.Arrays]) -> None:
+        super().__init__(findings)
+        self.layers = layers
+
+    def __str__(self) -> str:
+        if not self:
+            return f"Nothing found in {len(self.layers)} batch norm layers."
+        rows = [(finding.severity, finding.kind, finding.layer, finding.problem) for finding in self]
+        remedies = {finding.remedy: finding.kind for finding in self}
+        lines = [table([("severity", "rule", "layer", "problem"), *rows]), ""]
+        return "\n".join([*lines, *(f"{kind}: {remedy}" for remedy, kind in remedies.items())])
+
+    __repr__ = __str__
+
+
+def diagnose(path: str | os.PathLike[str] | Reader, decay: float | None = None) -> Diagnosis:
+    """Judges the moving statistics of the batch norm layers in a checkpoint.
+
+    The rules that give errors:
+      not finite: NaN or infinity in any variable.
+      negative variance: moving_variance, moving_stddev or renorm_stddev below 0.
+      never updated: moving_mean is all 0 and moving_variance all 1.
+      missing statistics: beta or gamma, and no moving_mean or no moving_variance.
+      frozen: moving_variance is of 16 bits and, in a layer that was updated, still 1 in some channel.
+    And warnings:
+      half precision: statistics of 16 bits, which with this decay stop more than 1 % from those of the batches.
+      zero debias unpaired: a part of the pair is missing, a layer has none while others do, or a pair is in no layer.
+      slow decay: less than 90 % of the statistics is from batches: by 1 - decay**global_step, by the weights of renorm
+        up to 1.14, or by zero debias' pair.
+      dead channels: gamma below 1e-3, or moving_variance below 1e-6, of the layer's median.
+      outlier: a median variance above 1e4 times, or below 1e-4 times, that of each layer around it, the two before and
+        the two after; or means more than 100 deviations from 0 and 100 times as many as those of each.
+
+    Args:
+      path: as for `open`, or what `open` returned.
+      decay: of the moving averages, which checkpoints do not hold. Default None: 'slow decay' is judged by the pairs
+        alone, and 'half precision' by contrib's 0.999.
+
+    Returns:
+      A list of findings, errors first, each with kind (the rule), severity, layer, problem and remedy; `print` shows it
+      as a table.
+
+    Raises:
+      FileNotFoundError, ImportError: as `open`.
+      ValueError: as `open`; a checkpoint without batch norm layers; a decay outside of [0, 1].
+
+    Example:
+      >>> import tempfile, tensorflow as tf, tfbn
+      >>> path = tf.train.Checkpoint(norm=tfbn.BatchNorm(2)).write(tempfile.mkdtemp() + "/model")
+      >>> for finding in tfbn.checkpoint.diagnose(path):
+      ...     print(finding.severity, finding.layer, finding.problem)
+      error norm moving_mean is all 0 and moving_variance all 1, as they are initialized
+    """
+    if decay is not None and not 0 <= decay <= 1:
+        raise ValueError(f"decay: expected a number in [0, 1], got {decay}.")
+    if not isinstance(path, Reader):
+        with open_checkpoint(path) as reader:
+            return diagnose(reader, decay)
+    reader, found = path, find(path.entries.values())
+    if not found.layers:
+        raise ValueError(
+            f"{reader.path}: expected a checkpoint with batch norm layers, got one without. It has "
+            f"{sorted(entry.path for entry in reader.entries.values() if entry.path)[:20]}; a layer is what has a "
+            "moving_mean and a moving_variance, by these names."
+        )
+    layers = [
+        rules.Arrays(
+            layer,
+            {short: np.ravel(reader[name]).astype(np.float64) for short, name in layer.variables.items()},
+        )
+        for layer in found.layers
+    ]
+    network = rules.Network(layers, _steps(reader), decay)
+    return Diagnosis(rules.findings(network, found.orphans), layers)
+
+
+def _steps(reader: Reader) -> int | None:
+    for entry in reader.entries.values():
+        if entry.path.rpartition("/")[2] == GLOBAL_STEP and entry.shape == () and entry.dtype.startswith("int"):
+            return int(reader[entry.name])
+    return None

@@ -1,0 +1,94 @@
+"""The object graph in a checkpoint of tf.train.Checkpoint: which object each name stands for."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+
+from tfbn import _tensorflow
+
+KEY = "_CHECKPOINTABLE_OBJECT_GRAPH"
+SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
+SLOT = ".OPTIMIZER_SLOT"
+_CONFIG = "/.ATTRIBUTES/OBJECT_CONFIG_JSON"  # of Keras' layers
+COUNTER = "save_counter"
+TF1_VARIABLES = "tf1_variables"  # the attribute of TF1Module
+# How Keras 2 and 3 reach their layers' variables. By numbers, while the variables' own names have the layers' names.
+_KERAS = re.compile(r"layer_with_weights-\d+|_operations|_layers|_all_variables")
+# What Keras 3 exports once more beside `_all_variables`.
+_TWICE = re.compile(r"(variables|trainable_variables|non_trainable_variables)/\d+$")
+
+
+def paths(graph: bytes, names: Iterable[str]) -> dict[str, str]:
+    """The path of each name; '' for the bookkeeping of TensorFlow and what is saved a second time."""
+    names = list(names)
+    message = _tensorflow.object_graph_type().FromString(graph)
+    own_names = {each.checkpoint_key: each.full_name for node in message.nodes for each in node.attributes}
+    exported = any(name.startswith("_all_variables/") for name in names)
+    by_object = {name: _components(name) for name in names}
+    found = {name: _path(parts, own_names.get(name, "")) for name, parts in by_object.items()}
+    taken = Counter(found.values())
+    for name, parts in by_object.items():
+        if taken[found[name]] > 1:
+            found[name] = "/".join(parts)
+        if (
+            name == KEY
+            or name.endswith(_CONFIG)
+            or found[name] == COUNTER
+            or (exported and _TWICE.match("/".join(parts)))
+        ):
+            found[name] = ""
+    return found
+
+
+def _components(name: str) -> list[str]:
+    # Names that TensorFlow starts with a dot are its own, and not escaped.
+    parts = name.removesuffix(SUFFIX).split("/")
+    return [part if part in (SLOT, ".ATTRIBUTES") else _unescaped(part) for part in parts]
+
+
+def _path(parts: list[str], own_name: str) -> str:
+    if TF1_VARIABLES in parts[:-1]:
+        return "/".join(parts[parts.index(TF1_VARIABLES) + 1 :])
+    if own_name and any(map(_KERAS.fullmatch, parts)) and "optimizer" not in parts:
+        return own_name.removesuffix(":0")
+    return "/".join(parts)
+
+
+def name_of(path: str) -> str:
+    """The name under which tf.train.Checkpoint looks for the variable that it reaches by these attributes."""
+    return "/".join(_escaped(part) for part in path.split("/")) + SUFFIX
+
+
+def path_of(name: str) -> str:
+    """The path that `name_of` made the name of."""
+    return "/".join(_components(name))
+
+
+def build(made: Iterable[str]) -> bytes:
+    """An object graph in which each path is a chain of attributes that ends at a variable."""
+    message = _tensorflow.object_graph_type()()
+    message.nodes.add()
+    numbers: dict[str, int] = {"": 0}
+    for path in sorted(made):
+        parent, so_far = 0, ""
+        for part in path.split("/"):
+            so_far = f"{so_far}/{part}"
+            if so_far not in numbers:
+                numbers[so_far] = len(message.nodes)
+                message.nodes.add()
+                message.nodes[parent].children.add(node_id=numbers[so_far], local_name=part)
+            parent = numbers[so_far]
+        message.nodes[parent].attributes.add(name="VARIABLE_VALUE", full_name=path, checkpoint_key=name_of(path))
+    for node in message.nodes:
+        node.has_checkpoint_values.value = True
+    return message.SerializeToString(deterministic=True)
+
+
+def _escaped(part: str) -> str:
+    return part.replace(".", "..").replace("/", ".S")
+
+
+def _unescaped(part: str) -> str:
+    return re.sub(r"\.(.)", lambda found: "/" if found[1] == "S" else found[1], part)

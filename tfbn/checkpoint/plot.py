@@ -1,0 +1,91 @@
+"""A picture of a checkpoint's statistics: their spread in each layer, with the suspects marked."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from tfbn.checkpoint.diagnose import Diagnosis
+from tfbn.files import replacing
+
+_SUSPECT, _FINE = "tab:red", "tab:blue"
+_LONGEST = 44  # characters of a scope
+
+
+def plot(diagnosis: Diagnosis, path: str | os.PathLike[str]) -> None:
+    """Draws, per layer, the spread of moving mean and deviation over channels, to a PNG; suspects are red.
+
+    A box has the middle half of the channels and the median, whiskers reach to the least and the largest.
+
+    Args:
+      diagnosis: what `diagnose` returned.
+      path: the file to write; one that exists is replaced.
+
+    Raises:
+      ImportError: no matplotlib.
+    """
+    try:
+        from matplotlib.figure import Figure
+        from matplotlib.lines import Line2D
+    except ImportError as error:
+        raise ImportError(
+            "plot needs matplotlib, and this Python has none. Install it: pip install 'tfbn[tools]'.", name="matplotlib"
+        ) from error
+    suspects = {finding.layer: finding.kind for finding in reversed(diagnosis)}
+    count = len(diagnosis.layers)
+    figure = Figure(figsize=(14, 2 + 0.32 * count), layout="constrained")
+    means, deviations = figure.subplots(1, 2, sharey=True)
+    for place, one in enumerate(diagnosis.layers):
+        color = _SUSPECT if one.layer.scope in suspects else _FINE
+        _box(means, place, one.values.get("moving_mean"), color)
+        variance = one.values.get("moving_variance")
+        _box(deviations, place, None if variance is None else np.sqrt(np.where(variance > 0, variance, np.nan)), color)
+    scopes = [one.layer.scope for one in diagnosis.layers]
+    # What all of them begin with tells nothing.
+    common = os.path.commonprefix(scopes).rpartition("/")[0] if count > 1 else ""
+    labels = [_label(scope, len(common) + 1 if common else 0, suspects) for scope in scopes]
+    means.set_yticks(range(count), labels, fontsize=9)
+    if common:
+        means.set_ylabel(f"layers in {common}")
+    for label, one in zip(means.get_yticklabels(), diagnosis.layers):
+        label.set_color(_SUSPECT if one.layer.scope in suspects else "black")
+    means.set_ylim(count - 0.4, -0.6)
+    means.set_xscale("symlog", linthresh=1.0)
+    means.set_xlabel("moving mean (linear from -1 to 1, logarithmic beyond)")
+    deviations.set_xscale("log")
+    deviations.set_xlabel("moving standard deviation (logarithmic)")
+    for axes in (means, deviations):
+        axes.grid(axis="x", alpha=0.3)
+    named = {one.layer.scope for one in diagnosis.layers}
+    marked = sum(scope in suspects for scope in named)
+    figure.suptitle(f"Moving statistics over the channels of {count} batch norm layers, {marked} of them suspect")
+    handles = [
+        Line2D([], [], color=color, linewidth=6, label=label)
+        for color, label in ((_FINE, "nothing found"), (_SUSPECT, "suspect, with the first rule that says so"))
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=2)
+    with replacing(path) as partial:
+        figure.savefig(partial, format="png", dpi=100)
+
+
+def _box(axes: Any, place: int, values: np.ndarray | None, color: str) -> None:
+    finite = np.zeros(0) if values is None else values[np.isfinite(values)]
+    if not finite.size:
+        axes.annotate(
+            "nothing to draw", (0.01, place), xycoords=("axes fraction", "data"), va="center", color=color, fontsize=8
+        )
+        return
+    low, first, median, third, high = np.quantile(finite, [0, 0.25, 0.5, 0.75, 1])
+    axes.plot([low, high], [place, place], color=color, linewidth=1, marker="|", markersize=7)
+    axes.plot([first, third], [place, place], color=color, linewidth=7, alpha=0.45, solid_capstyle="butt")
+    axes.plot([median], [place], color=color, marker="o", markersize=5)
+
+
+def _label(scope: str, common: int, suspects: dict[str, str]) -> str:
+    """The scope, without its first `common` characters, shortened in the middle; and the rule that suspects it."""
+    short = scope[common:]
+    if len(short) > _LONGEST:
+        short = f"{short[: _LONGEST // 2 - 2]}...{short[1 - _LONGEST // 2 :]}"
+    return f"{short}\n{suspects[scope]}" if scope in suspects else short

@@ -1,0 +1,261 @@
+"""What can be wrong with a layer's statistics, a rule each. Every threshold stands here with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from tfbn.checkpoint.layers import DEBIAS, STATISTICS, Layer
+from tfbn.errors import Finding
+
+# Of the layer's median. Training moves gamma by factors of some ten; what is a thousand times below the others adds
+# nothing to the outputs.
+DEAD_GAMMA = 1e-3
+# A variance has the square of a spread: inputs of a thousandth of the others' spread are noise, or constant.
+DEAD_VARIANCE = 1e-6
+# Half precision stops a statistic up to eps / (2 (1 - decay)) away, relatively, because smaller steps round away. Below
+# one percent the outputs hardly show it.
+HALF_ERROR = 0.01
+HALF = {"float16": 2.0**-10, "bfloat16": 2.0**-7}  # their eps
+# Of the statistics, what comes from batches and not from the initial values.
+WARMED_UP = 0.9
+# Trained networks have variances within some three orders of magnitude from layer to layer, residual branches included.
+OUTLIER_VARIANCE = 1e4
+# And means within some ten deviations.
+OUTLIER_MEAN = 100.0
+NEIGHBOURS = 2  # on each side, in the natural order of names, which most programs build their layers in
+
+
+class Arrays(NamedTuple):
+    """A layer with its values, in float64 and flat."""
+
+    layer: Layer
+    values: dict[str, np.ndarray]  # by short name
+
+
+@dataclass(frozen=True)
+class Network:
+    """What rules know beside a layer."""
+
+    layers: list[Arrays]
+    steps: int | None  # by the global step
+    decay: float | None
+
+
+class Rule(NamedTuple):
+    kind: str
+    severity: str  # 'error' or 'warning'
+    check: Callable[[Arrays, Network], Iterator[str]]  # yields what is wrong
+    remedy: str
+
+
+def _not_finite(one: Arrays, network: Network) -> Iterator[str]:
+    for name, array in one.values.items():
+        bad = ~np.isfinite(array)
+        if bad.any():
+            yield f"{name} is NaN or infinite in {_channels(bad)}"
+
+
+def _negative(one: Arrays, network: Network) -> Iterator[str]:
+    for name in ("moving_variance", "moving_stddev", "renorm_stddev"):
+        bad = one.values.get(name, np.zeros(0)) < 0
+        if bad.any():
+            yield f"{name} is negative in {_channels(bad)}"
+
+
+def _never_updated(one: Arrays, network: Network) -> Iterator[str]:
+    mean, variance = one.values.get("moving_mean"), one.values.get("moving_variance")
+    if mean is not None and variance is not None and not mean.any() and (variance == 1).all():
+        yield "moving_mean is all 0 and moving_variance all 1, as they are initialized"
+
+
+def _missing(one: Arrays, network: Network) -> Iterator[str]:
+    absent = [name for name in STATISTICS if name not in one.values]
+    if absent:
+        yield f"it has {', '.join(one.values)}, and no {' or '.join(absent)}"
+
+
+def _frozen(one: Arrays, network: Network) -> Iterator[str]:
+    variance, mean = one.values.get("moving_variance"), one.values.get("moving_mean")
+    if one.layer.dtype in HALF and variance is not None and mean is not None and mean.any() and (variance == 1).any():
+        yield f"moving_variance is {one.layer.dtype} and has not left 1 in {_channels(variance == 1)}"
+
+
+def _half(one: Arrays, network: Network) -> Iterator[str]:
+    decay = 0.999 if network.decay is None else network.decay
+    error = HALF.get(one.layer.dtype, 0.0) / 2 / max(1 - decay, 1e-12)
+    if error > HALF_ERROR and not any(True for _ in _frozen(one, network)):
+        yield f"with decay {decay:g}, statistics of {one.layer.dtype} stop up to {error:.0%} from those of the batches"
+
+
+def _unpaired(one: Arrays, network: Network) -> Iterator[str]:
+    has = [name for name in DEBIAS if name in one.values]
+    others = [each for each in network.layers if set(DEBIAS) <= set(each.values)]
+    if has == ["local_step"] and one.layer.zero_debias == "attributes":
+        return  # a cumulative average counts its steps
+    if len(has) == 1:
+        absent = next(name for name in DEBIAS if name not in has)
+        yield f"of zero debias it has {has[0]}, and no {absent}"
+    elif not has and others:
+        yield f"it has neither biased nor local_step, which {others[0].layer.scope} has"
+
+
+def _dead(one: Arrays, network: Network) -> Iterator[str]:
+    for name, fraction in (("gamma", DEAD_GAMMA), ("moving_variance", DEAD_VARIANCE)):
+        sizes = one.values.get(name, np.zeros(0))
+        sizes = np.abs(sizes) if name == "gamma" else sizes[sizes >= 0]  # what is negative is another rule's
+        if sizes.size and np.isfinite(sizes).all():
+            median = np.median(sizes)
+            dead = sizes < fraction * median
+            if dead.any():
+                yield f"{name} is below {fraction:g} of the layer's median, {median:.3g}, in {_channels(dead)}"
+
+
+def _cold(one: Arrays, network: Network) -> Iterator[str]:
+    """By decay and steps; of zero debias' pair, whose quotient is that share, without knowing the decay."""
+    if network.decay is not None and network.steps is not None and not set(DEBIAS) <= set(one.values):
+        share = 1 - network.decay**network.steps
+        if share < WARMED_UP:
+            yield f"after {network.steps} steps with decay {network.decay:g}, {share:.0%} of them is from batches"
+    for name in ("renorm_mean", "renorm_stddev"):
+        weight = one.values.get(f"{name}_weight")
+        if weight is not None and weight[0] < WARMED_UP:
+            yield f"{name} has {weight[0]:.0%} of its weight"
+    biased, mean = one.values.get("biased"), one.values.get("moving_mean")
+    if biased is not None and mean is not None and biased.shape == mean.shape and mean.any():
+        # moving_mean is corrected by this share, moving_variance is not.
+        largest = np.argmax(np.abs(mean))
+        share = biased[largest] / mean[largest]
+        if share < WARMED_UP:
+            yield f"{share:.0%} of moving_variance is from batches, by the quotient of biased and moving_mean"
+
+
+def _outlier(one: Arrays, network: Network) -> Iterator[str]:
+    index = next(i for i, each in enumerate(network.layers) if each is one)
+    around = [
+        each
+        for i, each in enumerate(network.layers)
+        if 0 < abs(i - index) <= NEIGHBOURS and not np.isnan(_variance(each))
+    ]
+    own = _variance(one)
+    if np.isnan(own) or len(around) < 2 or any(True for _ in _never_updated(one, network)):
+        return
+    # From all of them: one that is an outlier itself must not make its neighbours look like some.
+    low, high = min(map(_variance, around)), max(map(_variance, around))
+    if not low / OUTLIER_VARIANCE <= own <= high * OUTLIER_VARIANCE:
+        yield f"its median variance is {own:.3g}, those of the layers around it {low:.3g} to {high:.3g}"
+        return  # which moves the distance as well
+    far, most = _distance(one), max(map(_distance, around))
+    if far > OUTLIER_MEAN * max(1.0, most):
+        yield f"its means are {far:.3g} deviations from 0, those of the layers around it at most {most:.3g}"
+
+
+def _variance(one: Arrays) -> float:
+    """The median; NaN where there is none to compare with."""
+    variance = one.values.get("moving_variance", np.zeros(0))
+    usable = variance.size and "moving_mean" in one.values and np.isfinite(variance).all() and np.median(variance) > 0
+    return float(np.median(variance)) if usable else np.nan
+
+
+def _distance(one: Arrays) -> float:
+    mean, variance = one.values["moving_mean"], one.values["moving_variance"]
+    return float(np.median(np.abs(mean)) / np.sqrt(np.median(variance)))
+
+
+def _channels(which: np.ndarray) -> str:
+    places = np.flatnonzero(which)
+    listed = ", ".join(map(str, places[:5])) + (", ..." if len(places) > 5 else "")
+    return f"{len(places)} of {which.size} channels ({listed})" if which.size > 1 else "its value"
+
+
+_IN_FLOAT32 = (
+    "In half precision small increments round away. Keep the statistics in float32 (param_dtype=tf.float32), and "
+    "recompute those of this checkpoint from data."
+)
+
+# In order of severity: what makes outputs wrong first.
+RULES = (
+    Rule(
+        "not finite",
+        "error",
+        _not_finite,
+        "Go back to the last checkpoint without; look for empty batches, for weights that sum to zero and for a loss "
+        "that diverged.",
+    ),
+    Rule(
+        "negative variance",
+        "error",
+        _negative,
+        "Two updates raced over one variable, or the average was changed by hand. Recompute the statistics from data, "
+        "and train on with tfbn, whose updates take turns.",
+    ),
+    Rule(
+        "never updated",
+        "error",
+        _never_updated,
+        "Nothing ran the update ops in training: tie tf.get_collection(tf.GraphKeys.UPDATE_OPS) to the train op, or "
+        "use tfbn.create_train_op. Recompute the statistics of this checkpoint from data.",
+    ),
+    Rule(
+        "missing statistics",
+        "error",
+        _missing,
+        "The Saver was given the trainable variables alone: give it tf.global_variables(), and see tfbn.check_saver. "
+        "Recompute the statistics of this checkpoint from data.",
+    ),
+    Rule("frozen", "error", _frozen, _IN_FLOAT32),
+    Rule("half precision", "warning", _half, _IN_FLOAT32),
+    Rule(
+        "zero debias unpaired",
+        "warning",
+        _unpaired,
+        "Restoring into a graph with zero_debias_moving_mean fails or starts the average anew: write the pair with "
+        'tfbn.checkpoint.convert(..., zero_debias="synthesize"), or leave it out with "drop".',
+    ),
+    Rule(
+        "slow decay",
+        "warning",
+        _cold,
+        "The statistics still hold their initial values: train longer, lower the decay, or recompute them from data.",
+    ),
+    Rule(
+        "dead channels",
+        "warning",
+        _dead,
+        "Nothing passes there, or what comes in is constant: prune the channels, or look at the layer before and its "
+        "initialization.",
+    ),
+    Rule(
+        "outlier",
+        "warning",
+        _outlier,
+        "Look at the layer's inputs: a loss of scale before it, another preprocessing, or values restored from another "
+        "network.",
+    ),
+)
+
+ORPHAN = Rule(
+    "zero debias unpaired",
+    "warning",
+    lambda one, network: iter(()),
+    "The pair stands where no layer has a moving_mean: the scope was renamed for one and not for the other. Rename "
+    "with tfbn.checkpoint.convert(..., rename=...).",
+)
+
+
+def findings(network: Network, orphans: list[str]) -> list[Finding]:
+    """What every rule finds, in the order of the rules and then of the layers."""
+    found = [
+        Finding(rule.kind, rule.severity, one.layer.scope, problem, rule.remedy)
+        for rule in RULES
+        for one in network.layers
+        for problem in rule.check(one, network)
+    ]
+    found += [
+        Finding(ORPHAN.kind, ORPHAN.severity, path, "no layer has this variable of zero debias", ORPHAN.remedy)
+        for path in orphans
+    ]
+    return sorted(found, key=lambda finding: finding.severity != "error")

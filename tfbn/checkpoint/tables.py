@@ -1,0 +1,23 @@
+"""What is shown to people: the order of names, columns, shapes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+
+def natural(text: str) -> list[tuple[int, int, str]]:
+    """A key that sorts block2 before block10."""
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", text)]
+
+
+def table(rows: Iterable[Iterable[str]]) -> str:
+    """Rows of cells, in columns."""
+    cells = [list(row) for row in rows]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in cells)
+
+
+def shown(shape: Iterable[int]) -> str:
+    """A shape, such as 3x3x64."""
+    return "x".join(map(str, shape)) or "scalar"

@@ -1,0 +1,173 @@
+"""`tfbn checkpoint list | diagnose | convert | diff`: batch norm layers in checkpoints of any kind."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from tfbn.cli import EXIT_STATUSES, FINDINGS, FINE
+from tfbn.cli.quiet import tensorflow
+
+SUMMARY = "batch norm layers in checkpoints: list, diagnose, convert, compare"
+
+_PATH = """\
+the prefix of a checkpoint (model.ckpt-100), a folder of checkpoints or of a SavedModel, or a weights or model file of
+Keras (.h5, .weights.h5, .keras)"""
+
+_EXAMPLES = {
+    "list": """\
+example:
+  tfbn checkpoint list model.ckpt-100
+""",
+    "diagnose": """\
+example:
+  tfbn checkpoint diagnose model.ckpt-100 --decay 0.9997 --plot statistics.png
+""",
+    "convert": """\
+examples:
+  tfbn checkpoint convert model.ckpt-100 model-tf2 --to BatchNorm --rename '^resnet/=model/' --dry-run
+  tfbn checkpoint convert model.ckpt-100 model.weights.h5 --like fresh.weights.h5 --moving-average \\
+      --rename '/weights$=/kernel' --allow 'global_step|.*/Momentum'
+""",
+    "diff": """\
+example:
+  tfbn checkpoint diff model.ckpt-100 model.weights.h5
+""",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Lists, judges, converts and compares checkpoints of TensorFlow 1 and 2 and of Keras."
+    parser.epilog = f"{_EXAMPLES['diagnose']}\n{EXIT_STATUSES}"
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    listing = _action(actions, "list", _list, "the batch norm layers, with their variables")
+    diagnosing = _action(actions, "diagnose", _diagnose, "what is wrong with the moving statistics, and what to do")
+    converting = _action(actions, "convert", _convert, "write the variables for another program, after showing a plan")
+    comparing = _action(actions, "diff", _diff, "what differs between two checkpoints, of whatever kinds")
+    for action in (listing, diagnosing):
+        action.add_argument("path", help=_PATH)
+    diagnosing.add_argument(
+        "--decay", type=float, help="of the moving averages, to judge whether they had steps enough"
+    )
+    diagnosing.add_argument(
+        "--plot", metavar="FILE", help="draw the spread of the statistics, with suspects marked (PNG)"
+    )
+    for name in ("first", "second"):
+        comparing.add_argument(name, help=_PATH)
+    _add_conversion(converting)
+
+
+def _action(actions: Any, name: str, run: Any, summary: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = actions.add_parser(
+        name,
+        help=summary,
+        description=f"Shows {summary}." if name != "convert" else f"{summary.capitalize()}.",
+        epilog=f"{_EXAMPLES[name]}\n{EXIT_STATUSES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.set_defaults(act=run)
+    return parser
+
+
+def _add_conversion(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("source", help=_PATH)
+    parser.add_argument("target", help="prefix of the checkpoint, or file of Keras, to write")
+    parser.add_argument(
+        "--to", metavar="KIND", help="what is to read it: contrib, tf.layers, TF1Module, BatchNorm or Keras"
+    )
+    parser.add_argument(
+        "--like", metavar="PATH", help="a checkpoint that the other program has saved, whose names to use"
+    )
+    parser.add_argument(
+        "--rename", metavar="PATTERN=REPLACEMENT", type=_pair, action="append", default=[], help="as re.sub; repeatable"
+    )
+    parser.add_argument("--moving-average", action="store_true", help="take the values of /ExponentialMovingAverage")
+    parser.add_argument(
+        "--zero-debias",
+        choices=("keep", "drop", "synthesize"),
+        default="keep",
+        help="biased and local_step",
+    )
+    parser.add_argument("--fill-affine", action="store_true", help="gamma of ones, beta of zeros, where there is none")
+    parser.add_argument("--epsilon", type=float, default=0.001, help="for renorm up to 1.14 (default 0.001)")
+    parser.add_argument(
+        "--allow",
+        metavar="PATTERN",
+        action="append",
+        default=[],
+        help="what may be lost or unmatched; repeatable",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="show the plan, write nothing; 1 if it would be refused")
+    parser.add_argument("--force", action="store_true", help="replace a target that exists")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    pattern, equals, replacement = text.partition("=")
+    if not equals or not pattern:
+        raise argparse.ArgumentTypeError(f"expected PATTERN=REPLACEMENT, got {text!r}")
+    return pattern, replacement
+
+
+def run(options: argparse.Namespace) -> int:
+    tensorflow()
+    status: int = options.act(options)
+    return status
+
+
+def _list(options: argparse.Namespace) -> int:
+    from tfbn import checkpoint
+
+    layers = checkpoint.list_layers(options.path)
+    if options.json:
+        _print_json([layer._asdict() for layer in layers])
+    else:
+        print(layers if layers else f"No batch norm layers in {options.path}.")
+    return FINE
+
+
+def _diagnose(options: argparse.Namespace) -> int:
+    from tfbn import checkpoint
+
+    found = checkpoint.diagnose(options.path, options.decay)
+    if options.plot:
+        checkpoint.plot(found, options.plot)
+    if options.json:
+        _print_json([finding._asdict() for finding in found])
+    else:
+        print(found)
+    return FINDINGS if found else FINE
+
+
+def _convert(options: argparse.Namespace) -> int:
+    from tfbn.checkpoint.convert import carry_out, planned
+    from tfbn.checkpoint.values import Options
+
+    chosen = Options(options.moving_average, options.zero_debias, options.fill_affine, options.epsilon)
+    arguments = (options.to, options.like, chosen, options.rename, options.allow)
+    with planned(options.source, options.target, *arguments) as (plan, like):
+        if options.json:
+            _print_json(plan.as_json())
+        else:
+            print(plan, flush=True)
+        if options.dry_run:
+            return FINDINGS if plan.refused else FINE
+        plan.check(listed=not options.json)
+        carry_out(plan, like, options.force)
+    return FINE
+
+
+def _diff(options: argparse.Namespace) -> int:
+    from tfbn import checkpoint
+
+    found = checkpoint.diff(options.first, options.second)
+    if options.json:
+        _print_json([each._asdict() for each in found])
+    else:
+        print(found)
+    return FINDINGS if found else FINE
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, indent=2))
