@@ -42,6 +42,7 @@ WITH_TENSORFLOW = {
     "create_train_op",
     "functional",
     "get_updates",
+    "layers",
     "check_saver",
     "check_updates",
     "list_layers",

@@ -27,6 +27,7 @@ _HOMES = {
     "functional": "functional",
     "get_updates": "graph.train_op",
     "has_arg_scope": "graph.arg_scope",
+    "layers": "layers",
     "list_layers": "graph.list_layers",
 }
 
@@ -34,6 +35,7 @@ __all__ = list(_HOMES)
 
 if TYPE_CHECKING:
     from tfbn import functional as functional
+    from tfbn import layers as layers
     from tfbn.errors import CompatibilityWarning as CompatibilityWarning
     from tfbn.errors import StatisticsNotSavedError as StatisticsNotSavedError
     from tfbn.errors import UpdatesNotWiredError as UpdatesNotWiredError
