@@ -10,6 +10,7 @@ import tensorflow as tf
 from tfbn import functional
 from tfbn.functional import arguments
 from tfbn.graph import compatibility, layer, policy, variables
+from tfbn.graph.activation import activate
 from tfbn.graph.arg_scope import add_arg_scope
 from tfbn.graph.named_outputs import collect_named_outputs
 
@@ -276,6 +277,5 @@ def batch_norm(
             mask=mask,
             adjustment=adjustment if row.adjusts else None,
         )
-        if activation_fn is not None:
-            outputs = activation_fn(outputs)
+        outputs = activate(outputs, activation_fn)
         return collect_named_outputs(outputs_collections, opened.name, outputs)

@@ -69,7 +69,7 @@ class Layer:
             )
             losses: tuple[tf.Tensor, ...] = ()
             if regularizer is not None and not any(variables.parts(variable)[0] is other for other in before):
-                losses = variables.add_loss(variable, regularizer, f"{scope.original_name_scope}{name}/Regularizer/")
+                losses = variables.add_loss(variable, regularizer, f"{scope.original_name_scope}{name}/Regularizer")
         self._track(variable, trainable, losses)
         return variable
 

@@ -218,12 +218,13 @@ def _no_loss(variable: Any) -> None:
 
 
 def add_loss(variable: Any, regularizer: Any, scope: str | None = None) -> tuple[tf.Tensor, ...]:
-    """The losses of a variable, or of its parts, collected; their name scope is that of the variable unless given."""
+    """The losses of a variable, or of its parts, collected; their name scope is the variable's unless it is given."""
     losses = []
     # A loss made inside a branch or a loop could not be fetched.
     with _outside_bodies() if _tensorflow.in_v2_body() else tf.control_dependencies(None):
-        for part in parts(variable):
-            with tf.compat.v1.name_scope(scope or f"{full_name(part)}/Regularizer/"):
+        for index, part in enumerate(parts(variable)):
+            given = f"{scope}_{index}" if index else scope
+            with tf.compat.v1.name_scope(f"{given if scope else full_name(part) + '/Regularizer'}/"):
                 losses.append(regularizer(part))
     found = tuple(loss for loss in losses if loss is not None)
     for loss in found:

@@ -50,7 +50,5 @@ def repeat(inputs: Any, repetitions: int, layer: Callable[..., Any], *args: Any,
 
 def _name_of(layer: Callable[..., Any]) -> str:
     """Of a functools.partial, the name of its function."""
-    for named in (layer, getattr(layer, "func", None)):
-        if hasattr(named, "__name__"):
-            return str(named.__name__)
-    return "repeat"
+    function = layer if hasattr(layer, "__name__") else getattr(layer, "func", None)
+    return str(getattr(function, "__name__", "repeat"))

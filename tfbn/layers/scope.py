@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tfbn.functional import arguments
 from tfbn.graph import compatibility, variables
+from tfbn.graph.activation import activate
 from tfbn.graph.named_outputs import collect_named_outputs
 from tfbn.layers import normalizer
 from tfbn.layers.weighted import Parameter
@@ -76,8 +77,7 @@ def finish(
         variables.collect(variable, variables.collections_of(after.variables_collections, of))
     if after.normalizer_fn is not None:
         outputs = normalizer.apply(caller, outputs, after.normalizer_fn, after.normalizer_params or {}, data_format)
-    if after.activation_fn is not None:
-        outputs = after.activation_fn(outputs)
+    outputs = activate(outputs, after.activation_fn)
     return collect_named_outputs(after.outputs_collections, scope.name, outputs)
 
 

@@ -292,7 +292,7 @@ def max_pooling2d(
     Args:
       inputs: tensor of shape [N, H, W, C], or [N, C, H, W] with data_format 'channels_first'.
       pool_size: int, or (height, width).
-      strides: int, or (height, width); None for pool_size.
+      strides: int, or (height, width).
       padding: 'valid' or 'same', in any case of letters.
       data_format: 'channels_last' or 'channels_first'.
       name: name of the scope. Default 'max_pooling2d', made unique.
@@ -346,5 +346,6 @@ def average_pooling2d(
 def _pool(caller: str, op: Callable, inputs: Any, window: tuple[Any, Any, Any, Any], name: str | None) -> tf.Tensor:
     arguments.check_graph(caller)
     size, strides, padding, data_format = window
-    strides = size if strides is None else strides
+    if strides is None:
+        raise ValueError(f"Argument `strides` must not be None. Expected an int or a pair of them; pass {size!r}.")
     return pools.Pooling(op, size, strides, padding, sizes.check_order(data_format), name=name or caller)(inputs)
