@@ -126,6 +126,11 @@ def _normalized() -> list[Case]:
         found.append(
             _contrib("batch_norm_second_order", layer, {**NORMALIZED, "activation_fn": TANH}, second_order=True)
         )
+    params = NORMALIZED["normalizer_params"]
+    fused = {**NORMALIZED, "normalizer_params": {**params, "fused": False}, "activation_fn": TANH}
+    found.append(_contrib("batch_norm_composed_second_order", "conv2d", fused, second_order=True))
+    found.append(_contrib("batch_norm_linear", "conv2d", {**NORMALIZED, "activation_fn": None}))
+    found.append(_contrib("batch_norm_fed_ref_v2", "conv2d", ways["batch_norm_fed"], control_flow_v2=True, steps=3))
     scoped = [
         {"$functions": ["layers.conv2d", "batch_norm"], "trainable": False},
         {"$functions": ["batch_norm"], "decay": 0.7, "is_training": fed(*SCHEDULE), "updates_collections": None},
@@ -240,6 +245,7 @@ def _separable() -> list[Case]:
         "depthwise_only": {"num_outputs": None},
         "depthwise_only_normalized": {"num_outputs": None, **NORMALIZED},
         "depthwise_only_rate": {"num_outputs": None, "rate": 2, "activation_fn": None, "biases_initializer": None},
+        "depthwise_only_lower": {"num_outputs": None, "padding": "valid"},
         "depthwise_only_collections": {
             "num_outputs": None,
             "variables_collections": {"weights": ["w"], "biases": ["b"]},
