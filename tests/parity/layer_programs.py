@@ -184,8 +184,18 @@ def main(name: str, where: str) -> None:
     else:
         import tfbn as scoping
     side.functions.update(arg_scope=scoping.arg_scope, has_arg_scope=scoping.has_arg_scope)
+    results = run(side)
+    if name == "original":
+        from tensorflow.contrib import framework, layers
+
+        results["names"] = {"layers": _public(layers), "framework": _public(framework)}
     path = RECORDED if where == "--write" else Path(where)
-    path.write_text(json.dumps(run(side), indent=1, sort_keys=True) + "\n")
+    path.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
+
+
+def _public(module: Any) -> List[str]:
+    """The functions and classes of a module, all of which the guide has a word for."""
+    return sorted(name for name in dir(module) if not name.startswith("_") and callable(getattr(module, name)))
 
 
 if __name__ == "__main__":

@@ -81,7 +81,7 @@ LEDGER = (
     Known(
         "the name of the op that normalizes",
         "Without an activation the layer's last op is one of batch norm, whose ops are other ones here.",
-        "network/conv2d/batch_norm_linear",
+        "network/conv2d/batch_norm_composed_linear",
         _ends_with_norm,
         lambda *results: {"output_names"},
     ),
@@ -97,7 +97,7 @@ LEDGER = (
     Known(
         "ref variables under control flow v2, in a layer",
         "As for batch_norm alone: the body of a v2 cond cannot assign a ref variable. Ours assigns outside of it.",
-        "network/conv2d/batch_norm_fed_ref_v2",
+        "network/conv2d/batch_norm_composed_ref_v2",
         lambda case: _normalized(case) and cases.get(case, "control_flow_v2") and not cases.get(case, "resource"),
         fails_there("build", "TypeError", "_ref"),
         lambda case: {**case, "control_flow_v2": False},

@@ -42,6 +42,6 @@ def test_refused_as_by_the_original(name, ours):
 
 def test_the_programs_do_what_they_are_for():
     """No program of the recordings has failed, and those that have to have."""
-    assert set(RECORDED) == {*layer_programs.PROGRAMS, *layer_programs.REFUSED}
+    assert set(RECORDED) == {*layer_programs.PROGRAMS, *layer_programs.REFUSED, "names"}
     failed = {name for name, found in RECORDED.items() if isinstance(found, dict) and set(found) == {"type", "text"}}
     assert failed == set(layer_programs.REFUSED)

@@ -12,8 +12,8 @@ from . import live, make_reference
 from .original import Original
 
 CASES = int(os.environ.get("TFBN_RANDOM_CASES", "300"))
-# Of tf.layers' function and of the layers, which have no paths of their own: as many as half of the 1,000, and a part of
-# the usual 300.
+# Of tf.layers' function and of the layers, which have no paths of their own: as many as half of the 1,000, and a part
+# of the usual 300.
 COUNTS = {
     "batch_norm": CASES,
     "batch_normalization": CASES // 2 if CASES >= 1000 else CASES // 3,
