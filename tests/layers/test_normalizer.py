@@ -69,7 +69,7 @@ def test_params_win_over_a_partial_and_an_arg_scope():
 
 
 def test_warns_of_the_axis_of_batch_normalization():
-    with pytest.warns(tfbn.CompatibilityWarning, match=r"axis=-1; pass normalizer_params=\{'axis': 1"):
+    with pytest.warns(tfbn.CompatibilityWarning, match=r"axis=-1, .*; pass normalizer_params=\{'axis': 1"):
         assert build(normalizer_fn=tfbn.batch_normalization) == [6]
 
 
