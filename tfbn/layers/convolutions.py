@@ -208,6 +208,7 @@ def convolution2d(
       RuntimeError: eager execution.
 
     Example:
+      >>> import tfbn
       >>> with tf.Graph().as_default():
       ...     images = tf.zeros([2, 8, 8, 3])
       ...     with tfbn.arg_scope([convolution2d], normalizer_fn=tfbn.batch_norm, normalizer_params={"decay": 0.9}):

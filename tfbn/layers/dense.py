@@ -83,6 +83,7 @@ def fully_connected(
       RuntimeError: eager execution.
 
     Example:
+      >>> import tfbn
       >>> with tf.Graph().as_default():
       ...     net = fully_connected(tf.zeros([2, 5]), 3, normalizer_fn=tfbn.batch_norm)
       ...     print([variable.op.name for variable in tf.compat.v1.trainable_variables()])

@@ -31,6 +31,7 @@ def repeat(inputs: Any, repetitions: int, layer: Callable[..., Any], *args: Any,
       RuntimeError: eager execution.
 
     Example:
+      >>> import tfbn
       >>> with tf.Graph().as_default():
       ...     net = repeat(tf.zeros([2, 5]), 2, tfbn.layers.fully_connected, 3, scope="fc")
       ...     [variable.op.name for variable in tf.compat.v1.trainable_variables()]

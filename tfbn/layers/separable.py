@@ -128,6 +128,7 @@ def separable_convolution2d(
       ValueError, TypeError, RuntimeError: as `conv2d`; ValueError also for two different strides.
 
     Example:
+      >>> import tfbn
       >>> with tf.Graph().as_default():
       ...     net = separable_convolution2d(tf.zeros([2, 8, 8, 3]), 16, 3, normalizer_fn=tfbn.batch_norm, scope="sep")
       ...     print([variable.op.name for variable in tf.compat.v1.trainable_variables()])

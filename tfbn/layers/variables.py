@@ -46,8 +46,9 @@ def get_model_variables(scope: Any = None, suffix: str | None = None) -> list[An
       A list, in the order in which they were made.
 
     Example:
+      >>> import tfbn
       >>> with tf.Graph().as_default():
-      ...     _ = dense.fully_connected(tf.zeros([1, 2]), 3, scope="fc")
+      ...     _ = tfbn.layers.fully_connected(tf.zeros([1, 2]), 3, scope="fc")
       ...     [variable.op.name for variable in get_model_variables("fc")]
       ['fc/weights', 'fc/biases']
     """
