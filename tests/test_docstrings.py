@@ -58,6 +58,15 @@ class TestExamples:
         value = getattr(tfbn, name)
         assert f"{value.__module__}.{name}" in DOCUMENTED
 
+    @pytest.mark.parametrize(
+        "module", [tfbn.layers, tfbn.layers.utils, tfbn.layers.v1], ids=lambda module: module.__name__
+    )
+    def test_every_layer_has_one(self, module):
+        """None of the functions of tfbn.layers is without an example; several names may be one function."""
+        functions = [value for value in map(vars(module).get, module.__all__) if isinstance(value, types.FunctionType)]
+        assert functions
+        assert [value for value in functions if f"{value.__module__}.{value.__name__}" not in DOCUMENTED] == []
+
 
 # One call of batch_norm each: the groups of formulas that describe it, the shape of its inputs, and its arguments.
 CLIPPING = {"rmin": 0.9, "rmax": 1.1, "dmax": 0.3}

@@ -13,12 +13,14 @@ import tensorflow.compat.v1 as tf
 import tfbn
 from tests import docs
 from tests.docs import CHECKOUT, PAGES
+from tests.parity import layer_programs
 from tests.parity.differences import LEDGER
 
 ARGUMENTS = {
     "migration_guide/contrib_and_slim.md": tfbn.batch_norm,
     "migration_guide/layers.md": tfbn.batch_normalization,
 }
+LAYERS = "migration_guide/contrib_layers.md"
 GUIDE = [page for page in PAGES if page.startswith("migration_guide/")]
 
 
@@ -74,6 +76,29 @@ class TestNames:
         assert found[True] - common <= names_of(layer.call)
 
 
+@pytest.mark.parametrize("module", ["layers", "framework"])
+def test_every_name_of_contrib_has_a_word(module):
+    """Each public name of contrib's module stands in the table of it; those said to be here are."""
+    names = json.loads(layer_programs.RECORDED.read_text())["names"][module]
+    title = f"Name in `tf.contrib.{module}`"
+    (table,) = (table[1:] for table in docs.tables(PAGES[LAYERS]) if table[0][0] == title)
+    rows = {name: row[1] for row in table for name in re.findall(r"`([^`]+)`", row[0])}
+    assert set(names) - set(rows) == set()
+    homes = {"the same name in `tfbn.layers`": tfbn.layers, "the same name in `tfbn`": tfbn}
+    here = {name: home for name, advice in rows.items() for text, home in homes.items() if advice == text}
+    assert len(here) > 3
+    assert [name for name, home in here.items() if not hasattr(home, name)] == []
+
+
+def test_every_layer_is_in_the_tables():
+    """What tfbn.layers has, the tables say that it has."""
+    said = set()
+    for table in docs.tables(PAGES[LAYERS]):
+        for row in table:
+            said |= set(re.findall(r"`([^`]+)`", row[0])) if row[-1] == "the same name in `tfbn.layers`" else set()
+    assert set(tfbn.layers.__all__) - said == {"utils", "v1"}
+
+
 def shown_by(text):
     """Of each row of the tables that compare the original with tfbn: its first cell, the ledger entries and tests that
     the comment at its end names, `<!-- ledger: NAME; NAME -->` or `<!-- test: FILE::NAME -->`.
@@ -114,7 +139,7 @@ class TestDifferences:
 
     NAMES = [entry.name for entry in LEDGER]
 
-    @pytest.mark.parametrize("page", ARGUMENTS)
+    @pytest.mark.parametrize("page", [*ARGUMENTS, LAYERS])
     def test_every_row_names_what_shows_it(self, page):
         """An entry of the ledger that exists, or a test that does."""
         rows = shown_by(PAGES[page])
@@ -125,7 +150,8 @@ class TestDifferences:
         """No difference is known to us and not told to the user."""
         advice = [
             f"{name!r} is in no table: to `What is different on purpose` or `Errors that come earlier` of"
-            " migration_guide/contrib_and_slim.md (batch_norm) or layers.md (batch_normalization), add the row"
+            " migration_guide/contrib_and_slim.md (batch_norm), layers.md (batch_normalization) or contrib_layers.md"
+            " (tfbn.layers), add the row"
             f" | SITUATION | WHAT THE ORIGINAL DOES | WHAT TFBN DOES <!-- ledger: {name} --> |"
             for name in missing([PAGES[page] for page in GUIDE], self.NAMES)
         ]

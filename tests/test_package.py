@@ -46,6 +46,7 @@ WITH_TENSORFLOW = {
     "functional",
     "get_updates",
     "keras",
+    "layers",
     "check_saver",
     "check_updates",
     "checkpoint",

@@ -32,6 +32,7 @@ _HOMES = {
     "get_updates": "graph.train_op",
     "has_arg_scope": "graph.arg_scope",
     "keras": "keras",
+    "layers": "layers",
     "list_layers": "graph.list_layers",
     "recalibrate": "recalibrate",
 }
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from tfbn import keras as keras
     from tfbn import fold as fold
     from tfbn import recalibrate as recalibrate
+    from tfbn import layers as layers
     from tfbn.errors import CompatibilityWarning as CompatibilityWarning
     from tfbn.errors import StatisticsNotSavedError as StatisticsNotSavedError
     from tfbn.errors import TrainingModeError as TrainingModeError

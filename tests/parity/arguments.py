@@ -6,6 +6,7 @@ say what to feed and assign before each step.
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
@@ -20,8 +21,9 @@ Values = Callable[[int], Any]
 class Decoder:
     """Makes the objects of one case in the current graph; `make_<kind>` makes what `{"$": kind, ...}` stands for."""
 
-    def __init__(self, tf: Any, case: cases.Case):
+    def __init__(self, tf: Any, case: cases.Case, functions: Optional[Dict[str, Any]] = None):
         self.tf = tf
+        self.functions = functions or {}
         self.case = case
         self._fed: List[Tuple[Any, Values]] = []
         self._assigned: List[Tuple[Any, Any, Values]] = []
@@ -168,6 +170,25 @@ class Decoder:
             return tf.reshape(scale, broadcast) * example, tf.reshape(offset, broadcast) * example
 
         return adjustment
+
+    def make_function(self, name: str, function: str, **bound: Any) -> Any:
+        """One of the functions of the side, perhaps with arguments bound to it."""
+        found = self.functions[function]
+        return functools.partial(found, **self.arguments(bound)) if bound else found
+
+    def make_made(self, name: str, function: str, **given: Any) -> Any:
+        """What one of the functions of the side makes, such as a regularizer."""
+        return self.functions[function](**self.arguments(given))
+
+    def make_drawn(self, name: str, seed: int, low: float, high: float) -> Any:
+        """An initializer whose values depend on the shape alone."""
+
+        def initializer(shape: Any, dtype: Any = None, partition_info: Any = None) -> Any:
+            sizes = [int(size) for size in shape]
+            values = np.random.RandomState(1009 * seed + 31 * sum(sizes) + len(sizes)).uniform(low, high, sizes)
+            return self.tf.constant(values, dtype=dtype or self.tf.float32)
+
+        return initializer
 
     # What is no value of an argument at all
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from . import case as cases
-from . import data, dispatch, layer_differences, vocabulary
+from . import data, dispatch, layer_differences, network_differences, vocabulary
 from .excuses import Known, Result, changed, fails_there, refused_by_both, refused_here, with_arguments, without
 
 FUSED = ("function-fused", "core-fused")
@@ -346,17 +346,24 @@ LEDGER = (
         refused_here("TypeError", "inputs: expected float16"),
     ),
     *layer_differences.LEDGER,
+    *network_differences.LEDGER,
 )
 
 
+def _entries(case: cases.Case) -> tuple[Known, ...]:
+    """Those of the layers apart: the others ask of a case what it has of a batch norm."""
+    of_layers = network_differences.LEDGER
+    return of_layers if vocabulary.is_layer(case) else LEDGER[: len(LEDGER) - len(of_layers)]
+
+
 def covering(case: cases.Case) -> list[Known]:
-    return [entry for entry in LEDGER if entry.covers(case)]
+    return [entry for entry in _entries(case) if entry.covers(case)]
 
 
 def instead_of(case: cases.Case) -> cases.Case | None:
     """The sibling that the original answers where it fails at the case, with every covering entry's change made."""
     other = case
-    for entry in LEDGER:
+    for entry in _entries(case):
         if entry.instead is not None and entry.covers(other):
             other = entry.instead(other)
     if cases.fingerprint(other) == cases.fingerprint(case):

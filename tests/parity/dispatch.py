@@ -17,6 +17,8 @@ def _is_update_ops(value) -> bool:
 
 def row(case: cases.Case) -> str:
     """The row of the table in the reference page, with the core row split by its variants."""
+    if vocabulary.is_layer(case):
+        return "layer"
     if not vocabulary.contrib(case):
         return _layers_row(case)
     get = lambda name, default=None: cases.argument(case, name, default)  # noqa: E731

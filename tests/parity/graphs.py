@@ -31,7 +31,7 @@ class Graph:
 
     def __init__(self, side: Side, case: cases.Case):
         self.side, self.tf, self.case = side, side.tf, case
-        self.decoder = Decoder(side.tf, case)
+        self.decoder = Decoder(side.tf, case, side.functions)
         self.inputs = self._inputs()
         with self.surroundings():
             # Made before the call, so that their variables are told apart from the call's own.
@@ -81,6 +81,8 @@ class Graph:
     def outputs(self, inputs: Any, arguments: Dict[str, Any], index: int) -> Any:
         """What the function under test returns, or the object `index` of the class under test."""
         name = self.function.name
+        if name == "slim_model":
+            return slim_model(self.side, inputs, **arguments)
         if not self.function.is_class:
             return self.side.functions[name](inputs, **arguments)
         made = dict(arguments)
@@ -97,7 +99,9 @@ class Graph:
         before = {name: len(self.tf.get_collection_ref(name)) for name in self.update_collections(arguments)}
         with contextlib.ExitStack() as stack:
             for scoped in self.scoped:
-                stack.enter_context(self.side.arg_scope([self.side.functions[self.function.name]], **scoped))
+                scoped = dict(scoped)
+                names = scoped.pop("$functions", [self.function.name])
+                stack.enter_context(self.side.arg_scope([self.side.functions[name] for name in names], **scoped))
             if self.predicate is None:
                 output = self.outputs(self.inputs, arguments, index)
             else:
@@ -119,7 +123,7 @@ class Graph:
         value: Any = default
         for scoped in self.scoped:
             value = scoped.get("updates_collections", value)
-        value = arguments.get("updates_collections", value)
+        value = (arguments.get("normalizer_params") or arguments).get("updates_collections", value)
         if value is None:
             return []
         return [value] if isinstance(value, str) else sorted(value)
@@ -139,7 +143,7 @@ class Graph:
     def inference(self, index: int, scope: Optional[str]) -> Any:
         """The output of a reusing call without training, under the scope of call `index`."""
         name = self.function.scope
-        arguments = dict(self.second if index else self.arguments, **{self.function.is_training: False, "reuse": True})
+        arguments = vocabulary.for_inference(self.case, self.second if index else self.arguments)
         scopes = [scoped[name] for scoped in self.scoped if scoped.get(name)]
         arguments[name] = arguments.get(name) or (scopes[-1] if scopes else scope)
         arguments.pop("outputs_collections", None)
@@ -152,7 +156,22 @@ class Graph:
 
     def inference_is_a_call(self) -> bool:
         """Whether inference needs a second call, rather than feeding False."""
+        if not self.function.has_variables:
+            return False
         return dispatch.training_kind(self.case) not in ("placeholder", "variable")
+
+    def loss_weights(self, output: Any, dtype: str) -> Any:
+        """The fixed weights of the loss sum(output * weights); those of a layer follow the shape of what comes out."""
+        tf = self.tf
+        if not self.function.is_layer:
+            values = lambda step: data.loss_weights(self.case, step).astype(dtype)  # noqa: E731
+            return self.decoder.placeholder(dtype, None, values, "loss_weights")
+        # Multiples of 1/8 without a pattern that a layer has; the same numbers wherever the channels are.
+        weights = tf.cast(tf.range(tf.size(output)) * 37 % 17 - 8, dtype) / 8
+        if output.shape.ndims == 4 and data.channels_first(self.case):
+            count, channels, height, width = tf.unstack(tf.shape(output), 4)
+            return tf.transpose(tf.reshape(weights, [count, height, width, channels]), [0, 3, 1, 2])
+        return tf.reshape(weights, tf.shape(output))
 
     def scope_of(self, index: int) -> str:
         """The default scope name of call `index`."""
@@ -173,6 +192,36 @@ def scaled_norm(tf: Any, base: Any) -> Any:
             return super().call(inputs, training=training) * self.factor
 
     return ScaledNorm2D
+
+
+def slim_model(side: Side, inputs: Any, is_training: Any, reuse: Any = None, scope: str = "model") -> Any:
+    """Convolutions with batch norm, pooling, a dense layer: written as slim's models are."""
+    layers = {name.rpartition(".")[2]: function for name, function in side.functions.items() if "v1" not in name}
+    with side.tf.variable_scope(scope, reuse=reuse), contextlib.ExitStack() as stack:
+        enter = lambda names, **given: stack.enter_context(  # noqa: E731
+            side.arg_scope([layers[name] for name in names], **given)
+        )
+        initializer = layers["xavier_initializer"](seed=3)
+        enter(["batch_norm"], is_training=is_training, decay=0.9, scale=True)
+        enter(["dropout"], is_training=is_training, seed=5)
+        enter(
+            ["conv2d", "separable_conv2d", "conv2d_transpose", "fully_connected"],
+            normalizer_fn=layers["batch_norm"],
+            weights_initializer=initializer,
+            weights_regularizer=layers["l2_regularizer"](0.01),
+            activation_fn=side.tf.nn.elu,
+            outputs_collections="end_points",
+        )
+        net = layers["conv2d"](inputs, 4, 3, scope="conv1")
+        net = layers["max_pool2d"](net, 2, scope="pool1")
+        net = layers["repeat"](net, 2, layers["conv2d"], 3, 2, scope="conv2")
+        net = layers["separable_conv2d"](net, 4, 3, scope="separable")
+        net = layers["conv2d_transpose"](net, 3, 3, stride=2, scope="up")
+        net = layers["avg_pool2d"](net, 2, stride=1, scope="pool2")
+        net = layers["dropout"](layers["flatten"](net, scope="flat"), 0.8, scope="drop")
+        net = layers["fully_connected"](net, 5, scope="fc")
+        net = layers["fully_connected"](net, 3, activation_fn=None, normalizer_fn=None, scope="logits")
+        return layers["softmax"](net, scope="predictions")
 
 
 def case_shape(case: cases.Case) -> List[int]:

@@ -3,7 +3,7 @@
 python -m tests.parity.live --seed 7 --cases 100      many
 python -m tests.parity.live --seed 7 --index 42       one of them again, with its description
 
-Either takes --function batch_normalization for those of tf.layers' function.
+Either takes --function batch_normalization for those of tf.layers' function, and --function layers for tfbn.layers.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from . import case as cases
-from . import dispatch, layer_strategies, make_reference, strategies, verdict, vocabulary
+from . import dispatch, layer_strategies, make_reference, network_strategies, strategies, verdict, vocabulary
 from .original import Original
 from .worker import Worker
 
 SEED = 20201
-DRAW = {"batch_norm": strategies.draw, "batch_normalization": layer_strategies.draw}
+DRAW = {"batch_norm": strategies.draw, "batch_normalization": layer_strategies.draw, "layers": network_strategies.draw}
 
 
 class Outcome(NamedTuple):
@@ -89,7 +89,7 @@ def progress(done: int, total: int) -> None:
 
 def counts(outcomes: list[Outcome]) -> dict[str, dict[str, int]]:
     """How many cases got past the build, for each row of the dispatch table and each kind of is_training, and for
-    tf.layers for each kind of statistics.
+    tf.layers for each kind of statistics; for tfbn.layers, for each function.
 
     The refused row gets past it in ours only.
     """
@@ -98,6 +98,8 @@ def counts(outcomes: list[Outcome]) -> dict[str, dict[str, int]]:
     asked["kind"] = (dispatch.training_kind, dispatch.KINDS)
     if not contrib:
         asked["statistics"] = (dispatch.statistics, dispatch.STATISTICS)
+    if all(vocabulary.is_layer(outcome.case) for outcome in outcomes):
+        asked = {"function": (lambda case: vocabulary.of(case).name, tuple(f.name for f in vocabulary.LAYERS))}
     found = {title: dict.fromkeys(names, 0) for title, (_, names) in asked.items()}
     for outcome in outcomes:
         result = outcome.found if dispatch.row(outcome.case) == "refused" else outcome.expected
@@ -125,7 +127,8 @@ def report(outcomes: list[Outcome], seed: int, rows: int = 8) -> str:
     for outcome in outcomes:
         if outcome.verdict.rows:
             index = outcome.case["name"].split()[3]
-            again = f"python -m tests.parity.live --function {vocabulary.of(outcome.case).name}"
+            of = "layers" if vocabulary.is_layer(outcome.case) else vocabulary.of(outcome.case).name
+            again = f"python -m tests.parity.live --function {of}"
             lines.append(f"{outcome.case['name']}: {again} --seed {seed} --index {index}")
             lines += [f"    {str(row)[:300]}" for row in outcome.verdict.rows[:rows]]
             if len(outcome.verdict.rows) > rows:

@@ -72,7 +72,7 @@ def _unlucky(case: cases.Case, result: dict[str, Any]) -> bool:
     NaN where the memory happened to hold one, and then for good.
     """
     dynamic = dispatch.training_kind(case) in ("placeholder", "variable")
-    if not dynamic or dispatch.row(case) != "core-fused" or 0 in cases.batch_sizes(case):
+    if not dynamic or dispatch.row(case) not in ("core-fused", "layer") or 0 in cases.batch_sizes(case):
         return False
     return any(np.isnan(array).any() for name, array in result["arrays"].items() if ".state." in name)
 

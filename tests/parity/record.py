@@ -1,6 +1,6 @@
 """Runs the registry through the original and shows what would change in the recordings; writes only with --write.
 
-python -m tests.parity.record [--write]
+python -m tests.parity.record [--write] [--family recordings/layers]
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from . import case as cases
 from . import compare, differences, make_reference, recordings
 from .original import Original
-from .registry import registry
+from .registry import FAMILIES, registry
 
 SHOWN = 20  # changed cases that are printed in full
 SIGNATURE = Path(__file__).with_name("signature.json")
@@ -26,7 +26,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--write", action="store_true", help="write the recordings; otherwise only show what differs")
     parser.add_argument("--cached", action="store_true", help="take results of the same sources from the cache")
+    parser.add_argument("--family", action="append", choices=FAMILIES, help="record these alone (default: all)")
     options = parser.parse_args(arguments)
+    families = options.family or list(FAMILIES)
     try:
         original = Original(cached=options.cached)
     except make_reference.NoPython37 as error:
@@ -34,17 +36,19 @@ def main(arguments: list[str] | None = None) -> int:
         return make_reference.NO_PYTHON
     original.worker.start()
     try:
-        results = run(original, with_instead(registry()))
+        results = run(original, with_instead(registry(families)))
     finally:
         original.stop()
-    before, _ = recordings.load()
+    before, _ = recordings.load(families)
     changed = show_changes(before, results)
     signature = json.dumps(original.worker.signatures, indent=1) + "\n"
     if not SIGNATURE.exists() or SIGNATURE.read_text() != signature:
         print("the signatures differ from signature.json")
         changed = True
     if options.write:
-        recordings.save(results, original.worker.versions)
+        for family in families:
+            own = with_instead(registry([family]))
+            recordings.save({name: results[name] for name in own}, original.worker.versions, recordings.HERE / family)
         SIGNATURE.write_text(signature)
         print(f"wrote {len(results)} results of {original.worker.versions}")
     elif changed:

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .registry import FAMILIES
+
 # What the numbers fed in come from: recordings are of no use once it has changed.
 INPUTS = Path(__file__).with_name("data.py")
-FOLDER = Path(__file__).with_name("recordings")
+HERE = Path(__file__).parent
 Results = dict[str, dict[str, Any]]
 
 
-def save(results: Results, versions: dict[str, str], folder: Path = FOLDER) -> None:
+def save(results: Results, versions: dict[str, str], folder: Path) -> None:
     """Write both files; every result needs its fingerprint under "case"."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(exist_ok=True, parents=True)
     arrays, structure, indices = {}, {}, {}
     for name, result in results.items():
         index = indices[name] = []
@@ -39,8 +42,23 @@ def inputs() -> str:
     return hashlib.sha256(INPUTS.read_bytes()).hexdigest()[:16]
 
 
-def load(folder: Path = FOLDER) -> tuple[Results, dict[str, str]]:
-    """The results by name, and the versions they were recorded with; nothing where nothing was recorded."""
+def load(families: Iterable[str] = tuple(FAMILIES)) -> tuple[Results, dict[str, str]]:
+    """The results of some families of the registry by name, and the versions they were all recorded with.
+
+    Nothing where nothing was recorded.
+    """
+    results: Results = {}
+    versions: dict[str, str] = {}
+    for family in families:
+        found, recorded_with = _load(HERE / family)
+        results.update(found)
+        if versions and versions != recorded_with:
+            raise ValueError(f"{family} was recorded with {recorded_with}, others with {versions}: record them anew")
+        versions = recorded_with
+    return results, versions
+
+
+def _load(folder: Path) -> tuple[Results, dict[str, str]]:
     if not (folder / "structure.json").exists():
         return {}, {}
     content = json.loads((folder / "structure.json").read_text())

@@ -11,7 +11,7 @@ from typing import Any, Dict, List
 import numpy as np
 
 from . import case as cases
-from . import data, observe
+from . import observe
 from .graphs import Call, Graph, Side
 
 Result = Dict[str, Any]
@@ -76,7 +76,7 @@ def _build_and_run(case: cases.Case, side: Side, result: Result) -> None:
         _run(session, case, graph, fetches, state, result)
         arrays = result["arrays"]
         last = cases.get(case, "steps")
-        arrays["losses"] = np.asarray(session.run(losses), dtype=np.float32)
+        arrays["losses"] = np.asarray(session.run(losses, graph.decoder.feeds(last)), dtype=np.float32)
         graph.decoder.assign(session, last)
         for index, output in enumerate(inference):
             arrays[_field("inference", index, len(inference), "output")] = session.run(
@@ -92,6 +92,10 @@ def _observe(tf: Any, graph: Graph, calls: List[Call], before: Dict[str, int], r
     result["variables"] = observe.variables(tf, before)
     result["collections"] = observe.collections(tf, before)
     result["collections"].pop(tf.GraphKeys.GLOBAL_VARIABLES, None)  # just described
+    if graph.function.is_layer:
+        result["output_names"] = [call.output.op.name for call in calls]
+        losses = observe.added(tf, before).get(tf.GraphKeys.REGULARIZATION_LOSSES, [])
+        result["loss_names"] = [loss.op.name for loss in losses]
     if graph.layers:
         result["layer"] = [observe.layer(tf, layer) for layer in graph.layers]
     result["outputs_collections"] = observe.outputs(tf, before, [call.output for call in calls])
@@ -101,10 +105,7 @@ def _fetches(tf: Any, graph: Graph, call: Call, index: int, result: Result) -> D
     """Everything one call is asked for in a step: the output, the gradients of a loss, the updates."""
     case = graph.case
     dtype = "float64" if call.output.dtype.base_dtype.name == "float64" else "float32"
-    weights = graph.decoder.placeholder(
-        dtype, None, lambda step: data.loss_weights(case, step).astype(dtype), "loss_weights"
-    )
-    loss = tf.reduce_sum(tf.cast(call.output, dtype) * weights)
+    loss = tf.reduce_sum(tf.cast(call.output, dtype) * graph.loss_weights(call.output, dtype))
     sources = {variable.op.name: variable for variable in tf.trainable_variables()}
     if tf.is_tensor(graph.inputs):
         sources["inputs"] = graph.inputs

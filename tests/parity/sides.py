@@ -2,9 +2,44 @@
 
 from __future__ import annotations
 
+from typing import Any, Dict
+
 from .graphs import Side
 
 NAMES = ("original", "v2_off", "v2_on")
+# Of contrib.layers, and of its utils; contrib.framework; tf.layers.
+LAYERS = (
+    "avg_pool2d",
+    "conv2d",
+    "conv2d_transpose",
+    "convolution",
+    "convolution2d",
+    "convolution2d_transpose",
+    "dropout",
+    "flatten",
+    "fully_connected",
+    "l1_l2_regularizer",
+    "l1_regularizer",
+    "l2_regularizer",
+    "max_pool2d",
+    "repeat",
+    "separable_conv2d",
+    "separable_convolution2d",
+    "softmax",
+    "variance_scaling_initializer",
+    "xavier_initializer",
+    "xavier_initializer_conv2d",
+)
+FRAMEWORK = (
+    "create_global_step",
+    "get_model_variables",
+    "get_or_create_global_step",
+    "get_variables",
+    "get_variables_by_name",
+    "get_variables_to_restore",
+)
+UTILS = ("collect_named_outputs", "convert_collection_to_dict", "last_dimension")
+TF_LAYERS = ("average_pooling2d", "conv2d", "conv2d_transpose", "dense", "dropout", "flatten", "max_pooling2d")
 
 
 def load(name: str) -> Side:
@@ -12,12 +47,14 @@ def load(name: str) -> Side:
     if name == "original":
         import tensorflow.compat.v1 as tf
         from tensorflow.contrib import framework, layers, training
+        from tensorflow.contrib.layers.python.layers import utils
 
         functions = {
             "batch_norm": layers.batch_norm,
             "batch_normalization": tf.layers.batch_normalization,
             "BatchNormalization": tf.layers.BatchNormalization,
             "create_train_op": training.create_train_op,
+            **_layers(layers, framework, utils, tf.layers),
         }
         return Side(name, tf, functions, framework.arg_scope)
     import tensorflow.compat.v1 as tf
@@ -34,5 +71,14 @@ def load(name: str) -> Side:
         "batch_normalization": tfbn.batch_normalization,
         "BatchNormalization": tfbn.BatchNormalization,
         "create_train_op": tfbn.create_train_op,
+        **_layers(tfbn.layers, tfbn.layers, tfbn.layers.utils, tfbn.layers.v1),
     }
     return Side(name, tf, functions, tfbn.arg_scope)
+
+
+def _layers(layers: Any, framework: Any, utils: Any, tf_layers: Any) -> Dict[str, Any]:
+    """What stands in tfbn.layers, by its name below tfbn."""
+    homes = {"layers.": (layers, LAYERS), "layers.utils.": (utils, UTILS), "layers.v1.": (tf_layers, TF_LAYERS)}
+    found = {prefix + name: getattr(home, name) for prefix, (home, names) in homes.items() for name in names}
+    found.update({f"layers.{name}": getattr(framework, name) for name in FRAMEWORK})
+    return found

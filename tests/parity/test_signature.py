@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import json
+import operator
+import re
 from pathlib import Path
 
 import pytest
@@ -16,8 +18,13 @@ COUNTS = {"batch_norm": 23, "batch_normalization": 24, "BatchNormalization": 21,
 BY_NAME = {"zeros": "Zeros", "ones": "Ones"}
 
 
+# What stands in tfbn.layers; its default initializers and activations are objects on both sides.
+LAYERS = sorted(name for name in RECORDED if name.startswith("layers."))
+
+
 def described(parameter: inspect.Parameter) -> list[str]:
     default = "required" if parameter.default is parameter.empty else repr(parameter.default)
+    default = re.sub("0x[0-9a-f]+", "0x", default)
     return [parameter.name, default, parameter.kind.name]
 
 
@@ -44,3 +51,16 @@ def test_the_first_parameters_are_the_original_s(name):
 @pytest.mark.parametrize("name", COUNTS)
 def test_what_tfbn_adds_is_keyword_only(name):
     assert all(p.kind is p.KEYWORD_ONLY for p in parameters(name)[COUNTS[name] :])
+
+
+def test_all_layers_are_recorded():
+    public = {f"layers.{name}" for name in tfbn.layers.__all__ if name not in ("utils", "v1")}
+    public |= {f"layers.utils.{name}" for name in tfbn.layers.utils.__all__}
+    public |= {f"layers.v1.{name}" for name in tfbn.layers.v1.__all__}
+    assert public == set(LAYERS)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_the_parameters_of_layers_are_the_original_s(name):
+    found = inspect.signature(inspect.unwrap(operator.attrgetter(name)(tfbn))).parameters.values()
+    assert [described(parameter) for parameter in found] == RECORDED[name]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from . import case as cases
-from . import dispatch, live
+from . import dispatch, live, vocabulary
 
 SIGNATURES = json.loads(Path(__file__).with_name("signature.json").read_text())
 DRAWN = {function: [draw(3, index) for index in range(1000)] for function, draw in live.DRAW.items()}
@@ -24,7 +24,8 @@ def test_a_case_can_be_drawn_again_alone(function):
 
 @every_function
 def test_cases_are_for_their_function_and_survive_json(function):
-    assert {cases.get(case, "function") for case in DRAWN[function]} == {function}
+    functions = {layer.name for layer in vocabulary.LAYERS} if function == "layers" else {function}
+    assert {cases.get(case, "function") for case in DRAWN[function]} == functions
     assert [json.loads(json.dumps(case)) for case in DRAWN[function]] == DRAWN[function]
 
 
@@ -35,7 +36,7 @@ def test_cases_take_the_row_they_are_drawn_for(function):
     assert len(elsewhere) < len(DRAWN[function]) / 16, elsewhere
 
 
-@every_function
+@pytest.mark.parametrize("function", ["batch_norm", "batch_normalization"])
 def test_every_argument_and_dtype_is_drawn_often(function):
     names = collections.Counter()
     for case in DRAWN[function]:
@@ -49,3 +50,19 @@ def test_every_argument_and_dtype_is_drawn_often(function):
     if function == "batch_normalization":
         wanted += [*dispatch.STATISTICS, "learning rate"]
     assert {name: names[name] for name in wanted if names[name] < 20} == {}
+
+
+def test_every_argument_of_every_layer_is_drawn():
+    names = collections.Counter()
+    for case in DRAWN["layers"]:
+        given = set(cases.get(case, "arguments")).union(*cases.get(case, "arg_scope"))
+        names.update((cases.get(case, "function"), name) for name in given)
+    wanted = [
+        (layer.name, argument)
+        for layer in vocabulary.LAYERS
+        if layer.name in SIGNATURES
+        for argument, _, kind in SIGNATURES[layer.name][1:]
+        if kind == "POSITIONAL_OR_KEYWORD"
+    ]
+    assert len(wanted) > 150
+    assert [pair for pair in wanted if not names[pair]] == []

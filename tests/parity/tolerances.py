@@ -85,6 +85,35 @@ TABLE: dict[tuple[str, str], Tolerance] = {
 }
 
 
+_LAYERS = (
+    "sums of up to a hundred products, which the kernels of two releases add up in another order, through a batch norm,"
+    " where they cancel, and an activation; relative to the largest number of its kind, since a small one is the"
+    " difference of larger ones"
+)
+LAYERS: dict[str, Tolerance] = {
+    "float16": Tolerance(32, _LAYERS),
+    "float32": Tolerance(256, _LAYERS),
+    "float64": Tolerance(256, _LAYERS),
+}
+
+
+class LayerScales:
+    """The largest magnitude of each kind of number, for a case of one of tfbn.layers."""
+
+    def __init__(self, case: cases.Case, expected: dict[str, Any]):
+        self.dtype = cases.get(case, "dtype")
+        self._largest: dict[str, float] = {}
+        for field, values in expected.items():
+            finite = np.abs(values[np.isfinite(values)]) if values.dtype.kind == "f" else np.zeros(0)
+            if finite.size:
+                kind = kind_of(field)
+                self._largest[kind] = max(self._largest.get(kind, 1.0), float(finite.max()))
+
+    def bound(self, field: str) -> float:
+        dtype = "float32" if kind_of(field) == "losses" else self.dtype
+        return LAYERS[dtype].ulps * EPSILON[dtype] * self._largest.get(kind_of(field), 1.0)
+
+
 class Scales:
     """The magnitudes of the terms behind each kind of number, for one case."""
 
@@ -191,8 +220,14 @@ def tolerance(case: cases.Case, field: str, dtype: str) -> Tolerance:
     return TABLE.get((kind, dtype), EXACT)
 
 
-def bound(case: cases.Case, scales: Scales, field: str, expected: np.ndarray) -> float:
+def scales(case: cases.Case, expected: dict[str, Any], variables: Any = ()) -> Scales | LayerScales:
+    return LayerScales(case, expected) if vocabulary.is_layer(case) else Scales(case, expected, variables)
+
+
+def bound(case: cases.Case, scales: Scales | LayerScales, field: str, expected: np.ndarray) -> float:
     """The largest absolute difference allowed in an array."""
+    if isinstance(scales, LayerScales):
+        return scales.bound(field)
     dtype, kind = scales.dtype(field, expected), kind_of(field)
     found = tolerance(case, field, dtype)
     finite = np.abs(expected[np.isfinite(expected)].astype(np.float64))

@@ -10,7 +10,9 @@ import tensorflow as tf
 from tfbn import functional
 from tfbn.functional import arguments
 from tfbn.graph import compatibility, layer, policy, variables
+from tfbn.graph.activation import activate
 from tfbn.graph.arg_scope import add_arg_scope
+from tfbn.graph.named_outputs import collect_named_outputs
 
 
 @add_arg_scope
@@ -280,14 +282,5 @@ def batch_norm(
             mask=mask,
             adjustment=adjustment if row.adjusts else None,
         )
-        if activation_fn is not None:
-            outputs = activation_fn(outputs)
-        return _collect_outputs(outputs, outputs_collections, opened.name)
-
-
-def _collect_outputs(outputs: tf.Tensor, collections: Any, alias: str) -> tf.Tensor:
-    """Adds the outputs to the collections under the scope's name, which readers find in `aliases`."""
-    if collections:
-        outputs.aliases = [*getattr(outputs, "aliases", []), alias]
-        tf.compat.v1.add_to_collections(collections, outputs)
-    return outputs
+        outputs = activate(outputs, activation_fn)
+        return collect_named_outputs(outputs_collections, opened.name, outputs)

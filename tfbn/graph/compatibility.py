@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -78,14 +78,8 @@ def ignored_by_contrib(
             "put the regularizer on the enclosing variable_scope, or add the loss yourself",
         )
     for name, known in _KEYS.items():
-        unknown = sorted(set(given[name]) - set(known), key=str) if isinstance(given[name], Mapping) else []
-        if unknown:
-            yield Ignored(name, f"has keys without effect: {unknown}", f"use the keys {list(known)}")
-    if isinstance(given["variables_collections"], str):
-        text = given["variables_collections"]
-        yield Ignored(
-            "variables_collections", f"takes the string {text!r} for a list of its letters", f"pass [{text!r}]"
-        )
+        yield from unknown_keys(name, given[name], known)
+    yield from split_string(given["variables_collections"])
     if moves and row.name == "legacy" and given["param_dtype"] is None and question.dtype in (tf.float16, tf.bfloat16):
         yield Ignored(
             "inputs",
@@ -93,6 +87,24 @@ def ignored_by_contrib(
             "below their rounding",
             "pass param_dtype=tf.float32 to keep parameters and statistics in float32",
         )
+
+
+def ignored_collections(collections: Any, names: Sequence[str]) -> Iterator[Ignored]:
+    """What variables_collections of a layer with variables of these names holds in vain."""
+    yield from unknown_keys("variables_collections", collections, names)
+    yield from split_string(collections)
+
+
+def unknown_keys(argument: str, value: Any, known: Sequence[str]) -> Iterator[Ignored]:
+    unknown = sorted(set(value) - set(known), key=str) if isinstance(value, Mapping) else []
+    if unknown:
+        yield Ignored(argument, f"has keys without effect: {unknown}", f"use the keys {list(known)}")
+
+
+def split_string(collections: Any) -> Iterator[Ignored]:
+    if isinstance(collections, str):
+        effect = f"takes the string {collections!r} for a list of its letters"
+        yield Ignored("variables_collections", effect, f"pass [{collections!r}]")
 
 
 def never_called(attributes: Iterable[str]) -> Iterator[Ignored]:

@@ -16,6 +16,8 @@ from tfbn.graph import variables
 class Layer:
     """A layer that creates its weights at the first call, in `build`, and shares them from then on."""
 
+    floating_only = True
+
     def __init__(
         self, trainable: bool = True, name: str | None = None, dtype: Any = None, _scope: Any = None, _reuse: Any = None
     ) -> None:
@@ -53,13 +55,13 @@ class Layer:
         partitioner: Callable | None = None,
     ) -> Any:
         """A variable of the layer, for `build` of a subclass to call: created, or reused as the layer is."""
-        with self._opened():
+        with self._opened() as scope:
             before = tf.compat.v1.global_variables() if regularizer is not None else []
             variable = tf.compat.v1.get_variable(
                 name,
                 shape=shape,
                 dtype=dtype or self.dtype or tf.float32,
-                initializer=initializer,
+                initializer=variables.made_initializer(initializer),
                 trainable=trainable and bool(self.trainable),
                 constraint=constraint,
                 use_resource=use_resource,
@@ -67,7 +69,7 @@ class Layer:
             )
             losses: tuple[tf.Tensor, ...] = ()
             if regularizer is not None and not any(variables.parts(variable)[0] is other for other in before):
-                losses = variables.add_loss(variable, regularizer)
+                losses = variables.add_loss(variable, regularizer, f"{scope.original_name_scope}{name}/Regularizer")
         self._track(variable, trainable, losses)
         return variable
 
@@ -76,7 +78,8 @@ class Layer:
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         arguments.check_graph(type(self).__name__)
         inputs = tf.convert_to_tensor(inputs)
-        arguments.check_floating(inputs)
+        if self.floating_only:
+            arguments.check_floating(inputs)
         with self._opened():
             if not self.built:
                 self.dtype = self.dtype or inputs.dtype

@@ -126,7 +126,7 @@ def create(
         before = tf.compat.v1.global_variables() if regularizer is not None else []
         # get_variable would make the loss inside a branch, too; one that gives no loss still replaces the scope's.
         replacing = _no_loss if regularizer is not None and row.regularizers == "replace" else None
-        extra = [] if row.collects_after else _collections(collections, name)
+        extra = [] if row.collects_after else collections_of(collections, name)
         with contextlib.nullcontext() if affine else unpartitioned(scope):
             variable = tf.compat.v1.get_variable(
                 name,
@@ -146,7 +146,7 @@ def create(
     if row.collects_after:
         for name in ("moving_mean", "moving_variance", "beta", "gamma"):
             if name in variables:
-                _collect(variables[name], _collections(collections, name))
+                collect(variables[name], collections_of(collections, name))
     return variables
 
 
@@ -194,10 +194,7 @@ def _initializer(name: str, initializers: Mapping[str, Any]) -> Any:
     if name == "renorm_mean":
         return _initializer("moving_mean", initializers)
     if name not in ("moving_stddev", "renorm_stddev"):
-        given = initializers.get(name, _INITIALIZERS[name])
-        if isinstance(given, str):
-            return getattr(tf.compat.v1.initializers, given)()
-        return given() if isinstance(given, type) else given
+        return made_initializer(initializers.get(name, _INITIALIZERS[name]))
     of_variance = _initializer("moving_variance", initializers) or _INITIALIZERS["moving_variance"]
 
     def square_root(shape: Any, dtype: Any = tf.float32, partition_info: Any = None) -> tf.Tensor:
@@ -206,7 +203,14 @@ def _initializer(name: str, initializers: Mapping[str, Any]) -> Any:
     return square_root
 
 
-def _collections(collections: Any, name: str) -> list[str]:
+def made_initializer(given: Any) -> Any:
+    """An initializer that was given by its name or class, or is one already."""
+    if isinstance(given, str):
+        return getattr(tf.compat.v1.initializers, given)()
+    return given() if isinstance(given, type) else given
+
+
+def collections_of(collections: Any, name: str) -> list[str]:
     """A list serves every variable, a dict of lists each its own; a string, as in the original, is its letters."""
     if isinstance(collections, Mapping):
         collections = collections.get(name)
@@ -222,12 +226,14 @@ def _no_loss(variable: Any) -> None:
     return None
 
 
-def add_loss(variable: Any, regularizer: Any) -> tuple[tf.Tensor, ...]:
+def add_loss(variable: Any, regularizer: Any, scope: str | None = None) -> tuple[tf.Tensor, ...]:
+    """The losses of a variable, or of its parts, collected; their name scope is the variable's unless it is given."""
     losses = []
     # A loss made inside a branch or a loop could not be fetched.
     with _outside_bodies() if _tensorflow.in_v2_body() else tf.control_dependencies(None):
-        for part in parts(variable):
-            with tf.compat.v1.name_scope(f"{full_name(part)}/Regularizer/"):
+        for index, part in enumerate(parts(variable)):
+            given = f"{scope}_{index}" if index else scope
+            with tf.compat.v1.name_scope(f"{given if scope else full_name(part) + '/Regularizer'}/"):
                 losses.append(regularizer(part))
     found = tuple(loss for loss in losses if loss is not None)
     for loss in found:
@@ -242,7 +248,8 @@ def _outside_bodies() -> contextlib.AbstractContextManager:
     return _tensorflow.graph_around_bodies().as_default() if eager else tf.init_scope()
 
 
-def _collect(variable: Any, collections: Iterable[str]) -> None:
+def collect(variable: Any, collections: Iterable[str]) -> None:
+    """Adds a variable, or its parts, to the collections that do not have it."""
     for collection in collections:
         present = tf.compat.v1.get_collection(collection)
         for part in parts(variable):

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ..case import Case
-from . import around, edges, errors, layer_class, layers, options, paths, training
+from . import around, edges, errors, layer_class, layers, network, options, paths, training
 
-GROUPS = (paths, training, options, around, errors, edges, layers, layer_class)
+# By the folder that their recordings are kept in.
+FAMILIES = {
+    "recordings": (paths, training, options, around, errors, edges, layers, layer_class),
+    "recordings/layers": (network,),
+}
 
 
-def registry() -> dict[str, Case]:
+def registry(families: Iterable[str] = tuple(FAMILIES)) -> dict[str, Case]:
     """All cases by name, in a fixed order."""
     found: dict[str, Case] = {}
-    for group in GROUPS:
+    for group in [group for family in families for group in FAMILIES[family]]:
         for case in group.cases():
             if case["name"] in found:
                 raise ValueError(f"two cases are called {case['name']}")

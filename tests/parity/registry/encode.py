@@ -62,6 +62,27 @@ def scope(name: str) -> dict[str, Any]:
     return {"$": "scope", "scope": name}
 
 
+def drawn(seed: int, low: float = -0.5, high: float = 1.0) -> dict[str, Any]:
+    """An initializer whose values depend on the shape alone, as a partitioner needs it."""
+    return {"$": "drawn", "seed": seed, "low": low, "high": high}
+
+
+def function(name: str) -> dict[str, Any]:
+    """One of the functions that both sides have (sides.py), such as a normalizer_fn."""
+    return {"$": "function", "function": name}
+
+
+def partial(name: str, **bound: Any) -> dict[str, Any]:
+    """The same with arguments bound to it."""
+    return {"$": "function", "function": name, **bound}
+
+
+def made(name: str, **given: Any) -> dict[str, Any]:
+    """What one of those functions makes, such as a regularizer."""
+    return {"$": "made", "function": name, **given}
+
+
+BATCH_NORM = function("batch_norm")
 INITIALIZERS = {
     "beta": per_channel(0.5, 0.25),
     "gamma": per_channel(1.5, -0.5),

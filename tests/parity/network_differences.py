@@ -1,0 +1,127 @@
+"""The ledger's entries for what only tfbn.layers have."""
+
+from __future__ import annotations
+
+from . import case as cases
+from . import vocabulary
+from .excuses import Known, Result, fails_there, refused_by_both, refused_here, with_arguments
+
+
+def _drops(case: cases.Case) -> bool:
+    return vocabulary.of(case).name.endswith("dropout") and vocabulary.is_training(case) is not False
+
+
+def _normalized(case: cases.Case) -> bool:
+    return cases.argument(case, "normalizer_fn") is not None or vocabulary.of(case).name == "slim_model"
+
+
+def _ends_with_norm(case: cases.Case) -> bool:
+    return _normalized(case) and cases.argument(case, "activation_fn", "relu") is None
+
+
+def _composed_second_order(case: cases.Case) -> bool:
+    params, rank = vocabulary.normalizer_params(case), len(cases.get(case, "shape"))
+    composed = params.get("fused") is False or params.get("renorm") or rank not in (2, 4)
+    return bool(cases.get(case, "second_order") and _normalized(case) and composed)
+
+
+def _dilated_last(case: cases.Case) -> bool:
+    return any(cases.argument(case, name) not in (None, 1, [1, 1]) for name in ("rate", "dilation_rate"))
+
+
+def _channels_first(case: cases.Case) -> bool:
+    named = str(cases.argument(case, "data_format")) in ("NCHW", "channels_first")
+    return named and len(cases.get(case, "shape")) == 4
+
+
+def _channels_last(case: cases.Case) -> cases.Case:
+    count, channels, *rest = cases.get(case, "shape")
+    layout = "channels_last" if vocabulary.of(case).name.startswith("layers.v1.") else "NHWC"
+    moved = with_arguments(case, data_format=layout)
+    params = cases.argument(case, "normalizer_params")
+    if params is None:
+        return {**moved, "shape": [count, *rest, channels]}
+    if params.get("data_format") != "NCHW":
+        return case  # what is normalized along the width has no twin with the channels last
+    moved = with_arguments(moved, normalizer_params={**params, "data_format": "NHWC"})
+    return {**moved, "shape": [count, *rest, channels]}
+
+
+def _needs_gpu(case: cases.Case, expected: Result, found: Result) -> set[str]:
+    for kind in ("InvalidArgumentError", "InternalError", "UnimplementedError"):
+        excused = fails_there("run", kind, "only supports NHWC", "only supported for NHWC")(case, expected, found)
+        if excused:
+            return excused
+    return set()
+
+
+LEDGER = (
+    Known(
+        "layers with the channels first, on a CPU",
+        "TensorFlow 1.15's CPU kernels of convolutions and pools, or their gradients, have no NCHW.",
+        "network/conv2d/NCHW_told",
+        _channels_first,
+        _needs_gpu,
+        _channels_last,
+    ),
+    Known(
+        "the name of the op that drops",
+        "TensorFlow's dropout selects where it once multiplied, so that its last op has another name.",
+        "network/dropout/plain",
+        _drops,
+        lambda *results: {"output_names"},
+    ),
+    Known(
+        "the name of the op that dilates",
+        "tf.nn.convolution puts the ops around a dilated convolution into a name scope of its own.",
+        "network/conv2d/dilated_linear",
+        _dilated_last,
+        lambda *results: {"output_names"},
+    ),
+    Known(
+        "the name of the op that normalizes",
+        "Without an activation the layer's last op is one of batch norm, whose ops are other ones here.",
+        "network/conv2d/batch_norm_composed_linear",
+        _ends_with_norm,
+        lambda *results: {"output_names"},
+    ),
+    Known(
+        "second-order gradient through composed moments",
+        "The original's variance takes the mean for a constant, which is right for the first derivative alone: its"
+        " second derivative is off by some per cent, but for directions without a mean, such as the gradient's own."
+        " Ours agrees with finite differences.",
+        "network/conv2d/batch_norm_composed_second_order",
+        _composed_second_order,
+        lambda *results: {"step0.second.*"},
+    ),
+    Known(
+        "ref variables under control flow v2, in a layer",
+        "As for batch_norm alone: the body of a v2 cond cannot assign a ref variable. Ours assigns outside of it.",
+        "network/conv2d/batch_norm_composed_ref_v2",
+        lambda case: _normalized(case) and cases.get(case, "control_flow_v2") and not cases.get(case, "resource"),
+        fails_there("build", "TypeError", "_ref"),
+        lambda case: {**case, "control_flow_v2": False},
+    ),
+    Known(
+        "padding in small letters without num_outputs",
+        "There the original hands the text on as it is, elsewhere it takes any case of letters.",
+        "network/separable_conv2d/depthwise_only_lower",
+        lambda case: cases.argument(case, "num_outputs", 1) is None,
+        fails_there("build", "ValueError", "Attr 'padding' of 'DepthwiseConv2dNative' Op passed string"),
+        lambda case: with_arguments(case, padding=str(cases.argument(case, "padding", "SAME")).upper()),
+    ),
+    Known(
+        "dropout with is_training=None",
+        "There the original asks Keras' learning phase, a placeholder of its own.",
+        "network/dropout/error_none",
+        lambda case: vocabulary.of(case).name.endswith("dropout") and vocabulary.is_training(case) is None,
+        refused_here("ValueError", "training"),
+    ),
+    Known(
+        "inputs of unknown rank for a convolution",
+        "The original fails while it formats the message of a ValueError.",
+        "network/conv2d/error_unknown_rank",
+        lambda case: cases.get(case, "unknown_rank"),
+        refused_by_both,
+    ),
+)

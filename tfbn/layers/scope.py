@@ -1,0 +1,86 @@
+"""What contrib's layers put around a layer of tf.layers: their scope and variable names, and what follows it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from tfbn.functional import arguments
+from tfbn.graph import compatibility, variables
+from tfbn.graph.activation import activate
+from tfbn.graph.named_outputs import collect_named_outputs
+from tfbn.layers import normalizer
+from tfbn.layers.weighted import Parameter
+
+_keys = tf.compat.v1.GraphKeys
+BIAS = {"bias": "biases"}
+KERNEL = {"kernel": "weights", **BIAS}
+
+
+class After(NamedTuple):
+    """The arguments of contrib's layers for what follows the linear part, and for collections."""
+
+    activation_fn: Callable | None
+    normalizer_fn: Callable | None
+    normalizer_params: Mapping[str, Any] | None
+    variables_collections: Any
+    outputs_collections: Any
+
+
+def check(caller: str, after: After, names: tuple[str, ...], scope: Any, reuse: Any) -> None:
+    """Refuses what fails later, and warns of collections for variables that the layer does not have."""
+    arguments.check_graph(caller)
+    arguments.check_callables(activation_fn=after.activation_fn, normalizer_fn=after.normalizer_fn)
+    arguments.check_collections(
+        variables_collections=after.variables_collections, outputs_collections=after.outputs_collections
+    )
+    arguments.check_scope(scope, reuse)
+    compatibility.warn(
+        caller, compatibility.ignored_collections(after.variables_collections, names), "tf.contrib.layers"
+    )
+
+
+@contextlib.contextmanager
+def opened(
+    scope: Any, default: str, inputs: Any, reuse: Any = None, names: Mapping[str, str] | None = None
+) -> Iterator[tf.compat.v1.VariableScope]:
+    """The layer's variable scope: every variable made in it is a model variable, under contrib's name for it."""
+    getter = _model_variables(names or {})
+    with tf.compat.v1.variable_scope(scope, default, [inputs], reuse=reuse, custom_getter=getter) as found:
+        yield found
+
+
+def _model_variables(names: Mapping[str, str]) -> Callable[..., Any]:
+    def model_variable(getter: Callable, name: str, *args: Any, collections: Any = None, **kwargs: Any) -> Any:
+        head, slash, last = name.rpartition("/")
+        # Once each: a normalizer's variables are made in a scope within this one, and some name their own.
+        wanted = dict.fromkeys([*(collections or ()), _keys.GLOBAL_VARIABLES, _keys.MODEL_VARIABLES])
+        return getter(head + slash + names.get(last, last), *args, collections=list(wanted), **kwargs)
+
+    return model_variable
+
+
+def finish(
+    caller: str,
+    scope: tf.compat.v1.VariableScope,
+    outputs: tf.Tensor,
+    made: Mapping[str, Any],
+    after: After,
+    data_format: str | None = None,
+) -> tf.Tensor:
+    """Collects the variables that were made, then normalizes, activates and collects the outputs."""
+    for name, variable in made.items():
+        of = "biases" if name == "bias" else "weights"
+        variables.collect(variable, variables.collections_of(after.variables_collections, of))
+    if after.normalizer_fn is not None:
+        outputs = normalizer.apply(caller, outputs, after.normalizer_fn, after.normalizer_params or {}, data_format)
+    outputs = activate(outputs, after.activation_fn)
+    return collect_named_outputs(after.outputs_collections, scope.name, outputs)
+
+
+def bias(normalizer_fn: Callable | None, initializer: Any, regularizer: Callable | None) -> Parameter | None:
+    """A normalizer_fn takes the bias's place."""
+    return None if normalizer_fn is not None or initializer is None else Parameter(initializer, regularizer)

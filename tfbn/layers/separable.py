@@ -1,0 +1,161 @@
+"""The depthwise separable convolution, and contrib's `separable_convolution2d`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from tfbn.graph.arg_scope import add_arg_scope
+from tfbn.layers import scope as scopes
+from tfbn.layers import sizes
+from tfbn.layers.initializers import xavier_initializer
+from tfbn.layers.weighted import Parameter, Weighted
+
+_NAMES = {"depthwise_kernel": "depthwise_weights", "pointwise_kernel": "pointwise_weights", **scopes.BIAS}
+
+
+class SeparableConvolution(Weighted):
+    """Convolves each channel by itself, then mixes them; without filters the second step is left out."""
+
+    def __init__(
+        self,
+        filters: int | None,
+        kernel_size: Any,
+        depth_multiplier: int,
+        strides: Any,
+        padding: Any,
+        order: str,
+        rate: Any,
+        **given: Any,
+    ) -> None:
+        super().__init__(**given)
+        self.filters = filters if filters is None else sizes.count("filters", filters)
+        self.kernel_size = sizes.ints("kernel_size", kernel_size, 2)
+        self.depth_multiplier = sizes.count("depth_multiplier", depth_multiplier)
+        self.strides = sizes.ints("strides", strides, 2)
+        self.rate = sizes.ints("dilation_rate", rate, 2)
+        self.padding = sizes.padding_of(padding)
+        self.order = order
+
+    def build(self, input_shape: Any) -> None:
+        """Creates the kernels and the bias."""
+        shape = tf.TensorShape(input_shape)
+        sizes.check_rank(self.name, shape, 4)
+        channels = sizes.channels_of(shape, self.order)
+        sizes.check_window(shape, self.order, self.kernel_size, self.padding, self.strides, self.rate)
+        if self.strides[0] != self.strides[1]:
+            raise ValueError(
+                f"strides: expected one stride for both axes, got {self.strides}. TensorFlow's depthwise kernel has no "
+                "other."
+            )
+        multiplied = channels * self.depth_multiplier
+        depthwise = [*self.kernel_size, channels, self.depth_multiplier]
+        if self.filters is None:
+            self.make_replacing(depthwise_kernel=depthwise, bias=[multiplied])
+        else:
+            pointwise = [1, 1, multiplied, self.filters]
+            self.make(depthwise_kernel=depthwise, pointwise_kernel=pointwise, bias=[self.filters])
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """The outputs."""
+        data_format = sizes.tensorflow_format(self.order, 2)
+        window = {
+            "strides": sizes.placed(self.order, self.strides),
+            "padding": self.padding,
+            "data_format": data_format,
+            "dilations": self.rate,
+        }
+        depthwise = self.kernel("depthwise_kernel")
+        if self.filters is None:
+            outputs = tf.nn.depthwise_conv2d(inputs, depthwise, name="depthwise", **window)
+        else:
+            pointwise = self.kernel("pointwise_kernel")
+            outputs = tf.nn.separable_conv2d(inputs, depthwise, pointwise, name="separable_conv2d", **window)
+        return self.finish(outputs, data_format)
+
+
+@add_arg_scope
+def separable_convolution2d(
+    inputs: Any,
+    num_outputs: int | None,
+    kernel_size: Any,
+    depth_multiplier: int = 1,
+    stride: Any = 1,
+    padding: str = "SAME",
+    data_format: str = "NHWC",
+    rate: Any = 1,
+    activation_fn: Callable | None = tf.nn.relu,
+    normalizer_fn: Callable | None = None,
+    normalizer_params: Mapping[str, Any] | None = None,
+    weights_initializer: Any = xavier_initializer(),  # noqa: B008  # the original's default, a function
+    pointwise_initializer: Any = None,
+    weights_regularizer: Callable | None = None,
+    biases_initializer: Any = tf.compat.v1.zeros_initializer(),  # noqa: B008
+    biases_regularizer: Callable | None = None,
+    reuse: Any = None,
+    variables_collections: Any = None,
+    outputs_collections: Any = None,
+    trainable: bool = True,
+    scope: Any = None,
+) -> tf.Tensor:
+    """A separable convolution as tf.contrib.layers.separable_conv2d of TensorFlow 1.15 makes it, without Keras.
+
+    Each channel is convolved by itself, with depth_multiplier filters; then a convolution of size 1 makes num_outputs
+    channels of the C * depth_multiplier. Usable under `arg_scope`. `separable_conv2d` and `separable_convolution2d` are
+    one function.
+
+    Args:
+      inputs: floating tensor of shape [N, H, W, C], or [N, C, H, W] with data_format 'NCHW'; C known.
+      num_outputs: int, the number of filters; None leaves out the second convolution.
+      depth_multiplier: int, filters for each channel. Default 1.
+      stride: int, the same for both axes, which TensorFlow's kernel asks for. Default 1.
+      data_format: 'NHWC' or 'NCHW'; the normalizer_fn is not told, as in `conv2d`.
+      weights_initializer: of `depthwise_weights`, as in `conv2d`.
+      pointwise_initializer: of `pointwise_weights`. Default weights_initializer.
+      weights_regularizer: of both, as in `conv2d`.
+      variables_collections: as in `conv2d`; the key 'weights' is for both.
+      scope: name or VariableScope of the variables `depthwise_weights`, `pointwise_weights` and `biases`. Default
+        'SeparableConv2d', made unique.
+      kernel_size, padding, rate, activation_fn, normalizer_fn, normalizer_params, biases_initializer,
+        biases_regularizer, reuse, outputs_collections, trainable: as in `conv2d`.
+
+    Returns:
+      A tensor of the inputs' dtype and layout.
+
+    Raises:
+      ValueError, TypeError, RuntimeError: as `conv2d`; ValueError also for two different strides.
+
+    Example:
+      >>> import tfbn
+      >>> with tf.Graph().as_default():
+      ...     net = separable_convolution2d(tf.zeros([2, 8, 8, 3]), 16, 3, normalizer_fn=tfbn.batch_norm, scope="sep")
+      ...     print([variable.op.name for variable in tf.compat.v1.trainable_variables()])
+      ['sep/depthwise_weights', 'sep/pointwise_weights', 'sep/BatchNorm/beta']
+    """
+    after = scopes.After(activation_fn, normalizer_fn, normalizer_params, variables_collections, outputs_collections)
+    scopes.check("separable_conv2d", after, ("weights", "biases"), scope, reuse)
+    sizes.check_contrib_format(data_format)
+    pointwise = weights_initializer if pointwise_initializer is None else pointwise_initializer
+    kernels = {"depthwise_kernel": Parameter(weights_initializer, weights_regularizer)}
+    if num_outputs is not None:
+        kernels["pointwise_kernel"] = Parameter(pointwise, weights_regularizer)
+    with scopes.opened(scope, "SeparableConv2d", inputs, reuse, _NAMES) as opened:
+        made = SeparableConvolution(
+            num_outputs,
+            kernel_size,
+            depth_multiplier,
+            stride,
+            padding,
+            sizes.order_of(data_format),
+            rate,
+            kernels=kernels,
+            bias=scopes.bias(normalizer_fn, biases_initializer, biases_regularizer),
+            trainable=trainable,
+            name=opened.name,
+            _scope=opened,
+            _reuse=reuse,
+        )
+        outputs = made(inputs)
+        return scopes.finish("separable_conv2d", opened, outputs, made.made, after, data_format)

@@ -1,0 +1,351 @@
+"""The functions of `tf.layers`, which Keras 3 has taken away: the originals' signatures, variables and names.
+
+`batch_normalization` is `tfbn.batch_normalization`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from tfbn.functional import arguments
+from tfbn.layers import convolutions as _convolutions
+from tfbn.layers import dense as _dense
+from tfbn.layers import pools, sizes, unweighted
+from tfbn.layers import transposed as _transposed
+from tfbn.layers.weighted import Parameter
+
+__all__ = ["average_pooling2d", "conv2d", "conv2d_transpose", "dense", "dropout", "flatten", "max_pooling2d"]
+
+
+def dense(
+    inputs: Any,
+    units: int,
+    activation: Callable | None = None,
+    use_bias: bool = True,
+    kernel_initializer: Any = None,
+    bias_initializer: Any = tf.compat.v1.zeros_initializer(),  # noqa: B008  # the original's default
+    kernel_regularizer: Callable | None = None,
+    bias_regularizer: Callable | None = None,
+    activity_regularizer: Callable | None = None,
+    kernel_constraint: Callable | None = None,
+    bias_constraint: Callable | None = None,
+    trainable: bool = True,
+    name: str | None = None,
+    reuse: Any = None,
+) -> tf.Tensor:
+    """A dense layer as tf.layers.dense of TensorFlow 1.15 makes it, in a TF1 graph, without Keras.
+
+        outputs = activation(inputs @ kernel + bias)
+
+    Args:
+      inputs: floating tensor of rank 2 or more; the size of the last axis, which is multiplied, known.
+      units: int, the size of the last axis of the outputs.
+      activation: function of the outputs; None for none.
+      use_bias: whether there is a `bias`. Default True.
+      kernel_initializer, bias_initializer: initializers, or names from tf.compat.v1.initializers; None for that of the
+        variable scope, or Glorot's. Defaults None and zeros.
+      kernel_regularizer, bias_regularizer: functions of the variable; their losses enter REGULARIZATION_LOSSES.
+      activity_regularizer: function of the outputs; its value, divided by the batch size, enters
+        REGULARIZATION_LOSSES with each call.
+      kernel_constraint, bias_constraint: functions of the variable; tf.compat.v1.train optimizers apply them after a
+        step.
+      trainable: whether the variables enter TRAINABLE_VARIABLES.
+      name: name of the scope. Default 'dense', made unique.
+      reuse: True shares the variables of an earlier call of the same name.
+
+    Returns:
+      A tensor of the inputs' dtype.
+
+    Raises:
+      ValueError: a rank below 2 or unknown; the last axis unknown; units that are no positive int; a variable that
+        exists without reuse, or does not with it.
+      TypeError: inputs that are not floating; an argument of another type.
+      RuntimeError: eager execution.
+
+    Example:
+      >>> with tf.Graph().as_default():
+      ...     net = dense(dense(tf.zeros([2, 5]), 4), 3)
+      ...     print([variable.op.name for variable in tf.compat.v1.trainable_variables()])
+      ['dense/kernel', 'dense/bias', 'dense_1/kernel', 'dense_1/bias']
+    """
+    arguments.check_graph("dense")
+    return _dense.Dense(
+        sizes.count("units", units),
+        kernels={"kernel": Parameter(kernel_initializer, kernel_regularizer, kernel_constraint)},
+        bias=Parameter(bias_initializer, bias_regularizer, bias_constraint) if use_bias else None,
+        activation=activation,
+        activity_regularizer=activity_regularizer,
+        trainable=trainable,
+        name=name,
+        _scope=name,
+        _reuse=reuse,
+    )(inputs)
+
+
+def conv2d(
+    inputs: Any,
+    filters: int,
+    kernel_size: Any,
+    strides: Any = (1, 1),
+    padding: str = "valid",
+    data_format: str = "channels_last",
+    dilation_rate: Any = (1, 1),
+    activation: Callable | None = None,
+    use_bias: bool = True,
+    kernel_initializer: Any = None,
+    bias_initializer: Any = tf.compat.v1.zeros_initializer(),  # noqa: B008
+    kernel_regularizer: Callable | None = None,
+    bias_regularizer: Callable | None = None,
+    activity_regularizer: Callable | None = None,
+    kernel_constraint: Callable | None = None,
+    bias_constraint: Callable | None = None,
+    trainable: bool = True,
+    name: str | None = None,
+    reuse: Any = None,
+) -> tf.Tensor:
+    """A convolution as tf.layers.conv2d of TensorFlow 1.15 makes it, in a TF1 graph, without Keras.
+
+        outputs = activation(conv(inputs, kernel) + bias)
+
+    Args:
+      inputs: floating tensor of shape [N, H, W, C], or [N, C, H, W] with data_format 'channels_first'; C known.
+      filters: int, the number of channels of the outputs.
+      kernel_size: int, or (height, width).
+      strides: int, or (height, width). Default (1, 1).
+      padding: 'valid' or 'same', in any case of letters.
+      data_format: 'channels_last' or 'channels_first'.
+      dilation_rate: int, or (height, width), which goes with strides of 1 only. Default (1, 1).
+      name: name of the scope. Default 'conv2d', made unique.
+      activation, use_bias, kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer,
+        activity_regularizer, kernel_constraint, bias_constraint, trainable, reuse: as in `dense`.
+
+    Returns:
+      A tensor of the inputs' dtype and layout.
+
+    Raises:
+      ValueError: rank or C unknown, or another rank; sizes, padding or data_format that make no convolution; a stride
+        together with a dilation; a variable that exists without reuse, or does not with it.
+      TypeError: inputs that are not floating; an argument of another type.
+      RuntimeError: eager execution.
+
+    Example:
+      >>> with tf.Graph().as_default():
+      ...     conv2d(tf.zeros([2, 8, 8, 3]), 16, 3, padding="same", activation=tf.nn.relu)
+      <tf.Tensor 'conv2d/Relu:0' shape=(2, 8, 8, 16) dtype=float32>
+    """
+    arguments.check_graph("conv2d")
+    return _convolutions.Convolution(
+        2,
+        filters,
+        kernel_size,
+        strides,
+        padding,
+        sizes.check_order(data_format),
+        dilation_rate,
+        kernels={"kernel": Parameter(kernel_initializer, kernel_regularizer, kernel_constraint)},
+        bias=Parameter(bias_initializer, bias_regularizer, bias_constraint) if use_bias else None,
+        activation=activation,
+        activity_regularizer=activity_regularizer,
+        trainable=trainable,
+        name=name or "conv2d",
+        _scope=name,
+        _reuse=reuse,
+    )(inputs)
+
+
+def conv2d_transpose(
+    inputs: Any,
+    filters: int,
+    kernel_size: Any,
+    strides: Any = (1, 1),
+    padding: str = "valid",
+    data_format: str = "channels_last",
+    activation: Callable | None = None,
+    use_bias: bool = True,
+    kernel_initializer: Any = None,
+    bias_initializer: Any = tf.compat.v1.zeros_initializer(),  # noqa: B008
+    kernel_regularizer: Callable | None = None,
+    bias_regularizer: Callable | None = None,
+    activity_regularizer: Callable | None = None,
+    kernel_constraint: Callable | None = None,
+    bias_constraint: Callable | None = None,
+    trainable: bool = True,
+    name: str | None = None,
+    reuse: Any = None,
+) -> tf.Tensor:
+    """A transposed convolution as tf.layers.conv2d_transpose of TensorFlow 1.15 makes it, without Keras.
+
+    With a stride s, an axis of length n becomes one of n * s, and with padding 'valid' of n * s + max(k - s, 0) for a
+    window of k.
+
+    Args:
+      filters: int, the number of channels of the outputs. The kernel has the shape [height, width, filters, C].
+      name: name of the scope. Default 'conv2d_transpose', made unique.
+      inputs, kernel_size, strides, padding, data_format, activation, use_bias, kernel_initializer, bias_initializer,
+        kernel_regularizer, bias_regularizer, activity_regularizer, kernel_constraint, bias_constraint, trainable,
+        reuse: as in `conv2d`.
+
+    Returns:
+      A tensor of the inputs' dtype and layout.
+
+    Raises:
+      ValueError, TypeError, RuntimeError: as `conv2d`.
+
+    Example:
+      >>> with tf.Graph().as_default():
+      ...     conv2d_transpose(tf.zeros([2, 4, 4, 8]), 3, 5, strides=2)
+      <tf.Tensor 'conv2d_transpose/BiasAdd:0' shape=(2, 11, 11, 3) dtype=float32>
+    """
+    arguments.check_graph("conv2d_transpose")
+    return _transposed.TransposedConvolution(
+        filters,
+        kernel_size,
+        strides,
+        padding,
+        sizes.check_order(data_format),
+        kernels={"kernel": Parameter(kernel_initializer, kernel_regularizer, kernel_constraint)},
+        bias=Parameter(bias_initializer, bias_regularizer, bias_constraint) if use_bias else None,
+        activation=activation,
+        activity_regularizer=activity_regularizer,
+        trainable=trainable,
+        name=name or "conv2d_transpose",
+        _scope=name,
+        _reuse=reuse,
+    )(inputs)
+
+
+def flatten(inputs: Any, name: str | None = None, data_format: str = "channels_last") -> tf.Tensor:
+    """Makes one axis of all but the first, as tf.layers.flatten of TensorFlow 1.15 does.
+
+    Args:
+      inputs: tensor of known rank, at least 1.
+      name: name of the scope. Default 'flatten', made unique.
+      data_format: 'channels_last', or 'channels_first', which moves the channels to the end before.
+
+    Returns:
+      A tensor of shape [N, K].
+
+    Raises:
+      ValueError: an unknown rank, or a scalar; another data_format.
+      RuntimeError: eager execution.
+
+    Example:
+      >>> with tf.Graph().as_default():
+      ...     flatten(tf.zeros([2, 4, 4, 3]))
+      <tf.Tensor 'flatten/Reshape:0' shape=(2, 48) dtype=float32>
+    """
+    arguments.check_graph("flatten")
+    return unweighted.Flatten(sizes.check_order(data_format), name=name)(inputs)
+
+
+def dropout(
+    inputs: Any,
+    rate: Any = 0.5,
+    noise_shape: Any = None,
+    seed: int | None = None,
+    training: Any = False,
+    name: str | None = None,
+) -> tf.Tensor:
+    """Dropout as tf.layers.dropout of TensorFlow 1.15 does it.
+
+        outputs = inputs / (1 - rate)   where a value is kept, and 0 where it is dropped, with the probability rate
+        outputs = inputs                in inference, which is the default
+
+    Args:
+      inputs: floating tensor.
+      rate: number or scalar tensor. Default 0.5.
+      noise_shape, seed: as in `tfbn.layers.dropout`.
+      training: bool, 0 or 1, or a scalar boolean tensor or variable that each run decides. Default False.
+      name: name of the scope. Default 'dropout', made unique.
+
+    Returns:
+      A tensor of the inputs' shape and dtype.
+
+    Raises:
+      ValueError: a rate out of range; training None.
+      TypeError: inputs that are not floating; an argument of another type.
+      RuntimeError: eager execution.
+
+    Example:
+      >>> with tf.Graph().as_default():
+      ...     dropout(tf.zeros([2, 8]), rate=0.2)
+      <tf.Tensor 'dropout/Identity:0' shape=(2, 8) dtype=float32>
+    """
+    arguments.check_graph("dropout")
+    static = arguments.static_is_training(training, "training")
+    return unweighted.Dropout(rate, noise_shape, seed, name=name)(inputs, training if static is None else static)
+
+
+def max_pooling2d(
+    inputs: Any,
+    pool_size: Any,
+    strides: Any,
+    padding: str = "valid",
+    data_format: str = "channels_last",
+    name: str | None = None,
+) -> tf.Tensor:
+    """The maximum of each window, as tf.layers.max_pooling2d of TensorFlow 1.15 gives it.
+
+    Args:
+      inputs: tensor of shape [N, H, W, C], or [N, C, H, W] with data_format 'channels_first'.
+      pool_size: int, or (height, width).
+      strides: int, or (height, width).
+      padding: 'valid' or 'same', in any case of letters.
+      data_format: 'channels_last' or 'channels_first'.
+      name: name of the scope. Default 'max_pooling2d', made unique.
+
+    Returns:
+      A tensor of the inputs' dtype and layout.
+
+    Raises:
+      ValueError: another rank; sizes, padding or data_format that make no window.
+      RuntimeError: eager execution.
+
+    Example:
+      >>> with tf.Graph().as_default():
+      ...     max_pooling2d(tf.zeros([2, 8, 8, 3]), 2, 2)
+      <tf.Tensor 'max_pooling2d/MaxPool:0' shape=(2, 4, 4, 3) dtype=float32>
+    """
+    return _pool("max_pooling2d", pools.MAX, inputs, (pool_size, strides, padding, data_format), name)
+
+
+def average_pooling2d(
+    inputs: Any,
+    pool_size: Any,
+    strides: Any,
+    padding: str = "valid",
+    data_format: str = "channels_last",
+    name: str | None = None,
+) -> tf.Tensor:
+    """The mean of each window, as tf.layers.average_pooling2d of TensorFlow 1.15 gives it.
+
+    With padding 'same' the padding does not count in the mean.
+
+    Args:
+      inputs: floating tensor of shape [N, H, W, C], or [N, C, H, W] with data_format 'channels_first'.
+      name: name of the scope. Default 'average_pooling2d', made unique.
+      pool_size, strides, padding, data_format: as in `max_pooling2d`.
+
+    Returns:
+      A tensor of the inputs' dtype and layout.
+
+    Raises:
+      ValueError, RuntimeError: as `max_pooling2d`.
+
+    Example:
+      >>> with tf.Graph().as_default():
+      ...     average_pooling2d(tf.zeros([2, 8, 8, 3]), 8, 8)
+      <tf.Tensor 'average_pooling2d/AvgPool:0' shape=(2, 1, 1, 3) dtype=float32>
+    """
+    return _pool("average_pooling2d", pools.AVERAGE, inputs, (pool_size, strides, padding, data_format), name)
+
+
+def _pool(caller: str, op: Callable, inputs: Any, window: tuple[Any, Any, Any, Any], name: str | None) -> tf.Tensor:
+    arguments.check_graph(caller)
+    size, strides, padding, data_format = window
+    if strides is None:
+        raise ValueError(f"Argument `strides` must not be None. Expected an int or a pair of them; pass {size!r}.")
+    return pools.Pooling(op, size, strides, padding, sizes.check_order(data_format), name=name or caller)(inputs)

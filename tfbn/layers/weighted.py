@@ -1,0 +1,94 @@
+"""What the layers of tf.layers with kernels share: their arguments, the bias, the activation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from tfbn.functional import arguments
+from tfbn.graph import tf_layer, variables
+
+_keys = tf.compat.v1.GraphKeys
+
+
+class Parameter(NamedTuple):
+    """How to make one of the variables; an initializer of None is that of the variable scope."""
+
+    initializer: Any = None
+    regularizer: Callable | None = None
+    constraint: Callable | None = None
+
+
+class Weighted(tf_layer.Layer):
+    """A layer of kernels by name, perhaps a bias, and perhaps an activation."""
+
+    def __init__(
+        self,
+        kernels: Mapping[str, Parameter],
+        bias: Parameter | None,
+        activation: Callable | None = None,
+        activity_regularizer: Callable | None = None,
+        **of_layer: Any,
+    ) -> None:
+        self.parameters = {**kernels, **({} if bias is None else {"bias": bias})}
+        for name, parameter in self.parameters.items():
+            arguments.check_initializer(f"initializer of the {name}", parameter.initializer)
+            arguments.check_callables(
+                **{
+                    f"regularizer of the {name}": parameter.regularizer,
+                    f"constraint of the {name}": parameter.constraint,
+                }
+            )
+        arguments.check_callables(activation=activation, activity_regularizer=activity_regularizer)
+        super().__init__(**of_layer)
+        self.activation = activation
+        self.activity_regularizer = activity_regularizer
+        self.made: dict[str, Any] = {}
+
+    def make(self, **shapes: list[int]) -> None:
+        """Creates the variables of these names, in this order, but for an unwanted bias."""
+        for name, shape in shapes.items():
+            if name in self.parameters:
+                self.made[name] = self.add_weight(name, shape, **self.parameters[name]._asdict())
+        self.built = True
+
+    def make_replacing(self, **shapes: list[int]) -> None:
+        """As `make`, but a regularizer that is given takes the place of the variable scope's, instead of joining it."""
+        with self._opened():
+            for name, shape in shapes.items():
+                if name in self.parameters:
+                    parameter = self.parameters[name]
+                    self.made[name] = tf.compat.v1.get_variable(
+                        name,
+                        shape,
+                        self.dtype,
+                        variables.made_initializer(parameter.initializer),
+                        parameter.regularizer,
+                        trainable=bool(self.trainable),
+                    )
+                    self._track(self.made[name], True)
+        self.built = True
+
+    def kernel(self, name: str = "kernel") -> tf.Tensor:
+        """A kernel's value; of a partitioned one its parts put together."""
+        return tf.convert_to_tensor(self.made[name])
+
+    def finish(self, outputs: tf.Tensor, data_format: str | None = None) -> tf.Tensor:
+        """Adds the bias and applies the activation."""
+        if "bias" in self.made:
+            outputs = tf.nn.bias_add(outputs, self.made["bias"], data_format=data_format, name="BiasAdd")
+        if self.activation is not None:
+            outputs = self.activation(outputs)
+        if self.activity_regularizer is not None:
+            self._regularize(outputs)
+        return outputs
+
+    def _regularize(self, outputs: tf.Tensor) -> None:
+        with tf.compat.v1.name_scope("ActivityRegularizer"):
+            loss = self.activity_regularizer(outputs) if self.activity_regularizer is not None else None
+            if loss is not None:
+                loss /= tf.cast(tf.shape(outputs)[0], loss.dtype)
+                self._losses += (loss,)
+                tf.compat.v1.add_to_collection(_keys.REGULARIZATION_LOSSES, loss)
