@@ -1,0 +1,58 @@
+"""Which files can hold anything for the rules, from their bytes alone: parsing the others would take hours.
+
+What is let through may still hold nothing; what is held back certainly holds nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+# Every spelling has `contrib`, `slim` or a layer of tf.layers in it; tfbn itself, for the rules that look for mistakes.
+_WORTH_PARSING = re.compile(
+    rb"\bcontrib\b|slim\b|\btfbn\b"
+    rb"|(?<!keras\.)\blayers\s*\.\s*(?:average_pooling|batch_normalization|conv\d|dense\b|dropout\b|flatten\b|max_pooling|separable_conv)"
+    rb"|\b(?:tf|tf1|v1|tensorflow)\s*\.\s*layers\b|import[^#\n]*\blayers\b(?![^#\n]*keras)"
+)
+_TENSORFLOW = re.compile(rb"\btensorflow|\btf_slim\b|\btfbn\b")
+
+_WIRED = re.compile(
+    rb"\bUPDATE_OPS\b|[\"']update_ops[\"']|\bcreate_train_op\b|\bget_updates\b|\bTF1Module\b"
+    rb"|updates_collections[\"']?\s*[=:]\s*None"
+)
+# Saying where the updates go is not running them.
+_COLLECTED = re.compile(rb"updates_collections[\"']?\s*[=:]\s*[\w.]*(?:UPDATE_OPS|[\"']update_ops[\"'])")
+_STEP = re.compile(rb"\.\s*(?:minimize|apply_gradients)\s*\(")
+_IMPORT = re.compile(rb"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+)?import[ \t]+([^#\n;]+)", re.MULTILINE)
+
+
+class Glance(NamedTuple):
+    """What the bytes of a file tell without a parser."""
+
+    matches: bool  # worth parsing
+    wires: bool  # it names the update ops, to run them
+    steps: bool  # it may make training steps
+    imports: frozenset[str]  # the last parts of the names of modules that it may import
+
+
+def glance(raw: bytes, *, compat_v1: bool = False) -> Glance:
+    """Looks a file over."""
+    if not _TENSORFLOW.search(raw):
+        # A module of functions may get its layers from elsewhere, by `from my_networks import slim`.
+        return Glance(bool(re.search(rb"\bslim\s*\.", raw)), False, bool(_STEP.search(raw)), _imports(raw))
+    return Glance(
+        compat_v1 or bool(_WORTH_PARSING.search(raw)),
+        bool(_WIRED.search(_COLLECTED.sub(b"", raw))),
+        bool(_STEP.search(raw)),
+        _imports(raw),
+    )
+
+
+def _imports(raw: bytes) -> frozenset[str]:
+    found = set()
+    for module, imported in _IMPORT.findall(raw):
+        if module:
+            found.add(module.rpartition(b".")[2])
+        for name in re.findall(rb"[\w.]+", imported):
+            found.add(name.rpartition(b".")[2])
+    return frozenset(name.decode("ascii", "replace") for name in found)

@@ -1,0 +1,34 @@
+"""The layers of contrib and slim that call batch_norm, and what goes with them."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from tfbn.migrate.rule import Rule, rename
+
+BEFORE = """\
+import tensorflow as tf
+from tensorflow.contrib import layers as tcl
+
+def head(images):
+    net = tcl.conv2d(images, 8, 3, normalizer_fn=tcl.batch_norm, weights_regularizer=tcl.l2_regularizer(1e-4))
+    return tcl.fully_connected(tcl.flatten(net), 10)
+"""
+
+AFTER = """\
+import tensorflow as tf
+import tfbn
+
+def head(images):
+    net = tfbn.layers.conv2d(images, 8, 3, normalizer_fn=tfbn.batch_norm, weights_regularizer=tfbn.layers.l2_regularizer(1e-4))
+    return tfbn.layers.fully_connected(tfbn.layers.flatten(net), 10)
+"""
+
+NAME = "contrib-layers"
+RULE = Rule(
+    name=NAME,
+    summary="the layers, regularizers, initializers and variable lists of contrib and slim become those of tfbn.layers",
+    before=BEFORE,
+    after=AFTER,
+    check=partial(rename, rule=NAME),
+)

@@ -1,0 +1,62 @@
+"""The rule `updates-not-wired` over all files of a run: the layers and the step are often not in the same file."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from pathlib import PurePath
+
+from tfbn.migrate.prefilter import Glance
+from tfbn.migrate.report import FileReport, Finding, Place
+from tfbn.migrate.rules import updates_not_wired
+
+STEPS = ("minimize", "apply_gradients")
+
+
+def not_wired(reports: Mapping[str, FileReport], glances: Mapping[str, Glance]) -> dict[str, list[Finding]]:
+    """Findings by path: each step of a program, one file and what it imports, that runs no updates though it has some."""
+    by_stem: dict[str, list[str]] = {}
+    for path in glances:
+        by_stem.setdefault(_module_name(path), []).append(path)
+    found = {}
+    for path, seen in glances.items():
+        if seen.steps:
+            program = _reached(path, glances, by_stem)
+            builds = any(other in reports and reports[other].trains_batch_norm for other in program)
+            if builds and not any(glances[other].wires for other in program):
+                found[path] = _steps(path, reports)
+    return {path: findings for path, findings in found.items() if findings}
+
+
+def _module_name(path: str) -> str:
+    name = PurePath(path)
+    return name.parent.name if name.stem == "__init__" else name.stem
+
+
+def _reached(path: str, glances: Mapping[str, Glance], by_stem: Mapping[str, list[str]]) -> set[str]:
+    """The file and all files that it imports, by the last parts of their names; those beside it where several have one."""
+    reached, waiting = {path}, [path]
+    while waiting:
+        current = waiting.pop()
+        for name in glances[current].imports:
+            places = by_stem.get(name, [])
+            beside = [place for place in places if PurePath(place).parent == PurePath(current).parent]
+            new = set(beside or places) - reached
+            reached |= new
+            waiting.extend(new)
+    return reached
+
+
+def _steps(path: str, reports: Mapping[str, FileReport]) -> list[Finding]:
+    try:
+        with open(path, "rb") as file:
+            tree = ast.parse(reports[path].before if path in reports else file.read())
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+    return [
+        Finding(
+            Place(node.lineno, node.col_offset + 1), updates_not_wired.NAME, updates_not_wired.MESSAGE, updates_not_wired.ADVICE
+        )
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in STEPS
+    ]
