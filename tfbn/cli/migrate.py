@@ -29,8 +29,8 @@ exit status: 0 fine, 1 with --check where something would change or needs a look
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
-        "Rewrites batch norm calls of tf.contrib, slim and tf.layers, and the layers around them, for tfbn, and reports "
-        "what it cannot decide. Reads .py and .ipynb files, changes nothing without --write, and needs no TensorFlow."
+        "Rewrites batch norm calls of tf.contrib, slim and tf.layers, and the layers around them, for tfbn, and "
+        "reports what it cannot decide. Reads .py and .ipynb files; changes nothing without --write."
     )
     parser.epilog = EPILOG
     parser.add_argument("paths", nargs="*", metavar="PATH", help="files and directories; - is standard input")
@@ -104,8 +104,10 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _diff(report: FileReport) -> str:
-    lines = [text.decode("utf-8", "replace").splitlines(keepends=True) for text in (report.before, report.after)]
-    found = difflib.unified_diff(*lines, f"a/{report.path}", f"b/{report.path}")
+    before, after = (
+        text.decode("utf-8", "replace").splitlines(keepends=True) for text in (report.before, report.after)
+    )
+    found = difflib.unified_diff(before, after, f"a/{report.path}", f"b/{report.path}")
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in found)
 
 

@@ -19,7 +19,7 @@ class Change(NamedTuple):
 
 
 class Changes:
-    """Edits and findings of one module. Raises ValueError where two edits overlap, which would be a bug of the rules."""
+    """Edits and findings of one module."""
 
     def __init__(self, module: Module, enabled: Collection[str]) -> None:
         self.module = module
@@ -53,13 +53,16 @@ class Changes:
         return any(change.start <= start and end <= change.end for change in self.changes)
 
     def apply(self) -> tuple[bytes, tuple[Edit, ...]]:
-        """The new text, and a record of each edit in the order of the text."""
+        """The new text, and a record of each edit in the order of the text.
+
+        Raises AssertionError where two edits overlap, which is a bug of the rules.
+        """
         data, position = self.module.data, 0
         parts: list[bytes] = []
         edits = []
         for change in sorted(self.changes, key=lambda change: (change.start, change.end)):
             if change.start < position:
-                raise ValueError(f"two rules want the same text changed: {change}")
+                raise AssertionError(f"two rules want the same text changed: {change}")
             before = data[change.start : change.end].decode("utf-8")
             parts += [data[position : change.start], change.text.encode("utf-8")]
             position = change.end

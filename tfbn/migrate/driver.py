@@ -7,12 +7,13 @@ import multiprocessing
 import os
 import stat
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 from tfbn.files import replacing
 from tfbn.migrate.migrate import migrate
-from tfbn.migrate.notebook import migrate_notebook
+from tfbn.migrate.notebook import Notebook, migrate_notebook
 from tfbn.migrate.paths import Found, python_files
 from tfbn.migrate.prefilter import Glance, glance
 from tfbn.migrate.report import FileReport
@@ -119,7 +120,12 @@ def _look(found: Found, compat: bool) -> Glance | str:
                 if seen.matches:
                     return f"{size:,} bytes, more than the {LARGEST:,} that are parsed: split it, or migrate it by hand"
                 return seen
-            return glance(file.read(), compat_v1=compat)
+            raw = file.read()
+            seen = glance(raw, compat_v1=compat)
+            if seen.matches and found.path.endswith(".ipynb"):
+                with suppress(ValueError):  # which is reported when it is migrated
+                    seen = glance(Notebook(raw).source, compat_v1=compat)._replace(matches=True)
+            return seen
     except OSError as error:
         return f"cannot be read: {error.strerror or error}"
 
@@ -131,7 +137,7 @@ def _migrate_file(path: str, rules: Collection[str]) -> FileReport:
         return FileReport(path, b"", b"", problem=f"cannot be read: {error.strerror or error}")
 
 
-def _reports(paths: Sequence[str], rules: Collection[str], jobs: Optional[int]) -> Iterator[FileReport]:
+def _reports(paths: Sequence[str], rules: Collection[str], jobs: int | None) -> Iterator[FileReport]:
     work = partial(_migrate_file, rules=rules)
     count = min(jobs or os.cpu_count() or 1, len(paths) // WORTH_A_PROCESS)
     if count < 2:

@@ -74,4 +74,3 @@ def _syntax_error(data: bytes, line: int, message: str) -> str:
     shown = lines[line - 1].strip()[:80] if 0 < line <= len(lines) else ""
     remedy = "; if it is Python 2, run 2to3 over it first"
     return f"line {line}: does not parse: {message}: `{shown}`{remedy}"
-

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple
 
 import libcst as cst
 from libcst import metadata
@@ -11,15 +11,13 @@ from libcst import metadata
 from tfbn.migrate import names
 from tfbn.migrate.text import Lines
 
-_Node = cst.CSTNode
-
 
 class Use(NamedTuple):
     """An expression that stands for something of TensorFlow that tfbn has, or that TensorFlow 2 has not."""
 
     node: Any  # the attribute chain, or the name
     name: str  # in full: tensorflow.contrib.layers.batch_norm
-    known: Optional[names.Known]  # None for a dead name that no rule knows
+    known: names.Known | None  # None for a dead name that no rule knows
     certain: bool  # False where the name may also be bound to something else
 
 
@@ -209,7 +207,7 @@ class Module:
         return Use(node, dead[0], None, certain and len(dead) == len(found)) if dead else None
 
 
-def _walk(node: _Node) -> Iterator[Any]:
+def _walk(node: Any) -> Iterator[Any]:
     """Every node but whitespace, in the order of the text; a stack, because long sums nest deeper than Python calls."""
     stack: list[Any] = [node]
     while stack:

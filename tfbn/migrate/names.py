@@ -1,11 +1,11 @@
 """Which of the old names tfbn has, under which name, and what to do about the others.
 
-A name is looked up by where it really lives: `slim.conv2d`, `tcl.conv2d` and `tf.contrib.layers.conv2d` are one function.
+A name is looked up in full, so `slim.conv2d`, `tcl.conv2d` and `tf.contrib.layers.conv2d` are one function.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 CONTRIB = "contrib."  # names here are written without the `tensorflow.` in front
 SLIM = "contrib.slim"
@@ -17,8 +17,7 @@ class Known(NamedTuple):
     rule: str
     kind: str  # the family that it was found in
     leaf: str  # the last part of the old name
-    target: Optional[str]  # the name in tfbn; None where a call has to be rewritten as well
-    # What is found without `target` is rewritten by its rule, argument by argument.
+    target: str | None  # the name in tfbn; None where the rule has to look at the arguments as well
 
 
 _LAYERS_PACKAGES = ["contrib.layers", "contrib.layers.python.layers", "contrib.slim.layers"]
@@ -119,7 +118,8 @@ _ADVICE = {
     "contrib.layers.relu6": "use tfbn.layers.fully_connected(..., activation_fn=tf.nn.relu6)",
     "contrib.learn": "train with tf.compat.v1.train.MonitoredTrainingSession",
     "contrib.losses.mean_pairwise_squared_error": (
-        "tf.compat.v1.losses.mean_pairwise_squared_error counts the pairs otherwise and gives other numbers: decide which you want"
+        "tf.compat.v1.losses.mean_pairwise_squared_error counts the pairs otherwise and gives other numbers: "
+        "decide which you want"
     ),
     "contrib.metrics": "use the function of tf.compat.v1.metrics; its arguments have another order",
     "contrib.rnn": "use tf.compat.v1.nn.rnn_cell",
@@ -183,9 +183,7 @@ def advice(name: str) -> str:
     rest = below_tensorflow(name) or name
     module, _, leaf = rest.rpartition(".")
     places = [rest]
-    for family, place in [("layers", "contrib.layers"), ("framework", "contrib.framework"), ("losses", "contrib.losses")]:
-        if family in MODULES.get(module, ()):
-            places.append(f"{place}.{leaf}")
+    places += [f"contrib.{family}.{leaf}" for family in MODULES.get(module, ())]
     for place in places:
         if place in _ADVICE:
             return _ADVICE[place]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 SUFFIXES = (".py", ".ipynb")
 # What nobody means by "the project": version control, environments, caches, what package managers fetched.
@@ -19,7 +19,7 @@ class Found(NamedTuple):
     """A file, or why something that was to be looked at cannot be."""
 
     path: str
-    problem: Optional[str] = None
+    problem: str | None = None
 
 
 def python_files(paths: Iterable[str]) -> Iterator[Found]:

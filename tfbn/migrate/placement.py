@@ -1,4 +1,4 @@
-"""Where an added import goes: in the place of one that goes, or below TensorFlow's, or above everything but the docstring."""
+"""Where an added import goes: in the place of one that goes, below TensorFlow's, or at the top."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _line_end(module: Module, offset: int) -> str:
 
 
 def _place(module: Module, changes: Changes) -> int:
-    """The offset of the line to insert at: above the first change that is no import, as near to TensorFlow as it gets."""
+    """The offset of the line to insert at: above what uses the import, below TensorFlow's if there is one."""
     used = min((change.start for change in changes.changes if change.rule != "imports"), default=len(module.data))
     top, below_imports, below_tensorflow = 0, None, None
     for index, line in enumerate(module.tree.body):
@@ -69,7 +69,11 @@ def _place(module: Module, changes: Changes) -> int:
         if module.span(line.body[0])[0] > used:
             break
         first = line.body[0]
-        if index == 0 and isinstance(first, cst.Expr) and isinstance(first.value, (cst.SimpleString, cst.ConcatenatedString)):
+        if (
+            index == 0
+            and isinstance(first, cst.Expr)
+            and isinstance(first.value, (cst.SimpleString, cst.ConcatenatedString))
+        ):
             top = end
         elif isinstance(first, cst.ImportFrom) and first.module is not None and dotted(first.module) == "__future__":
             top = end

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple
 
 
 class Place(NamedTuple):
@@ -10,7 +10,7 @@ class Place(NamedTuple):
 
     line: int  # from 1
     column: int  # from 1, in characters
-    cell: Optional[int] = None
+    cell: int | None = None
 
     def __str__(self) -> str:
         return f"{f'cell {self.cell}:' if self.cell else ''}{self.line}:{self.column}"
@@ -42,7 +42,7 @@ class FileReport(NamedTuple):
     after: bytes
     edits: tuple[Edit, ...] = ()
     findings: tuple[Finding, ...] = ()
-    problem: Optional[str] = None  # why it could not be migrated; nothing is changed then
+    problem: str | None = None  # why it could not be migrated; nothing is changed then
     trains_batch_norm: bool = False  # it builds layers that need their update ops run
 
     @property

@@ -1,4 +1,4 @@
-"""Removing and replacing statements in the text: whole lines, parts of lines joined by semicolons, last ones of a block."""
+"""Removing and replacing statements in the text: whole lines, parts of lines, the last ones of a block."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ class Removal:
             if id(small) in gone:
                 self.changes.replace_span(self.module.span(small)[0], self.module.span(following)[0], "", self.rule)
         if last < len(line.body) - 1:
-            ends = self.module.span(line.body[last])[1], self.module.span(line.body[-1])[1]
-            self.changes.replace_span(*ends, "", self.rule)
+            start, end = self.module.span(line.body[last])[1], self.module.span(line.body[-1])[1]
+            self.changes.replace_span(start, end, "", self.rule)
 
 
 def replace_statement(module: Module, changes: Changes, statement: Any, texts: list[str], rule: str) -> None:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import PurePath
 
+from tfbn.migrate.notebook import Notebook
 from tfbn.migrate.prefilter import Glance
 from tfbn.migrate.report import FileReport, Finding, Place
-from tfbn.migrate.rules import updates_not_wired
+from tfbn.migrate.rules.updates_not_wired import ADVICE, MESSAGE, RULE
 
 STEPS = ("minimize", "apply_gradients")
 
 
 def not_wired(reports: Mapping[str, FileReport], glances: Mapping[str, Glance]) -> dict[str, list[Finding]]:
-    """Findings by path: each step of a program, one file and what it imports, that runs no updates though it has some."""
+    """By path: the steps of programs, each a file and what it imports, that build layers and run no updates."""
     by_stem: dict[str, list[str]] = {}
     for path in glances:
         by_stem.setdefault(_module_name(path), []).append(path)
@@ -34,7 +35,7 @@ def _module_name(path: str) -> str:
 
 
 def _reached(path: str, glances: Mapping[str, Glance], by_stem: Mapping[str, list[str]]) -> set[str]:
-    """The file and all files that it imports, by the last parts of their names; those beside it where several have one."""
+    """The file and all that it imports, by the last parts of their names; of several, those beside it."""
     reached, waiting = {path}, [path]
     while waiting:
         current = waiting.pop()
@@ -48,15 +49,22 @@ def _reached(path: str, glances: Mapping[str, Glance], by_stem: Mapping[str, lis
 
 
 def _steps(path: str, reports: Mapping[str, FileReport]) -> list[Finding]:
+    place: Callable[[int, int], Place] = Place
     try:
-        with open(path, "rb") as file:
-            tree = ast.parse(reports[path].before if path in reports else file.read())
+        if path in reports:
+            source = reports[path].before
+        else:
+            with open(path, "rb") as file:
+                source = file.read()
+        if path.endswith(".ipynb"):
+            notebook = Notebook(source)
+            source, place = notebook.source, notebook.place
+        tree = ast.parse(source)
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return []
-    return [
-        Finding(
-            Place(node.lineno, node.col_offset + 1), updates_not_wired.NAME, updates_not_wired.MESSAGE, updates_not_wired.ADVICE
-        )
+    places = [
+        place(node.lineno, node.col_offset + 1)
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in STEPS
     ]
+    return [Finding(place, RULE.name, MESSAGE, ADVICE) for place in sorted(places)]

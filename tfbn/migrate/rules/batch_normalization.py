@@ -11,7 +11,7 @@ import tensorflow as tf
 
 def head(images, training):
     net = tf.layers.batch_normalization(images, training=training, name="first")
-    return tf.layers.BatchNormalization(momentum=0.9)(net, training=training)
+    return tf.layers.BatchNormalization(momentum=0.9)(tf.nn.relu(net), training=training)
 """
 
 AFTER = """\
@@ -20,7 +20,7 @@ import tfbn
 
 def head(images, training):
     net = tfbn.batch_normalization(images, training=training, name="first")
-    return tfbn.BatchNormalization(momentum=0.9)(net, training=training)
+    return tfbn.BatchNormalization(momentum=0.9)(tf.nn.relu(net), training=training)
 """
 
 NAME = "batch-normalization"

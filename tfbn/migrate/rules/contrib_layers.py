@@ -7,21 +7,21 @@ from functools import partial
 from tfbn.migrate.rule import Rule, rename
 
 BEFORE = """\
-import tensorflow as tf
 from tensorflow.contrib import layers as tcl
 
 def head(images):
-    net = tcl.conv2d(images, 8, 3, normalizer_fn=tcl.batch_norm, weights_regularizer=tcl.l2_regularizer(1e-4))
-    return tcl.fully_connected(tcl.flatten(net), 10)
+    net = tcl.conv2d(images, 8, 3, normalizer_fn=tcl.batch_norm)
+    net = tcl.flatten(net)
+    return tcl.fully_connected(net, 10, weights_regularizer=tcl.l2_regularizer(1e-4))
 """
 
 AFTER = """\
-import tensorflow as tf
 import tfbn
 
 def head(images):
-    net = tfbn.layers.conv2d(images, 8, 3, normalizer_fn=tfbn.batch_norm, weights_regularizer=tfbn.layers.l2_regularizer(1e-4))
-    return tfbn.layers.fully_connected(tfbn.layers.flatten(net), 10)
+    net = tfbn.layers.conv2d(images, 8, 3, normalizer_fn=tfbn.batch_norm)
+    net = tfbn.layers.flatten(net)
+    return tfbn.layers.fully_connected(net, 10, weights_regularizer=tfbn.layers.l2_regularizer(1e-4))
 """
 
 NAME = "contrib-layers"

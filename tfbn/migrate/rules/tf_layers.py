@@ -11,7 +11,7 @@ import tensorflow as tf
 
 def head(images):
     net = tf.layers.conv2d(images, 8, 3, padding="same", name="conv")
-    return tf.layers.dense(tf.layers.flatten(net), 10)
+    return tf.layers.dense(tf.layers.flatten(tf.nn.relu(net)), 10)
 """
 
 AFTER = """\
@@ -20,13 +20,13 @@ import tfbn
 
 def head(images):
     net = tfbn.layers.v1.conv2d(images, 8, 3, padding="same", name="conv")
-    return tfbn.layers.v1.dense(tfbn.layers.v1.flatten(net), 10)
+    return tfbn.layers.v1.dense(tfbn.layers.v1.flatten(tf.nn.relu(net)), 10)
 """
 
 NAME = "tf-layers"
 RULE = Rule(
     name=NAME,
-    summary="dense, conv2d, conv2d_transpose, flatten, dropout and 2-D pooling of tf.layers become those of tfbn.layers.v1",
+    summary="dense, conv2d, conv2d_transpose, flatten, dropout and 2-D pooling of tf.layers become tfbn.layers.v1's",
     before=BEFORE,
     after=AFTER,
     check=partial(rename, rule=NAME),
