@@ -50,7 +50,7 @@ class Removal:
         module = self.module
         block = module.parent(line)
         start, end = module.span(line.body[0])[0], module.span(line.body[-1])[1]
-        siblings = getattr(block, "body", ())
+        siblings: Any = getattr(block, "body", ())
         is_block = isinstance(block, cst.IndentedBlock)
         if isinstance(line, cst.SimpleStatementSuite) or (
             is_block and all(id(other) in whole for other in siblings) and siblings[-1] is line
