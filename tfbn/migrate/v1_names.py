@@ -14,7 +14,7 @@ V1_ONLY = frozenset(
     fixed_size_partitioner flags floor_div get_collection get_collection_ref get_default_graph get_default_session
     get_local_variable get_variable get_variable_scope gfile global_norm global_variables
     global_variables_initializer glorot_normal_initializer glorot_uniform_initializer initialize_all_variables
-    is_finite is_inf is_nan layers local_variables local_variables_initializer log log1p logging make_template
+    is_finite is_inf is_nan local_variables local_variables_initializer log log1p logging make_template
     matrix_band_part matrix_determinant matrix_diag matrix_inverse mod model_variables moving_average_variables
     multinomial orthogonal_initializer parse_example parse_single_example placeholder placeholder_with_default
     py_func python_io random_crop random_normal random_shuffle random_uniform read_file

@@ -91,7 +91,8 @@ def _is_unbound(module: Module, node: Any) -> bool:
 def _is_of_unknown_module(module: Module, node: Any) -> bool:
     """`self.slim.batch_norm`, `nets.slim.conv2d`, and `slim.conv2d` where nothing binds slim."""
     parts = dotted(node).split(".")
-    if len(parts) < 2 or parts[-2] not in ("slim", "layers") or module.resolve(node)[0]:
+    found, _ = module.resolve(node)
+    if len(parts) < 2 or parts[-2] not in ("slim", "layers") or any(map(names.below_tensorflow, found)):
         return False
     if parts[-2] == "layers" and "contrib" not in parts:
         return False
