@@ -93,7 +93,7 @@ def network(inputs):
 '''
 
 # Names imported one by one, a function for each branch of a cond.
-SOURCES["from imports"] = '''\
+SOURCES["from imports"] = """\
 import tensorflow as tf
 from tensorflow.contrib.layers import batch_norm, flatten
 from tensorflow.contrib.framework import arg_scope
@@ -112,10 +112,10 @@ def head(x):
     x = tf.layers.conv2d(inputs=x, filters=8, kernel_size=[3, 3], padding='SAME')
     x = flatten(tf.layers.max_pooling2d(inputs=x, pool_size=[2, 2], strides=2))
     return tf.layers.dense(inputs=x, units=int(np.prod([2, 5])))
-'''
+"""
 
 # Losses with their old order, slim's train ops, one of them with clipped gradients.
-SOURCES["two networks"] = '''\
+SOURCES["two networks"] = """\
 import tensorflow as tf
 import tensorflow.contrib.slim as slim
 
@@ -140,10 +140,10 @@ class Model(object):
         self.step = slim.learning.create_train_op(self.loss, optimizer, variables_to_train=variables)
         self.clipped = slim.learning.create_train_op(self.loss, optimizer, clip_gradient_norm=4)
         slim.learning.train(self.step, '/tmp/logs')
-'''
+"""
 
 # tf.layers, and update ops that nobody runs.
-SOURCES["unwired"] = '''\
+SOURCES["unwired"] = """\
 import tensorflow as tf
 
 class Discriminator:
@@ -166,10 +166,10 @@ def train(images):
     step = tf.train.AdamOptimizer(1e-4).minimize(tf.reduce_mean(logits))
     with tf.control_dependencies([step]):
         return tf.no_op(name='train')
-'''
+"""
 
 # After tf_upgrade_v2: compat.v1 everywhere but where the tool has no answer.
-SOURCES["upgraded"] = '''\
+SOURCES["upgraded"] = """\
 from __future__ import print_function
 
 import tensorflow as tf
@@ -195,10 +195,10 @@ class Regression(object):
             y = tf.compat.v1.layers.batch_normalization(y,training=self.training,name="bn"+str(1))
         y = tf.nn.relu( y )
         return slim.dropout(y, 0.5, is_training=self.training)
-'''
+"""
 
 # Old paths of modules, names that tfbn does not have, backslashes.
-SOURCES["deep imports"] = '''\
+SOURCES["deep imports"] = """\
 import tensorflow as tf
 from tensorflow.contrib.layers.python.layers import initializers, layers as contrib_layers
 from tensorflow.contrib.framework.python.ops import add_arg_scope, arg_scope as scoped
@@ -216,10 +216,10 @@ def upsample(x, filters, normalizer_fn=bn):
 
 def evaluate(predictions, labels):
     return tf.contrib.metrics.streaming_accuracy(predictions, labels)
-'''
+"""
 
 # Both homes of slim tried in turn, imports within functions, a module handed on.
-SOURCES["wherever it is"] = '''\
+SOURCES["wherever it is"] = """\
 try:
     import tensorflow.contrib.slim as slim
 except ImportError:
@@ -238,10 +238,10 @@ def encoder(x):
 
 def decoder(x, slim=None):
     return slim.batch_norm(x)
-'''
+"""
 
 # Statements joined by semicolons, comments inside parentheses, tabs, names beyond ASCII.
-SOURCES["formatting"] = '''\
+SOURCES["formatting"] = """\
 #!/usr/bin/env python
 # coding: utf-8
 import os, tensorflow as tf; from tensorflow.contrib import slim  # both on a line
@@ -259,10 +259,10 @@ else:
 def f(x): return tf.nn.relu(slim.batch_norm(x, scope="é"))  # ü
 def g(x):
 \treturn layer_norm(convolve(batch_norm(x), 3, 3))
-'''
+"""
 
 # The mistakes that programs came with.
-SOURCES["mistakes"] = '''\
+SOURCES["mistakes"] = """\
 import tensorflow as tf
 from tensorflow.contrib import slim
 
@@ -282,10 +282,10 @@ def train(x):
 
 def by_name(name):
     return getattr(slim, name), getattr(tf.contrib.layers, 'batch_norm'), eval('slim.batch_norm')
-'''
+"""
 
 # Nothing of TensorFlow 1 in it.
-SOURCES["bystander"] = '''\
+SOURCES["bystander"] = """\
 import torch.nn as nn
 from tensorflow.keras import layers
 
@@ -296,4 +296,4 @@ class slim:
 
 def head(x, batch_norm=slim.batch_norm):
     return layers.BatchNormalization()(layers.Dense(3)(batch_norm(x)))
-'''
+"""

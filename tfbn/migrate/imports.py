@@ -15,7 +15,8 @@ from tfbn.migrate.module import Binding, Module, dotted
 from tfbn.migrate.placement import add_imports
 from tfbn.migrate.statements import Removal, replace_statement
 
-RULE, COMPAT_V1 = "imports", "compat-v1"
+RULE = "imports"  # what edits of imports are listed under, whichever rule they are for
+COMPAT_V1, DEAD_IMPORTS = "compat-v1", "dead-imports"
 
 
 def settle(module: Module, changes: Changes) -> None:
@@ -42,7 +43,8 @@ def settle(module: Module, changes: Changes) -> None:
     add_imports(module, changes, anchor, RULE)
     if changes.v1_imports:
         _import_v1(module, changes, [binding for binding in bindings if id(binding) not in gone])
-    _report_dead(module, changes, bindings, gone, moved)
+    if DEAD_IMPORTS in changes.enabled:
+        _report_dead(module, changes, bindings, gone, moved)
 
 
 def _target(binding: Binding, changes: Changes) -> str | None:
@@ -65,7 +67,8 @@ def _unused(module: Module, changes: Changes, bindings: list[Binding], moved: di
             left = [node for node in binding.references if not (changes.covers(node) or _within(module, node, spans))]
             if _is_plain_dotted(binding) and names.is_dead(binding.name):
                 left = [node for node in left if names.is_dead(module.name(_chain(module, node)))]
-            if not left and (binding.references or names.is_dead(binding.name)) and _is_ours(binding, changes):
+            removes_dead = names.is_dead(binding.name) and DEAD_IMPORTS in changes.enabled
+            if not left and (binding.references or removes_dead) and _is_ours(binding, changes):
                 gone.add(id(binding))
                 if binding.alias is None:
                     spans.append(module.span(binding.statement))
@@ -165,7 +168,7 @@ def _report_dead(
         if names.is_dead(binding.name) and id(binding) not in gone and id(binding.alias) not in moved:
             changes.find(
                 binding.statement if binding.alias is None else binding.alias,
-                "dead-import",
+                DEAD_IMPORTS,
                 f"`{binding.local}` is {binding.name}, which TensorFlow 2 does not have, and is still used or exported",
                 "mend what uses it, and run tfbn migrate again, or remove the import yourself",
             )

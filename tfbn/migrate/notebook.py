@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from tfbn.migrate.json_spans import Span, elements, members
@@ -13,7 +13,8 @@ from tfbn.migrate.migrate import rewrite
 from tfbn.migrate.report import FileReport, Place
 
 _BOUNDARY = "#__tfbn_cell_{}__"
-_MASK = "pass#__tfbn_masked_{}__"
+_MASK = "#__tfbn_masked_{}_{}__"
+_MASKED = re.compile(r"(?m)^[ \t]*(?:pass)?#__tfbn_masked_(\d+)_(\d+)__$")
 # Lines of IPython, not of Python: %magic, !shell, ?help, help?, and x = %magic.
 _MAGIC = re.compile(r"\s*(?:[%!?]|[\w.]+\?{1,2}\s*$|[\w.,\s]+=\s*[%!])")
 # Cells whose first line is one of these are Python below it; other %%cells are shell, HTML and the like.
@@ -26,7 +27,7 @@ class Cell(NamedTuple):
     number: int  # among all cells, from 1, as front ends show them
     span: Span  # of its source in the file, a JSON string or a list of them
     text: str
-    masked: tuple[str, ...]  # lines that are no Python, in the order in which they are replaced
+    masked: tuple[int, ...]  # its lines, from 0, that are no Python
 
 
 class Notebook:
@@ -44,16 +45,7 @@ class Notebook:
     @property
     def source(self) -> bytes:
         """All cells as one module, since a name that one imports is used in the next."""
-        count = 0
-        parts = []
-        for cell in self.cells:
-            text = cell.text
-            for line in cell.masked:
-                indent = line[: len(line) - len(line.lstrip())]
-                text = _replace_line(text, line, indent + _MASK.format(count))
-                count += 1
-            parts.append(f"{text}\n{_BOUNDARY.format(cell.number)}\n")
-        return "".join(parts).encode("utf-8")
+        return "".join(f"{_hidden(cell)}\n{_BOUNDARY.format(cell.number)}\n" for cell in self.cells).encode("utf-8")
 
     def place(self, line: int, column: int) -> Place:
         """The cell and its line for a line of the module."""
@@ -66,10 +58,8 @@ class Notebook:
 
     def with_source(self, source: bytes) -> bytes:
         """The notebook with the module's new text in its cells."""
-        text = source.decode("utf-8")
-        masked = [line for cell in self.cells for line in cell.masked]
-        for number in reversed(range(len(masked))):
-            text = re.sub(rf"(?m)^[ \t]*{_MASK.format(number)}$", masked[number].replace("\\", r"\\"), text)
+        lines = {cell.number: cell.text.split("\n") for cell in self.cells}
+        text = _MASKED.sub(lambda match: lines[int(match[1])][int(match[2])], source.decode("utf-8"))
         # Text, number, text, number and so on; a cell ends with the line end that was put in front of its boundary.
         pieces = re.split(r"(?m)^#__tfbn_cell_(\d+)__\n", text)
         texts = {int(number): own[:-1] if own.endswith("\n") else own for own, number in zip(pieces[::2], pieces[1::2])}
@@ -130,8 +120,8 @@ def _cells(text: str) -> list[Cell]:
     return found
 
 
-def _masked(source: str) -> tuple[str, ...] | None:
-    """The lines that have to be hidden from the parser; None for a cell that is no Python at all."""
+def _masked(source: str) -> tuple[int, ...] | None:
+    """The lines that have to be hidden from the parser, from 0; None for a cell that is no Python at all."""
     lines = source.split("\n")
     first = next((line for line in lines if line.strip()), "")
     if first.startswith("%%") and not _AROUND_PYTHON.match(first):
@@ -141,20 +131,27 @@ def _masked(source: str) -> tuple[str, ...] | None:
         return ()
     except (SyntaxError, ValueError, RecursionError):
         pass
-    found = []
-    continued = False
-    for line in lines:
-        if continued or _MAGIC.match(line):
-            found.append(line)
-            continued = line.endswith("\\")
+    found: list[int] = []
+    for number, line in enumerate(lines):
+        if _MAGIC.match(line) or _continues(lines, number, found):
+            found.append(number)
     return tuple(found)
 
 
-def _replace_line(text: str, line: str, new: str) -> str:
-    """The first line that is `line`, replaced."""
-    lines = text.split("\n")
-    lines[lines.index(line)] = new
-    return "\n".join(lines)
+def _continues(lines: Sequence[str], number: int, masked: Sequence[int]) -> bool:
+    """Whether a line belongs to the shell command or magic on the line above."""
+    return number - 1 in masked and lines[number - 1].endswith("\\")
+
+
+def _hidden(cell: Cell) -> str:
+    """The cell's text with a statement, or a comment, in the place of each line that is no Python."""
+    lines = cell.text.split("\n")
+    hidden = list(lines)
+    for number in cell.masked:
+        indent = lines[number][: len(lines[number]) - len(lines[number].lstrip())]
+        start = "" if _continues(lines, number, cell.masked) else f"{indent}pass"
+        hidden[number] = start + _MASK.format(cell.number, number)
+    return "\n".join(hidden)
 
 
 def _dump(text: str, span: Span, new: str) -> str:

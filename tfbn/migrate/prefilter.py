@@ -11,8 +11,11 @@ from typing import NamedTuple
 # Every spelling has `contrib`, `slim` or a layer of tf.layers in it; tfbn itself, for the rules that look for mistakes.
 _WORTH_PARSING = re.compile(
     rb"\bcontrib\b|slim\b|\btfbn\b"
-    rb"|(?<!keras\.)\blayers\s*\.\s*(?:average_pooling|batch_normalization|conv\d|dense\b|dropout\b|flatten\b|max_pooling|separable_conv)"
-    rb"|\b(?:tf|tf1|v1|tensorflow)\s*\.\s*layers\b|import[^#\n]*\blayers\b(?![^#\n]*keras)"
+    rb"|(?<!keras\.)\blayers\s*\.\s*(?:average_pooling|batch_normalization|conv\d|dense\b|dropout\b|flatten\b)"
+    rb"|(?<!keras\.)\blayers\s*\.\s*(?:max_pooling|separable_conv)|(?<!keras)\.layers\s*\.\s*[A-Z]"
+    rb"|\b(?:tf|tf1|v1|tensorflow|tensorflow\.python)\s*\.\s*layers\b|=\s*\w+\.layers\s*(?:#.*)?$"
+    rb"|from\s+tensorflow(?:\.compat\.v1|\.python)?\s+import\s*(?:\([^)]*|[^#\n]*)\blayers\b",
+    re.MULTILINE,
 )
 _TENSORFLOW = re.compile(rb"\btensorflow|\btf_slim\b|\btfbn\b")
 

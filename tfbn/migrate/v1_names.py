@@ -48,7 +48,7 @@ V2_ONLY = frozenset(
     "get_current_name_scope optimizers random.set_seed summary.create_file_writer summary.experimental summary.flush "
     "summary.record_if summary.trace_export summary.trace_on summary.write".split()
 )
-_V2_CLASSES = re.compile(r"(losses|metrics)\.[A-Z]\w*")
+_V2_CLASSES = re.compile(r"(losses|metrics)\.(?!Reduction\b)[A-Z]\w*")
 
 # Called by a module itself, not by its functions, in files that are run.
 OF_PROGRAMS = ("Session", "InteractiveSession", "app.run", "train.MonitoredTrainingSession")
@@ -61,7 +61,7 @@ def is_of_v1_only(name: str) -> bool:
 
 def is_of_v2_only(name: str) -> bool:
     """Whether tf.compat.v1 lacks a name that TensorFlow 2 has."""
-    return _is_in(name, V2_ONLY) or (_V2_CLASSES.match(name) is not None and name != "losses.Reduction")
+    return _is_in(name, V2_ONLY) or _V2_CLASSES.match(name) is not None
 
 
 def _is_in(name: str, of: frozenset[str]) -> bool:

@@ -23,6 +23,6 @@ def test_every_name(name, module):
 def test_the_stack_is_reported():
     """tfbn keeps a stack for each thread, and gives nobody its innermost scope to change."""
     assert findings("from tensorflow.contrib import framework\nframework.current_arg_scope()\n") == [
-        ("dead-import", 1),
+        ("dead-imports", 1),
         ("leftovers", 2),
     ]

@@ -131,6 +131,6 @@ def h(x):
     for slim in x:
         slim.batch_norm(x)
 """
-    assert migrated(source) == source.replace(
-        "import tensorflow.contrib.slim as slim", "import tfbn"
-    ).replace("], slim.", "], tfbn.")
+    assert migrated(source) == source.replace("import tensorflow.contrib.slim as slim", "import tfbn").replace(
+        "], slim.", "], tfbn."
+    )

@@ -35,12 +35,15 @@ slim = tf.contrib.slim
 a = slim.initializers.xavier_initializer(), slim.regularizers.l2_regularizer(0.1), slim.get_model_variables()
 b = regularizers.l1_regularizer(0.1), variables.get_variables(), tf.contrib.framework.get_variables_to_restore()
 """
-    assert migrated(source) == """\
+    assert (
+        migrated(source)
+        == """\
 import tensorflow as tf
 import tfbn
 a = tfbn.layers.xavier_initializer(), tfbn.layers.l2_regularizer(0.1), tfbn.layers.get_model_variables()
 b = tfbn.layers.l1_regularizer(0.1), tfbn.layers.get_variables(), tfbn.layers.get_variables_to_restore()
 """.replace("import tensorflow as tf\n", "")
+    )
 
 
 def test_names_that_tfbn_has_not_stay():
@@ -49,4 +52,4 @@ def test_names_that_tfbn_has_not_stay():
     assert migrated(source) == (
         "from tensorflow.contrib import layers\nimport tfbn\ny = tfbn.layers.conv2d(layers.layer_norm(x), 8, 3)\n"
     )
-    assert findings(source) == [("dead-import", 1), ("leftovers", 2)]
+    assert findings(source) == [("dead-imports", 1), ("leftovers", 2)]

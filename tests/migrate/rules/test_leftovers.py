@@ -39,7 +39,7 @@ def test_a_module_handed_on_is_reported():
     """What is done with it is not known."""
     source = "import tensorflow.contrib.slim as slim\nbuild(slim)\n"
     assert migrated(source) == source
-    assert [finding.rule for finding in run(source).findings] == ["dead-import", "leftovers"]
+    assert [finding.rule for finding in run(source).findings] == ["dead-imports", "leftovers"]
 
 
 @pytest.mark.parametrize("name", ["nn.relu", "compat.v1.train.Saver", "keras.layers.Dense", "contributions.x"])

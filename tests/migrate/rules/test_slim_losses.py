@@ -41,7 +41,10 @@ def test_every_argument_exists_in_todays_function(name):
             "sigmoid_cross_entropy(f(a, b), tf.zeros_like(x))",
             "sigmoid_cross_entropy(logits=f(a, b), multi_class_labels=tf.zeros_like(x))",
         ),
-        ("softmax_cross_entropy(l, y, 1, 0.1)", "softmax_cross_entropy(logits=l, onehot_labels=y, weights=1, label_smoothing=0.1)"),
+        (
+            "softmax_cross_entropy(l, y, 1, 0.1)",
+            "softmax_cross_entropy(logits=l, onehot_labels=y, weights=1, label_smoothing=0.1)",
+        ),
         ("cosine_distance(p, y, 1)", "cosine_distance(predictions=p, labels=y, axis=1)"),
         ("hinge_loss(l, y,)", 'hinge_loss(logits=l, labels=y, reduction="none", loss_collection=None,)'),
         ("mean_squared_error(p, y, scope='s')", "mean_squared_error(predictions=p, labels=y, scope='s')"),
@@ -79,7 +82,7 @@ def test_the_loss_that_has_other_numbers_is_reported():
     """mean_pairwise_squared_error divides by another count in tf.compat.v1.losses."""
     source = f"{IMPORTS}y = tf.f(slim.losses.mean_pairwise_squared_error(p, y))\n"
     assert migrated(source) == source
-    assert findings(source) == [("dead-import", 2), ("leftovers", 3)]
+    assert findings(source) == [("dead-imports", 2), ("leftovers", 3)]
     assert "other numbers" in run(source).findings[1].advice
 
 

@@ -45,7 +45,7 @@ def test_calls_that_stay(arguments, reason):
     """The sixth argument means something else in tfbn, so nothing that might be it goes there."""
     source = f"import tensorflow.contrib.slim as slim\nslim.learning.create_train_op({arguments})\n"
     assert migrated(source) == source
-    assert [name for name, _ in findings(source)] == ["dead-import", "slim-train-op"]
+    assert [name for name, _ in findings(source)] == ["dead-imports", "slim-train-op"]
     assert reason in run(source).findings[1].message
 
 

@@ -27,6 +27,8 @@ def test_left_and_reported(source):
 
 def test_two_names_of_one_thing_are_certain():
     """contrib's slim and tf_slim are the same to tfbn."""
-    source = "try: import tf_slim as slim\nexcept ImportError: from tensorflow.contrib import slim\nslim.batch_norm(1)\n"
+    source = (
+        "try: import tf_slim as slim\nexcept ImportError: from tensorflow.contrib import slim\nslim.batch_norm(1)\n"
+    )
     assert findings(source) == []
     assert "tfbn.batch_norm(1)" in migrated(source)

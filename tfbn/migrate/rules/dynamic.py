@@ -91,15 +91,17 @@ def _is_unbound(module: Module, node: Any) -> bool:
 def _is_of_unknown_module(module: Module, node: Any) -> bool:
     """`self.slim.batch_norm`, `nets.slim.conv2d`, and `slim.conv2d` where nothing binds slim."""
     parts = dotted(node).split(".")
-    found, _ = module.resolve(node)
-    if len(parts) < 2 or parts[-2] not in ("slim", "layers") or any(map(names.below_tensorflow, found)):
+    if len(parts) < 2 or names.known(f"tf_slim.{parts[-1]}") is None:
         return False
-    if parts[-2] == "layers" and "contrib" not in parts:
+    found, _ = module.resolve(node)
+    if any(names.below_tensorflow(name) is not None for name in found):
         return False
     root = node
     while isinstance(root, cst.Attribute):
         root = root.value
-    return names.known(f"tf_slim.{parts[-1]}") is not None and (len(parts) > 2 or _is_unbound(module, root))
+    # A project's own package may be called slim or contrib, an attribute of one hardly.
+    inner = parts[:-1] if _is_unbound(module, root) else parts[1:-1]
+    return inner[-1:] == ["slim"] or ("contrib" in inner and inner[-1] == "layers")
 
 
 RULE = Rule(
