@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import difflib
+import re
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
 from tfbn.migrate import driver
@@ -44,7 +46,7 @@ def check_reported(before: str, after: str, edits: Sequence[Edit]) -> None:
         position = start + len(edit.before)
         spans.append((start, position))
     assert text + before[position:] == after, "the edits do not make the new text"
-    places = [(before.count("\n", 0, start) + 1, before.count("\n", 0, end) + 1) for start, end in spans]
+    places = [(bisect_right(starts, start), bisect_right(starts, end)) for start, end in spans]
     for first, last in differing(ast.parse(before), ast.parse(after)):
         assert any(first <= end and start <= last for start, end in places), f"lines {first} to {last} are not reported"
 
@@ -90,7 +92,4 @@ def _of_lists(parent: ast.AST, one: list, other: list) -> Iterator[tuple[int, in
 
 
 def _line_starts(text: str) -> list[int]:
-    starts = [0]
-    for line in text.splitlines(keepends=True):
-        starts.append(starts[-1] + len(line))
-    return starts
+    return [0, *(match.end() for match in re.finditer("\r\n|\r|\n", text))]

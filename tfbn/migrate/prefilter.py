@@ -13,7 +13,7 @@ _WORTH_PARSING = re.compile(
     rb"\bcontrib\b|slim\b|\btfbn\b"
     rb"|(?<!keras\.)\blayers\s*\.\s*(?:average_pooling|batch_normalization|conv\d|dense\b|dropout\b|flatten\b)"
     rb"|(?<!keras\.)\blayers\s*\.\s*(?:max_pooling|separable_conv)|(?<!keras)\.layers\s*\.\s*[A-Z]"
-    rb"|\b(?:tf|tf1|v1|tensorflow|tensorflow\.python)\s*\.\s*layers\b|=\s*\w+\.layers\s*(?:#.*)?$"
+    rb"|\b(?:tf|tf1|v1|tensorflow|python)\s*\.\s*layers\b|=\s*\w+\.layers\s*(?:#.*)?$"
     rb"|from\s+tensorflow(?:\.compat\.v1|\.python)?\s+import\s*(?:\([^)]*|[^#\n]*)\blayers\b",
     re.MULTILINE,
 )
