@@ -7,6 +7,8 @@ import multiprocessing
 import os
 import stat
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
@@ -144,5 +146,8 @@ def _reports(paths: Sequence[str], rules: Collection[str], jobs: int | None) -> 
         yield from map(work, paths)
         return
     # Not by fork: the caller may have threads, and the bar of tqdm is one.
-    with multiprocessing.get_context("spawn").Pool(count) as pool:
-        yield from pool.imap_unordered(work, paths, chunksize=4)
+    with ProcessPoolExecutor(count, multiprocessing.get_context("spawn")) as pool:
+        try:
+            yield from pool.map(work, paths, chunksize=4)
+        except BrokenProcessPool as error:
+            raise OSError("a process has been ended from outside, for want of memory perhaps: try --jobs 1") from error

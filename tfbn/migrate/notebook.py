@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
+from tfbn.migrate import syntax
 from tfbn.migrate.json_spans import Span, elements, members
 from tfbn.migrate.migrate import rewrite
 from tfbn.migrate.report import FileReport, Place
@@ -127,9 +127,9 @@ def _masked(source: str) -> tuple[int, ...] | None:
     if first.startswith("%%") and not _AROUND_PYTHON.match(first):
         return None
     try:
-        ast.parse(source)
+        syntax.parse(source)
         return ()
-    except (SyntaxError, ValueError, RecursionError):
+    except (SyntaxError, ValueError):
         pass
     found: list[int] = []
     for number, line in enumerate(lines):

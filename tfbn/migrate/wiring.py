@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable, Mapping
 from pathlib import PurePath
 
+from tfbn.migrate import syntax
 from tfbn.migrate.notebook import Notebook
 from tfbn.migrate.prefilter import Glance
 from tfbn.migrate.report import FileReport, Finding, Place
@@ -59,8 +60,8 @@ def _steps(path: str, reports: Mapping[str, FileReport]) -> list[Finding]:
         if path.endswith(".ipynb"):
             notebook = Notebook(source)
             source, place = notebook.source, notebook.place
-        tree = ast.parse(source)
-    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        tree = syntax.parse(source)
+    except (OSError, SyntaxError, ValueError):
         return []
     places = [
         place(node.lineno, node.col_offset + 1)
