@@ -6,8 +6,10 @@ A block marked `before` runs on the original and must agree with the block after
 from __future__ import annotations
 
 import ast
+import contextlib
 import fcntl
 import functools
+import io
 import json
 import os
 import re
@@ -23,6 +25,7 @@ import pytest
 import tfbn
 from tests import docs
 from tests.docs import BLOCKS, CHECKOUT, PAGES
+from tfbn import cli
 
 PYTHON = [block for found in BLOCKS.values() for block in found if block.language == "python"]
 PAIRS = [list(pair) for found in BLOCKS.values() for pair in docs.pairs(found)]
@@ -145,7 +148,8 @@ class TestBlocks:
         """A block is Python, shell commands, or the output of the block above."""
         for block in BLOCKS[page]:
             shown = block.language == "text" and "prints" in block.marks
-            assert block.language in ("python", *SHELL) or shown, f"{where(block)}: {block.language!r} is not checked"
+            checked = ("python", "diff", *SHELL)  # diffs by tests/migrate/test_guide.py
+            assert block.language in checked or shown, f"{where(block)}: {block.language!r} is not checked"
 
 
 def command_problems(line):
@@ -168,7 +172,19 @@ def command_problems(line):
         return [extra for names in wanted for extra in names.split(",") if extra.strip() not in known]
     if words[0].startswith("python"):
         return [word for word in words[1:2] if not (CHECKOUT / word).is_file()]
+    if words[0] == "tf_upgrade_v2":  # comes with TensorFlow
+        return []
+    if words[0] == "tfbn":
+        return refused_arguments(words[1:])
     return [f"{words[0]}: a command that no check knows"]
+
+
+def refused_arguments(words):
+    """The arguments, if the command `tfbn` does not take them; nothing of it runs."""
+    with contextlib.redirect_stderr(io.StringIO()), contextlib.suppress(SystemExit):
+        cli._parser().parse_args(words)
+        return []
+    return words
 
 
 class TestCommands:
@@ -184,6 +200,8 @@ class TestCommands:
             ("pip install 'tfbn[gpu]'", ["gpu"]),
             ("python examples/digits_graph.py --updates inline", []),
             ("python3.11 examples/missing.py", ["examples/missing.py"]),
+            ("tfbn migrate --write src/", []),
+            ("tfbn migrate --frob", ["migrate", "--frob"]),
             ("rm -rf x", ["rm: a command that no check knows"]),
             ("# only a comment", []),
         ],

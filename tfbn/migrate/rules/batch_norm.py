@@ -27,7 +27,7 @@ def head(images, is_training, normalizer_fn=tfbn.batch_norm):
 NAME = "batch-norm"
 RULE = Rule(
     name=NAME,
-    summary="batch_norm of contrib and slim becomes tfbn.batch_norm; its arguments stay",
+    summary="renames batch_norm of contrib and slim to tfbn.batch_norm; its arguments stay",
     before=BEFORE,
     after=AFTER,
     check=partial(rename, rule=NAME),

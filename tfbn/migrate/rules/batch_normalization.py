@@ -26,7 +26,7 @@ def head(images, training):
 NAME = "batch-normalization"
 RULE = Rule(
     name=NAME,
-    summary="batch_normalization and BatchNormalization of tf.layers become those of tfbn; their arguments stay",
+    summary="renames batch_normalization and BatchNormalization of tf.layers to those of tfbn; their arguments stay",
     before=BEFORE,
     after=AFTER,
     check=partial(rename, rule=NAME),

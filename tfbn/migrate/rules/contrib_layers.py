@@ -27,7 +27,7 @@ def head(images):
 NAME = "contrib-layers"
 RULE = Rule(
     name=NAME,
-    summary="the layers, regularizers, initializers and variable lists of contrib and slim become those of tfbn.layers",
+    summary="renames layers, regularizers, initializers and variable lists of contrib and slim to those of tfbn.layers",
     before=BEFORE,
     after=AFTER,
     check=partial(rename, rule=NAME),

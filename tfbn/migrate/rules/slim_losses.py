@@ -118,7 +118,7 @@ def _first_name(node: Any) -> Any:
 
 RULE = Rule(
     name=NAME,
-    summary="slim.losses becomes tf.compat.v1.losses, with the arguments named, since their order is another",
+    summary="turns slim.losses into tf.compat.v1.losses and names the arguments, since their order is another",
     before=BEFORE,
     after=AFTER,
     check=check,

@@ -65,7 +65,7 @@ def _is_default(node: Any) -> bool:
 
 RULE = Rule(
     name=NAME,
-    summary="create_train_op of slim.learning becomes tfbn.create_train_op, unless it clips or multiplies gradients",
+    summary="renames create_train_op of slim.learning to tfbn.create_train_op, unless it clips or multiplies gradients",
     before=BEFORE,
     after=AFTER,
     check=check,

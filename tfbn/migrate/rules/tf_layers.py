@@ -26,7 +26,7 @@ def head(images):
 NAME = "tf-layers"
 RULE = Rule(
     name=NAME,
-    summary="dense, conv2d, conv2d_transpose, flatten, dropout and 2-D pooling of tf.layers become tfbn.layers.v1's",
+    summary="renames dense, conv2d, conv2d_transpose, flatten, dropout and 2-D pooling of tf.layers to tfbn.layers.v1",
     before=BEFORE,
     after=AFTER,
     check=partial(rename, rule=NAME),

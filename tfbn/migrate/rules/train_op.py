@@ -26,7 +26,7 @@ def step(loss):
 NAME = "train-op"
 RULE = Rule(
     name=NAME,
-    summary="create_train_op of tf.contrib.training becomes tfbn.create_train_op; its arguments stay",
+    summary="renames create_train_op of tf.contrib.training to tfbn.create_train_op; its arguments stay",
     before=BEFORE,
     after=AFTER,
     check=partial(rename, rule=NAME),
