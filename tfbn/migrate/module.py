@@ -11,6 +11,8 @@ from libcst import metadata
 from tfbn.migrate import names
 from tfbn.migrate.text import Lines
 
+POSITIONS_AND_CONTEXTS = (metadata.ByteSpanPositionProvider, metadata.ExpressionContextProvider)
+
 
 class Use(NamedTuple):
     """An expression that stands for something of TensorFlow that tfbn has, or that TensorFlow 2 has not."""
@@ -41,12 +43,12 @@ class Module:
         self.tree = cst.parse_module(data.decode("utf-8"))
         # The tree is fresh from the parser, so no node occurs twice in it, and copying it can be saved.
         wrapper = metadata.MetadataWrapper(self.tree, unsafe_skip_copy=True)
-        self._scopes = wrapper.resolve(metadata.ScopeProvider)
-        self._parents = wrapper.resolve(metadata.ParentNodeProvider)
-        self._spans = wrapper.resolve(metadata.ByteSpanPositionProvider)
-        self._contexts = wrapper.resolve(metadata.ExpressionContextProvider)
+        found = wrapper.resolve_many([metadata.ScopeProvider, *POSITIONS_AND_CONTEXTS])
+        self._scopes = found[metadata.ScopeProvider]
+        self._spans, self._contexts = (found[provider] for provider in POSITIONS_AND_CONTEXTS)
         self._names: dict[Any, tuple[frozenset[str], bool]] = {}
-        self.nodes = list(_walk(self.tree))
+        self._parents: dict[Any, Any] = {}
+        self.nodes = list(_walk(self.tree, self._parents))
         self.uses = list(self._find_uses())
 
     def parent(self, node: Any) -> Any:
@@ -207,14 +209,15 @@ class Module:
         return Use(node, dead[0], None, certain and len(dead) == len(found)) if dead else None
 
 
-def _walk(node: Any) -> Iterator[Any]:
-    """Every node but whitespace, in the order of the text; a stack, because long sums nest deeper than Python calls."""
+def _walk(node: Any, parents: dict[Any, Any]) -> Iterator[Any]:
+    """Every node but whitespace, in the order of the text; puts the parent of each into `parents`."""
     stack: list[Any] = [node]
     while stack:
         node = stack.pop()
-        if not isinstance(node, cst.BaseParenthesizableWhitespace):
-            yield node
-            stack.extend(reversed(node.children))
+        yield node
+        children = [child for child in node.children if not isinstance(child, cst.BaseParenthesizableWhitespace)]
+        parents.update(dict.fromkeys(children, node))
+        stack.extend(reversed(children))
 
 
 def _imported_name(statement: Any, alias: Any) -> str:

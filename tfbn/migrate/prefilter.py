@@ -17,8 +17,7 @@ _WORTH_PARSING = re.compile(
     rb"|from\s+tensorflow(?:\.compat\.v1|\.python)?\s+import\s*(?:\([^)]*|[^#\n]*)\blayers\b",
     re.MULTILINE,
 )
-_TENSORFLOW = re.compile(rb"\btensorflow|\btf_slim\b|\btfbn\b")
-
+_WIRING = (b"UPDATE_OPS", b"update_ops", b"create_train_op", b"get_updates", b"TF1Module", b"updates_collections")
 _WIRED = re.compile(
     rb"\bUPDATE_OPS\b|[\"']update_ops[\"']|\bcreate_train_op\b|\bget_updates\b|\bTF1Module\b"
     rb"|updates_collections[\"']?\s*[=:]\s*None"
@@ -39,16 +38,19 @@ class Glance(NamedTuple):
 
 
 def glance(raw: bytes, *, compat_v1: bool = False) -> Glance:
-    """Looks a file over."""
-    if not _TENSORFLOW.search(raw):
+    """Looks a file over. Plain searches come first: they are ten times as fast as patterns."""
+    steps = _has(raw, b"minimize", b"apply_gradients") and bool(_STEP.search(raw))
+    if not _has(raw, b"tensorflow", b"tf_slim", b"tfbn"):
         # A module of functions may get its layers from elsewhere, by `from my_networks import slim`.
-        return Glance(bool(re.search(rb"\bslim\s*\.", raw)), False, bool(_STEP.search(raw)), _imports(raw))
-    return Glance(
-        compat_v1 or bool(_WORTH_PARSING.search(raw)),
-        bool(_WIRED.search(_COLLECTED.sub(b"", raw))),
-        bool(_STEP.search(raw)),
-        _imports(raw),
-    )
+        matches = _has(raw, b"slim") and bool(re.search(rb"\bslim\s*\.", raw))
+        return Glance(matches, False, steps, _imports(raw))
+    matches = _has(raw, b"contrib", b"slim", b"tfbn", b"layers") and bool(_WORTH_PARSING.search(raw))
+    wires = _has(raw, *_WIRING) and bool(_WIRED.search(_COLLECTED.sub(b"", raw)))
+    return Glance(compat_v1 or matches, wires, steps, _imports(raw))
+
+
+def _has(raw: bytes, *words: bytes) -> bool:
+    return any(raw.find(word) >= 0 for word in words)
 
 
 def _imports(raw: bytes) -> frozenset[str]:

@@ -27,7 +27,7 @@ def head(images):
 NAME = "arg-scope"
 RULE = Rule(
     name=NAME,
-    summary="renames arg_scope, add_arg_scope, has_arg_scope, arg_scoped_arguments, arg_scope_func_key to those of tfbn",
+    summary="renames arg_scope, add_arg_scope, has_arg_scope, arg_scoped_arguments and arg_scope_func_key to tfbn",
     before=BEFORE,
     after=AFTER,
     check=partial(rename, rule=NAME),
