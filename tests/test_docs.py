@@ -148,7 +148,8 @@ class TestBlocks:
         """A block is Python, shell commands, or the output of the block above."""
         for block in BLOCKS[page]:
             shown = block.language == "text" and "prints" in block.marks
-            assert block.language in ("python", *SHELL) or shown, f"{where(block)}: {block.language!r} is not checked"
+            checked = ("python", "diff", *SHELL)  # diffs by tests/migrate/test_guide.py
+            assert block.language in checked or shown, f"{where(block)}: {block.language!r} is not checked"
 
 
 def command_problems(line):
@@ -171,6 +172,8 @@ def command_problems(line):
         return [extra for names in wanted for extra in names.split(",") if extra.strip() not in known]
     if words[0].startswith("python"):
         return [word for word in words[1:2] if not (CHECKOUT / word).is_file()]
+    if words[0] == "tf_upgrade_v2":  # comes with TensorFlow
+        return []
     if words[0] == "tfbn":
         return refused_arguments(words[1:])
     return [f"{words[0]}: a command that no check knows"]
@@ -203,6 +206,8 @@ class TestCommands:
             ("tfbn fold frozen.pb --frob", ["fold", "frozen.pb", "--frob"]),
             ("tfbn checkpoint list model.ckpt --json", []),
             ("tfbn checkpoint list --frob", ["checkpoint", "list", "--frob"]),
+            ("tfbn migrate --write src/", []),
+            ("tfbn migrate --frob", ["migrate", "--frob"]),
             ("rm -rf x", ["rm: a command that no check knows"]),
             ("# only a comment", []),
         ],

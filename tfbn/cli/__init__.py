@@ -18,7 +18,7 @@ from tfbn.version import installed_version
 FINE, FINDINGS, COULD_NOT = 0, 1, 2
 INTERRUPTED = 130  # as a shell reports a program that Ctrl-C has ended
 
-COMMANDS = ["checkpoint", "export", "fold"]
+COMMANDS = ["checkpoint", "export", "fold", "migrate"]
 
 EXIT_STATUSES = "exit status: 0 fine, 1 findings, 2 could not"
 

@@ -1,0 +1,232 @@
+"""`tfbn migrate` as it is typed."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tfbn import cli
+from tfbn.migrate.rules import RULES
+
+SOURCE = "from tensorflow.contrib.layers import batch_norm\nbatch_norm(x, name='a')\n"
+RESULT = SOURCE.replace("tensorflow.contrib.layers", "tfbn")
+PLAIN = "from tensorflow.contrib.layers import batch_norm\nbatch_norm(x)\n"
+
+
+@pytest.fixture
+def file(tmp_path, monkeypatch):
+    """In the current directory."""
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "a.py"
+    path.write_text(SOURCE)
+    return path
+
+
+@pytest.fixture
+def stdin(monkeypatch):
+    """Puts bytes on standard input."""
+
+    def put(raw):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(raw)))
+
+    return put
+
+
+def test_the_default_is_the_diff(file, capsys):
+    """On standard output, fit for `patch`; findings and figures on standard error; nothing is written."""
+    assert cli.main(["migrate", "a.py"]) == 0
+    out, err = capsys.readouterr()
+    assert out == (
+        "--- a/a.py\n+++ b/a.py\n@@ -1,2 +1,2 @@\n-from tensorflow.contrib.layers import batch_norm\n"
+        "+from tfbn import batch_norm\n batch_norm(x, name='a')\n"
+    )
+    assert err.startswith("a.py:2:20: name-argument: batch_norm has no argument `name`")
+    assert "\n    write scope=;" in err
+    assert err.endswith("\n1 files, 1 would change, 1 findings\n")
+    assert file.read_text() == SOURCE
+
+
+def test_write(file, capsys):
+    """The file changes, the diff is not shown; the second time there is nothing to do."""
+    assert cli.main(["migrate", "--write", "."]) == 0
+    assert file.read_text() == RESULT
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.endswith("1 files, 1 changed, 1 findings\n")
+    assert cli.main(["migrate", "--write", "."]) == 0
+    assert capsys.readouterr().err.endswith("1 files, 0 changed, 1 findings\n")
+
+
+def test_write_and_diff(file, capsys):
+    """Both."""
+    assert cli.main(["migrate", "--write", "--diff", "a.py"]) == 0
+    assert "+from tfbn import batch_norm" in capsys.readouterr().out
+    assert file.read_text() == RESULT
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "status"),
+    [
+        (PLAIN, [], 1),
+        (PLAIN.replace("tensorflow.contrib.layers", "tfbn"), [], 0),
+        (RESULT, [], 1),
+        (RESULT, ["--skip", "name-argument"], 0),
+        (SOURCE, ["--skip", "name-argument,batch-norm"], 1),
+        ("x = 1\n", [], 0),
+        ("import tensorflow.contrib\nprint 1\n", [], 2),
+    ],
+)
+def test_check(file, capsys, text, options, status):
+    """Exit status 1 where something would change or needs a look; nothing is written, and no diff shown."""
+    file.write_text(text)
+    assert cli.main(["migrate", "--check", *options, "a.py"]) == status
+    assert capsys.readouterr().out == ""
+    assert file.read_text() == text
+
+
+def test_check_after_write(file):
+    """What has been written is no longer to be done."""
+    file.write_text(PLAIN)
+    assert cli.main(["migrate", "--check", "--write", "a.py"]) == 0
+
+
+def test_only(file, capsys):
+    """One rule."""
+    assert cli.main(["migrate", "--only", "name-argument", "a.py"]) == 0
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "1 files, 0 would change, 1 findings" in err
+
+
+def test_compat_v1(file, capsys):
+    """Its rule is run on request."""
+    file.write_text("import tensorflow as tf\nx = tf.placeholder(tf.float32)\n")
+    assert cli.main(["migrate", "a.py"]) == 0
+    assert capsys.readouterr().out == ""
+    assert cli.main(["migrate", "--compat-v1", "--write", "a.py"]) == 0
+    assert file.read_text().startswith("import tensorflow.compat.v1 as tf\n")
+
+
+def test_list_rules(capsys):
+    """Names and summaries."""
+    assert cli.main(["migrate", "--list-rules"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == [rule.name for rule in RULES]
+    assert all(line.endswith(rule.summary) for line, rule in zip(lines, RULES))
+
+
+def test_json(file, capsys):
+    """All that is known, and nothing else on standard output."""
+    assert cli.main(["migrate", "--json", "a.py"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    found = json.loads(out)
+    assert found["files"] == 1
+    (report,) = found["reports"]
+    (finding,) = report.pop("findings")
+    assert report == {
+        "path": "a.py",
+        "changed": True,
+        "edits": [
+            {
+                "line": 1,
+                "column": 6,
+                "cell": None,
+                "rule": "imports",
+                "before": "tensorflow.contrib.layers",
+                "after": "tfbn",
+            }
+        ],
+        "problem": None,
+    }
+    assert (finding["rule"], finding["line"], finding["column"]) == ("name-argument", 2, 20)
+    assert finding["message"]
+    assert finding["advice"]
+
+
+class TestStandardInput:
+    """`tfbn migrate -`."""
+
+    def test_diff(self, stdin, capsys):
+        """By default, as for files."""
+        stdin(SOURCE.encode())
+        assert cli.main(["migrate", "-"]) == 0
+        assert "--- a/<stdin>" in capsys.readouterr().out
+
+    @pytest.mark.parametrize("raw", [SOURCE.encode(), b"# coding: latin-1\r\nx = '\xe9'\r\n"])
+    def test_write(self, stdin, capfdbinary, raw):
+        """The new text on standard output, in the encoding of the old, and nothing else there."""
+        stdin(raw)
+        assert cli.main(["migrate", "--write", "-"]) == 0
+        assert capfdbinary.readouterr().out == raw.replace(b"tensorflow.contrib.layers", b"tfbn")
+
+    def test_python_2(self, stdin, capfdbinary):
+        """Comes out as it went in."""
+        stdin(b"import tensorflow.contrib\nprint 1\n")
+        assert cli.main(["migrate", "--write", "-"]) == 2
+        out, err = capfdbinary.readouterr()
+        assert out == b"import tensorflow.contrib\nprint 1\n"
+        assert err.startswith(b"<stdin>: line 2: does not parse")
+
+    def test_goes_alone(self, capsys):
+        """A path beside it is a mistake."""
+        assert cli.main(["migrate", "-", "a.py"]) == 2
+        assert capsys.readouterr().err == "tfbn migrate: - is standard input, and goes alone\n"
+
+
+def test_failures(file, capsys):
+    """A line each, the others are migrated, exit status 2."""
+    (file.parent / "b.py").write_text(PLAIN)
+    (file.parent / "b.py").chmod(0o444)
+    (file.parent / "c.py").write_bytes(PLAIN.encode() + b"\xff")
+    assert cli.main(["migrate", "--write", ".", "gone.py"]) == 2
+    err = capsys.readouterr().err
+    assert "./b.py: read-only: it is left as it is\n" in err
+    assert "./c.py: line 3: not utf-8: invalid start byte\n" in err
+    assert "gone.py: No such file or directory\n" in err
+    assert err.endswith("4 files, 1 changed, 1 findings, 3 could not be migrated\n")
+    assert file.read_text() == RESULT
+    assert (file.parent / "b.py").read_text() == PLAIN
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ([], "no PATH is given"),
+        (["--only", "bn", "x.py"], "no rule is called 'bn'"),
+    ],
+)
+def test_wrong_arguments(capsys, arguments, text):
+    """In a line."""
+    assert cli.main(["migrate", *arguments]) == 2
+    assert capsys.readouterr().err.startswith(f"tfbn migrate: {text}")
+
+
+def test_without_libcst(file, monkeypatch, capsys):
+    """With the extra that brings it."""
+    monkeypatch.setitem(sys.modules, "libcst", None)
+    assert cli.main(["migrate", "a.py"]) == 2
+    assert capsys.readouterr().err == "tfbn migrate: needs libcst: pip install 'tfbn[migrate]'\n"
+
+
+def test_a_text_without_a_last_line_end(file, capsys):
+    """The diff says so, as `diff` does."""
+    file.write_text(PLAIN.replace("batch_norm(x)\n", "").rstrip("\n"))
+    assert cli.main(["migrate", "a.py"]) == 0
+    assert capsys.readouterr().out.endswith(
+        "@@ -1 +1 @@\n-from tensorflow.contrib.layers import batch_norm\n\\ No newline at end of file\n"
+        "+from tfbn import batch_norm\n\\ No newline at end of file\n"
+    )
+
+
+def test_as_a_program_without_tensorflow(file):
+    """In a process of its own, where importing TensorFlow fails."""
+    source = "import sys; sys.modules.update(tensorflow=None, numpy=None); from tfbn.cli import main; sys.exit(main())"
+    command = [sys.executable, "-c", source, "migrate", "--write", str(file)]
+    process = subprocess.run(command, capture_output=True, text=True, cwd=cli.__file__.rpartition("tfbn")[0])
+    assert (process.returncode, process.stdout) == (0, ""), process.stderr
+    assert file.read_text() == RESULT

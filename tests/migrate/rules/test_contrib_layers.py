@@ -1,0 +1,55 @@
+"""The other layers of contrib and slim."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.migrate.helpers import findings, migrated
+from tfbn.migrate.names import KNOWN
+
+NAMES = {leaf: known.target for (_, leaf), known in KNOWN.items() if known.rule == "contrib-layers"}
+
+
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_every_name(name):
+    """By attribute, and imported by itself."""
+    kind = next(kind for (kind, leaf), known in KNOWN.items() if leaf == name and known.rule == "contrib-layers")
+    module = {"layers": "layers", "framework": "framework", "utils": "slim.utils"}[kind]
+    home, _, leaf = NAMES[name].rpartition(".")
+    assert migrated(f"import tensorflow as tf\ny = tf.contrib.{module}.{name}(tf.x)\n") == (
+        f"import tensorflow as tf\nimport tfbn\ny = {NAMES[name]}(tf.x)\n"
+    )
+    bound = leaf if leaf == name else f"{leaf} as {name}"
+    assert migrated(f"from tensorflow.contrib.{module} import {name}\ny = {name}(x)\n") == (
+        f"from {home} import {bound}\ny = {name}(x)\n"
+    )
+
+
+def test_other_paths():
+    """Initializers, regularizers and variables below slim and below python."""
+    source = """\
+import tensorflow as tf
+from tensorflow.contrib.layers.python.layers import regularizers
+from tensorflow.contrib.framework.python.ops import variables
+slim = tf.contrib.slim
+a = slim.initializers.xavier_initializer(), slim.regularizers.l2_regularizer(0.1), slim.get_model_variables()
+b = regularizers.l1_regularizer(0.1), variables.get_variables(), tf.contrib.framework.get_variables_to_restore()
+"""
+    assert (
+        migrated(source)
+        == """\
+import tensorflow as tf
+import tfbn
+a = tfbn.layers.xavier_initializer(), tfbn.layers.l2_regularizer(0.1), tfbn.layers.get_model_variables()
+b = tfbn.layers.l1_regularizer(0.1), tfbn.layers.get_variables(), tfbn.layers.get_variables_to_restore()
+""".replace("import tensorflow as tf\n", "")
+    )
+
+
+def test_names_that_tfbn_has_not_stay():
+    """And are reported, with the import that they need."""
+    source = "from tensorflow.contrib import layers\ny = layers.conv2d(layers.layer_norm(x), 8, 3)\n"
+    assert migrated(source) == (
+        "from tensorflow.contrib import layers\nimport tfbn\ny = tfbn.layers.conv2d(layers.layer_norm(x), 8, 3)\n"
+    )
+    assert findings(source) == [("dead-imports", 1), ("leftovers", 2)]

@@ -1,0 +1,60 @@
+"""Strings, getattr, star imports, modules that come from elsewhere."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.migrate.helpers import findings, migrated
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "getattr(slim, name)",
+        "hasattr(slim, 'batch_norm')",
+        "setattr(slim, 'batch_norm', mine)",
+        "vars(slim)['batch_norm']",
+        "eval('slim.batch_norm')",
+        "importlib.import_module('tensorflow.contrib.slim')",
+        "importlib.import_module('tf_slim')",
+        'x = f(u"tf.contrib.layers.batch_norm")',
+        "nets.slim.batch_norm(x)",
+        "self.slim.conv2d(x)",
+        "nets.tf.contrib.layers.batch_norm(x)",
+    ],
+)
+def test_reported(line):
+    """With its line; and left."""
+    source = f"import nets\nfrom tensorflow.contrib import slim\n{line}\n"
+    assert ("dynamic", 3) in findings(source)
+    assert line in migrated(source)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '"""As slim.batch_norm does it."""',
+        "x = 'slim'",
+        "x = 'batch_norm'",
+        "self.layers.conv2d(x)",
+        "getattr(nets, 'slim')",
+        "keras.layers.dropout(x)",
+    ],
+)
+def test_not_reported(line):
+    """Docstrings, words, and layers of other packages."""
+    assert findings(f"import nets\nfrom tensorflow.contrib import slim\nx = 1\n{line}\n") == []
+
+
+def test_star_imports():
+    """The import, and each name that it may have brought."""
+    source = "from tensorflow.contrib.layers import *\ny = batch_norm(x)\ndef conv2d(x): pass\nconv2d(y)\n"
+    assert migrated(source) == source
+    assert findings(source) == [("dynamic", 1), ("dynamic", 2)]
+
+
+def test_slim_from_a_star_import_of_the_projects_own():
+    """Nothing here says what slim is."""
+    source = "import tensorflow\nfrom ops import *\ny = slim.batch_norm(x)\n"
+    assert migrated(source) == source
+    assert findings(source) == [("dynamic", 3)]

@@ -1,0 +1,48 @@
+"""What no rule rewrites."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.migrate.helpers import migrated, run
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("contrib.layers.layer_norm", "tf.nn.moments"),
+        ("contrib.slim.layer_norm", "tf.nn.moments"),
+        ("contrib.layers.python.layers.layers.layer_norm", "tf.nn.moments"),
+        ("contrib.slim.linear", "activation_fn=None"),
+        ("contrib.layers.conv3d", "see the table"),
+        ("contrib.metrics.streaming_accuracy", "another order"),
+        ("contrib.slim.learning.train", "MonitoredTrainingSession"),
+        ("contrib.slim.get_trainable_variables", "tfbn.layers.get_variables"),
+        ("contrib.framework.get_trainable_variables", "tfbn.layers.get_variables"),
+        ("contrib.opt.LazyAdamOptimizer", "tf.contrib is gone"),
+        ("layers.Conv2D", "raises under Keras 3"),
+        ("compat.v1.layers.conv3d", "raises under Keras 3"),
+        ("contrib", "tf.contrib is gone"),
+    ],
+)
+def test_each_is_reported_with_advice(name, advice):
+    """In full, with the place."""
+    source = f"import tensorflow as tf\ny = [tf.{name}]\n"
+    assert migrated(source) == source
+    (found,) = run(source).findings
+    assert (found.rule, found.place.line, found.place.column) == ("leftovers", 2, 6)
+    assert name.replace("compat.v1.", "") in found.message
+    assert advice in found.advice
+
+
+def test_a_module_handed_on_is_reported():
+    """What is done with it is not known."""
+    source = "import tensorflow.contrib.slim as slim\nbuild(slim)\n"
+    assert migrated(source) == source
+    assert [finding.rule for finding in run(source).findings] == ["dead-imports", "leftovers"]
+
+
+@pytest.mark.parametrize("name", ["nn.relu", "compat.v1.train.Saver", "keras.layers.Dense", "contributions.x"])
+def test_what_is_there_is_no_leftover(name):
+    """Neither what TensorFlow 2 has, nor what only looks like contrib."""
+    assert run(f"import tensorflow as tf\nfrom tensorflow.contrib import slim\ny = tf.{name}\n").findings == ()

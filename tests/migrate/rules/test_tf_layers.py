@@ -1,0 +1,32 @@
+"""The functions of `tf.layers`."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.migrate.helpers import findings, migrated
+from tfbn.migrate.names import KNOWN
+
+NAMES = sorted(leaf for (kind, leaf), known in KNOWN.items() if known.rule == "tf-layers")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_name(name):
+    """Of tf.layers, before and after tf_upgrade_v2."""
+    after = f"import tensorflow as tf\nimport tfbn\ny = tfbn.layers.v1.{name}(tf.x, 3)\n"
+    assert migrated(f"import tensorflow as tf\ny = tf.layers.{name}(tf.x, 3)\n") == after
+    assert migrated(f"import tensorflow as tf\ny = tf.compat.v1.layers.{name}(tf.x, 3)\n") == after
+
+
+def test_contribs_layers_of_the_same_name_are_others():
+    """Each has its own signature and names of variables."""
+    source = "import tensorflow as tf\ny = tf.layers.conv2d(tf.contrib.layers.conv2d(tf.x))\n"
+    assert "tfbn.layers.v1.conv2d(tfbn.layers.conv2d(tf.x))" in migrated(source)
+
+
+@pytest.mark.parametrize("name", ["Dense", "conv1d", "separable_conv2d"])
+def test_others_are_reported(name):
+    """With the function that raises under Keras 3."""
+    source = f"import tensorflow as tf\ny = tf.layers.{name}(tf.x, 3)\n"
+    assert migrated(source) == source
+    assert findings(source) == [("leftovers", 2)]

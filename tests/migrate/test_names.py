@@ -1,0 +1,80 @@
+"""The tables of names, against TensorFlow's and tfbn's own."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import pytest
+
+import tfbn
+from tfbn.migrate import names
+from tfbn.migrate.names import KNOWN
+
+
+@pytest.mark.parametrize(
+    ("name", "target"),
+    [
+        ("tensorflow.contrib.layers.batch_norm", "tfbn.batch_norm"),
+        ("tensorflow.compat.v1.contrib.slim.batch_norm", "tfbn.batch_norm"),
+        ("tensorflow_core.contrib.layers.batch_norm", "tfbn.batch_norm"),
+        ("tf_slim.layers.layers.batch_norm", "tfbn.batch_norm"),
+        ("tf_slim.ops.arg_scope.arg_scope", "tfbn.arg_scope"),
+        ("tensorflow.contrib.slim.utils.last_dimension", "tfbn.layers.utils.last_dimension"),
+        ("tensorflow.contrib.layers.python.layers.utils.last_dimension", "tfbn.layers.utils.last_dimension"),
+        ("tensorflow.layers.conv2d", "tfbn.layers.v1.conv2d"),
+        ("tensorflow.contrib.layers.conv2d", "tfbn.layers.conv2d"),
+        ("tensorflow.contrib.layers.convolution2d_transpose", "tfbn.layers.conv2d_transpose"),
+    ],
+)
+def test_known(name, target):
+    """By the full name."""
+    assert names.known(name).target == target
+
+
+@pytest.mark.parametrize(
+    "name", ["tensorflow.nn.conv2d", "tensorflow.keras.layers.conv2d", "ops.batch_norm", "slim.batch_norm", "x", ""]
+)
+def test_unknown(name):
+    """TensorFlow 2's own, and other packages'."""
+    assert names.known(name) is None
+    assert not names.is_dead(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "dead"),
+    [
+        ("tensorflow.contrib", True),
+        ("tensorflow.contrib.opt.x", True),
+        ("tf_slim", True),
+        ("tensorflow.layers", True),
+        ("tensorflow.compat.v1.layers.x", True),
+        ("tensorflow.contribution", False),
+        ("tensorflow", False),
+        ("tensorflow.compat.v1", False),
+        ("tf_slimmer", False),
+    ],
+)
+def test_dead(name, dead):
+    """What TensorFlow 2 lacks."""
+    assert names.is_dead(name) == dead
+
+
+def test_every_target_is_in_tfbn():
+    """The codemod imports nothing of tfbn, so this holds its names against tfbn's; tfbn.layers where it is there."""
+    targets = {known.target for known in KNOWN.values() if known.target}
+    core = {target for target in targets if not target.startswith("tfbn.layers.")}
+    assert {target.partition(".")[2] for target in core} <= set(tfbn.__all__)
+    if importlib.util.find_spec("tfbn.layers"):
+        for target in sorted(targets - core):
+            value = tfbn
+            for part in target.split(".")[1:]:
+                value = getattr(value, part)
+            assert callable(value), target
+
+
+@pytest.mark.parametrize("rule", ["batch-norm", "contrib-layers", "arg-scope"])
+def test_slim_has_what_contrib_has(rule):
+    """slim is a view of contrib.layers and contrib.framework."""
+    for (kind, leaf), known in KNOWN.items():
+        if known.rule == rule and kind != "utils":
+            assert names.known(f"tensorflow.contrib.slim.{leaf}") == known

@@ -1,0 +1,164 @@
+"""Notebooks: what is code in them is migrated, and all else stays, byte for byte."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tfbn.migrate import driver
+from tfbn.migrate.notebook import Notebook
+
+RULES = driver.chosen_rules()
+IMPORT = "import tensorflow.contrib.slim as slim"
+
+
+def notebook(*cells, markdown="slim.batch_norm"):
+    """A notebook as Jupyter has it in memory; the first cell is text."""
+    code = [
+        {"cell_type": "code", "execution_count": 1, "metadata": {}, "outputs": [{"text": ["slim.batch_norm\n"]}]}
+        | {"source": cell.splitlines(keepends=True)}
+        for cell in cells
+    ]
+    text = {"cell_type": "markdown", "metadata": {}, "source": [markdown]}
+    return {"cells": [*code[:1], text, *code[1:]] if markdown else code, "metadata": {}, "nbformat": 4}
+
+
+def migrate(content, **style):
+    """What comes out of a notebook written in a style of JSON."""
+    raw = (json.dumps(content, **{"indent": 1, "ensure_ascii": False, **style}) + "\n").encode()
+    report = driver.migrate_bytes("a.ipynb", raw, RULES)
+    assert report.problem is None
+    again = driver.migrate_bytes("a.ipynb", report.after, RULES)
+    assert again.after == report.after
+    return report
+
+
+def sources(report):
+    return ["".join(cell["source"]) for cell in json.loads(report.after)["cells"] if cell["cell_type"] == "code"]
+
+
+@pytest.mark.parametrize(
+    "style",
+    [
+        {},
+        {"indent": None},
+        {"indent": 4},
+        {"indent": "\t"},
+        {"separators": (",", ":"), "indent": None},
+        {"ensure_ascii": True},
+    ],
+)
+def test_a_name_imported_in_one_cell_is_known_in_the_next(style):
+    """And nothing changes but the lines that do."""
+    content = notebook(f"# größe ∞\n{IMPORT}\nimport os", "y = slim.batch_norm(x)\nprint('é')")
+    report = migrate(content, **style)
+    assert sources(report) == ["# größe ∞\nimport tfbn\nimport os", "y = tfbn.batch_norm(x)\nprint('é')"]
+    after = report.after.replace(b"tfbn.batch_norm(x)", b"slim.batch_norm(x)").replace(b"import tfbn", IMPORT.encode())
+    assert after == report.before
+    assert [(edit.place.cell, edit.place.line) for edit in report.edits] == [(1, 2), (3, 1)]
+
+
+def test_a_source_that_is_one_string():
+    """As some tools write it."""
+    content = notebook(IMPORT, "slim.batch_norm(x)")
+    for cell in content["cells"]:
+        cell["source"] = "".join(cell["source"])
+    report = migrate(content)
+    assert [cell["source"] for cell in json.loads(report.after)["cells"]] == [
+        "import tfbn",
+        "slim.batch_norm",
+        "tfbn.batch_norm(x)",
+    ]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "%matplotlib inline\n{}",
+        "!pip install \\\n  tf_slim\n{}",
+        "files = !ls\n{}",
+        "a, b = %sx ls\n{}",
+        "slim?\n{}",
+        "?slim.batch_norm\n{}",
+        "%%time\n{}",
+        "if x:\n    !ls \\d\n{}",
+        "x = (7\n  % 3)\n{}",
+        "s = '''\n%magic\n!no\n'''\n{}",
+        "%magic\n%magic\n{}\n%magic",
+    ],
+)
+def test_magics_are_left_alone(cell):
+    """Lines of IPython, and lines of Python that only look like some."""
+    report = migrate(notebook(IMPORT, cell.format("slim.batch_norm(x)")))
+    assert sources(report)[1] == cell.format("tfbn.batch_norm(x)")
+
+
+@pytest.mark.parametrize("cell", ["%%bash\nslim.batch_norm(x)", "\n%%html\n<b>slim.batch_norm(x)</b>"])
+def test_cells_in_other_languages(cell):
+    """Are no Python."""
+    assert sources(migrate(notebook(f"{IMPORT}\nslim.batch_norm", cell)))[1] == cell
+
+
+def test_lines_that_go_and_come():
+    """A removed last line leaves its neighbour with its line end; a cell can become empty."""
+    report = migrate(notebook("import os\nimport tensorflow as tf", "slim = tf.contrib.slim", "slim.flatten(tf.x)"))
+    assert sources(report) == ["import os\nimport tensorflow as tf\nimport tfbn", "", "tfbn.layers.flatten(tf.x)"]
+
+
+def test_findings_have_cells():
+    """With the line within the cell."""
+    report = migrate(notebook("import tensorflow as tf\n", "x = 1\ntf.contrib.layers.layer_norm(x)"))
+    assert [(str(finding.place), finding.rule) for finding in report.findings] == [("cell 3:2:1", "leftovers")]
+
+
+def test_old_notebooks():
+    """Of format 3."""
+    cells = [{"cell_type": "code", "input": [f"{IMPORT}\n", "slim.batch_norm"], "language": "python"}]
+    report = migrate({"metadata": {}, "nbformat": 3, "worksheets": [{"cells": cells, "metadata": {}}]})
+    (sheet,) = json.loads(report.after)["worksheets"]
+    assert sheet["cells"][0]["input"] == ["import tfbn\n", "tfbn.batch_norm"]
+
+
+def test_other_kernels():
+    """A notebook in R is not ours."""
+    content = notebook(f"{IMPORT}\nslim.batch_norm")
+    content["metadata"] = {"language_info": {"name": "R"}}
+    assert migrate(content).edits == ()
+
+
+@pytest.mark.parametrize(
+    ("raw", "problem"),
+    [
+        (b"{", "not a notebook"),
+        (b"[]", "not a notebook"),
+        (b'{"metadata": {}}', "not a notebook"),
+        (b'{"cells": [{"cell_type": "code"', "not a notebook"),
+        (b'{"cells": "\xff"}', "not utf-8"),
+        (
+            json.dumps(notebook("x = 1", f"{IMPORT}\nprint 'a'")).encode(),
+            r"cell 3, line 2: does not parse: .*print 'a'",
+        ),
+    ],
+)
+def test_what_cannot_be_read(raw, problem):
+    """Is a line, and the notebook stays."""
+    report = driver.migrate_bytes("a.ipynb", raw, RULES)
+    assert report.after == raw
+    with pytest.raises(AssertionError, match=problem):
+        raise AssertionError(report.problem)
+
+
+def test_places():
+    """Lines count within cells."""
+    book = Notebook(json.dumps(notebook("a\nb", "c\n", markdown="")).encode())
+    lines = book.source.decode().splitlines()
+    assert [
+        (book.place(n, 1).cell, book.place(n, 1).line) for n, line in enumerate(lines, 1) if line in "abc" and line
+    ] == [
+        (1, 1),
+        (1, 2),
+        (2, 1),
+    ]
+    with pytest.raises(ValueError, match="no cell has line"):
+        book.place(len(lines) + 1, 1)

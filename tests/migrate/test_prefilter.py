@@ -1,0 +1,71 @@
+"""No file that a rule has something to say about is held back; most others are."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.migrate.rules import test_batch_norm
+from tests.migrate.sources import SOURCES
+from tfbn.migrate.names import KNOWN, MODULES
+from tfbn.migrate.prefilter import glance
+from tfbn.migrate.rules import RULES
+
+
+@pytest.mark.parametrize("source", [source for name, source in SOURCES.items() if name != "bystander"])
+def test_sources_are_let_through(source):
+    """All of them have work for the rules."""
+    assert glance(source.encode()).matches
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_examples_are_let_through(rule):
+    """Those before, and those after, whose mistakes are found again; compat-v1 has its own switch."""
+    assert glance(rule.before.encode(), compat_v1=rule.chosen).matches or rule.name == "optimizer-dependencies"
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_every_module_is_let_through(module):
+    """Imported in each way, with each name that it has."""
+    leaves = [leaf for (kind, leaf) in KNOWN if kind in MODULES[module]]
+    parent, _, last = module.rpartition(".")
+    for leaf in leaves:
+        for text in [
+            f"from tensorflow.{module} import {leaf}\n",
+            f"import tensorflow.{module}\n",
+            f"import tensorflow.{module} as m\nm.{leaf}(x)\n",
+            f"import tensorflow as tf\ntf.{module}.{leaf}(x)\n",
+            f"import tensorflow.compat.v1 as any_name\nany_name.{module}.{leaf}(x)\n",
+            f"from tensorflow{'.' * bool(parent)}{parent} import {last}\n{last}.{leaf}(x)\n",
+            f"from tensorflow{'.' * bool(parent)}{parent} import {last} as m\nm.{leaf}(x)\n",
+        ]:
+            assert glance(text.encode()).matches, text
+
+
+@pytest.mark.parametrize(("imports", "name"), test_batch_norm.IMPORTS)
+def test_every_import_form_is_let_through(imports, name):
+    """Those of the tests of batch-norm."""
+    assert glance(f"{imports}\n{name}(x)\n".encode()).matches
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import numpy as np\nx = np.layers\n",
+        "import torch\nx = batch_norm(torch.x)\n",
+        "import tensorflow as tf\ny = tf.nn.relu(tf.matmul(x, w))\n",
+        "import tensorflow as tf\ny = tf.keras.layers.Dense(3)(x)\n",
+        "import tensorflow as tf\nmodel.layers[0].trainable = False\n",
+        "from tensorflow import keras\nkeras.layers.Dropout(0.5)\n",
+        "# slim chances\nprint(contrib)\n",
+    ],
+)
+def test_others_are_held_back(source):
+    """Without a parser."""
+    assert not glance(source.encode()).matches
+
+
+def test_imports_are_seen():
+    """The last parts of their names, for the rule that follows programs across files."""
+    source = b"import a.b, c as d\nfrom .e import (f,\n    g)\nfrom . import h\nif x:\n\timport i # j\n"
+    assert {"b", "c", "e", "f", "h", "i"} <= glance(source).imports
+    assert "j" not in glance(source).imports

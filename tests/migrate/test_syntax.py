@@ -1,0 +1,48 @@
+"""Python's parser in front of libcst's."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+
+import pytest
+
+from tfbn.migrate import driver, syntax
+
+DEEP = {
+    "parentheses": "(" * 20000 + ")" * 20000,
+    "sums": "+".join(["1"] * 20000),
+    "calls": "f" + "()" * 20000,
+    "negations": "not " * 20000 + "x",
+    "conjunctions": " and ".join(["x"] * 20000),
+    "strings": " ".join(['"a"'] * 1000),
+}
+
+
+@pytest.mark.parametrize("kind", DEEP)
+def test_deep_nesting_is_a_line_and_no_crash(kind):
+    """libcst would end the process for some of these."""
+    source = f"import tf_slim as slim\ny = {DEEP[kind]}\nslim.batch_norm(y)\n".encode()
+    report = driver.migrate_bytes("a.py", source, driver.chosen_rules())
+    assert report.after == source
+    assert report.problem.endswith("its expressions are nested too deeply to be followed")
+
+
+def test_levels_of_blocks_and_expressions_count():
+    """The line is that of the first node beyond."""
+    syntax.check_nesting(ast.parse("x = " + "-" * (syntax.DEEPEST - 10) + "1"))
+    with pytest.raises(ValueError, match="line 2: .* too deeply"):
+        syntax.check_nesting(ast.parse("x = 1\ny = " + " or ".join(["a"] * syntax.DEEPEST)))
+
+
+def test_no_warnings():
+    """About sources that are not ours."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        syntax.parse("x = '\\d'\n1 is 1\n")
+
+
+def test_parses():
+    """Or not."""
+    assert syntax.parses(b"x = 1\n")
+    assert not syntax.parses(b"print 1\n")

@@ -1,0 +1,71 @@
+"""What the rules want changed in one file, gathered, and then done to the text in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, NamedTuple
+
+from tfbn.migrate.module import Module
+from tfbn.migrate.report import Edit, Finding, Place
+
+
+class Change(NamedTuple):
+    """A stretch of the text and what comes in its place."""
+
+    start: int
+    end: int
+    text: str
+    rule: str
+
+
+class Changes:
+    """Edits and findings of one module."""
+
+    def __init__(self, module: Module, enabled: Collection[str]) -> None:
+        self.module = module
+        self.enabled = enabled
+        self.changes: list[Change] = []
+        self.findings: list[Finding] = []
+        self.needed: set[str] = set()  # names that new text uses, and whose imports have to stay
+        self.modules: dict[str, str] = {}  # imports to add: the local name, and the statement
+        self.v1_imports = False  # `import tensorflow as tf` becomes the compat.v1 import
+        self.is_program = False  # and v2 behaviour is switched off below it
+        self.trains_batch_norm = False
+
+    def replace(self, node: Any, text: str, rule: str) -> None:
+        start, end = self.module.span(node)
+        self.replace_span(start, end, text, rule)
+
+    def replace_span(self, start: int, end: int, text: str, rule: str) -> None:
+        self.changes.append(Change(start, end, text, rule))
+
+    def find(self, node: Any, rule: str, message: str, advice: str) -> None:
+        place = Place(*self.module.lines.place(self.module.span(node)[0]))
+        self.findings.append(Finding(place, rule, message, advice))
+
+    def use(self, name: str, statement: str) -> None:
+        """New text uses a module under this name; `statement` imports it where it is not imported yet."""
+        self.modules.setdefault(name, statement)
+
+    def covers(self, node: Any) -> bool:
+        """Whether a change replaces the node."""
+        start, end = self.module.span(node)
+        return any(change.start <= start and end <= change.end for change in self.changes)
+
+    def apply(self) -> tuple[bytes, tuple[Edit, ...]]:
+        """The new text, and a record of each edit in the order of the text.
+
+        Raises AssertionError where two edits overlap, which is a bug of the rules.
+        """
+        data, position = self.module.data, 0
+        parts: list[bytes] = []
+        edits = []
+        for change in sorted(self.changes, key=lambda change: (change.start, change.end)):
+            if change.start < position:
+                raise AssertionError(f"two rules want the same text changed: {change}")
+            before = data[change.start : change.end].decode("utf-8")
+            parts += [data[position : change.start], change.text.encode("utf-8")]
+            position = change.end
+            if before != change.text:
+                edits.append(Edit(Place(*self.module.lines.place(change.start)), change.rule, before, change.text))
+        return b"".join([*parts, data[position:]]), tuple(edits)

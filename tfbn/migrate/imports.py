@@ -1,0 +1,174 @@
+"""What becomes of the imports: names that tfbn has come from tfbn, what nothing uses goes, one import is added.
+
+This comes after all rules, since only then it is known what is still used.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import libcst as cst
+
+from tfbn.migrate import names
+from tfbn.migrate.changes import Changes
+from tfbn.migrate.module import Binding, Module, dotted
+from tfbn.migrate.placement import add_imports
+from tfbn.migrate.statements import Removal, replace_statement
+
+RULE = "imports"  # what edits of imports are listed under, whichever rule they are for
+COMPAT_V1, DEAD_IMPORTS = "compat-v1", "dead-imports"
+
+
+def settle(module: Module, changes: Changes) -> None:
+    """Records the edits of import statements, and of assignments such as `slim = tf.contrib.slim`."""
+    bindings = module.bindings()
+    moved = {id(binding.alias): target for binding in bindings if (target := _target(binding, changes))}
+    gone = _unused(module, changes, bindings, moved)
+    removal = Removal(module, changes, RULE)
+    for statement in {id(binding.statement): binding.statement for binding in bindings}.values():
+        own = [binding for binding in bindings if binding.statement is statement]
+        out = {id(binding.alias) for binding in own if id(binding) in gone}
+        if isinstance(statement, cst.Assign):
+            if out:
+                removal.add(statement)
+        elif len(out) == len(statement.names):
+            kept = [] if isinstance(statement, cst.ImportFrom) else _roots(module, changes, own)
+            if kept:
+                changes.replace(statement, f"import {', '.join(kept)}", RULE)
+            else:
+                removal.add(statement)
+        elif out or any(id(alias) in moved for alias in statement.names):
+            _rewrite(module, changes, statement, moved, out)
+    anchor = removal.finish(bool(changes.modules))
+    add_imports(module, changes, anchor, RULE)
+    if changes.v1_imports:
+        _import_v1(module, changes, [binding for binding in bindings if id(binding) not in gone])
+    if DEAD_IMPORTS in changes.enabled:
+        _report_dead(module, changes, bindings, gone, moved)
+
+
+def _target(binding: Binding, changes: Changes) -> str | None:
+    """Where a name that an import takes from a dead module is in tfbn."""
+    known = names.known(binding.name) if isinstance(binding.statement, cst.ImportFrom) else None
+    return known.target if known and known.rule in changes.enabled else None
+
+
+def _unused(module: Module, changes: Changes, bindings: list[Binding], moved: dict[int, str]) -> set[int]:
+    """The bindings that nothing uses once the changes are made; those of live modules only where the changes did it."""
+    exported = _exported(module)
+    gone: set[int] = set()
+    spans: list[tuple[int, int]] = []
+    growing = True
+    while growing:
+        growing = False
+        for binding in bindings:
+            if id(binding) in gone or id(binding.alias) in moved or binding.local in exported | changes.needed:
+                continue
+            left = [node for node in binding.references if not (changes.covers(node) or _within(module, node, spans))]
+            if _is_plain_dotted(binding) and names.is_dead(binding.name):
+                left = [node for node in left if names.is_dead(module.name(_chain(module, node)))]
+            removes_dead = names.is_dead(binding.name) and DEAD_IMPORTS in changes.enabled
+            if not left and (binding.references or removes_dead) and _is_ours(binding, changes):
+                gone.add(id(binding))
+                if binding.alias is None:
+                    spans.append(module.span(binding.statement))
+                growing = True
+    return gone
+
+
+def _is_ours(binding: Binding, changes: Changes) -> bool:
+    """A name that some rule would have rewritten and was told not to is left alone, used or not."""
+    known = names.known(binding.name)
+    return known is None or known.rule in changes.enabled
+
+
+def _within(module: Module, node: Any, spans: list[tuple[int, int]]) -> bool:
+    start, end = module.span(node)
+    return any(first <= start and end <= last for first, last in spans)
+
+
+def _is_plain_dotted(binding: Binding) -> bool:
+    """`import tensorflow.contrib.slim` without `as`: what it binds is the name `tensorflow`."""
+    return isinstance(binding.statement, cst.Import) and binding.alias.asname is None and "." in binding.name
+
+
+def _chain(module: Module, node: Any) -> Any:
+    """The whole attribute chain that a name begins."""
+    parent = module.parent(node)
+    while isinstance(parent, cst.Attribute) and parent.value is node:
+        node, parent = parent, module.parent(parent)
+    return node
+
+
+def _roots(module: Module, changes: Changes, own: list[Binding]) -> list[str]:
+    """The packages that an `import a.b.c` without `as` has bound, where they are used for something else still."""
+    found = []
+    for binding in own:
+        if _is_plain_dotted(binding) and any(not changes.covers(_chain(module, node)) for node in binding.references):
+            others = [b for b in module.bindings() if b.local == binding.local and b.statement is not binding.statement]
+            if not any(b.top_level and not _is_plain_dotted(b) for b in others):
+                found.append(binding.local)
+    return list(dict.fromkeys(found))
+
+
+def _rewrite(module: Module, changes: Changes, statement: Any, moved: dict[int, str], out: set[int]) -> None:
+    """An import of which some names move to tfbn, and some may go."""
+    targets = {moved[id(alias)].rpartition(".")[0] for alias in statement.names if id(alias) in moved}
+    if len(targets) == 1 and all(id(alias) in moved for alias in statement.names):
+        # All names have one new home: only the module's name changes, and parentheses and comments stay.
+        changes.replace(statement.module, targets.pop(), RULE)
+        for alias in statement.names:
+            leaf, old = moved[id(alias)].rpartition(".")[2], alias.evaluated_name
+            if leaf != old:
+                changes.replace(alias.name, leaf if alias.asname else f"{leaf} as {old}", RULE)
+        return
+    groups: dict[str, list[str]] = {}
+    for alias in statement.names:
+        local = alias.evaluated_alias or alias.evaluated_name
+        if id(alias) in moved:
+            home, _, leaf = moved[id(alias)].rpartition(".")
+            groups.setdefault(f"from {home} import ", []).append(leaf if leaf == local else f"{leaf} as {local}")
+        elif id(alias) not in out:
+            start = "import " if isinstance(statement, cst.Import) else f"from {dotted(statement.module)} import "
+            groups.setdefault(start, []).append(" ".join(module.text(alias).split()))
+    replace_statement(module, changes, statement, [start + ", ".join(group) for start, group in groups.items()], RULE)
+
+
+def _import_v1(module: Module, changes: Changes, bindings: list[Binding]) -> None:
+    """`import tensorflow as tf` becomes the compat.v1 import; below the first one, a program switches v2 off."""
+    newline = module.lines.newline.decode("ascii")
+    for binding in bindings:
+        if binding.name == "tensorflow":
+            name = "tensorflow.compat.v1" + ("" if binding.alias.asname else " as tensorflow")
+            changes.replace(binding.alias.name, name, COMPAT_V1)
+            if changes.is_program and binding.top_level:
+                changes.is_program = False
+                below = module.lines.end_of_line(module.span(binding.statement)[1])
+                before = "" if module.data[below - 1 : below] in (b"\n", b"\r") else newline
+                call = f"{before}{binding.local}.disable_v2_behavior(){newline}"
+                changes.replace_span(below, below, call, COMPAT_V1)
+
+
+def _exported(module: Module) -> set[str]:
+    """The names in `__all__`."""
+    found: set[str] = set()
+    for node in module.nodes:
+        if isinstance(node, (cst.Assign, cst.AugAssign)):
+            targets = [node.target] if isinstance(node, cst.AugAssign) else [target.target for target in node.targets]
+            if any(isinstance(target, cst.Name) and target.value == "__all__" for target in targets):
+                elements = getattr(node.value, "elements", ())
+                found |= {e.value.evaluated_value for e in elements if isinstance(e.value, cst.SimpleString)}
+    return found
+
+
+def _report_dead(
+    module: Module, changes: Changes, bindings: list[Binding], gone: set[int], moved: dict[int, str]
+) -> None:
+    for binding in bindings:
+        if names.is_dead(binding.name) and id(binding) not in gone and id(binding.alias) not in moved:
+            changes.find(
+                binding.statement if binding.alias is None else binding.alias,
+                DEAD_IMPORTS,
+                f"`{binding.local}` is {binding.name}, which TensorFlow 2 does not have, and is still used or exported",
+                "mend what uses it, and run tfbn migrate again, or remove the import yourself",
+            )

@@ -1,0 +1,251 @@
+"""A parsed source file in which every expression can be asked which function or module of TensorFlow it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import libcst as cst
+from libcst import metadata
+
+from tfbn.migrate import names
+from tfbn.migrate.text import Lines
+
+POSITIONS_AND_CONTEXTS = (metadata.ByteSpanPositionProvider, metadata.ExpressionContextProvider)
+
+
+class Use(NamedTuple):
+    """An expression that stands for something of TensorFlow that tfbn has, or that TensorFlow 2 has not."""
+
+    node: Any  # the attribute chain, or the name
+    name: str  # in full: tensorflow.contrib.layers.batch_norm
+    known: names.Known | None  # None for a dead name that no rule knows
+    certain: bool  # False where the name may also be bound to something else
+
+
+class Binding(NamedTuple):
+    """A name that an import, or an assignment such as `slim = tf.contrib.slim`, binds to something of TensorFlow."""
+
+    local: str  # the name bound: `tensorflow` for `import tensorflow.contrib.slim`
+    name: str  # what it is bound to, in full
+    statement: Any  # Import, ImportFrom or Assign
+    alias: Any  # the ImportAlias; None for an assignment
+    references: tuple[Any, ...]  # the expressions that use it
+    top_level: bool  # in the module itself, not in a function or class
+
+
+class Module:
+    """The syntax tree of a file with scopes, parents and positions. Raises libcst.ParserSyntaxError."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.lines = Lines(data)
+        self.tree = cst.parse_module(data.decode("utf-8"))
+        # The tree is fresh from the parser, so no node occurs twice in it, and copying it can be saved.
+        wrapper = metadata.MetadataWrapper(self.tree, unsafe_skip_copy=True)
+        found = wrapper.resolve_many([metadata.ScopeProvider, *POSITIONS_AND_CONTEXTS])
+        self._scopes = found[metadata.ScopeProvider]
+        self._spans, self._contexts = (found[provider] for provider in POSITIONS_AND_CONTEXTS)
+        self._names: dict[Any, tuple[frozenset[str], bool]] = {}
+        self._parents: dict[Any, Any] = {}
+        self.nodes = list(_walk(self.tree, self._parents))
+        self.uses = list(self._find_uses())
+
+    def parent(self, node: Any) -> Any:
+        return self._parents.get(node)
+
+    def scope(self, node: Any) -> Any:
+        return self._scopes.get(node)
+
+    def parents(self, node: Any) -> Iterator[Any]:
+        """The parent, its parent, and so on up to the module."""
+        found = self.parent(node)
+        while found is not None:
+            yield found
+            found = self.parent(found)
+
+    def span(self, node: Any) -> tuple[int, int]:
+        """Where a node stands in the text: the first byte, and the one after the last."""
+        span = self._spans[node]
+        return span.start, span.start + span.length
+
+    def text(self, node: Any) -> str:
+        start, end = self.span(node)
+        return self.data[start:end].decode("utf-8")
+
+    def line(self, node: Any) -> int:
+        return self.lines.place(self.span(node)[0])[0]
+
+    def resolve(self, node: Any) -> tuple[frozenset[str], bool]:
+        """The full names that an expression may stand for, and whether it can stand for nothing else."""
+        if isinstance(node, cst.Attribute):
+            found, certain = self.resolve(node.value)
+            return frozenset(f"{name}.{node.attr.value}" for name in found), certain
+        if not isinstance(node, cst.Name) or self._scopes.get(node) is None:
+            return frozenset(), False
+        return self._names_in(self._scopes[node], node.value)
+
+    def resolve_in(self, scope: Any, name: str) -> frozenset[str]:
+        """The full names of a name in a scope, where it can stand for nothing else."""
+        found, certain = self._names_in(scope, name)
+        return found if certain else frozenset()
+
+    def _names_in(self, scope: Any, name: str) -> tuple[frozenset[str], bool]:
+        key = (scope, name)
+        if key not in self._names:
+            self._names[key] = frozenset(), False  # for `x = x.y`, which would go round in circles
+            self._names[key] = self._resolve_name(*key)
+        return self._names[key]
+
+    def name(self, node: Any) -> str:
+        """The full name of an expression, and the empty string for one that is unknown or uncertain."""
+        found, certain = self.resolve(node)
+        return next(iter(found)) if certain and len(found) == 1 else ""
+
+    def known(self, node: Any) -> names.Known | None:
+        """What an expression certainly stands for, if that is something that tfbn has."""
+        found, certain = self.resolve(node)
+        all_known = {names.known(name) for name in found}
+        return all_known.pop() if certain and len(all_known) == 1 else None
+
+    def assigned_value(self, node: Any) -> Any:
+        """The expression that a name was given, where exactly one assignment gives it one."""
+        if not isinstance(node, cst.Name) or self._scopes.get(node) is None:
+            return node
+        assignments = list(self._scopes[node][node.value])
+        return self._value_of(assignments[0]) if len(assignments) == 1 else None
+
+    def is_load(self, node: Any) -> bool:
+        """Whether an expression is read, and not assigned to or deleted."""
+        return self._contexts.get(node) is metadata.ExpressionContext.LOAD
+
+    def bindings(self) -> list[Binding]:
+        """Every import and every plain assignment of something of TensorFlow, in the order of the text."""
+        found = []
+        for node in self.nodes:
+            if isinstance(node, (cst.Import, cst.ImportFrom)) and not isinstance(node.names, cst.ImportStar):
+                for alias in node.names:
+                    full = _imported_name(node, alias)
+                    if names.below_tensorflow(full) is not None:
+                        local = alias.evaluated_alias or alias.evaluated_name.partition(".")[0]
+                        found.append(self._binding(node, alias, local, full))
+            elif isinstance(node, cst.Assign) and self.is_alias(node):
+                target = node.targets[0].target
+                found.append(self._binding(node, None, target.value, self.name(node.value)))
+        return found
+
+    def is_alias(self, node: Any) -> bool:
+        """Whether a statement is `slim = tf.contrib.slim`, a second name for a dead module."""
+        if not (isinstance(node, cst.Assign) and len(node.targets) == 1):
+            return False
+        target, name = node.targets[0].target, self.name(node.value)
+        if not (isinstance(target, cst.Name) and names.is_dead(name) and names.known(name) is None):
+            return False
+        return not isinstance(self._scopes.get(target), metadata.ClassScope)  # others reach it as an attribute
+
+    def _binding(self, statement: Any, alias: Any, local: str, full: str) -> Binding:
+        key = statement if alias is not None else statement.targets[0].target
+        scope = self._scopes[key]
+        bound = {local}
+        if alias is not None and alias.asname is None and isinstance(statement, cst.Import):
+            parts = full.split(".")
+            bound = {".".join(parts[: count + 1]) for count in range(len(parts))}
+        references: list[Any] = []
+        # A global statement binds in the module what stands in a function.
+        for assignment in {a for found in (scope, scope.globals) for name in bound for a in found.assignments[name]}:
+            if assignment.node is key:
+                references.extend(access.node for access in assignment.references)
+        top_level = isinstance(scope, metadata.GlobalScope)
+        return Binding(local, full, statement, alias, tuple(dict.fromkeys(references)), top_level)
+
+    def _resolve_name(self, scope: Any, name: str) -> tuple[frozenset[str], bool]:
+        found: set[str] = set()
+        certain = True
+        for assignment in scope[name]:
+            if isinstance(assignment, metadata.ImportAssignment):
+                full = _full_name_of(assignment, name)
+                inner, sure = (frozenset([full]), True) if full else (frozenset(), False)
+            else:
+                inner, sure = self.resolve(self._value_of(assignment))
+            found |= inner
+            certain &= sure and bool(inner)
+        return frozenset(found), certain and bool(found)
+
+    def _value_of(self, assignment: Any) -> Any:
+        """The right side of an assignment to a name; None for a parameter, a function, a loop variable and the like."""
+        target = self._parents.get(getattr(assignment, "node", None))
+        statement = self._parents.get(target)
+        if isinstance(target, cst.AssignTarget) and isinstance(statement, cst.Assign):
+            return statement.value
+        if isinstance(target, cst.AnnAssign) and target.target is assignment.node:
+            return target.value
+        return None
+
+    def _find_uses(self) -> Iterator[Use]:
+        for node in self.nodes:
+            if isinstance(node, (cst.Attribute, cst.Name)) and node in self._contexts:
+                parent = self._parents.get(node)
+                if isinstance(parent, cst.Attribute) and parent.value is node:
+                    continue  # looked at together with the attribute
+                if isinstance(node, cst.Name) and self._contexts[node] is not metadata.ExpressionContext.LOAD:
+                    continue
+                if any(isinstance(above, (cst.Import, cst.ImportFrom)) for above in self.parents(node)):
+                    continue
+                use = self._use(node)
+                if use is not None and not (use.known is None and self.is_alias(self.parent(node))):
+                    yield use
+
+    def _use(self, node: Any) -> Use | None:
+        """The longest part of an attribute chain that is known; all of it where it is dead and unknown."""
+        part = node
+        while isinstance(part, (cst.Attribute, cst.Name)):
+            found, certain = self.resolve(part)
+            all_known = {names.known(name) for name in found}
+            if len(all_known) == 1 and None not in all_known:
+                return Use(part, sorted(found)[0], all_known.pop(), certain)
+            part = part.value if isinstance(part, cst.Attribute) else None
+        found, certain = self.resolve(node)
+        dead = sorted(name for name in found if names.is_dead(name))
+        return Use(node, dead[0], None, certain and len(dead) == len(found)) if dead else None
+
+
+def _walk(node: Any, parents: dict[Any, Any]) -> Iterator[Any]:
+    """Every node but whitespace, in the order of the text; puts the parent of each into `parents`."""
+    stack: list[Any] = [node]
+    while stack:
+        node = stack.pop()
+        yield node
+        children = [child for child in node.children if not isinstance(child, cst.BaseParenthesizableWhitespace)]
+        parents.update(dict.fromkeys(children, node))
+        stack.extend(reversed(children))
+
+
+def _imported_name(statement: Any, alias: Any) -> str:
+    """The full name that an import binds; empty for a relative import."""
+    if isinstance(statement, cst.Import):
+        return str(alias.evaluated_name)
+    if statement.relative or statement.module is None:
+        return ""
+    return f"{dotted(statement.module)}.{alias.evaluated_name}"
+
+
+def _full_name_of(assignment: Any, name: str) -> str:
+    """What an import binds to `name`: `tensorflow` for `import tensorflow.contrib.slim` without `as`."""
+    statement = assignment.node
+    for alias in statement.names:
+        bound = alias.evaluated_alias or alias.evaluated_name
+        if bound == assignment.name:
+            return _imported_name(statement, alias)
+        if isinstance(statement, cst.Import) and alias.asname is None and bound.startswith(f"{assignment.name}."):
+            return name.partition(".")[0]
+    return ""
+
+
+def dotted(node: Any) -> str:
+    """`a.b.c` of an attribute chain, and the empty string for anything else."""
+    if isinstance(node, cst.Name):
+        return str(node.value)
+    if isinstance(node, cst.Attribute):
+        value = dotted(node.value)
+        return f"{value}.{node.attr.value}" if value else ""
+    return ""

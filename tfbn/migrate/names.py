@@ -1,0 +1,192 @@
+"""Which of the old names tfbn has, under which name, and what to do about the others.
+
+A name is looked up in full, so `slim.conv2d`, `tcl.conv2d` and `tf.contrib.layers.conv2d` are one function.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+CONTRIB = "contrib."  # names here are written without the `tensorflow.` in front
+SLIM = "contrib.slim"
+
+
+class Known(NamedTuple):
+    """A name that some rule knows how to rewrite."""
+
+    rule: str
+    kind: str  # the family that it was found in
+    leaf: str  # the last part of the old name
+    target: str | None  # the name in tfbn; None where the rule has to look at the arguments as well
+
+
+_LAYERS_PACKAGES = ["contrib.layers", "contrib.layers.python.layers", "contrib.slim.layers"]
+
+# The modules that have the names, and the families of names that each of them has.
+MODULES: dict[str, tuple[str, ...]] = {
+    SLIM: ("layers", "framework"),
+    "contrib.slim.variables": ("framework",),
+    "contrib.slim.losses": ("losses",),
+    "contrib.slim.learning": ("learning",),
+    "contrib.slim.python.slim.learning": ("learning",),
+    "contrib.slim.training": ("training",),
+    "contrib.slim.training.training": ("training",),
+    "contrib.slim.ops.arg_scope": ("framework",),
+    "contrib.slim.ops.variables": ("framework",),
+    "contrib.slim.losses.loss_ops": ("losses",),
+    "contrib.slim.initializers": ("layers",),
+    "contrib.slim.regularizers": ("layers",),
+    "contrib.slim.utils": ("utils",),
+    "contrib.framework": ("framework",),
+    "contrib.framework.python.ops": ("framework",),
+    "contrib.framework.python.ops.arg_scope": ("framework",),
+    "contrib.framework.python.ops.variables": ("framework",),
+    "contrib.training": ("training",),
+    "contrib.training.python.training": ("training",),
+    "contrib.training.python.training.training": ("training",),
+    "contrib.losses": ("losses",),
+    "contrib.losses.python.losses": ("losses",),
+    "contrib.losses.python.losses.loss_ops": ("losses",),
+    "layers": ("tf.layers",),
+    "python.layers.convolutional": ("tf.layers",),
+    "python.layers.core": ("tf.layers",),
+    "python.layers.layers": ("tf.layers",),
+    "python.layers.normalization": ("tf.layers",),
+    "python.layers.pooling": ("tf.layers",),
+}
+for _package in _LAYERS_PACKAGES:
+    MODULES[_package] = ("layers", "framework") if _package == "contrib.slim.layers" else ("layers",)
+    MODULES[_package + ".layers"] = ("layers",)
+    MODULES[_package + ".initializers"] = ("layers",)
+    MODULES[_package + ".regularizers"] = ("layers",)
+    MODULES[_package + ".utils"] = ("utils",)
+
+_LAYERS = {
+    **{
+        name: name
+        for name in (
+            "avg_pool2d conv2d conv2d_transpose convolution convolution2d dropout flatten fully_connected "
+            "l1_l2_regularizer l1_regularizer l2_regularizer max_pool2d repeat separable_conv2d softmax "
+            "variance_scaling_initializer xavier_initializer xavier_initializer_conv2d"
+        ).split()
+    },
+    "convolution2d_transpose": "conv2d_transpose",
+    "separable_convolution2d": "separable_conv2d",
+}
+_VARIABLES = (
+    "create_global_step get_model_variables get_or_create_global_step get_variables get_variables_by_name "
+    "get_variables_to_restore"
+).split()
+_ARG_SCOPE = "add_arg_scope arg_scope arg_scope_func_key arg_scoped_arguments has_arg_scope".split()
+_UTILS = "collect_named_outputs convert_collection_to_dict last_dimension".split()
+_TF_LAYERS = "average_pooling2d conv2d conv2d_transpose dense dropout flatten max_pooling2d".split()
+# What contrib.losses has and tf.compat.v1.losses has with the same numbers; mean_pairwise_squared_error is not there.
+_LOSSES = (
+    "absolute_difference add_loss compute_weighted_loss cosine_distance get_losses get_regularization_losses "
+    "get_total_loss hinge_loss log_loss mean_squared_error sigmoid_cross_entropy softmax_cross_entropy "
+    "sparse_softmax_cross_entropy"
+).split()
+
+KNOWN: dict[tuple[str, str], Known] = {
+    (known.kind, known.leaf): known
+    for known in [
+        Known("batch-norm", "layers", "batch_norm", "tfbn.batch_norm"),
+        *(Known("contrib-layers", "layers", leaf, f"tfbn.layers.{new}") for leaf, new in _LAYERS.items()),
+        *(Known("contrib-layers", "framework", leaf, f"tfbn.layers.{leaf}") for leaf in _VARIABLES),
+        *(Known("contrib-layers", "utils", leaf, f"tfbn.layers.utils.{leaf}") for leaf in _UTILS),
+        *(Known("arg-scope", "framework", leaf, f"tfbn.{leaf}") for leaf in _ARG_SCOPE),
+        Known("train-op", "training", "create_train_op", "tfbn.create_train_op"),
+        Known("slim-train-op", "learning", "create_train_op", None),
+        Known("batch-normalization", "tf.layers", "batch_normalization", "tfbn.batch_normalization"),
+        Known("batch-normalization", "tf.layers", "BatchNormalization", "tfbn.BatchNormalization"),
+        *(Known("tf-layers", "tf.layers", leaf, f"tfbn.layers.v1.{leaf}") for leaf in _TF_LAYERS),
+        *(Known("slim-losses", "losses", leaf, None) for leaf in _LOSSES),
+    ]
+}
+
+# What to do about the others: the longest prefix counts.
+_ADVICE = {
+    "contrib": "tf.contrib is gone from TensorFlow 2: find what replaces it, or copy its source",
+    "contrib.framework.assign_from_checkpoint_fn": "restore with tf.compat.v1.train.Saver(variables).restore",
+    "contrib.framework.current_arg_scope": "keep the scope that `with tfbn.arg_scope(...) as scope` gives",
+    "contrib.framework.get_trainable_variables": "use tfbn.layers.get_variables(scope, suffix, 'trainable_variables')",
+    "contrib.layers": "see the table of contrib's layers in the migration guide; tf.nn has most of the operations",
+    "contrib.layers.layer_norm": "no counterpart in tfbn: tf.nn.moments and tf.nn.batch_normalization compute it",
+    "contrib.layers.linear": "use tfbn.layers.fully_connected(..., activation_fn=None)",
+    "contrib.layers.optimize_loss": "use tfbn.create_train_op with a tf.compat.v1.train optimizer",
+    "contrib.layers.relu": "use tfbn.layers.fully_connected(..., activation_fn=tf.nn.relu)",
+    "contrib.layers.relu6": "use tfbn.layers.fully_connected(..., activation_fn=tf.nn.relu6)",
+    "contrib.learn": "train with tf.compat.v1.train.MonitoredTrainingSession",
+    "contrib.losses.mean_pairwise_squared_error": (
+        "tf.compat.v1.losses.mean_pairwise_squared_error counts the pairs otherwise and gives other numbers: "
+        "decide which you want"
+    ),
+    "contrib.metrics": "use the function of tf.compat.v1.metrics; its arguments have another order",
+    "contrib.rnn": "use tf.compat.v1.nn.rnn_cell",
+    "contrib.slim.assign_from_checkpoint_fn": "restore with tf.compat.v1.train.Saver(variables).restore",
+    "contrib.slim.data": "use tf.data",
+    "contrib.slim.dataset": "use tf.data",
+    "contrib.slim.evaluation": "run the evaluation in a session of your own",
+    "contrib.slim.get_trainable_variables": "use tfbn.layers.get_variables(scope, suffix, 'trainable_variables')",
+    "contrib.slim.learning.train": "run the train op in a tf.compat.v1.train.MonitoredTrainingSession",
+    "contrib.slim.model_analyzer": "use tfbn.list_layers, or print tf.compat.v1.trainable_variables()",
+    "contrib.slim.nets": "copy the network's source into the project and migrate it",
+    "contrib.summary": "use tf.compat.v1.summary or tf.summary",
+    "contrib.training.HParams": "use a dataclass or types.SimpleNamespace",
+    "layers": "raises under Keras 3; write the layer with tfbn.layers or tf.nn",
+}
+
+
+def below_tensorflow(name: str) -> str | None:
+    """`contrib.slim.conv2d` for every way to spell it in full; None for what is not of TensorFlow or tf_slim."""
+    root, _, rest = name.partition(".")
+    if root == "tf_slim":
+        return f"{SLIM}.{rest}" if rest else SLIM
+    if root not in ("tensorflow", "tensorflow_core"):
+        return None
+    while rest.partition(".")[0] == "compat" and rest.split(".")[1:2] in (["v1"], ["v2"]):
+        rest = rest.partition(".")[2].partition(".")[2]
+    return rest
+
+
+def known(name: str) -> Known | None:
+    """The function that a full name such as `tensorflow.contrib.slim.batch_norm` stands for, if some rule knows it."""
+    rest = below_tensorflow(name)
+    if rest is None:
+        return _ours(name)
+    module, _, leaf = rest.rpartition(".")
+    families = MODULES.get(module, ())
+    return next((KNOWN[family, leaf] for family in families if (family, leaf) in KNOWN), None)
+
+
+def _ours(name: str) -> Known | None:
+    """What has been migrated already: no rule rewrites it, and the rules that look for mistakes do see it."""
+    for leaf in ("batch_norm", "batch_normalization", "BatchNormalization"):
+        if name == f"tfbn.{leaf}":
+            return Known("", "tfbn", leaf, name)
+    return None
+
+
+def is_dead(name: str) -> bool:
+    """Whether TensorFlow 2 has no such name: contrib, tf_slim (which fails from 2.13 on) and tf.layers."""
+    rest = below_tensorflow(name)
+    return rest is not None and (
+        rest == "contrib"
+        or rest.startswith(CONTRIB)
+        or rest == "layers"
+        or any(rest == module or rest.startswith(module + ".") for module in MODULES)
+    )
+
+
+def advice(name: str) -> str:
+    """What to do about a dead name that no rule knows."""
+    rest = below_tensorflow(name) or name
+    module, _, leaf = rest.rpartition(".")
+    places = [rest]
+    places += [f"contrib.{family}.{leaf}" for family in MODULES.get(module, ())]
+    for place in places:
+        if place in _ADVICE:
+            return _ADVICE[place]
+    while rest and rest not in _ADVICE:
+        rest = rest.rpartition(".")[0]
+    return _ADVICE.get(rest, _ADVICE["contrib"])

@@ -1,0 +1,64 @@
+"""What a run says: the edits it makes, the findings it leaves to the user, and the files it could not read or write."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+
+class Place(NamedTuple):
+    """Where in a file; `cell` is the number of a notebook's cell, from 1, whose lines count by themselves."""
+
+    line: int  # from 1
+    column: int  # from 1, in characters
+    cell: int | None = None
+
+    def __str__(self) -> str:
+        return f"{f'cell {self.cell}:' if self.cell else ''}{self.line}:{self.column}"
+
+
+class Edit(NamedTuple):
+    """One stretch of text that changes; everything outside the edits stays as it is, byte for byte."""
+
+    place: Place
+    rule: str
+    before: str
+    after: str
+
+
+class Finding(NamedTuple):
+    """Something that the user has to look at."""
+
+    place: Place
+    rule: str
+    message: str
+    advice: str
+
+
+class FileReport(NamedTuple):
+    """All that a run says of one file."""
+
+    path: str
+    before: bytes
+    after: bytes
+    edits: tuple[Edit, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    problem: str | None = None  # why it could not be migrated; nothing is changed then
+    trains_batch_norm: bool = False  # it builds layers that need their update ops run
+
+    @property
+    def changed(self) -> bool:
+        return self.after != self.before
+
+    def as_json(self) -> dict[str, Any]:
+        def record(item: Edit | Finding) -> dict[str, Any]:
+            fields = item._asdict()
+            place = fields.pop("place")
+            return {**place._asdict(), **fields}
+
+        return {
+            "path": self.path,
+            "changed": self.changed,
+            "edits": [record(edit) for edit in self.edits],
+            "findings": [record(finding) for finding in self.findings],
+            "problem": self.problem,
+        }

@@ -1,0 +1,76 @@
+"""What a rule is, and what several of them share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import libcst as cst
+
+from tfbn.migrate.changes import Changes
+from tfbn.migrate.module import Module, Use
+
+
+class Rule(NamedTuple):
+    """One kind of rewriting, or one kind of finding."""
+
+    name: str
+    summary: str  # what it does, in a sentence
+    before: str  # an example: source that the rule is about
+    after: str  # what becomes of it; the same text where the rule only reports
+    check: Callable[[Module, Changes], None]  # records edits and findings
+    chosen: bool = False  # only where the user asks for it
+
+
+def rename(module: Module, changes: Changes, rule: str) -> None:
+    """Gives each use that the rule knows its name in tfbn. Names that an import binds stay: the import changes."""
+    for use in module.uses:
+        if use.known and use.known.rule == rule and use.known.target and may_rewrite(use, module, changes):
+            changes.replace(use.node, use.known.target, rule)
+            changes.use("tfbn", "import tfbn")
+
+
+def may_rewrite(use: Use, module: Module, changes: Changes) -> bool:
+    """Whether the expression is an attribute of a module, certain, and without a comment that would be lost."""
+    if not isinstance(use.node, cst.Attribute) or not use.certain:
+        return False
+    return module.is_load(use.node) and "#" not in module.text(use.node)
+
+
+def call_of(module: Module, node: Any) -> Any:
+    """The call whose function `node` is, or None."""
+    parent = module.parent(node)
+    return parent if isinstance(parent, cst.Call) and parent.func is node else None
+
+
+def keyword_arguments(call: Any) -> dict[str, Any]:
+    """The arguments that a call names."""
+    return {argument.keyword.value: argument for argument in call.args if argument.keyword is not None}
+
+
+def constant_string(node: Any) -> str | None:
+    """The value of a plain string, and None for anything else."""
+    if not isinstance(node, cst.SimpleString):
+        return None
+    value = node.evaluated_value
+    return value if isinstance(value, str) else None
+
+
+def dict_items(module: Module, node: Any) -> dict[str, Any] | None:
+    """Keys and values of a dict that the source spells out, directly or under a name; None for any other expression.
+
+    A dict that is changed later, by `params["x"] = y` or `params.update(...)`, counts as it was written.
+    """
+    node = module.assigned_value(node)
+    if isinstance(node, cst.Call) and isinstance(node.func, cst.Name) and node.func.value == "dict":
+        if all(argument.keyword is not None for argument in node.args):
+            return {name: argument.value for name, argument in keyword_arguments(node).items()}
+    if isinstance(node, cst.Dict):
+        found = {}
+        for element in node.elements:
+            key = constant_string(element.key) if isinstance(element, cst.DictElement) else None
+            if key is None:
+                return None
+            found[key] = element.value
+        return found
+    return None

@@ -1,0 +1,80 @@
+"""`import tensorflow as tf` in TF1 code becomes the import of TensorFlow's own compatibility module."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import libcst as cst
+
+from tfbn.migrate import names, v1_names
+from tfbn.migrate.changes import Changes
+from tfbn.migrate.module import Module
+from tfbn.migrate.rule import Rule, constant_string
+
+NAME = "compat-v1"
+BEFORE = """\
+import tensorflow as tf
+
+def main():
+    with tf.Session() as session:
+        print(session.run(tf.get_variable("x", [2]).initializer))
+
+if __name__ == "__main__":
+    main()
+"""
+AFTER = """\
+import tensorflow.compat.v1 as tf
+tf.disable_v2_behavior()
+
+def main():
+    with tf.Session() as session:
+        print(session.run(tf.get_variable("x", [2]).initializer))
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+def check(module: Module, changes: Changes) -> None:
+    used = {name: node for node in module.nodes if (name := _below_plain_tensorflow(module, node))}
+    upgraded = any(name.startswith("compat.v1.") for name in used)
+    is_v1 = any(map(v1_names.is_of_v1_only, used)) or (bool(module.uses) and not upgraded)
+    of_v2 = [name for name in used if v1_names.is_of_v2_only(name)]
+    if is_v1 and of_v2:
+        changes.find(
+            used[of_v2[0]],
+            NAME,
+            f"TF1 code that also uses tf.{of_v2[0]}, which tf.compat.v1 does not have: its import stays",
+            "import tensorflow.compat.v1 under a second name and use that where the code is TF1",
+        )
+    elif is_v1:
+        changes.v1_imports = True
+        changes.is_program = _is_program(module) and not re.search(rb"\bdisable_(v2_behavior|eager_exec)", module.data)
+
+
+def _below_plain_tensorflow(module: Module, node: Any) -> str:
+    """`train.Saver` for `tf.train.Saver` where tf is `tensorflow` itself."""
+    name = module.name(node) if isinstance(node, cst.Attribute) else ""
+    return name.partition("tensorflow.")[2] if name.startswith("tensorflow.") else ""
+
+
+def _is_program(module: Module) -> bool:
+    """Whether the file is run, rather than imported."""
+    for node in module.nodes:
+        if isinstance(node, cst.Comparison) and isinstance(node.left, cst.Name) and node.left.value == "__name__":
+            return any(constant_string(part.comparator) == "__main__" for part in node.comparisons)
+        if isinstance(node, cst.Call) and names.below_tensorflow(module.name(node.func)) in v1_names.OF_PROGRAMS:
+            if not any(isinstance(above, (cst.FunctionDef, cst.ClassDef)) for above in module.parents(node)):
+                return True
+    return False
+
+
+RULE = Rule(
+    name=NAME,
+    summary="turns `import tensorflow as tf` into the compat.v1 import where the module is TF1 code",
+    before=BEFORE,
+    after=AFTER,
+    check=check,
+    chosen=True,
+)

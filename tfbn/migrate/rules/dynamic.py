@@ -1,0 +1,113 @@
+"""Names that are made at run time: strings, getattr, star imports, modules kept as attributes."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import libcst as cst
+
+from tfbn.migrate import names
+from tfbn.migrate.changes import Changes
+from tfbn.migrate.module import Module, dotted
+from tfbn.migrate.rule import Rule, constant_string
+
+NAME = "dynamic"
+BEFORE = AFTER = """\
+import tensorflow.contrib.slim as slim
+
+def layer(name):
+    return getattr(slim, name)
+"""
+IN_STRINGS = re.compile(
+    r"\b(?:tf|tensorflow)(?:\.compat\.v1)?\.contrib\.(?:layers|slim|framework|losses|training)\b|\btf_slim\b"
+    r"|\b(?:slim|layers)\.batch_norm\b|\btf\.layers\.batch_normalization\b"
+)
+LOOKUPS = ("getattr", "hasattr", "setattr", "delattr", "vars", "dir")
+
+
+def check(module: Module, changes: Changes) -> None:
+    starred = _star_imports(module, changes)
+    docstrings = {id(node) for node in _docstrings(module)}
+    for use in module.uses:
+        if is_looked_up(module, use.node):
+            changes.find(
+                use.node,
+                NAME,
+                f"a name of {use.name} is looked up at run time",
+                "look it up in tfbn or tfbn.layers, which have the same names",
+            )
+    for node in module.nodes:
+        if isinstance(node, cst.SimpleString) and id(node) not in docstrings:
+            found = IN_STRINGS.search(constant_string(node) or "")
+            if found:
+                advice = "where the string names code, write the name in tfbn"
+                changes.find(node, NAME, f"a string names `{found[0]}`", advice)
+        elif isinstance(node, cst.Attribute) and _is_of_unknown_module(module, node):
+            advice = "if it is contrib's, write tfbn.batch_norm, tfbn.arg_scope or tfbn.layers in its place"
+            changes.find(node, NAME, f"`{dotted(node)}` comes from a module that cannot be followed here", advice)
+        elif isinstance(node, cst.Name) and starred and _is_unbound(module, node):
+            origins = [origin for origin in starred if names.known(f"{origin}.{node.value}")]
+            if origins:
+                advice = "import the names by themselves instead of *, and run tfbn migrate again"
+                changes.find(node, NAME, f"`{node.value}` comes from a star import of {origins[0]}", advice)
+
+
+def is_looked_up(module: Module, node: Any) -> bool:
+    """Whether a module is the first argument of getattr and the like."""
+    argument = module.parent(node)
+    call = module.parent(argument)
+    return (
+        isinstance(argument, cst.Arg)
+        and isinstance(call, cst.Call)
+        and call.args[0] is argument
+        and isinstance(call.func, cst.Name)
+        and call.func.value in LOOKUPS
+    )
+
+
+def _star_imports(module: Module, changes: Changes) -> list[str]:
+    found = []
+    for node in module.nodes:
+        if isinstance(node, cst.ImportFrom) and isinstance(node.names, cst.ImportStar) and not node.relative:
+            origin = dotted(node.module)
+            if names.is_dead(origin):
+                found.append(origin)
+                advice = "import the names by themselves instead of *, and run tfbn migrate again"
+                changes.find(node, NAME, f"a star import of {origin}, which TensorFlow 2 does not have", advice)
+    return found
+
+
+def _docstrings(module: Module) -> list[Any]:
+    """Strings that are statements of their own."""
+    return [node.value for node in module.nodes if isinstance(node, cst.Expr)]
+
+
+def _is_unbound(module: Module, node: Any) -> bool:
+    scope = module.scope(node)
+    return scope is not None and module.is_load(node) and not any(True for _ in scope[node.value])
+
+
+def _is_of_unknown_module(module: Module, node: Any) -> bool:
+    """`self.slim.batch_norm`, `nets.slim.conv2d`, and `slim.conv2d` where nothing binds slim."""
+    parts = dotted(node).split(".")
+    if len(parts) < 2 or names.known(f"tf_slim.{parts[-1]}") is None:
+        return False
+    found, _ = module.resolve(node)
+    if any(names.below_tensorflow(name) is not None for name in found):
+        return False
+    root = node
+    while isinstance(root, cst.Attribute):
+        root = root.value
+    # A project's own package may be called slim or contrib, an attribute of one hardly.
+    inner = parts[:-1] if _is_unbound(module, root) else parts[1:-1]
+    return inner[-1:] == ["slim"] or ("contrib" in inner and inner[-1] == "layers")
+
+
+RULE = Rule(
+    name=NAME,
+    summary="reports strings, getattr, star imports and attributes that name contrib or slim",
+    before=BEFORE,
+    after=AFTER,
+    check=check,
+)

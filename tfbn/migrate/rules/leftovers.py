@@ -1,0 +1,32 @@
+"""What TensorFlow 2 does not have and no rule rewrites."""
+
+from __future__ import annotations
+
+from tfbn.migrate import names
+from tfbn.migrate.changes import Changes
+from tfbn.migrate.module import Module
+from tfbn.migrate.rule import Rule
+from tfbn.migrate.rules.dynamic import is_looked_up
+
+NAME = "leftovers"
+BEFORE = AFTER = """\
+import tensorflow as tf
+
+def accuracy(predictions, labels):
+    return tf.contrib.metrics.streaming_accuracy(predictions, labels)
+"""
+
+
+def check(module: Module, changes: Changes) -> None:
+    for use in module.uses:
+        if use.known is None and use.certain and not is_looked_up(module, use.node):
+            changes.find(use.node, NAME, f"TensorFlow 2 has no {use.name}", names.advice(use.name))
+
+
+RULE = Rule(
+    name=NAME,
+    summary="reports names of contrib, slim and tf.layers that tfbn does not have, with what to use",
+    before=BEFORE,
+    after=AFTER,
+    check=check,
+)

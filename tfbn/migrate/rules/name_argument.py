@@ -1,0 +1,37 @@
+"""`name=` given to contrib's batch_norm, which never had such an argument."""
+
+from __future__ import annotations
+
+from tfbn.migrate.changes import Changes
+from tfbn.migrate.module import Module
+from tfbn.migrate.rule import Rule
+from tfbn.migrate.sites import given_to, sites
+
+NAME = "name-argument"
+BEFORE = AFTER = """\
+import tfbn
+
+def head(images):
+    return tfbn.batch_norm(images, name="norm")
+"""
+
+
+def check(module: Module, changes: Changes) -> None:
+    for site in sites(module):
+        given = given_to(module, site) if site.leaf == "batch_norm" else {}
+        if "name" in given:
+            changes.find(
+                given["name"],
+                NAME,
+                "batch_norm has no argument `name`, neither contrib's nor tfbn's: the call raises TypeError",
+                "write scope=; where a checkpoint has to fit, take the scope that its variables have",
+            )
+
+
+RULE = Rule(
+    name=NAME,
+    summary="reports name= passed to contrib's batch_norm, which takes scope=",
+    before=BEFORE,
+    after=AFTER,
+    check=check,
+)

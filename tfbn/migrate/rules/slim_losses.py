@@ -1,0 +1,125 @@
+"""`slim.losses` and `tf.contrib.losses`: predictions come first there, labels come first in `tf.compat.v1.losses`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import libcst as cst
+
+from tfbn.migrate.changes import Changes
+from tfbn.migrate.module import Binding, Module
+from tfbn.migrate.placement import taken
+from tfbn.migrate.rule import Rule, call_of, keyword_arguments
+
+NAME = "slim-losses"
+BEFORE = """\
+import tensorflow as tf
+import tensorflow.contrib.slim as slim
+
+def loss(logits, labels):
+    slim.losses.sparse_softmax_cross_entropy(logits, labels, weights=2.0)
+    return slim.losses.get_total_loss()
+"""
+AFTER = """\
+import tensorflow as tf
+
+def loss(logits, labels):
+    tf.compat.v1.losses.sparse_softmax_cross_entropy(logits=logits, labels=labels, weights=2.0)
+    return tf.compat.v1.losses.get_total_loss()
+"""
+_PREDICTIONS = ("predictions", "labels", "weights", "scope")
+# The arguments of 1.15.5 in their order; None where both have the same order.
+ARGUMENTS: dict[str, tuple[str, ...] | None] = {
+    "absolute_difference": _PREDICTIONS,
+    "add_loss": None,
+    "compute_weighted_loss": None,
+    "cosine_distance": ("predictions", "labels", "axis", "weights", "scope", "dim"),
+    "get_losses": None,
+    "get_regularization_losses": None,
+    "get_total_loss": None,
+    "hinge_loss": ("logits", "labels", "scope"),
+    "log_loss": ("predictions", "labels", "weights", "epsilon", "scope"),
+    "mean_squared_error": _PREDICTIONS,
+    "sigmoid_cross_entropy": ("logits", "multi_class_labels", "weights", "label_smoothing", "scope"),
+    "softmax_cross_entropy": ("logits", "onehot_labels", "weights", "label_smoothing", "scope"),
+    "sparse_softmax_cross_entropy": ("logits", "labels", "weights", "scope"),
+}
+# contrib's returned the loss of each element, and put it into no collection.
+EXTRA = {"hinge_loss": ', reduction="none", loss_collection=None'}
+
+
+def check(module: Module, changes: Changes) -> None:
+    for use in module.uses:
+        if use.known and use.known.rule == NAME and use.certain and module.is_load(use.node):
+            arguments = ARGUMENTS[use.known.leaf]
+            call = call_of(module, use.node)
+            reason = None if arguments is None else _reason(call, arguments)
+            home = None if reason else _home(module, changes, use.node)
+            if reason or home is None:
+                changes.find(
+                    use.node,
+                    NAME,
+                    f"{use.known.leaf} of contrib.losses stays: {reason or 'no name for TensorFlow is free here'}",
+                    f"call tf.compat.v1.losses.{use.known.leaf} with every argument named: labels come first there",
+                )
+                continue
+            changes.replace(use.node, f"{home}.{use.known.leaf}", NAME)
+            for argument, name in zip(call.args if arguments and call else (), arguments or ()):
+                if argument.keyword is None:
+                    start, _ = module.span(argument.value)
+                    changes.replace_span(*_opening(module, argument), f"{name}=", NAME)
+            if use.known.leaf in EXTRA and call is not None:
+                _, end = module.span(call.args[-1])
+                changes.replace_span(end, end, EXTRA[use.known.leaf], NAME)
+
+
+def _opening(module: Module, argument: Any) -> tuple[int, int]:
+    """An empty stretch of text in front of an argument, with its parentheses."""
+    start, _ = module.span(argument)
+    return start, start
+
+
+def _reason(call: Any, arguments: tuple[str, ...]) -> str | None:
+    """Why the call cannot be rewritten argument by argument."""
+    if call is None:
+        return "it is no call, and the order of the arguments is another"
+    if any(argument.star for argument in call.args):
+        return "its arguments cannot be read here"
+    if not call.args or len(call.args) > len(arguments):
+        return f"it takes {len(arguments)} arguments"
+    unknown = [name for name in keyword_arguments(call) if name not in arguments]
+    return f"it has no argument {unknown[0]}" if unknown else None
+
+
+def _home(module: Module, changes: Changes, node: Any) -> str | None:
+    """`tf.compat.v1.losses` under the name that TensorFlow has where `node` stands."""
+    for binding in module.bindings():
+        if binding.alias is not None and _is_visible(module, binding, node):
+            v1 = binding.name == "tensorflow.compat.v1"
+            if v1 or binding.name == "tensorflow":
+                changes.needed.add(binding.local)
+                return f"{binding.local}.losses" if v1 or changes.v1_imports else f"{binding.local}.compat.v1.losses"
+    if taken(module, "tf") is None:
+        changes.use("tf", "import tensorflow.compat.v1 as tf")
+        return "tf.losses"
+    return None
+
+
+def _is_visible(module: Module, binding: Binding, node: Any) -> bool:
+    scope = module.scope(_first_name(node))
+    return scope is not None and module.resolve_in(scope, binding.local) == frozenset([binding.name])
+
+
+def _first_name(node: Any) -> Any:
+    while isinstance(node, cst.Attribute):
+        node = node.value
+    return node
+
+
+RULE = Rule(
+    name=NAME,
+    summary="turns slim.losses into tf.compat.v1.losses and names the arguments, since their order is another",
+    before=BEFORE,
+    after=AFTER,
+    check=check,
+)

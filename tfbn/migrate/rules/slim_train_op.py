@@ -1,0 +1,72 @@
+"""`slim.learning.create_train_op`, whose gradient arguments tfbn's does not have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import libcst as cst
+
+from tfbn.migrate.changes import Changes
+from tfbn.migrate.module import Module
+from tfbn.migrate.rule import Rule, call_of, keyword_arguments
+
+NAME = "slim-train-op"
+BEFORE = """\
+import tensorflow.contrib.slim as slim
+
+def step(loss, optimizer, variables):
+    return slim.learning.create_train_op(loss, optimizer, variables_to_train=variables)
+"""
+AFTER = """\
+import tfbn
+
+def step(loss, optimizer, variables):
+    return tfbn.create_train_op(loss, optimizer, variables_to_train=variables)
+"""
+# The arguments that both have at the same place; the sixth is another one in each.
+COMMON = 5
+OF_SLIM_ONLY = ("clip_gradient_norm", "gradient_multipliers")
+ADVICE = (
+    "write tfbn.create_train_op(..., transform_grads_fn=fn), where fn takes the list of (gradient, variable) and "
+    "returns it changed: multiply first, then clip each by tf.clip_by_norm"
+)
+
+
+def check(module: Module, changes: Changes) -> None:
+    for use in module.uses:
+        if use.known and use.known.rule == NAME and use.certain:
+            call = call_of(module, use.node)
+            reason = "it is no call" if call is None else _reason(call)
+            if reason:
+                changes.find(use.node, NAME, f"slim.learning.create_train_op stays: {reason}", ADVICE)
+            elif module.is_load(use.node):
+                changes.replace(use.node, "tfbn.create_train_op", NAME)
+                changes.use("tfbn", "import tfbn")
+
+
+def _reason(call: Any) -> str | None:
+    """Why the call cannot go to tfbn as it is."""
+    if any(argument.star for argument in call.args):
+        return "its arguments cannot be read here, and clip_gradient_norm or gradient_multipliers may be among them"
+    if sum(argument.keyword is None for argument in call.args) > COMMON:
+        return f"its arguments after the {COMMON}th are given by position"
+    given = keyword_arguments(call)
+    for name in OF_SLIM_ONLY:
+        if name in given and not _is_default(given[name].value):
+            return f"tfbn.create_train_op has no {name}"
+        if name in given:
+            return f"tfbn.create_train_op has no {name}; this one is the default: leave it out"
+    return None
+
+
+def _is_default(node: Any) -> bool:
+    return isinstance(node, (cst.Integer, cst.Name)) and node.value in ("0", "None")
+
+
+RULE = Rule(
+    name=NAME,
+    summary="renames create_train_op of slim.learning to tfbn.create_train_op, unless it clips or multiplies gradients",
+    before=BEFORE,
+    after=AFTER,
+    check=check,
+)

@@ -1,0 +1,85 @@
+"""Removing and replacing statements in the text: whole lines, parts of lines, the last ones of a block."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import libcst as cst
+
+from tfbn.migrate.changes import Changes
+from tfbn.migrate.module import Module
+
+
+class Removal:
+    """Statements to remove, gathered, because a block whose every statement goes needs a `pass`."""
+
+    def __init__(self, module: Module, changes: Changes, rule: str) -> None:
+        self.module, self.changes, self.rule = module, changes, rule
+        self.statements: list[Any] = []
+
+    def add(self, statement: Any) -> None:
+        self.statements.append(statement)
+
+    def finish(self, wants_anchor: bool) -> Any:
+        """Records the changes; returns a removed line of imports where an added import may stand instead, or None.
+
+        That line's change is not recorded here.
+        """
+        gone = {id(statement) for statement in self.statements}
+        lines = {id(self.module.parent(statement)): self.module.parent(statement) for statement in self.statements}
+        whole = {key: line for key, line in lines.items() if all(id(small) in gone for small in line.body)}
+        anchor = self._anchor(list(whole.values())) if wants_anchor else None
+        for key, line in lines.items():
+            if key not in whole:
+                self._remove_parts(line, gone)
+            elif line is not anchor:
+                self._remove_line(line, whole)
+        return anchor
+
+    def _anchor(self, lines: list[Any]) -> Any:
+        """The first line of imports that goes from the module itself, where no changed text is above it."""
+        for line in lines:
+            if isinstance(self.module.parent(line), cst.Module) and not isinstance(line.body[0], cst.Assign):
+                start = self.module.span(line.body[0])[0]
+                earlier = any(c.start < start and c.rule != self.rule for c in self.changes.changes)
+                return None if earlier else line
+        return None
+
+    def _remove_line(self, line: Any, whole: dict[int, Any]) -> None:
+        module = self.module
+        block = module.parent(line)
+        start, end = module.span(line.body[0])[0], module.span(line.body[-1])[1]
+        siblings: Any = getattr(block, "body", ())
+        is_block = isinstance(block, cst.IndentedBlock)
+        if isinstance(line, cst.SimpleStatementSuite) or (
+            is_block and all(id(other) in whole for other in siblings) and siblings[-1] is line
+        ):
+            self.changes.replace_span(start, end, "pass", self.rule)
+        else:
+            first, last = module.lines.start_of_line(start), module.lines.end_of_line(end)
+            self.changes.replace_span(first, last, "", self.rule)
+
+    def _remove_parts(self, line: Any, gone: set[int]) -> None:
+        """`import os; import slim`: with the semicolon, and with the space that goes with it."""
+        last = max(index for index, small in enumerate(line.body) if id(small) not in gone)
+        for small, following in zip(line.body[:last], line.body[1:]):
+            if id(small) in gone:
+                self.changes.replace_span(self.module.span(small)[0], self.module.span(following)[0], "", self.rule)
+        if last < len(line.body) - 1:
+            start, end = self.module.span(line.body[last])[1], self.module.span(line.body[-1])[1]
+            self.changes.replace_span(start, end, "", self.rule)
+
+
+def replace_statement(module: Module, changes: Changes, statement: Any, texts: list[str], rule: str) -> None:
+    """Puts several statements in the place of one, each on its own line where it has its own; comments stay, above."""
+    line = module.parent(statement)
+    start, end = module.span(statement)
+    alone = isinstance(line, cst.SimpleStatementLine) and len(line.body) == 1
+    if not alone:
+        changes.replace_span(start, end, "; ".join(texts), rule)
+        return
+    indent = module.data[module.lines.start_of_line(start) : start].decode("utf-8")
+    comments = re.findall(r"#[^\r\n]*", module.text(statement))
+    newline = module.lines.newline.decode("ascii")
+    changes.replace_span(start, end, (newline + indent).join([*comments, *texts]), rule)

@@ -1,0 +1,48 @@
+"""Python's own parser: quick, protected against deep nesting as libcst's is not, and with the better messages."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+
+# libcst's parser takes stack for every level and ends the process where there is none left.
+DEEPEST = 1000
+TOO_DEEP = "its expressions are nested too deeply to be followed"
+
+
+def parse(source: bytes | str) -> ast.Module:
+    """The tree of a source, without warnings about it.
+
+    Raises SyntaxError for what this Python does not parse, ValueError for what nests too deeply for anyone.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # invalid escapes and the like are no business of the codemod
+        try:
+            return ast.parse(source)
+        except (RecursionError, MemoryError) as error:
+            raise ValueError(TOO_DEEP) from error
+        except SyntaxError as error:
+            if "too many nested" in error.msg:
+                raise ValueError(f"line {error.lineno}: {TOO_DEEP}") from error
+            raise
+
+
+def check_nesting(tree: ast.Module) -> None:
+    """Raises ValueError, with the line, for a tree that libcst would not survive."""
+    stack: list[tuple[ast.AST, int]] = [(tree, 0)]
+    while stack:
+        node, depth = stack.pop()
+        # a and b and c is one node here, and one in the other for libcst.
+        depth += len(node.values) if isinstance(node, ast.BoolOp) else 1
+        if depth > DEEPEST:
+            raise ValueError(f"line {getattr(node, 'lineno', 1)}: {TOO_DEEP}")
+        stack.extend((child, depth) for child in ast.iter_child_nodes(node))
+
+
+def parses(source: bytes) -> bool:
+    """Whether this Python parses a source."""
+    try:
+        parse(source)
+    except (SyntaxError, ValueError):
+        return False
+    return True

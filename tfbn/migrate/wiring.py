@@ -1,0 +1,71 @@
+"""The rule `updates-not-wired` over all files of a run: the layers and the step are often not in the same file."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping
+from pathlib import PurePath
+
+from tfbn.migrate import syntax
+from tfbn.migrate.notebook import Notebook
+from tfbn.migrate.prefilter import Glance
+from tfbn.migrate.report import FileReport, Finding, Place
+from tfbn.migrate.rules.updates_not_wired import ADVICE, MESSAGE, RULE
+
+STEPS = ("minimize", "apply_gradients")
+
+
+def not_wired(reports: Mapping[str, FileReport], glances: Mapping[str, Glance]) -> dict[str, list[Finding]]:
+    """By path: the steps of programs, each a file and what it imports, that build layers and run no updates."""
+    by_stem: dict[str, list[str]] = {}
+    for path in glances:
+        by_stem.setdefault(_module_name(path), []).append(path)
+    found = {}
+    for path, seen in glances.items():
+        if seen.steps:
+            program = _reached(path, glances, by_stem)
+            builds = any(other in reports and reports[other].trains_batch_norm for other in program)
+            if builds and not any(glances[other].wires for other in program):
+                found[path] = _steps(path, reports)
+    return {path: findings for path, findings in found.items() if findings}
+
+
+def _module_name(path: str) -> str:
+    name = PurePath(path)
+    return name.parent.name if name.stem == "__init__" else name.stem
+
+
+def _reached(path: str, glances: Mapping[str, Glance], by_stem: Mapping[str, list[str]]) -> set[str]:
+    """The file and all that it imports, by the last parts of their names; of several, those beside it."""
+    reached, waiting = {path}, [path]
+    while waiting:
+        current = waiting.pop()
+        for name in glances[current].imports:
+            places = by_stem.get(name, [])
+            beside = [place for place in places if PurePath(place).parent == PurePath(current).parent]
+            new = set(beside or places) - reached
+            reached |= new
+            waiting.extend(new)
+    return reached
+
+
+def _steps(path: str, reports: Mapping[str, FileReport]) -> list[Finding]:
+    place: Callable[[int, int], Place] = Place
+    try:
+        if path in reports:
+            source = reports[path].before
+        else:
+            with open(path, "rb") as file:
+                source = file.read()
+        if path.endswith(".ipynb"):
+            notebook = Notebook(source)
+            source, place = notebook.source, notebook.place
+        tree = syntax.parse(source)
+    except (OSError, SyntaxError, ValueError):
+        return []
+    places = [
+        place(node.lineno, node.col_offset + 1)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in STEPS
+    ]
+    return [Finding(place, RULE.name, MESSAGE, ADVICE) for place in sorted(places)]
