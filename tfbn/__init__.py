@@ -40,13 +40,13 @@ _HOMES = {
 __all__ = list(_HOMES)
 
 if TYPE_CHECKING:
-    from tfbn import export as export
     from tfbn import checkpoint as checkpoint
+    from tfbn import export as export
+    from tfbn import fold as fold
     from tfbn import functional as functional
     from tfbn import keras as keras
-    from tfbn import fold as fold
-    from tfbn import recalibrate as recalibrate
     from tfbn import layers as layers
+    from tfbn import recalibrate as recalibrate
     from tfbn.errors import CompatibilityWarning as CompatibilityWarning
     from tfbn.errors import StatisticsNotSavedError as StatisticsNotSavedError
     from tfbn.errors import TrainingModeError as TrainingModeError

@@ -201,7 +201,9 @@ class BatchNorm(tf.Module):
         if batch_weights is not None:
             batch_weights = tf.convert_to_tensor(batch_weights)
             arguments.check_batch_weights(batch_weights, inputs)
-        across = functional.several_replicas(given.synchronized, training, given.virtual_batch_size)
+        across = functional.several_replicas(
+            self._given.synchronized, training, self._given.virtual_batch_size
+        )
         if self.moving_mean is None:
             self._create(channels, functional.compute_dtype(inputs.dtype))
         if across:

@@ -15,8 +15,8 @@ import tensorflow as tf
 from benchmarks import __main__ as command
 from benchmarks import (
     build,
-    folding,
     checkpoints,
+    folding,
     graphs,
     hand_written,
     layers,

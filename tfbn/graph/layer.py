@@ -83,7 +83,6 @@ def apply(
             wired.updates,
             wired.collections,
             update_statistics is False,
-            plan.options,
             (batch_weights, mask),
         )
     )

@@ -23,7 +23,6 @@ class Call(NamedTuple):
     updates: tuple[Any, ...]  # operations or tensors as a collection holds them; empty where statistics stay still
     collections: tuple[str, ...] | None  # that got the updates; None where the outputs wait for them
     held: bool = False  # whether update_statistics=False holds the statistics still
-    options: functional.Options | None = None
     weights: tuple[Any, Any] = (None, None)  # batch_weights and mask
 
 
