@@ -281,7 +281,7 @@ class BatchNorm(tf.Module):
             axis = given.axis
         return arguments.check_axes(inputs.shape, axis, given.virtual_batch_size)
 
-    def _plan(self, inputs: tf.Tensor, axes: tuple[int, ...], weighted: bool, across: bool) -> tuple[Any, Any]:
+    def _plan(self, inputs: tf.Tensor, axes: tuple[int, ...], weighted: bool, across: bool = False) -> tuple[Any, Any]:
         """How to normalize and how to follow, by the row that `batch_norm` takes."""
         given, rank = self._given, inputs.shape.rank
         row = policy.resolve(

@@ -40,10 +40,8 @@ class _Module(BatchNorm):
     def _variable(self, name: str, value: tf.Tensor) -> Any:
         return self._add_weight(name, value)
 
-    def _assign(self, after: functional.State) -> None:
-        for name, value in after._asdict().items():
-            if value is not None:
-                getattr(self, name).assign(value)
+    def _assign(self, after: functional.State) -> list[Any]:
+        return [getattr(self, name).assign(value) for name, value in after._asdict().items() if value is not None]
 
 
 def layer_class(keras: Any = None) -> Any:
