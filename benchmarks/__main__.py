@@ -1,4 +1,4 @@
-"""Prints the tables: time, small layers, peak memory, graph size, build time, and the same step in other libraries."""
+"""Prints the tables: time, small layers, memory, graph size, build time, replicas, and the same step in other libraries."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 from benchmarks import measure, report
 
-NAMES = ("time", "small", "module", "memory", "graph", "build", "peers")
+NAMES = ("time", "small", "module", "memory", "graph", "build", "replicas", "peers")
 DONE, EXCEEDED, FAILED = 0, 1, 3
 
 EPILOG = """\
@@ -90,10 +90,10 @@ def main(arguments: Sequence[str] | None = None, **settings: Any) -> int:
 
 def maker(name: str) -> Callable[..., report.Table]:
     """The module that makes a table; TensorFlow is loaded only now, so that --help answers at once."""
-    from benchmarks import build, graphs, layers, memory, modules, peers, times
+    from benchmarks import build, graphs, layers, memory, modules, peers, replicas, times
 
     makers = {"time": times, "small": layers, "module": modules, "memory": memory}
-    makers.update({"graph": graphs, "build": build, "peers": peers})
+    makers.update({"graph": graphs, "build": build, "replicas": replicas, "peers": peers})
     return makers[name].table
 
 

@@ -118,7 +118,9 @@ def report(result: SimpleNamespace, as_json: bool) -> None:
     if as_json:
         print(json.dumps(vars(result)), flush=True)
         return
-    print(f"{result.replicas} replicas trained from step {result.resumed_at} to {result.steps}, {BATCH_SIZE} digits each.")
+    print(
+        f"{result.replicas} replicas trained from step {result.resumed_at} to {result.steps}, {BATCH_SIZE} digits each."
+    )
     print(f"Held out, with moving statistics: {result.held_out_accuracy:.1%}")
     if not result.ok:
         print(f"NOT GOOD: expected {TARGET:.0%}. Try more --steps or another --seed.")
@@ -193,7 +195,11 @@ def main() -> int:
         lines = error.message.splitlines()
         reason = next((line for line in lines if "Collective ops" in line), lines[-1])
         print(f"Another process was lost: {type(error).__name__}: {reason}", file=sys.stderr)
-        print(f"Start all again; they go on from the last checkpoint in {arguments.output_dir}.", file=sys.stderr, flush=True)
+        print(
+            f"Start all again; they go on from the last checkpoint in {arguments.output_dir}.",
+            file=sys.stderr,
+            flush=True,
+        )
         # TensorFlow would wait for the lost one once more.
         os._exit(LOST)
 

@@ -33,13 +33,17 @@ def compute(
     pooled = normalization.pool(inputs, options, weights) if options.across else None
     some = normalization.has_samples(inputs, weights, pooled)
     if is_training is True:
-        outputs, batch = normalization.normalize_batch(inputs, params, state, options, some, weights, adjustment, pooled)
+        outputs, batch = normalization.normalize_batch(
+            inputs, params, state, options, some, weights, adjustment, pooled
+        )
         return outputs, batch, some
 
     predicate = tf.convert_to_tensor(is_training)
 
     def train(inputs: tf.Tensor, params: Params, state: State) -> list[tf.Tensor]:
-        outputs, batch = normalization.normalize_batch(inputs, params, state, options, some, weights, adjustment, pooled)
+        outputs, batch = normalization.normalize_batch(
+            inputs, params, state, options, some, weights, adjustment, pooled
+        )
         return [outputs, *(value for value in batch if value is not None)]
 
     def infer(inputs: tf.Tensor, params: Params, state: State) -> list[tf.Tensor]:

@@ -131,9 +131,7 @@ def _composed_gradient(
     return [dx, _sum_to(dgamma, gamma), _sum_to(dbeta, beta), None, None, dshares, None]
 
 
-def _fused_gradient(
-    grads: Sequence[tf.Tensor], *inputs: tf.Tensor, across: bool = False
-) -> list[tf.Tensor | None]:
+def _fused_gradient(grads: Sequence[tf.Tensor], *inputs: tf.Tensor, across: bool = False) -> list[tf.Tensor | None]:
     """The module's formulas by the fused kernel: its gradient under given moments, and its inference mode."""
     (dy,) = grads
     x, gamma, _, mean, variance, shares, epsilon = inputs
