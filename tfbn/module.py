@@ -56,6 +56,11 @@ class BatchNorm(tf.Module):
       adjustment: function of the dynamic shape of inputs, giving (a, b) that broadcast against them: in training
         y = (xhat * a + b) * gamma + beta.
       virtual_batch_size: int that divides N; virtual batches are normalized each by itself. Not with adjustment.
+      synchronized: whether to normalize by, and follow, the statistics of all replicas' inputs, as if one had the whole
+        batch, under tf.distribute.MirroredStrategy and MultiWorkerMirroredStrategy; shares may be unequal and empty.
+        Nothing changes without a strategy, with one replica, and in inference. Each replica has to call the layer right
+        in the function that strategy.run runs. A tensor is_training has both computed. Not with virtual_batch_size.
+        Default False.
       param_dtype: dtype of all variables. Default: float32; on a first call float64 for inputs of float64.
       name: of the module, and the scope of its variables. Default 'batch_norm'.
 
@@ -70,7 +75,8 @@ class BatchNorm(tf.Module):
       frozen: may be set, to a bool.
       losses: list of the regularizers' losses, computed anew.
     What is a Python value is read when a tf.function is traced: set it before, or make it a tf.Variable. Statistics are
-    not trainable; in a strategy's scope each replica has its own, and saving takes their mean.
+    not trainable; in a strategy's scope each replica has its own, and saving takes their mean, or the first's where
+    they are synchronized.
 
     Raises:
       ValueError, TypeError: an argument out of range or of another type, as `batch_norm`; data_format with axis.
@@ -183,9 +189,10 @@ class BatchNorm(tf.Module):
 
         Raises:
           ValueError: rank or channels unknown, or not C; a mask, weights or a virtual batch size that do not fit; an
-            attribute that was set out of range.
+            attribute that was set out of range; synchronized under another strategy, or with variables that are not its
+            own.
           TypeError: inputs that are not floating; an argument of another type.
-          RuntimeError: a TF1 graph, for which there is `batch_norm`.
+          RuntimeError: a TF1 graph, for which there is `batch_norm`; synchronized where TensorFlow refuses collectives.
         """
         arguments.check_no_tf1_graph("BatchNorm")
         inputs = tf.convert_to_tensor(inputs)
@@ -201,9 +208,7 @@ class BatchNorm(tf.Module):
         if batch_weights is not None:
             batch_weights = tf.convert_to_tensor(batch_weights)
             arguments.check_batch_weights(batch_weights, inputs)
-        across = functional.several_replicas(
-            self._given.synchronized, training, self._given.virtual_batch_size
-        )
+        across = functional.several_replicas(self._given.synchronized, training, self._given.virtual_batch_size)
         if self.moving_mean is None:
             self._create(channels, functional.compute_dtype(inputs.dtype))
         if across:

@@ -33,6 +33,7 @@ OTHERS = [
         "name": "first",
     },
     {"axis": 2, "renorm": True, "renorm_clipping": {"rmax": 2.0}, "renorm_decay": 0.5, "adjustment": tf.shape},
+    {"synchronized": True},
 ]
 
 

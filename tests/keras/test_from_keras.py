@@ -10,6 +10,7 @@ import tfbn
 from tests import oracle
 from tests.keras import generations
 from tests.keras.generations import KERAS_2, batch, each
+from tfbn.keras.arguments import arguments_of
 
 CLIPPING = {"rmax": 1.5, "rmin": 0.7, "dmax": 0.5}
 SHAPE = (6, 4, 3, 5)
@@ -206,18 +207,6 @@ class TestRefusals:
         with pytest.raises(ValueError, match=r"expected one axis, got \[1, 3\].*tfbn.batch_normalization"):
             tfbn.keras.from_keras(layer)
 
-    @each
-    def test_synchronized(self, keras):
-        layer = layer_of(keras, SHAPE, synchronized=True)
-        with pytest.raises(ValueError, match="expected synchronized=False, got .* with True"):
-            tfbn.keras.from_keras(layer)
-
-    def test_synchronized_by_class(self):
-        layer = KERAS_2.layers.experimental.SyncBatchNormalization()
-        layer.build((None, 3))
-        with pytest.raises(ValueError, match="expected synchronized=False"):
-            tfbn.keras.from_keras(layer)
-
     def test_in_a_graph(self):
         with tf.Graph().as_default(), pytest.raises(RuntimeError, match="from_keras is for eager code"):
             tfbn.keras.from_keras(None)
@@ -232,3 +221,16 @@ def test_what_a_mask_does():
     norm(x, mask=mask)
     np.testing.assert_allclose(layer.moving_mean, oracle.moments(x)[0], **oracle.AVERAGE)
     np.testing.assert_allclose(norm.moving_mean, oracle.moments(x[:3])[0], **oracle.AVERAGE)
+
+
+@each
+def test_synchronized(keras):
+    """Both ways; Keras' own layer synchronizes by the class of that name, too."""
+    layers = [layer_of(keras, SHAPE, synchronized=True)]
+    if keras is KERAS_2:
+        layers.append(KERAS_2.layers.experimental.SyncBatchNormalization())
+        layers[1].build((None, *SHAPE[1:]))
+    for layer in layers:
+        norm = tfbn.keras.from_keras(layer)
+        back = tfbn.keras.to_keras(norm, (None, *SHAPE[1:]), keras=keras)
+        assert arguments_of(norm)["synchronized"] is back.synchronized is True

@@ -49,6 +49,7 @@ REFUSED = {
     "adjustment": (KERAS_3, SHAPE, OF_KERAS_2["adjustment"][1], r"no adjustment. Choices: norm.adjustment = None"),
     "zero_debias_moving_mean": (ALL, SHAPE, {**BIASED, "zero_debias_moving_mean": True}, "correct for a start at zero"),
     "virtual_batch_size": (KERAS_3, SHAPE, {**BIASED, "virtual_batch_size": 2}, "whole batches. Choices: Keras 2"),
+    "synchronized": (ALL, SHAPE, {"renorm": True, "renorm_clipping": {}, "synchronized": True}, "by its own batch"),
     "trainable": (ALL, SHAPE, {**BIASED, "trainable": False}, "norm.frozen = not norm.trainable, to do as Keras"),
     "trainable, frozen": (ALL, SHAPE, {**BIASED, "frozen": True}, "or norm.trainable = not norm.frozen"),
     "update_statistics": (ALL, SHAPE, {**BIASED, "update_statistics": False}, "its statistics move whenever"),

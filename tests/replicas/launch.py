@@ -34,7 +34,13 @@ class Processes:
         process = subprocess.Popen(
             [sys.executable, *map(str, arguments)],
             cwd=CHECKOUT,
-            env={**os.environ, "PYTHONPATH": path, "CUDA_VISIBLE_DEVICES": "-1", **environment},
+            env={
+                **os.environ,
+                "PYTHONPATH": path,
+                "CUDA_VISIBLE_DEVICES": "-1",
+                "TF_CPP_MIN_LOG_LEVEL": "3",
+                **environment,
+            },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

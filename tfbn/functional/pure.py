@@ -121,14 +121,17 @@ def train(
         not to count in the statistics.
       virtual_batch_size: int that divides N; virtual batches are normalized each by itself.
       update_statistics: bool or scalar boolean tensor; where it is False the state comes back as it was. Default True.
+      synchronized: as in `BatchNorm`: whether to take the statistics over all replicas of tf.distribute, which then
+        have to call this together. Not under tf.vectorized_map, where TensorFlow would wait for ever. Default False.
 
     Returns:
       The outputs, a tensor of the inputs' shape and dtype, and a State of tensors like `state`.
 
     Raises:
       ValueError: rank or channels unknown; params or state of another shape; an argument out of range; decay=None
-        without local_step or with zero debias.
+        without local_step or with zero debias; synchronized under a strategy that cannot, or with virtual_batch_size.
       TypeError: inputs that are not floating; an argument of another type.
+      RuntimeError: synchronized where TensorFlow refuses collectives.
 
     Example:
       >>> import tensorflow as tf, tfbn

@@ -136,6 +136,11 @@ def batch_norm(
       update_statistics: keyword only. bool, 0 or 1, or a scalar boolean tensor or variable that each run decides.
         False holds the statistics still, to the last bit and with all that renorm and zero debias keep, while training
         goes on normalizing by the batch. No effect in inference. Default True.
+      synchronized: keyword only. Under tf.distribute.MirroredStrategy or MultiWorkerMirroredStrategy, True takes the
+        statistics over all replicas' inputs, as if one had the whole batch; shares may be unequal and empty, and the
+        moving statistics are the same everywhere. Without a strategy, or with one replica, nothing changes. Not with
+        virtual_batch_size, nor in a loop, a conditional or a function within what strategy.run runs. No effect in
+        inference. Default False: each replica by itself, and what is read and saved is the mean of their statistics.
 
     What a layer keeps still, and what it normalizes by:
 
@@ -155,9 +160,9 @@ def batch_norm(
       ValueError: data_format, decay, renorm_decay or epsilon out of range; rank or C unknown; batch_weights of another
         length; a mask that does not broadcast; a virtual_batch_size that does not divide N, or meets an adjustment; a
         key of renorm_clipping unknown; reuse without scope; a variable that exists without reuse, or does not with it;
-        is_training or update_statistics None.
+        is_training or update_statistics None; synchronized under another strategy, or with virtual_batch_size.
       TypeError: inputs that are not floating; an argument of another type; ref variables in a control flow v2 body.
-      RuntimeError: eager execution.
+      RuntimeError: eager execution; synchronized where TensorFlow refuses collectives.
     Each is raised before the first variable is created, but for what an initializer, a regularizer, the adjustment or
     activation_fn raises itself.
 

@@ -276,6 +276,7 @@ def batch_normalization(
       virtual_batch_size: int that divides the batch; the variables then have one rank more than the inputs.
       adjustment: as in `batch_norm`; not with virtual_batch_size.
       update_statistics: keyword only. As in `batch_norm`: False holds the moving statistics still in training.
+      synchronized: keyword only. As in `batch_norm`: True takes the statistics over all replicas of tf.distribute.
 
     Returns:
       A tensor of the inputs' shape and dtype.
@@ -285,9 +286,9 @@ def batch_normalization(
         out of range; a virtual_batch_size that is not positive, does not divide the batch, or meets axis 0 or an
         adjustment;
         a key of renorm_clipping unknown; a variable that exists without reuse, or does not with it; training or
-        update_statistics None.
+        update_statistics None; synchronized under a strategy that cannot, or with virtual_batch_size.
       TypeError: inputs that are not floating; an argument of another type.
-      RuntimeError: eager execution.
+      RuntimeError: eager execution; synchronized where TensorFlow refuses collectives.
 
     Example:
       >>> import tensorflow.compat.v1 as tf1, tfbn

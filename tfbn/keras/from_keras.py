@@ -57,7 +57,6 @@ def from_keras(layer: Any) -> BatchNorm:
             f"layer: expected a layer that is built, got {layer.name!r} without weights. Its estimator depends on the "
             "rank: layer.build([None, ..., C]), or call it once."
         )
-    _check_synchronized(layer)
     config = _arguments_of_layer(layer, found)
     arrays = weights.arrays_of(layer)
     norm = BatchNorm(arrays["moving_mean"].size, **config, name=name)
@@ -84,6 +83,7 @@ def _arguments_of_layer(layer: Any, found: Generation) -> dict[str, Any]:
         "param_dtype": tf.as_dtype(layer.moving_mean.dtype).name,
         "virtual_batch_size": getattr(layer, "virtual_batch_size", None),
         "adjustment": getattr(layer, "adjustment", None),
+        "synchronized": bool(getattr(layer, "synchronized", False)),
     }
     if axis == 1 and rank > 2:
         taken["data_format"] = "NCHW"
@@ -116,12 +116,3 @@ def _axis(layer: Any) -> int:
 def _as_tf1(layer: Any) -> bool:
     """Whether trainable=False goes on with batch statistics."""
     return any(cls.__module__.endswith(".batch_normalization_v1") for cls in type(layer).__mro__)
-
-
-def _check_synchronized(layer: Any) -> None:
-    # To be joined with the argument `synchronized` of BatchNorm; the one place that refuses it.
-    if getattr(layer, "synchronized", False):
-        raise ValueError(
-            f"layer: expected synchronized=False, got {layer.name!r} with True. tfbn.BatchNorm has statistics per "
-            "replica: set layer.synchronized = False first."
-        )

@@ -30,6 +30,10 @@ DIFFERENCES = {
     ),
     "virtual_batch_size": ("it normalizes whole batches", "Keras 2"),
     "renorm": ("it has no batch renormalization", "Keras 2, or a Keras 3 that has the argument renorm"),
+    "synchronized": (
+        "each replica normalizes by its own batch",
+        "a module without renorm, virtual batches and adjustment, which Keras does not synchronize",
+    ),
     "trainable": (
         "it trains and normalizes by the batch, or does neither: the module's `trainable` and `frozen` say otherwise",
         "norm.frozen = not norm.trainable, to do as Keras; or norm.trainable = not norm.frozen",
@@ -68,7 +72,7 @@ def to_keras(
       input_shape: of the layer's inputs, None where a size is open; its rank decides on the estimator.
       keras: the Keras to make the layer with: `keras`, `tf_keras` or `tf.keras`, the default.
       accept: differences that are all right: names of arguments, 'unbiased', 'adjustment', 'zero_debias_moving_mean',
-        'virtual_batch_size', 'renorm', 'trainable', 'update_statistics', 'param_dtype'.
+        'virtual_batch_size', 'renorm', 'synchronized', 'trainable', 'update_statistics', 'param_dtype'.
       dtype: the layer's dtype or policy, such as 'mixed_float16'. Default: that of the variables.
       name: the layer's. Default: Keras makes one up.
       **config: for arrays, arguments of tfbn.BatchNorm that they do not tell, such as decay, epsilon or data_format.
@@ -141,11 +145,13 @@ def _arguments_of_keras(norm: BatchNorm, spec: tf.TensorSpec, found: Generation)
     if renorm:
         bounds = {key: _number(f"renorm_clipping[{key!r}]", value) for key, value in _clipping(norm).items()}
         taken.update(renorm=True, renorm_clipping=bounds, renorm_momentum=_number("renorm_decay", rule.renorm_decay))
+    if given["synchronized"] and not (given["renorm"] or given["virtual_batch_size"] or given["adjustment"]):
+        taken["synchronized"] = True
     if found.major == 2:
         taken.update(virtual_batch_size=given["virtual_batch_size"], adjustment=given["adjustment"])
         plain = not (renorm or given["virtual_batch_size"] or given["adjustment"])
         fusible = plain and rank in (4, 5) and axes[0] in (1, rank - 1) and spec.dtype != tf.float64
-        if fusible and not options.unbiased:
+        if fusible and not (options.unbiased or given["synchronized"]):
             taken["fused"] = False
     return taken
 
@@ -171,7 +177,7 @@ def _meaning(norm: BatchNorm, spec: tf.TensorSpec) -> dict[str, Any]:
     given = arguments_of(norm)
     options, _ = norm._plan(spec, norm._axes(spec), False)
     updating = arguments.static_is_training(norm.update_statistics, "update_statistics")
-    names = ("adjustment", "zero_debias_moving_mean", "virtual_batch_size", "renorm")
+    names = ("adjustment", "zero_debias_moving_mean", "virtual_batch_size", "renorm", "synchronized")
     return {
         # The averages of renorm follow the deviation of the variance as it is.
         "unbiased": options.unbiased and not given["renorm"],

@@ -1,0 +1,92 @@
+"""The example of synchronized training: its processes, the loss of one of them, and the restart."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.examples.program import EXAMPLES, load, run
+from tests.replicas import launch
+
+NAME = "digits_replicas.py"
+STEPS = 150
+
+
+def finished(folder, number):
+    """What so many processes printed, which a cluster started, and the checkpoint."""
+    options = ["--steps", STEPS, "--save-every", 10, "--output-dir", folder, "--json", "--no-progress"]
+    printed, *others = launch.together([[EXAMPLES / NAME, *options]] * number, launch.clusters(number))
+    assert others == [""] * (number - 1)
+    return json.loads(printed), tf.train.load_checkpoint(str(folder / f"ckpt-{STEPS}"))
+
+
+def values(reader):
+    found = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+    return {name: value for name, value in found.items() if not isinstance(value, bytes)}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    return finished(tmp_path_factory.mktemp("undisturbed"), 2)
+
+
+def test_two_processes_learn(undisturbed):
+    result, _ = undisturbed
+    assert (result["replicas"], result["resumed_at"], result["ok"]) == (2, 0, True)
+    assert result["held_out_accuracy"] >= 0.95
+
+
+def test_a_process_is_lost_and_all_go_on(undisturbed, tmp_path):
+    """The other one ends with a clear error within a minute; started again, both reach the same weights, bit by bit."""
+    with launch.Processes() as processes:
+        options = ["--steps", STEPS, "--save-every", 10, "--output-dir", tmp_path, "--no-progress"]
+        for config in launch.clusters(2):
+            processes.start(EXAMPLES / NAME, *options, TF_CONFIG=config)
+        chief, other = processes.started
+        patience = time.monotonic() + 180
+        while not (tmp_path / "ckpt-10.index").exists():
+            assert time.monotonic() < patience and chief.poll() is None, chief.stderr.read()
+            time.sleep(0.005)
+        other.kill()
+        printed, errors = chief.communicate(timeout=60)
+    assert chief.returncode == 4, errors[-2000:]
+    assert "Another process was lost: " in errors
+    assert f"go on from the last checkpoint in {tmp_path}" in errors
+    assert printed == ""
+    result, reader = finished(tmp_path, 2)
+    assert 10 <= result["resumed_at"] < STEPS
+    expected, found = values(undisturbed[1]), values(reader)
+    assert expected.keys() == found.keys()
+    assert any("moving_variance" in name for name in found)
+    for name, value in expected.items():
+        np.testing.assert_array_equal(value, found[name], err_msg=name)
+
+
+def test_as_a_program(tmp_path):
+    """It starts its processes itself; too few steps end with status 1."""
+    done = run(NAME, "--workers", 1, "--steps", 2, "--output-dir", tmp_path, timeout=120)
+    assert done.returncode == 1, done.stderr
+    assert done.stdout.startswith("1 replicas trained from step 0 to 2, 64 digits each.\n")
+    assert "NOT GOOD: expected 95%" in done.stdout
+    assert "2/2" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "options, text",
+    [
+        (["--workers", "0"], "argument --workers: expected 1 or more, got 0"),
+        (["--save-every", "0"], "argument --save-every: expected 1 or more, got 0"),
+        (["--output-dir", __file__], "argument --output-dir: expected a folder that can be made, got"),
+    ],
+)
+def test_wrong_usage(options, text, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", [NAME, *options])
+    with pytest.raises(SystemExit) as stopped:
+        load(NAME).main()
+    assert stopped.value.code == 2
+    assert text in capsys.readouterr().err

@@ -1,0 +1,74 @@
+"""What `synchronized=True` refuses: with the reason and the remedy, and before any variable is made."""
+
+from __future__ import annotations
+
+import json
+from unittest import mock
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfbn
+from tests.replicas import launch
+
+NOT_RIGHT_IN = "expected a training call right in the function that strategy.run runs, got one in the body of a loop"
+COMPILED = "expected a function that TensorFlow runs op by op, got one that XLA compiles"
+REFUSED = {
+    "while": NOT_RIGHT_IN,
+    "cond": NOT_RIGHT_IN,
+    "map": NOT_RIGHT_IN,
+    "function within": "decorate the function that calls strategy.run instead of one within",
+    "late variables": NOT_RIGHT_IN,
+    "XLA within": COMPILED,
+    "XLA around": COMPILED,
+    "beside": "expected a training call in the function that strategy.run runs, got one beside it",
+    "outside": "expected the variables of batch_norm to be created in the strategy's scope",
+    "virtual": "expected False with a virtual_batch_size, got True with 1",
+    "functional": NOT_RIGHT_IN,
+    "graph: while": NOT_RIGHT_IN,
+    "graph: cond": NOT_RIGHT_IN,
+    "graph: layer": NOT_RIGHT_IN,
+    "central storage": "expected tf.distribute.MirroredStrategy or MultiWorkerMirroredStrategy, got CentralStorage",
+}
+
+
+@pytest.fixture(scope="module")
+def found():
+    (printed,) = launch.together([["-m", "tests.replicas.refusals"]], [None])
+    return json.loads(printed.splitlines()[-1])
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(found, name):
+    kind, text = found[name]
+    assert f"synchronized: {REFUSED[name]}" in text or REFUSED[name] in text
+    assert kind in ("RuntimeError", "ValueError")
+
+
+def test_fine(found):
+    """What looks like it and is none of it; and no refusal has made variables."""
+    fine = {name: result for name, result in found.items() if name not in REFUSED}
+    assert len(fine) == 7
+    assert fine == dict.fromkeys(fine)
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        tf.distribute.experimental.ParameterServerStrategy,
+        tf.compat.v1.distribute.experimental.ParameterServerStrategy,
+    ],
+)
+def test_parameter_servers(strategy):
+    """Whose workers do not wait for each other; in inference as well, so that nobody trusts in it."""
+    params, state = tfbn.functional.init(2)
+    with mock.patch.object(tf.distribute, "get_strategy", lambda: object.__new__(strategy)):
+        with pytest.raises(ValueError, match="expected replicas that take each step together, got ParameterServer"):
+            tfbn.functional.train(np.ones([3, 2], "float32"), params, state, synchronized=True)
+
+
+def test_virtual_batches():
+    """Refused without a strategy, too: the same program is to run under one."""
+    with pytest.raises(ValueError, match="choose one of the two"):
+        tfbn.BatchNorm(2, synchronized=True, virtual_batch_size=2)(np.ones([4, 2], "float32"))
