@@ -1,4 +1,4 @@
-"""Prints the tables: time, small layers, memory, graph size, build time, replicas, and the same step in other libraries."""
+"""Prints the tables: time, small layers, memory, graph size, build time, replicas, and the step in other libraries."""
 
 from __future__ import annotations
 
