@@ -1,4 +1,4 @@
-"""Prints the tables: time and memory of steps, graphs, folding, checkpoints, replicas, and other libraries."""
+"""Prints the tables: time, small layers, folding, memory, graph size, build time, checkpoints, and other libraries."""
 
 from __future__ import annotations
 

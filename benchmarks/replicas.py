@@ -1,4 +1,4 @@
-"""What `synchronized=True` costs: collectives, bytes and time. `python -m benchmarks.replicas REPLICAS ROUNDS` is one."""
+"""Collectives, bytes and time of `synchronized=True`: `python -m benchmarks.replicas REPLICAS ROUNDS` is one."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def table(settings: Settings, progress: Callable[[str], None]) -> report.Table:
         limits = {"forward": forward, "with gradient": forward + 2 * CHANNELS * 4, "inference": 0}
         if not found["collectives"]["forward"][0]:
             rows.append(
-                report.Row(f"{replicas} replicas", None, note="this TensorFlow adds up CPUs' values without any")
+                report.Row(f"{replicas} replicas", None, note="here TensorFlow adds up CPUs' values without any")
             )
             continue
         for name, (count, size) in found["collectives"].items():

@@ -1,4 +1,4 @@
-"""Trains `batch_norm` in a TF1 graph under a strategy: `python -m tests.replicas.graph_program KIND RESULTS CHECKPOINT`.
+"""Trains TF1 graphs under a strategy: `python -m tests.replicas.graph_program KIND RESULTS CHECKPOINT`.
 
 KIND is `mirrored`, `mirrored-v1` (the strategy of tf.compat.v1) or `workers`, where TF_CONFIG names them; with
 `-separate` at its end the layers are not synchronized. RESULTS is the .npz file to write, CHECKPOINT that of a Saver.
@@ -64,7 +64,6 @@ def trained(name: str, x: tf.Tensor, slope: tf.Tensor, is_training: tf.Tensor, *
 
 def run(strategy, results: str, checkpoint: str, synchronized: bool, target: str = "", config=None) -> None:
     here = strategy.extended.worker_devices
-    steps, feeds = [], []
     is_training = tf.placeholder_with_default(True, [])
     with strategy.scope():
         # A placeholder for each local replica, which finds its own by its device's place.
@@ -100,6 +99,7 @@ def run(strategy, results: str, checkpoint: str, synchronized: bool, target: str
         for name, values in session.run(parts).items():
             found.update({f"{name}/variable/{index}": value for index, value in enumerate(values)})
         # Every worker saves, because reading a mean is a collective; of their files, the first's is looked at.
+        os.makedirs(os.path.dirname(checkpoint), exist_ok=True)
         saver.save(session, checkpoint, write_meta_graph=False)
     np.savez(results, **found)
 

@@ -37,7 +37,6 @@ class Processes:
             env={
                 **os.environ,
                 "PYTHONPATH": path,
-                "CUDA_VISIBLE_DEVICES": "-1",
                 "TF_CPP_MIN_LOG_LEVEL": "3",
                 **environment,
             },

@@ -1,4 +1,4 @@
-"""Calls that `synchronized=True` refuses, and some that look like them: `python -m tests.replicas.refusals` prints JSON.
+"""Calls that `synchronized=True` refuses, and some like them: `python -m tests.replicas.refusals` prints JSON.
 
 By name, the type and the text of the error, or null where the call went well.
 """

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+<<<<<<< HEAD
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
+=======
+import functools
+from collections.abc import Callable
+from typing import Any
+>>>>>>> replicas
 
 import tensorflow as tf
 
@@ -79,18 +85,21 @@ def _compute(
 ) -> tuple[tf.Tensor, Batch, tf.Tensor | bool]:
     pooled = normalization.pool(inputs, options, weights) if options.across else None
     some = normalization.has_samples(inputs, weights, pooled)
+    normalized = functools.partial(
+        normalization.normalize_batch,
+        options=options,
+        some=some,
+        weights=weights,
+        adjustment=adjustment,
+        pooled=pooled,
+    )
     if is_training is True:
-        outputs, batch = normalization.normalize_batch(
-            inputs, params, state, options, some, weights, adjustment, pooled
-        )
-        return outputs, batch, some
+        return (*normalized(inputs, params, state), some)
 
     predicate = tf.convert_to_tensor(is_training)
 
     def train(inputs: tf.Tensor, params: Params, state: State) -> list[tf.Tensor]:
-        outputs, batch = normalization.normalize_batch(
-            inputs, params, state, options, some, weights, adjustment, pooled
-        )
+        outputs, batch = normalized(inputs, params, state)
         return [outputs, *(value for value in batch if value is not None)]
 
     def infer(inputs: tf.Tensor, params: Params, state: State) -> list[tf.Tensor]:

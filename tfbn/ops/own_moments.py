@@ -125,9 +125,9 @@ def _composed_gradient(
     centred = x - mean
     dbeta = _sum_to(dy, mean)
     dgamma = _sum_to(dy * centred, mean) * inverse
-    sums = replicas.sum_of(dgamma, dbeta) if across else [dgamma, dbeta]
-    dx = dy * slope - _shared(lambda a, b: centred * (inverse * a) + b, slope, *sums, shares)
-    dshares = _of_shares(centred, slope, inverse, *sums, shares, variance if across else None)
+    whole_dgamma, whole_dbeta = replicas.sum_of(dgamma, dbeta) if across else (dgamma, dbeta)
+    dx = dy * slope - _shared(lambda a, b: centred * (inverse * a) + b, slope, whole_dgamma, whole_dbeta, shares)
+    dshares = _of_shares(centred, slope, inverse, whole_dgamma, whole_dbeta, shares, variance if across else None)
     return [dx, _sum_to(dgamma, gamma), _sum_to(dbeta, beta), None, None, dshares, None]
 
 
@@ -149,14 +149,19 @@ def _fused_gradient(grads: Sequence[tf.Tensor], *inputs: tf.Tensor, across: bool
     dgamma, dbeta = frozen.scale_backprop, frozen.offset_backprop
     inverse = tf.math.rsqrt(variance + epsilon)
     slope = gamma * inverse
-    sums = replicas.sum_of(dgamma, dbeta) if across else [dgamma, dbeta]
+    whole_dgamma, whole_dbeta = replicas.sum_of(dgamma, dbeta) if across else (dgamma, dbeta)
     dx = frozen.x_backprop - _shared(
-        lambda a, b: normalize.fused_op(x, a, b, mean, variance, number, "NHWC", False).y, slope, *sums, shares
+        lambda a, b: normalize.fused_op(x, a, b, mean, variance, number, "NHWC", False).y,
+        slope,
+        whole_dgamma,
+        whole_dbeta,
+        shares,
     )
     name = "TfbnReplicasFusedOwnMomentsGrad" if across else "TfbnFusedOwnMomentsGrad"
     dx, dgamma, dbeta = _with_gradient(name, [dx, dgamma, dbeta], dy, *inputs)
-    sums = sums if across else [dgamma, dbeta]
-    dshares = _of_shares(x - mean, slope, inverse, *sums, shares, variance if across else None)
+    if not across:
+        whole_dgamma, whole_dbeta = dgamma, dbeta
+    dshares = _of_shares(x - mean, slope, inverse, whole_dgamma, whole_dbeta, shares, variance if across else None)
     return [dx, dgamma, dbeta, None, None, dshares, None]
 
 

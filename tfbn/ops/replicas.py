@@ -50,7 +50,7 @@ def sum_of(*values: tf.Tensor) -> list[tf.Tensor]:
 
 
 def _gather(values: tf.Tensor, number: int) -> tf.Tensor:
-    """[replicas, len(values)]. By all_reduce: TensorFlow's all_gather is two collectives, one of them for the shapes."""
+    """[replicas, len(values)]. By all_reduce: TensorFlow's all_gather is two collectives, one of them for shapes."""
     index = _context().replica_id_in_sync_group
     rows = _all_reduce(tf.pad(values[tf.newaxis], [[index, number - 1 - index], [0, 0]]))
     return tf.ensure_shape(rows, [number, values.shape[0]])
@@ -60,7 +60,7 @@ def _all_reduce(values: tf.Tensor) -> tf.Tensor:
     context = _context()
     if tf.executing_eagerly() or tf.compat.v1.get_default_graph().building_function:
         return context.all_reduce(tf.distribute.ReduceOp.SUM, values)
-    # In TF1 graphs the gradient that comes with all_reduce looks for replicas' variables by names that they do not have.
+    # In TF1 graphs the gradient that comes with all_reduce looks for replicas' variables by names they do not have.
     return context.merge_call(_reduced, args=(values,))
 
 
