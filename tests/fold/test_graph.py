@@ -382,16 +382,29 @@ class TestVerification:
         ):
             fold_graph(network("Conv2D", "FusedBatchNormV3"))
 
-    def test_half_precision_needs_a_tolerance(self):
-        """1e-5 is less than a rounding of float16."""
+    @staticmethod
+    def half(**changed):
+        """A network of float16."""
 
         def make():
             x = tf1.placeholder(tf.float16, [None, 7, 6, 4], name="images")
             kernel = graphs.constant(np.random.RandomState(0), 3, 3, 4, 6).astype(np.float16)
             x = tf.nn.conv2d(x, kernel, 1, "SAME")
-            tf.identity(NORMS["FusedBatchNormV3"](x, False, **graphs.statistics(6)), name="outputs")
+            given = {**graphs.statistics(6), **changed}
+            tf.identity(NORMS["FusedBatchNormV3"](x, False, **given), name="outputs")
 
-        graph_def = graphs.built(make)
+        return graphs.built(make)
+
+    def test_weights_that_overflow_are_refused(self):
+        """Beyond float16, which the outputs themselves are not, for inputs as small as these."""
+        wide = {"gamma": np.full(6, 6e4, np.float32), "moving_mean": np.zeros(6, np.float32)}
+        small = {"images": np.full((1, 7, 6, 4), 1e-4, np.float16)}
+        with pytest.raises(ValueError, match="got a difference of inf in outputs:0"):
+            fold_graph(self.half(**wide), inputs=small, tolerance=0.1)
+
+    def test_half_precision_needs_a_tolerance(self):
+        """1e-5 is less than a rounding of float16."""
+        graph_def = self.half()
         with pytest.raises(ValueError, match="tolerance: expected outputs that agree to 1e-05"):
             fold_graph(graph_def)
         folded = fold_graph(graph_def, tolerance=1e-2)

@@ -199,6 +199,15 @@ class TestTF1Module:
         assert [each.layer for each in found] == ["net/first", "net/second", "net/debias", "loop/norm"]
         assert {each.samples for each in found} == {4 * sum(SIZES), 12 * sum(SIZES)}
 
+    def test_a_second_time(self):
+        """What goes in then is what counts, though the module was traced for the first time."""
+        model = tfbn.TF1Module(builder)
+        model(batches()[0], True)
+        recalibrate_module(model, batches(), layers="net/first")
+        recalibrate_module(model, batches(seed=1), layers="net/first")
+        after = {f"{name}:0": variable.numpy() for name, variable in model.tf1_variables.items()}
+        check(after, "net/first", whole(batches(seed=1)))
+
     def test_afterwards_it_trains_on(self):
         """By the traces it had."""
         model = tfbn.TF1Module(builder)

@@ -67,8 +67,8 @@ def fold_graph(
     Args:
       graph_def: frozen GraphDef, of tfbn.export, of TensorFlow 1's convert_variables_to_constants or of TensorFlow 2's
         convert_variables_to_constants_v2. It is not changed.
-      outputs: names of the tensors or ops that the graph is used for. Ops that these do not need are left out, but for
-        placeholders. Default: what nothing takes, and nothing is left out but what was folded.
+      outputs: names of the tensors or ops that the graph is used for. Where something is folded, ops that these do not
+        need are left out, but for placeholders. Default: what nothing takes; only what was folded is left out.
       inputs: dict from a placeholder's name to an array, or several such dicts, to verify with. Default: random numbers
         around 0.5, with 4 for an open first size and 32 for any other.
       tolerance: by how much an output's elements may differ, as a share of its largest. Default 1e-5, for float32;
