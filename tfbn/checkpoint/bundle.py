@@ -20,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 # Small tensors share a data file up to this size: a file each would be thousands, and more would have to be held.
-_SHARE = 16 * 2**20
+_SHARE = 4 * 2**20
 
 
 class BundleWriter:
@@ -32,14 +32,20 @@ class BundleWriter:
         self._waiting: dict[str, np.ndarray] = {}
         # Eager ops hold on to what they are given for longer.
         self._graph = tf.Graph()
-        self._session = tf.compat.v1.Session(graph=self._graph)
+        # One thread: each would keep what it has freed in a place of its own.
+        threads = tf.compat.v1.ConfigProto(
+            inter_op_parallelism_threads=1, intra_op_parallelism_threads=1, use_per_session_threads=True
+        )
+        self._session = tf.compat.v1.Session(graph=self._graph, config=threads)
         self._ops: dict[tuple, tuple[Any, Any, list[Any], Any]] = {}
 
     def add(self, name: str, array: np.ndarray) -> None:
-        waiting = sum(each.nbytes for each in self._waiting.values())
-        if waiting + array.nbytes > _SHARE:
+        size = sum(each.nbytes for each in self._waiting.values()) + array.nbytes
+        if size > _SHARE:
             self._flush()
         self._waiting[name] = array
+        if array.nbytes > _SHARE:
+            self._flush()  # and nothing of it is held while the next one is read
 
     def finish(self) -> Path:
         self._flush()

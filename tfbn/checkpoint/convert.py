@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from tfbn.checkpoint import bundle, keras_file, object_graph, plan, values
-from tfbn.checkpoint.plan import Plan
+from tfbn.checkpoint.plan import Plan, Step
 from tfbn.checkpoint.reader import KERAS_ENDINGS, Reader
 from tfbn.checkpoint.reader import open as open_checkpoint
 from tfbn.files import replacing
@@ -41,7 +41,7 @@ def convert(
     saved, the target has its names, shapes and dtypes. Variables are matched by scope and short name, as `list_layers`
     and `open(...).entries` show them, after `rename`.
 
-    Nothing is held but the largest variable, or 16 MB of small ones. The source is only read. A target is made beside
+    Nothing is held but the largest variable, or 4 MB of small ones. The source is only read. A target is made beside
     its place, and its index renamed last: killed at any moment, this leaves a whole target or none, and what is left
     over the next run to the same target removes.
 
@@ -115,25 +115,26 @@ def carry_out(made: Plan, like: Reader | None, force: bool) -> None:
     """Writes the target of a plan that loses nothing."""
     bundle.check_free(made.target, force)
     made.check()
-    total = sum(step.value.size for step in made.steps)
-    with Progress("Converting", total, "B") as bar:
-
-        def arrays() -> Iterator[tuple[str, np.ndarray]]:
-            for step in made.steps:
-                yield step.name, step.value.read()
-                bar.update(step.value.size)
-
+    with Progress("Converting", sum(step.value.size for step in made.steps), "B") as bar:
         if made.to == "Keras" and like is not None:
             bundle.remove_leftovers(Path(os.path.abspath(made.target)))
             with replacing(made.target) as partial:
-                keras_file.write(like.path, partial, arrays())
+                keras_file.write(like.path, partial, _read(made.steps, bar))
             return
         with bundle.writing(made.target, force) as writer:
-            for name, array in arrays():
-                writer.add(name, array)
+            for step in made.steps:
+                # No name for the array here, which would hold it while the next one is read.
+                writer.add(step.name, step.value.read())
+                bar.update(step.value.size)
             if made.to == "BatchNorm" and like is None:
                 graph = object_graph.build({object_graph.path_of(step.name) for step in made.steps})
                 writer.add(object_graph.KEY, np.array(graph, dtype=object))
+
+
+def _read(steps: Iterable[Step], bar: Progress) -> Iterator[tuple[str, np.ndarray]]:
+    for step in steps:
+        yield step.name, step.value.read()
+        bar.update(step.value.size)
 
 
 def _kind(to: str | None, target: str, like: Reader | None) -> str:
