@@ -111,6 +111,8 @@ def convolution(
         raise ValueError(f"Invalid data_format: {data_format!r}. Expected one of {list(_FORMATS)}.")
     inputs = tf.convert_to_tensor(inputs)
     arguments.check_floating(inputs)
+    kernels = {"kernel": Parameter(weights_initializer, weights_regularizer)}
+    biases = Parameter(biases_initializer, biases_regularizer)
     with scopes.opened(scope, "Conv", inputs, reuse, scopes.KERNEL) as opened:
         made = Convolution(
             _spatial_axes(inputs.shape.rank, conv_dims),
@@ -120,15 +122,9 @@ def convolution(
             padding,
             sizes.order_of(data_format),
             rate,
-            kernels={"kernel": Parameter(weights_initializer, weights_regularizer)},
-            bias=scopes.bias(normalizer_fn, biases_initializer, biases_regularizer),
-            trainable=trainable,
-            name=opened.name,
-            _scope=opened,
-            _reuse=reuse,
+            **scopes.of_layer(opened, reuse, trainable, after, kernels, biases),
         )
-        outputs = made(inputs)
-        return scopes.finish(caller, opened, outputs, made.made, after, data_format)
+        return scopes.finish(caller, opened, made(inputs), made.made, after, data_format)
 
 
 def _spatial_axes(rank: int | None, expected: int | None) -> int:

@@ -94,15 +94,11 @@ def fully_connected(
     if isinstance(num_outputs, bool) or not isinstance(num_outputs, int):
         raise ValueError(f"num_outputs type should be one of [int], got {type(num_outputs)}. Pass int(num_outputs).")
     sizes.count("num_outputs", num_outputs)
+    kernels = {"kernel": Parameter(weights_initializer, weights_regularizer)}
+    biases = Parameter(biases_initializer, biases_regularizer)
     with scopes.opened(scope, "fully_connected", inputs, reuse, scopes.KERNEL) as opened:
         made = Dense(
             num_outputs,
-            kernels={"kernel": Parameter(weights_initializer, weights_regularizer)},
-            bias=scopes.bias(normalizer_fn, biases_initializer, biases_regularizer),
-            trainable=trainable,
-            name=opened.name,
-            _scope=opened,
-            _reuse=reuse,
+            **scopes.of_layer(opened, reuse, trainable, after, kernels, biases),
         )
-        outputs = made(inputs)
-        return scopes.finish("fully_connected", opened, outputs, made.made, after)
+        return scopes.finish("fully_connected", opened, made(inputs), made.made, after)

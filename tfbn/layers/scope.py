@@ -81,6 +81,20 @@ def finish(
     return collect_named_outputs(after.outputs_collections, scope.name, outputs)
 
 
-def bias(normalizer_fn: Callable | None, initializer: Any, regularizer: Callable | None) -> Parameter | None:
-    """A normalizer_fn takes the bias's place."""
-    return None if normalizer_fn is not None or initializer is None else Parameter(initializer, regularizer)
+def of_layer(
+    scope: tf.compat.v1.VariableScope,
+    reuse: Any,
+    trainable: bool,
+    after: After,
+    kernels: Mapping[str, Parameter],
+    biases: Parameter,
+) -> dict[str, Any]:
+    """The arguments of the layer within the scope that have nothing to do with its kind. A normalizer needs no bias."""
+    return {
+        "kernels": kernels,
+        "bias": None if after.normalizer_fn is not None or biases.initializer is None else biases,
+        "trainable": trainable,
+        "name": scope.name,
+        "_scope": scope,
+        "_reuse": reuse,
+    }

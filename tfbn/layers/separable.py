@@ -141,6 +141,7 @@ def separable_convolution2d(
     kernels = {"depthwise_kernel": Parameter(weights_initializer, weights_regularizer)}
     if num_outputs is not None:
         kernels["pointwise_kernel"] = Parameter(pointwise, weights_regularizer)
+    biases = Parameter(biases_initializer, biases_regularizer)
     with scopes.opened(scope, "SeparableConv2d", inputs, reuse, _NAMES) as opened:
         made = SeparableConvolution(
             num_outputs,
@@ -150,12 +151,6 @@ def separable_convolution2d(
             padding,
             sizes.order_of(data_format),
             rate,
-            kernels=kernels,
-            bias=scopes.bias(normalizer_fn, biases_initializer, biases_regularizer),
-            trainable=trainable,
-            name=opened.name,
-            _scope=opened,
-            _reuse=reuse,
+            **scopes.of_layer(opened, reuse, trainable, after, kernels, biases),
         )
-        outputs = made(inputs)
-        return scopes.finish("separable_conv2d", opened, outputs, made.made, after, data_format)
+        return scopes.finish("separable_conv2d", opened, made(inputs), made.made, after, data_format)

@@ -113,6 +113,8 @@ def convolution2d_transpose(
     after = scopes.After(activation_fn, normalizer_fn, normalizer_params, variables_collections, outputs_collections)
     scopes.check("conv2d_transpose", after, ("weights", "biases"), scope, reuse)
     sizes.check_contrib_format(data_format)
+    kernels = {"kernel": Parameter(weights_initializer, weights_regularizer)}
+    biases = Parameter(biases_initializer, biases_regularizer)
     with scopes.opened(scope, "Conv2d_transpose", inputs, reuse, scopes.KERNEL) as opened:
         made = TransposedConvolution(
             num_outputs,
@@ -120,12 +122,6 @@ def convolution2d_transpose(
             stride,
             padding,
             sizes.order_of(data_format),
-            kernels={"kernel": Parameter(weights_initializer, weights_regularizer)},
-            bias=scopes.bias(normalizer_fn, biases_initializer, biases_regularizer),
-            trainable=trainable,
-            name=opened.name,
-            _scope=opened,
-            _reuse=reuse,
+            **scopes.of_layer(opened, reuse, trainable, after, kernels, biases),
         )
-        outputs = made(inputs)
-        return scopes.finish("conv2d_transpose", opened, outputs, made.made, after, data_format)
+        return scopes.finish("conv2d_transpose", opened, made(inputs), made.made, after, data_format)

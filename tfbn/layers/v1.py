@@ -72,16 +72,13 @@ def dense(
       ['dense/kernel', 'dense/bias', 'dense_1/kernel', 'dense_1/bias']
     """
     arguments.check_graph("dense")
+    kernel = Parameter(kernel_initializer, kernel_regularizer, kernel_constraint)
+    bias = Parameter(bias_initializer, bias_regularizer, bias_constraint)
     return _dense.Dense(
         sizes.count("units", units),
-        kernels={"kernel": Parameter(kernel_initializer, kernel_regularizer, kernel_constraint)},
-        bias=Parameter(bias_initializer, bias_regularizer, bias_constraint) if use_bias else None,
         activation=activation,
         activity_regularizer=activity_regularizer,
-        trainable=trainable,
-        name=name,
-        _scope=name,
-        _reuse=reuse,
+        **_of_layer("dense", name, reuse, trainable, kernel, bias if use_bias else None),
     )(inputs)
 
 
@@ -137,6 +134,8 @@ def conv2d(
       <tf.Tensor 'conv2d/Relu:0' shape=(2, 8, 8, 16) dtype=float32>
     """
     arguments.check_graph("conv2d")
+    kernel = Parameter(kernel_initializer, kernel_regularizer, kernel_constraint)
+    bias = Parameter(bias_initializer, bias_regularizer, bias_constraint)
     return _convolutions.Convolution(
         2,
         filters,
@@ -145,14 +144,9 @@ def conv2d(
         padding,
         sizes.check_order(data_format),
         dilation_rate,
-        kernels={"kernel": Parameter(kernel_initializer, kernel_regularizer, kernel_constraint)},
-        bias=Parameter(bias_initializer, bias_regularizer, bias_constraint) if use_bias else None,
         activation=activation,
         activity_regularizer=activity_regularizer,
-        trainable=trainable,
-        name=name or "conv2d",
-        _scope=name,
-        _reuse=reuse,
+        **_of_layer("conv2d", name, reuse, trainable, kernel, bias if use_bias else None),
     )(inputs)
 
 
@@ -200,20 +194,17 @@ def conv2d_transpose(
       <tf.Tensor 'conv2d_transpose/BiasAdd:0' shape=(2, 11, 11, 3) dtype=float32>
     """
     arguments.check_graph("conv2d_transpose")
+    kernel = Parameter(kernel_initializer, kernel_regularizer, kernel_constraint)
+    bias = Parameter(bias_initializer, bias_regularizer, bias_constraint)
     return _transposed.TransposedConvolution(
         filters,
         kernel_size,
         strides,
         padding,
         sizes.check_order(data_format),
-        kernels={"kernel": Parameter(kernel_initializer, kernel_regularizer, kernel_constraint)},
-        bias=Parameter(bias_initializer, bias_regularizer, bias_constraint) if use_bias else None,
         activation=activation,
         activity_regularizer=activity_regularizer,
-        trainable=trainable,
-        name=name or "conv2d_transpose",
-        _scope=name,
-        _reuse=reuse,
+        **_of_layer("conv2d_transpose", name, reuse, trainable, kernel, bias if use_bias else None),
     )(inputs)
 
 
@@ -341,6 +332,20 @@ def average_pooling2d(
       <tf.Tensor 'average_pooling2d/AvgPool:0' shape=(2, 1, 1, 3) dtype=float32>
     """
     return _pool("average_pooling2d", pools.AVERAGE, inputs, (pool_size, strides, padding, data_format), name)
+
+
+def _of_layer(
+    default: str, name: str | None, reuse: Any, trainable: bool, kernel: Parameter, bias: Parameter | None
+) -> dict[str, Any]:
+    """The arguments of a layer with weights that have nothing to do with its kind."""
+    return {
+        "kernels": {"kernel": kernel},
+        "bias": bias,
+        "trainable": trainable,
+        "name": name or default,
+        "_scope": name,
+        "_reuse": reuse,
+    }
 
 
 def _pool(caller: str, op: Callable, inputs: Any, window: tuple[Any, Any, Any, Any], name: str | None) -> tf.Tensor:

@@ -5,12 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..case import Case
-from . import around, edges, errors, layer_class, layers, network, options, paths, training
+from . import (
+    around,
+    edges,
+    errors,
+    layer_class,
+    layers,
+    network,
+    network_errors,
+    network_v1,
+    network_windows,
+    options,
+    paths,
+    training,
+)
 
 # By the folder that their recordings are kept in.
 FAMILIES = {
     "recordings": (paths, training, options, around, errors, edges, layers, layer_class),
-    "recordings/layers": (network,),
+    "recordings/layers": (network, network_windows, network_v1, network_errors),
 }
 
 
