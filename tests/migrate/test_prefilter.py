@@ -20,7 +20,7 @@ def test_sources_are_let_through(source):
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_examples_are_let_through(rule):
     """Those before, and those after, whose mistakes are found again; compat-v1 has its own switch."""
-    assert glance(rule.before.encode(), compat_v1=rule.chosen).matches or rule.name == "optimizer-dependencies"
+    assert glance(rule.before.encode(), compat_v1=rule.chosen).matches
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))

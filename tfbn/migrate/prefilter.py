@@ -45,6 +45,8 @@ def glance(raw: bytes, *, compat_v1: bool = False) -> Glance:
         matches = _has(raw, b"slim") and bool(re.search(rb"\bslim\s*\.", raw))
         return Glance(matches, False, steps, _imports(raw))
     matches = _has(raw, b"contrib", b"slim", b"tfbn", b"layers") and bool(_WORTH_PARSING.search(raw))
+    # A training step in a file of its own, perhaps with its dependencies in the wrong place.
+    matches = matches or (_has(raw, b"UPDATE_OPS", b"update_ops") and _has(raw, b"control_dependencies"))
     wires = _has(raw, *_WIRING) and bool(_WIRED.search(_COLLECTED.sub(b"", raw)))
     return Glance(compat_v1 or matches, wires, steps, _imports(raw))
 

@@ -26,7 +26,7 @@ V1_ONLY = frozenset(
     image.resize_bicubic image.resize_bilinear image.resize_image_with_crop_or_pad image.resize_images
     image.resize_nearest_neighbor io.tf_record_iterator losses.absolute_difference losses.add_loss
     losses.compute_weighted_loss losses.get_losses losses.get_regularization_loss losses.get_regularization_losses
-    losses.get_total_loss losses.huber_loss losses.log_loss losses.mean_squared_error losses.sigmoid_cross_entropy
+    losses.get_total_loss losses.huber_loss losses.log_loss losses.sigmoid_cross_entropy
     losses.softmax_cross_entropy losses.sparse_softmax_cross_entropy metrics.accuracy metrics.auc metrics.mean
     metrics.mean_iou metrics.precision metrics.recall nn.bidirectional_dynamic_rnn nn.dynamic_rnn
     nn.fused_batch_norm nn.rnn_cell nn.softmax_cross_entropy_with_logits_v2 nn.static_rnn nn.xw_plus_b

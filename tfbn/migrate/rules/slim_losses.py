@@ -66,17 +66,11 @@ def check(module: Module, changes: Changes) -> None:
             changes.replace(use.node, f"{home}.{use.known.leaf}", NAME)
             for argument, name in zip(call.args if arguments and call else (), arguments or ()):
                 if argument.keyword is None:
-                    start, _ = module.span(argument.value)
-                    changes.replace_span(*_opening(module, argument), f"{name}=", NAME)
+                    start, _ = module.span(argument)  # with its parentheses
+                    changes.replace_span(start, start, f"{name}=", NAME)
             if use.known.leaf in EXTRA and call is not None:
                 _, end = module.span(call.args[-1])
                 changes.replace_span(end, end, EXTRA[use.known.leaf], NAME)
-
-
-def _opening(module: Module, argument: Any) -> tuple[int, int]:
-    """An empty stretch of text in front of an argument, with its parentheses."""
-    start, _ = module.span(argument)
-    return start, start
 
 
 def _reason(call: Any, arguments: tuple[str, ...]) -> str | None:
