@@ -245,6 +245,19 @@ class TestTransformations:
         # Derivatives of derivatives in float32: a sum of terms up to the largest, each with some ten roundings.
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
 
+    @pytest.mark.parametrize("fused", [True, False])
+    def test_gradient_of_the_state(self, fused):
+        """Of the next statistics by the inputs: by composed ops as by the formulas, by the fused kernel none."""
+        x = tf.constant(X)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            _, after = train(x, PARAMS, init(5)[1], decay=0.5, fused=fused)
+            loss = tf.reduce_sum(after.moving_mean) + tf.reduce_sum(after.moving_variance)
+        # Of 0.5 * mean and 0.5 * variance * n / (n - 1), with n samples per channel.
+        n = X.size // 5
+        expected = 0.5 / n + (X - oracle.moments(X)[0]) / (n - 1) if not fused else np.zeros(SHAPE)
+        np.testing.assert_allclose(tape.gradient(loss, x), expected, rtol=1e-4, atol=1e-6)
+
     def test_no_side_effects(self):
         """The same arguments give the same, twice, and a graph gets no variable or collection."""
         with tf.Graph().as_default() as graph:

@@ -110,7 +110,8 @@ def train(
       epsilon: number, at least 0, added to the variance. Default 0.001. TensorFlow's fused kernel needs 1.001e-5;
         below that composed ops take its place.
       axis: int, the axis of the channels. Default -1.
-      fused: whether to take the fused kernel where there is one. Default True.
+      fused: whether to take the fused kernel where there is one. Default True. Through it the next state has no
+        gradient with respect to the inputs: it comes out as 0. With False it has.
       unbiased: whether moving_variance follows variance * n / max(n - 1, 1), with n samples per channel, or variance.
         Default True, which is what `batch_norm` does for ranks 2 and 4. Without effect on renorm.
       renorm_clipping: dict with `rmax`, `rmin`, `dmax`, each a number or a scalar tensor; absent ones do not clip.
