@@ -198,9 +198,6 @@ def set_trainable(variable: Any, trainable: bool) -> None:
 def graph_of_replica() -> tf.Graph | None:
     """The graph in which the function that strategy.run runs here began; None where that is not known.
 
-    A collective in any other graph, as of a loop's body or of a tf.function within, TensorFlow refuses by that test.
-
-
     A collective in any other graph, as of a loop's body or a tf.function within, TensorFlow refuses by the same test.
     """
     return getattr(threading.current_thread(), "graph", None)

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
+import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
-=======
-import functools
-from collections.abc import Callable
-from typing import Any
->>>>>>> replicas
 
 import tensorflow as tf
 
