@@ -228,11 +228,51 @@ class TestFunctions:
         for name, value in values(one).items():
             np.testing.assert_allclose(value, values(other)[name], rtol=5e-6, atol=1e-6)
 
-    def test_mixed_precision(self):
-        """Half in, half out, float32 kept: averages of a tenth of an ulp of the half precision still move."""
-        norm = tfbn.BatchNorm(5, decay=0.9999)
-        assert norm(tf.constant(X, tf.float16)).dtype == tf.float16
-        np.testing.assert_allclose(norm.moving_mean, oracle.moments(X.astype("float16"))[0] * 1e-4, rtol=1e-3)
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_gradients_under_xla_with_a_tensor(self, kind):
+        """Of a step that XLA compiles whole, as of one that it does not; in training and in inference."""
+        arguments = {**SOME, **KINDS[kind], "channels": 5, "update_statistics": False}
+        norm, slope = tfbn.BatchNorm(**arguments), np.random.RandomState(1).standard_normal(SHAPE).astype("float32")
+
+        def step(x, is_training):
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                loss = tf.reduce_sum(norm(x, is_training) * slope)
+            return tape.gradient(loss, [x, *norm.trainable_variables])
+
+        for is_training in (True, False):
+            found = tf.function(step, jit_compile=True)(tf.constant(X), tf.constant(is_training))
+            for one, other in zip(found, step(tf.constant(X), is_training)):
+                # Sums over 72 values of size 1 in another order.
+                np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
+
+    def test_unknown_sizes(self):
+        """All but the channels: one trace for every size."""
+        norm, traces = tfbn.BatchNorm(5, **SOME), []
+
+        @tf.function(input_signature=[tf.TensorSpec([None, None, None, 5])])
+        def train(x):
+            traces.append(x.shape)
+            return norm(x)
+
+        for x in (X, X[:2, :3], X[:, :, :1]):
+            expected = oracle.normalize(x, *oracle.moments(x))
+            np.testing.assert_allclose(train(x), expected, **oracle.OUTPUT["float32"])
+        assert len(traces) == 1
+
+    @pytest.mark.parametrize("dtype", [tf.float16, tf.bfloat16])
+    def test_mixed_precision(self, dtype):
+        """Half in, half out, gradients as well; float32 kept: averages of a tenth of a half's ulp still move."""
+        norm, x = tfbn.BatchNorm(5, decay=0.9999, scale=True), tf.cast(X, dtype)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            outputs = norm(x)
+        assert outputs.dtype == dtype
+        expected = oracle.moments(tf.cast(x, tf.float64).numpy())[0] * 1e-4
+        np.testing.assert_allclose(norm.moving_mean, expected, rtol=1e-3)
+        found = tape.gradient(outputs, [x, norm.beta, norm.gamma])
+        assert [gradient.dtype for gradient in found] == [dtype, tf.float32, tf.float32]
+        np.testing.assert_allclose(found[1], np.full(5, 72.0), rtol=1e-6)
 
     def test_weights_and_mask(self):
         """Masked samples do not count, as if they were not there."""
@@ -358,9 +398,11 @@ class TestSaving:
     def test_tflite(self, kind):
         model = Model(channels=5, **KINDS[kind])
         model.train(X)
-        function = tf.function(model.infer.python_function).get_concrete_function(tf.TensorSpec([2, *SHAPE[1:]]))
+        spec = tf.TensorSpec([None, *SHAPE[1:]])
+        function = tf.function(model.infer.python_function).get_concrete_function(spec)
         converter = tf.lite.TFLiteConverter.from_concrete_functions([function], model)
         interpreter = tf.lite.Interpreter(model_content=converter.convert())
+        interpreter.resize_tensor_input(interpreter.get_input_details()[0]["index"], [2, *SHAPE[1:]])
         interpreter.allocate_tensors()
         interpreter.set_tensor(interpreter.get_input_details()[0]["index"], X[:2])
         interpreter.invoke()

@@ -366,6 +366,22 @@ def test_second_order_gradients():
         assert np.abs(value).max() > 1e-2
 
 
+def test_an_audit_in_the_builder():
+    """The function runs every update, so that there is nothing to find; a graph is still audited."""
+    found = []
+
+    def builder(x):
+        outputs = model(x, True)
+        found.append(tfbn.check_updates(tf.reduce_sum(outputs), raise_on_error=False))
+        return outputs
+
+    tfbn.TF1Module(builder)(IMAGES)
+    with graph():
+        builder(tf1.placeholder(tf.float32, IMAGES.shape))
+    assert found[0] == []
+    assert found[1]
+
+
 def test_refusals():
     with pytest.raises(TypeError, match="builder: expected a function that builds the model, got 3"):
         tfbn.TF1Module(3)

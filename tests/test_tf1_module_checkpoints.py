@@ -1,5 +1,7 @@
 """`TF1Module` in checkpoints: by TF1 names and by object."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -8,6 +10,7 @@ import tfbn
 from tests.tf1_models import BATCHES, IMAGES, check_same, model, state
 
 tf1 = tf.compat.v1
+ORIGINAL = Path(__file__).parent / "checkpoint" / "data"
 
 
 class TestCheckpoints:
@@ -92,3 +95,32 @@ class TestCheckpoints:
         names = {name for name, _ in tf.train.list_variables(module.save(str(tmp_path / "x")))}
         assert names == set(module.tf1_variables) - {"count"}
         assert module.tf1_variables["count"] == 1.0
+
+
+@pytest.mark.parametrize("name", ["contrib", "contrib_v1", "renorm", "zero_debias"])
+def test_of_the_original(name):
+    """Checkpoints that TensorFlow 1.15.5 trained and wrote give the outputs that it had of them."""
+    arguments = {
+        "renorm": {"renorm": True, "renorm_decay": 0.9},
+        "zero_debias": {"zero_debias_moving_mean": True},
+    }.get(name, {})
+    expected = np.load(ORIGINAL / "expected.npz")
+
+    def builder(inputs, is_training):
+        net = inputs
+        for scope, (channels_in, channels_out) in (("first", (3, 4)), ("second", (4, 2))):
+            with tf1.variable_scope(scope):
+                partitioner = tf1.fixed_size_partitioner(2, axis=3) if name.endswith("_v1") else None
+                shape = [1, 1, channels_in, channels_out]
+                weights = tf.convert_to_tensor(tf1.get_variable("weights", shape, partitioner=partitioner))
+                net = tf.nn.conv2d(net, weights, 1, "SAME")
+                net = tfbn.batch_norm(net, decay=0.9, scale=True, is_training=is_training, **arguments)
+                net = tf.nn.relu(net) if scope == "first" else net
+        return net
+
+    module = tfbn.TF1Module(builder)
+    module.build(expected["inputs"], True)
+    module.restore(str(ORIGINAL / name))
+    before = expected[f"{name}_before"]
+    # Two convolutions and normalizations in float32, by other kernels.
+    np.testing.assert_allclose(module(expected["inputs"], False), before, rtol=1e-5, atol=1e-5 * np.abs(before).max())

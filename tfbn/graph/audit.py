@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfbn import _tensorflow
 from tfbn.errors import Finding, UpdatesNotWiredError
 from tfbn.graph import advice, recognize, registry
 from tfbn.graph.dataflow import Node, controls_of, data, exclusive, requirements, source_of
@@ -51,7 +52,8 @@ def check_updates(
       raise_on_error: whether to raise where a finding is an error; False returns it among the others.
 
     Returns:
-      A list of findings, named tuples (kind, severity, layer, problem, remedy), whose `str` is a text.
+      A list of findings, named tuples (kind, severity, layer, problem, remedy), whose `str` is a text. None in a
+      tf.function, as that of a TF1Module, which runs all updates.
 
     Raises:
       UpdatesNotWiredError: a finding is an error; its text has every such layer and how to mend it, its attribute
@@ -75,6 +77,9 @@ def check_updates(
     graph = graph or tf.compat.v1.get_default_graph()
     names = _fetched(fetches, graph)
     scope = _scopes(scope, graph)
+    with graph.as_default():
+        if _tensorflow.in_program_order():
+            return []  # a tf.function runs all that assigns variables, whoever asks for it
     step = _Step(graph, names)
     findings = [
         finding
