@@ -245,3 +245,19 @@ def test_object_graph_type(tmp_path):
     message = _tensorflow.object_graph_type().FromString(written)
     found = {each.checkpoint_key: each.full_name for node in message.nodes for each in node.attributes}
     assert found == {"x/.ATTRIBUTES/VARIABLE_VALUE": "own_name"}
+
+
+def test_graph_of_replica():
+    """That in which the function began, also where it calls another; nothing outside of replicas."""
+    found = []
+
+    def function(x):
+        found.append((_tensorflow.graph_of_replica(), tf1.get_default_graph()))
+        return x
+
+    strategy = tf.distribute.MirroredStrategy(["CPU:0"])
+    tf.function(lambda: strategy.run(function, [1.0]), autograph=False)()
+    tf.function(lambda: strategy.run(lambda: tf.function(function)(tf.constant(1.0))), autograph=False)()
+    assert [began is here for began, here in found] == [True, False]
+    assert found[1][0] is not None
+    assert _tensorflow.graph_of_replica() is None

@@ -24,6 +24,7 @@ from benchmarks import (
     memory,
     modules,
     peers,
+    replicas,
     report,
     steps,
     times,
@@ -314,6 +315,21 @@ class TestTables:
         found = graphs.table(measure.Settings(), silent)
         assert [row.limit for row in found.rows] == [None] * 6
         assert measure.NO_REFERENCE in found.notes
+
+    def test_replicas(self):
+        """Each kind of step against what it may cost; where TensorFlow has no collectives for CPUs it says so."""
+        found = replicas.table(measure.Settings(quick=True, rounds=1), silent)
+        counted = {row.name: (row.value, row.limit) for row in found.rows if row.value is not None}
+        if counted:
+            assert counted == {
+                "2 replicas: forward": (1, 1),
+                "2 replicas: with gradient": (2, 2),
+                "2 replicas: inference": (0, 0),
+            }
+            for row in found.rows[:3]:
+                assert row.details["bytes per layer"] == row.details["limit of bytes"]
+        else:
+            assert "without any" in found.rows[0].note
 
     def test_peers(self, original_python):
         """The original's worker serves steps, or the table says that there is none."""

@@ -19,7 +19,7 @@ def found(tmp_path_factory):
         folder = tmp_path_factory.mktemp(kind)
         number = 2 if kind == "workers" else 1
         programs = [
-            ["-m", "tests.replicas.graph_program", kind, folder / f"{index}.npz", folder / str(index) / "checkpoint"]
+            ["-m", "tests.replicas.graph_program", kind, folder / f"{index}.npz", folder / str(index) / "saved"]
             for index in range(number)
         ]
         launch.together(programs, launch.clusters(2) if number == 2 else [None])
@@ -28,7 +28,7 @@ def found(tmp_path_factory):
             for key, value in np.load(file).items():
                 merged.setdefault(key.rpartition("/")[0], []).append(value)
         assert {len(values) for values in merged.values()} == {2}
-        return merged, str(folder / "0" / "checkpoint")
+        return merged, str(folder / "0" / "saved")
 
     return launch.once(run)
 
