@@ -35,6 +35,36 @@ def test_updates_go_and_checks_stay(resource, v2):
         run(exported.graph_def, "y:0", {"x:0": [-1.0]})
 
 
+def checked(x):
+    """A function that asserts, with nothing in it that waits for that."""
+
+    def body(x):
+        tf.debugging.Assert(tf.reduce_all(x > 0.0), ["negative"])
+        return x * 2.0
+
+    return tf.function(body, autograph=False)(x)
+
+
+CALLS = {
+    "call": checked,
+    "branch": lambda x: tf1.cond(tf.reduce_sum(x) < 9.0, lambda: checked(x), lambda: x),
+    "loop": lambda x: tf1.while_loop(lambda i, z: i < 1, lambda i, z: (i + 1, checked(z)), [0, x])[1],
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("v2", [False, True])
+def test_checks_in_functions_stay(name, v2):
+    """What runs in a function besides its results runs once it is written out."""
+    with graph(True, v2):
+        y = tf.identity(CALLS[name](tf1.placeholder(tf.float32, [None], name="x")), name="y")
+        exported = export(y)
+    assert not exported.graph_def.library.function
+    np.testing.assert_array_equal(run(exported.graph_def, "y:0", {"x:0": [1.0]}), [2.0])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="negative"):
+        run(exported.graph_def, "y:0", {"x:0": [-1.0]})
+
+
 def test_statistics_that_outputs_only_waited_for_go():
     """They are computed by an op in training mode that has no effect."""
     with graph():

@@ -73,11 +73,11 @@ class _Flattening:
             set_inputs(node, data, controls)
             called = node.attr["f"].func.name if node.op in _CALLS else node.op
             if called in self.functions:
-                self._finish(node, self._inline(called, self._scope(f"{node.name}/call"), data, pivot))
+                self._call(node, called, data)
             elif node.op in _IFS or node.op in _CASES:
                 self._branches(node, data[1:], self._if(node) if node.op in _IFS else self._case(node))
             elif node.op in _WHILES:
-                self._while(node, data, pivot)
+                self._while(node, data)
             else:
                 self.made[node.name] = node
 
@@ -114,6 +114,16 @@ class _Flattening:
             [(prefix + name, index) for name, index in returned],
             [prefix + name for name in definition.control_ret.values()],
         )
+
+    def _call(self, node: Any, function: str, arguments: list[Tensor]) -> None:
+        scope = self._scope(f"{node.name}/call")
+        pivot = next(iter(control_inputs(node)), None)
+        if arguments:
+            # The call may be in a loop or a branch of control flow v1, of which its arguments are all that tells.
+            dtype = tf.as_dtype(self.functions[function].signature.input_arg[0].type)
+            pivot = self.namer.add("Identity", f"{scope}pivot", arguments[:1], control_inputs(node), T=dtype)
+        body = self._inline(function, scope, arguments, pivot)
+        self._finish(node, body._replace(results=self._after(body.controls, body.results, self.dtypes(node), scope)))
 
     def _if(self, node: Any) -> list[_Branch]:
         predicate = split(node.input[0])
@@ -165,25 +175,24 @@ class _Flattening:
                 for tensor, argument in zip(arguments, signature.input_arg)
             ]
             body = self._inline(branch.function, prefix, passed, pivot)
-            bodies.append(self._after_controls(body, [each.type for each in signature.output_arg], prefix, pivot))
-        dtypes = [each.type for each in self.functions[branches[0].function].signature.output_arg] + [tf.bool]
+            dtypes = [*(tf.as_dtype(each.type) for each in signature.output_arg), tf.bool]
+            bodies.append(self._after(body.controls, [*body.results, (pivot, 0)], dtypes, prefix))
         merged = [
-            self.namer.add("Merge", f"{node.name}/merge", inputs, N=len(inputs), T=tf.as_dtype(dtype))
+            self.namer.add("Merge", f"{node.name}/merge", inputs, N=len(inputs), T=dtype)
             for *inputs, dtype in zip(*bodies, dtypes)
         ]
         self._finish(node, _Inlined([(name, 0) for name in merged[:-1]], merged[-1:]))
 
-    def _after_controls(self, body: _Inlined, dtypes: list[Any], prefix: str, pivot: str) -> list[Tensor]:
-        """The results, and last the pivot, once what runs besides them has run."""
-        results = list(zip([*body.results, (pivot, 0)], [*dtypes, tf.bool]))
-        if not body.controls:
-            return [tensor for tensor, _ in results]
+    def _after(self, controls: list[str], results: list[Tensor], dtypes: list[tf.DType], scope: str) -> list[Tensor]:
+        """The results of a body, once what runs besides them has run."""
+        if not controls:
+            return results
         return [
-            (self.namer.add("Identity", f"{prefix}result", [tensor], body.controls, T=tf.as_dtype(dtype)), 0)
-            for tensor, dtype in results
+            (self.namer.add("Identity", f"{scope}result", [tensor], controls, T=dtype), 0)
+            for tensor, dtype in zip(results, dtypes)
         ]
 
-    def _while(self, node: Any, arguments: list[Tensor], pivot: str | None) -> None:
+    def _while(self, node: Any, arguments: list[Tensor]) -> None:
         functions = {key: self.functions[node.attr[key].func.name] for key in ("cond", "body")}
         signature = functions["body"].signature
         frame = {
@@ -232,7 +241,7 @@ class _Flattening:
         scope = self._scope(f"{node.name}/body")
         begun = self.namer.add("Identity", f"{scope}pivot", [inside[moving[0]]], T=dtypes[moving[0]])
         body = self._inline(node.attr["body"].func.name, scope, inside, begun)
-        results = self._after_controls(body, dtypes, scope, begun)
+        results = self._after(body.controls, body.results, dtypes, scope)
         for i in moving:
             again = self.namer.add("NextIteration", f"{node.name}/next_{names[i]}", [results[i]], T=dtypes[i])
             set_inputs(self.made[merged[i][0]], [entered[i], (again, 0)], [])
