@@ -39,6 +39,7 @@ help:
 	@echo 'PYTHON=python3.11      the Python to use, 3.9 to 3.13 (now: $(PYTHON))'
 	@echo 'TENSORFLOW=2.12.*      the TensorFlow to use (now: $(or $(TENSORFLOW),the newest for this Python))'
 	@echo 'TFBN_RANDOM_CASES=300  how many random configurations to compare'
+	@echo 'TFBN_KILLS=10          how many conversions of checkpoints to kill (test-all: 100)'
 	@echo 'WORKERS=2              processes of the tests'
 	@echo 'PYTEST_ARGS="-k name"  further arguments of pytest'
 	@echo 'BENCHMARK_ARGS="--quick"  arguments of the benchmarks (--help lists them)'

@@ -30,6 +30,7 @@ class BundleWriter:
         self._folder = folder
         self._parts: list[str] = []
         self._waiting: dict[str, np.ndarray] = {}
+        self._size = 0  # of what waits, in bytes
         # Eager ops hold on to what they are given for longer.
         self._graph = tf.Graph()
         # One thread: each would keep what it has freed in a place of its own.
@@ -40,10 +41,10 @@ class BundleWriter:
         self._ops: dict[tuple, tuple[Any, Any, list[Any], Any]] = {}
 
     def add(self, name: str, array: np.ndarray) -> None:
-        size = sum(each.nbytes for each in self._waiting.values()) + array.nbytes
-        if size > _SHARE:
+        if self._size + array.nbytes > _SHARE:
             self._flush()
         self._waiting[name] = array
+        self._size += array.nbytes
         if array.nbytes > _SHARE:
             self._flush()  # and nothing of it is held while the next one is read
 
@@ -55,8 +56,10 @@ class BundleWriter:
                 checkpoint_prefixes=self._parts, destination_prefix=str(whole), delete_old_dirs=True
             )
         self._session.run(merge)
-        self._session.close()
         return whole
+
+    def close(self) -> None:
+        self._session.close()
 
     def _flush(self) -> None:
         if not self._waiting:
@@ -68,6 +71,7 @@ class BundleWriter:
         self._session.run(save, {prefix: part, names: list(self._waiting), **dict(zip(tensors, arrays))})
         self._parts.append(part)
         self._waiting.clear()
+        self._size = 0
 
     def _op(self, dtypes: tuple) -> tuple[Any, Any, list[Any], Any]:
         if dtypes not in self._ops:
@@ -89,13 +93,14 @@ def writing(target: str, force: bool) -> Iterator[BundleWriter]:
     check_free(target, force)
     remove_leftovers(place)
     folder = Path(tempfile.mkdtemp(prefix=f".{place.name}.", suffix=".partial", dir=place.parent))
+    writer = BundleWriter(folder)
     try:
-        writer = BundleWriter(folder)
         yield writer
         _move(writer.finish(), place)
     except tf.errors.OpError as error:  # such as of a full disk
         raise OSError(f"target: {target} cannot be written: {error.message}") from error
     finally:
+        writer.close()
         shutil.rmtree(folder, ignore_errors=True)
 
 
