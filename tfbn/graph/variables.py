@@ -141,7 +141,8 @@ def create(
                 aggregation=tf.VariableAggregation.NONE if affine else functional.aggregation(synchronized),
             )
         if regularizer is not None and not any(parts(variable)[0] is other for other in before):
-            variables.losses += add_loss(variable, regularizer)
+            within = None if replacing else f"{scope.original_name_scope}{name}/Regularizer"
+            variables.losses += add_loss(variable, regularizer, within)
         variables[name] = variable
     if row.collects_after:
         for name in ("moving_mean", "moving_variance", "beta", "gamma"):
