@@ -68,7 +68,9 @@ def _finding(nodes: Nodes, name: str, layer: str, mode: str) -> Finding:
             "no update tells which moving statistics are its own, or its scale and offset are more than gamma and beta"
         )
     else:
-        why = "it is made of several ops, and tfbn has not built it in this process, or in a loop or a function"
+        why = (
+            "it is made of several ops, and tfbn has not built it in this process, or in a branch, a loop or a function"
+        )
     return Finding("training", "error", layer, f"{name} normalizes by the batch: {why}.", _REMEDY)
 
 

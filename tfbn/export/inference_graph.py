@@ -111,10 +111,9 @@ def inference_graph(
     found = check.remaining(waits.without_updates(decided, start.roots), recognized)
     training = [name for name, (_, mode) in found.items() if mode == "training"]
     done = rewrite.by_updates(decided, start.roots, training, rewrite.wiring_of(recognized))
-    conditions = {name: recognized.conditions.of(node) for name, node in recognized.dataflow.nodes.items()}
-    in_loops = {name for name, own in conditions.items() if any(each.branch is None for each in own)}
+    placed = {name for name, node in recognized.dataflow.nodes.items() if recognized.conditions.of(node)}
     rest = found.keys() - {each.op for each in done}
-    nodes, remembered = rewrite.by_registry(decided, start.roots, rest, given.calls, in_loops, start.like)
+    nodes, remembered = rewrite.by_registry(decided, start.roots, rest, given.calls, placed, start.like)
     nodes = waits.without_needless_waits(nodes, start.roots, start.like)
     report = Report(
         outputs=tuple(map(names.text, start.outputs)),

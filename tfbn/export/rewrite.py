@@ -126,14 +126,14 @@ def _read(namer: Namer, nodes: Nodes, tensor: Tensor, dtype: tf.DType) -> Tensor
 
 
 def by_registry(
-    nodes: Nodes, outputs: list[str], training: set[str], calls: Iterable[registry.Call], in_loops: set[str], like: Any
+    nodes: Nodes, outputs: list[str], training: set[str], calls: Iterable[registry.Call], placed: set[str], like: Any
 ) -> tuple[Nodes, list[Rewritten]]:
     """What runs for `outputs`, with the inference mode in place of those of tfbn's own layers that are for training.
 
-    Not of those in loops, whose rounds variables would have to enter.
+    Not of those in `placed`, the bodies of loops and branches: their inputs and variables may be outside of them.
     """
     needed = pruned(nodes, outputs)
-    there = needed.keys() - in_loops
+    there = needed.keys() - placed
     chosen = [call for call in calls if call.outputs.op.name in there and _trains(call, nodes, training)]
     if not chosen:
         return needed, []
