@@ -125,6 +125,7 @@ class BatchNorm(tf.Module):
         arguments.static_is_training(update_statistics, "update_statistics")
         arguments.check_callables(adjustment=adjustment)
         arguments.check_virtual_batch_size(virtual_batch_size, adjustment)
+        functional.check_no_virtual_batches(synchronized, virtual_batch_size)
         if renorm:
             arguments.check_decay("renorm_decay", renorm_decay, channels)
         if renorm_clipping is not None:
@@ -206,7 +207,7 @@ class BatchNorm(tf.Module):
         if batch_weights is not None:
             batch_weights = tf.convert_to_tensor(batch_weights)
             arguments.check_batch_weights(batch_weights, inputs)
-        across = functional.several_replicas(given.synchronized, training, given.virtual_batch_size)
+        across = functional.several_replicas(given.synchronized, training)
         if self.moving_mean is None:
             self._create(channels, functional.compute_dtype(inputs.dtype))
         if across:
