@@ -90,9 +90,7 @@ def test_not_synchronized_as_in_the_original(original_python, tmp_path):
         pytest.skip("no Python 3.7 for the original")
     program = Path(graph_program.__file__).with_name("apart.py")
     printed = [
-        subprocess.run(
-            [python, program, tmp_path / "saved"], check=True, capture_output=True, text=True, env=environment
-        )
+        subprocess.check_output([python, program, tmp_path / "saved"], text=True, env=environment, timeout=120)
         for python, environment in (
             (original_python, {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}),
             (sys.executable, {**os.environ, "PYTHONPATH": str(launch.CHECKOUT)}),
