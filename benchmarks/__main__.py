@@ -1,4 +1,4 @@
-"""Prints the tables: time, small layers, folding, memory, graph size, build time, checkpoints, and other libraries."""
+"""Prints the tables: time and memory of steps, graphs, folding, checkpoints, replicas, and other libraries."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     made.add_argument("--quick", action="store_true", help="fewer rounds and rows: under two minutes, and noisier")
-    made.add_argument("--only", type=_names, default=NAMES, metavar="LIST", help=f"of {','.join(NAMES)}")
+    made.add_argument("--only", type=_names, default=NAMES, metavar="LIST", help=f"some of: {', '.join(NAMES)}")
     made.add_argument("--rounds", type=_positive, metavar="N", help="rounds of each table, instead of its own number")
     made.add_argument("--json", type=Path, metavar="FILE", help="write the tables as JSON as well")
     made.add_argument("--plot", type=Path, metavar="FILE", help="draw the ratios as bars (PNG; needs matplotlib)")

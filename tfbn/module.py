@@ -130,6 +130,9 @@ class BatchNorm(tf.Module):
         arguments.check_regularizers(param_regularizers)
         arguments.check_constraints(param_constraints)
         arguments.static_is_training(update_statistics, "update_statistics")
+        functional.check_no_virtual_batches(synchronized, virtual_batch_size)
+        if channels is not None:
+            arguments.check_channels(channels)
         self._given = _Given(
             center=bool(center),
             scale=bool(scale),
@@ -208,7 +211,7 @@ class BatchNorm(tf.Module):
         if batch_weights is not None:
             batch_weights = tf.convert_to_tensor(batch_weights)
             arguments.check_batch_weights(batch_weights, inputs)
-        across = functional.several_replicas(self._given.synchronized, training, self._given.virtual_batch_size)
+        across = functional.several_replicas(self._given.synchronized, training)
         first = self.moving_mean is None
         if first:
             self._create(channels, functional.compute_dtype(inputs.dtype))

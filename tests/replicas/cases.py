@@ -25,7 +25,7 @@ class Case(NamedTuple):
     axis: int = -1
     dtype: str = "float32"
     weighted: bool = False
-    masked: bool = False  # with NaN where the mask is False
+    masked: bool = False  # with 1000 where the mask is False
     far: bool = False  # values at 1e4 that differ by 1e-2
     functional: bool = False
     dynamic: bool = False  # batch size unknown

@@ -81,7 +81,6 @@ CALLS = {
     "XLA around": lambda: tf.function(lambda x: STRATEGY.run(NORM, [x]), jit_compile=True)(SHARES),
     "beside": beside(),
     "outside": of_replica(OUTSIDE),
-    "virtual": of_replica(tfbn.BatchNorm(5, synchronized=True, virtual_batch_size=1)),
     "functional": of_replica(
         lambda x: tf.cond(
             tf.reduce_sum(x) > 0,

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
@@ -76,6 +82,25 @@ def test_checkpoint(found, alone, kind):
     assert set(reader.get_variable_to_shape_map()) == names
     for name in names:
         np.testing.assert_array_equal(reader.get_tensor(name), merged[f"{name}/variable"][0], err_msg=name)
+
+
+def test_not_synchronized_as_in_the_original(original_python, tmp_path):
+    """What is saved after a step of two replicas, by name, under MirroredStrategy of TensorFlow 1.15 as of today."""
+    if original_python is None:
+        pytest.skip("no Python 3.7 for the original")
+    program = Path(graph_program.__file__).with_name("apart.py")
+    printed = [
+        subprocess.check_output([python, program, tmp_path / "saved"], text=True, env=environment, timeout=120)
+        for python, environment in (
+            (original_python, {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}),
+            (sys.executable, {**os.environ, "PYTHONPATH": str(launch.CHECKOUT)}),
+        )
+    ]
+    theirs, ours = (json.loads(lines.splitlines()[-1]) for lines in printed)
+    assert ours.keys() == theirs.keys()
+    assert len(ours) == 9
+    for name, value in theirs.items():
+        np.testing.assert_allclose(ours[name], value, rtol=2e-6, err_msg=name)
 
 
 def test_not_synchronized(found):

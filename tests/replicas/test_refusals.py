@@ -24,7 +24,6 @@ REFUSED = {
     "XLA around": COMPILED,
     "beside": "expected a training call in the function that strategy.run runs, got one beside it",
     "outside": "expected the variables of batch_norm to be created in the strategy's scope",
-    "virtual": "expected False with a virtual_batch_size, got True with 1",
     "functional": NOT_RIGHT_IN,
     "graph: while": NOT_RIGHT_IN,
     "graph: cond": NOT_RIGHT_IN,
@@ -68,7 +67,18 @@ def test_parameter_servers(strategy):
             tfbn.functional.train(np.ones([3, 2], "float32"), params, state, synchronized=True)
 
 
-def test_virtual_batches():
+WAYS = {
+    "module": lambda x, **both: tfbn.BatchNorm(2, **both),
+    "functional": lambda x, **both: tfbn.functional.train(x, *tfbn.functional.init(2), **both),
+    "function": tfbn.batch_norm,
+    "layer": tfbn.batch_normalization,
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_virtual_batches(way):
     """Refused without a strategy, too: the same program is to run under one."""
-    with pytest.raises(ValueError, match="choose one of the two"):
-        tfbn.BatchNorm(2, synchronized=True, virtual_batch_size=2)(np.ones([4, 2], "float32"))
+    with tf.Graph().as_default() as graph:
+        with pytest.raises(ValueError, match="expected False with a virtual_batch_size, got True with 2"):
+            WAYS[way](np.ones([4, 2], "float32"), synchronized=True, virtual_batch_size=2)
+        assert not graph.get_collection(tf.compat.v1.GraphKeys.GLOBAL_VARIABLES)

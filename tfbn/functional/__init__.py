@@ -25,6 +25,7 @@ from tfbn.functional.normalization import truth as truth
 from tfbn.functional.pure import infer, init, train
 from tfbn.functional.replicas import aggregation as aggregation
 from tfbn.functional.replicas import check_created_for_replicas as check_created_for_replicas
+from tfbn.functional.replicas import check_no_virtual_batches as check_no_virtual_batches
 from tfbn.functional.replicas import several_replicas as several_replicas
 from tfbn.functional.values import Batch as Batch
 from tfbn.functional.values import Options as Options

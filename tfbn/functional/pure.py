@@ -155,6 +155,7 @@ def train(
         arguments.check_decay("decay", decay, channels)
     epsilon = arguments.check_epsilon(epsilon)
     arguments.check_virtual_batch_size(virtual_batch_size, adjustment)
+    replicas.check_no_virtual_batches(synchronized, virtual_batch_size)
     if renorm:
         arguments.check_decay("renorm_decay", renorm_decay, channels)
     if renorm_clipping is not None:
@@ -173,7 +174,7 @@ def train(
         fused=bool(fused),
         unbiased=bool(unbiased),
         renorm_clipping=(renorm_clipping or {}) if renorm else None,
-        across=replicas.several_replicas(synchronized, True, virtual_batch_size),
+        across=replicas.several_replicas(synchronized, True),
     )
     if adjustment is not None:
         adjustment = tuple(tf.convert_to_tensor(part) for part in adjustment)

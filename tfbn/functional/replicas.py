@@ -22,15 +22,19 @@ _ON_THEIR_OWN = (
 )
 
 
-def several_replicas(synchronized: Any, training: bool | None, virtual_batch_size: int | None = None) -> bool:
-    """Whether a call is to pool its statistics with other replicas; raises where it is and cannot."""
-    if not synchronized:
-        return False
-    if virtual_batch_size is not None:
+def check_no_virtual_batches(synchronized: Any, virtual_batch_size: int | None) -> None:
+    """Statistics of a part of the batch, or of all of it."""
+    if synchronized and virtual_batch_size is not None:
         raise ValueError(
             f"synchronized: expected False with a virtual_batch_size, got True with {virtual_batch_size}. Virtual "
             "batches have statistics of their own, synchronized replicas share them; choose one of the two."
         )
+
+
+def several_replicas(synchronized: Any, training: bool | None) -> bool:
+    """Whether a call is to pool its statistics with other replicas; raises where it is and cannot."""
+    if not synchronized:
+        return False
     strategy = tf.distribute.get_strategy()
     if isinstance(strategy, _ON_THEIR_OWN):
         raise ValueError(

@@ -210,7 +210,8 @@ def batch_norm(
         arguments.check_mask(mask, inputs, axes[0])
     arguments.check_virtual_batch_size(virtual_batch_size, adjustment)
     arguments.check_divides(virtual_batch_size, inputs.shape, axes)
-    across = functional.several_replicas(synchronized, training, virtual_batch_size)
+    functional.check_no_virtual_batches(synchronized, virtual_batch_size)
+    across = functional.several_replicas(synchronized, training)
 
     question = policy.Question(
         dtype=inputs.dtype,

@@ -86,6 +86,7 @@ class BatchNormalization(tf_layer.Layer):
             adjustment=adjustment,
         )
         arguments.check_virtual_batch_size(virtual_batch_size, adjustment)
+        functional.check_no_virtual_batches(synchronized, virtual_batch_size)
         arguments.static_is_training(update_statistics, "update_statistics")
         super().__init__(trainable, name, dtype, _scope, _reuse)
         self.axis = list(axis) if isinstance(axis, list) else axis
@@ -190,7 +191,7 @@ class BatchNormalization(tf_layer.Layer):
         updating = arguments.static_is_training(self.update_statistics, "update_statistics")
         assert self._plan is not None
         arguments.check_same_layer(self.name, inputs.shape, self._built_for, self._plan.options.axes)
-        across = functional.several_replicas(self.synchronized, static, self.virtual_batch_size)
+        across = functional.several_replicas(self.synchronized, static)
         outputs, updates = layer.apply(
             inputs,
             self._scope,
@@ -305,7 +306,7 @@ def batch_normalization(
     inputs = tf.convert_to_tensor(inputs)
     arguments.check_floating(inputs)
     static = arguments.static_is_training(training, "training")
-    functional.several_replicas(synchronized, static, virtual_batch_size)
+    functional.several_replicas(synchronized, static)
     made = BatchNormalization(
         axis=axis,
         momentum=momentum,
