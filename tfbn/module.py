@@ -131,8 +131,6 @@ class BatchNorm(tf.Module):
         arguments.check_constraints(param_constraints)
         arguments.static_is_training(update_statistics, "update_statistics")
         functional.check_no_virtual_batches(synchronized, virtual_batch_size)
-        if channels is not None:
-            arguments.check_channels(channels)
         self._given = _Given(
             center=bool(center),
             scale=bool(scale),
