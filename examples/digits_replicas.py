@@ -55,15 +55,38 @@ def batch(digits: Digits, step: int, seed: int) -> Digits:
     return Digits(digits.images[part], digits.labels[part])
 
 
-def training_step(strategy: tf.distribute.Strategy, network: Network, optimizer: Any, step: tf.Variable) -> Callable:
+class Momentum(tf.Module):
+    """Gradient descent with momentum. Its variables are there from the start, and so are restored before a step."""
+
+    def __init__(self, variables: tuple[tf.Variable, ...]) -> None:
+        super().__init__()
+        self.variables_ = variables
+        self.velocities = [tf.Variable(tf.zeros(variable.shape), trainable=False) for variable in variables]
+
+    def apply(self, gradients: list[tf.Tensor]) -> None:
+        """A step by the sums of all replicas' gradients; each of them calls this."""
+        tf.distribute.get_replica_context().merge_call(self._apply, args=(gradients,))
+
+    def _apply(self, strategy: tf.distribute.Strategy, gradients: list[Any]) -> None:
+        pairs = list(zip(gradients, self.variables_))
+        sums = strategy.extended.batch_reduce_to(tf.distribute.ReduceOp.SUM, pairs)
+        for variable, velocity, gradient in zip(self.variables_, self.velocities, sums):
+            strategy.extended.update(variable, self._move, args=(velocity, gradient))
+
+    @staticmethod
+    def _move(variable: tf.Variable, velocity: tf.Variable, gradient: tf.Tensor) -> None:
+        velocity.assign(0.9 * velocity + gradient)
+        variable.assign_sub(0.05 * velocity)
+
+
+def training_step(strategy: tf.distribute.Strategy, network: Network, optimizer: Momentum) -> Callable:
     def of_replica(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
             logits = network(images, is_training=True)
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
-            # By the size of the whole batch: the optimizer adds up the replicas' gradients.
+            # By the size of the whole batch: the replicas' gradients are added up.
             loss = tf.reduce_sum(losses) / BATCH_SIZE
-        variables = network.trainable_variables
-        optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables), step)
+        optimizer.apply(tape.gradient(loss, optimizer.variables_))
         return loss
 
     @tf.function
@@ -83,23 +106,25 @@ def deal(strategy: tf.distribute.Strategy, values: np.ndarray) -> Any:
 def work(arguments: argparse.Namespace) -> int:
     """What each process does; the first, the chief, reports."""
     started, seed, steps = time.perf_counter(), arguments.seed, arguments.steps
+    tf.config.experimental.enable_op_determinism()  # sums in a fixed order: a restart ends with the same bits
     strategy = strategy_of_workers()
     chief = strategy.cluster_resolver.task_id in (0, None)
     digits, held_out = read_digits(seed)
     tf.random.set_seed(seed)
     with strategy.scope():
         network = Network(synchronized=True)
-        step = tf.Variable(0, False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
-        optimizer = tf.compat.v1.train.AdamOptimizer(0.002)
+        optimizer = Momentum(network.trainable_variables)
+    step = tf.Variable(0, trainable=False)  # of each process
     checkpoint = tf.train.Checkpoint(network=network, optimizer=optimizer, step=step)
     manager = tf.train.CheckpointManager(checkpoint, arguments.output_dir, max_to_keep=2)
     if manager.latest_checkpoint:
-        checkpoint.restore(manager.latest_checkpoint)
-    run, first = training_step(strategy, network, optimizer, step), int(step.numpy())
+        checkpoint.restore(manager.latest_checkpoint).assert_consumed()
+    run, first = training_step(strategy, network, optimizer), int(step.numpy())
     loss = np.nan
     for number in tqdm(range(first, steps), unit="step", disable=arguments.no_progress or not chief):
         of_step = batch(digits, number, seed)
         loss = float(run(deal(strategy, of_step.images), deal(strategy, of_step.labels)))
+        step.assign_add(1)
         # The chief alone: synchronized statistics are the same everywhere, so that no other process has to be asked.
         if chief and ((number + 1) % arguments.save_every == 0 or number + 1 == steps):
             manager.save(number + 1)
@@ -118,9 +143,7 @@ def report(result: SimpleNamespace, as_json: bool) -> None:
     if as_json:
         print(json.dumps(vars(result)), flush=True)
         return
-    print(
-        f"{result.replicas} replicas trained from step {result.resumed_at} to {result.steps}, {BATCH_SIZE} digits each."
-    )
+    print(f"{result.replicas} replicas trained from step {result.resumed_at} to {result.steps}.")
     print(f"Held out, with moving statistics: {result.held_out_accuracy:.1%}")
     if not result.ok:
         print(f"NOT GOOD: expected {TARGET:.0%}. Try more --steps or another --seed.")
