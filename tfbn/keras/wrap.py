@@ -30,7 +30,7 @@ def wrap(norm: BatchNorm, *, keras: Any = None, dtype: Any = None, name: str | N
 
     Example:
       >>> import numpy as np, tfbn
-      >>> norm = tfbn.BatchNorm(2, zero_debias_moving_mean=True)
+      >>> norm = tfbn.BatchNorm(2, decay=0.5, zero_debias_moving_mean=True)
       >>> layer = tfbn.keras.wrap(norm)
       >>> inputs = np.array([[1.0, 5.0], [3.0, 5.0]], "float32")
       >>> print(np.allclose(layer(inputs, training=True), norm(inputs)), layer.moving_mean.numpy())
