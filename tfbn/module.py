@@ -208,7 +208,8 @@ class BatchNorm(tf.Module):
             batch_weights = tf.convert_to_tensor(batch_weights)
             arguments.check_batch_weights(batch_weights, inputs)
         across = functional.several_replicas(given.synchronized, training)
-        if self.moving_mean is None:
+        first = self.moving_mean is None
+        if first:
             self._create(channels, functional.compute_dtype(inputs.dtype))
         if across:
             functional.check_created_for_replicas(self.moving_mean, self.name)
