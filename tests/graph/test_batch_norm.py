@@ -274,6 +274,6 @@ def test_as_a_normalizer_fn():
 
 def test_what_is_added_to_the_original_is_keyword_only():
     parameters = inspect.signature(tfbn.batch_norm).parameters.values()
-    added = ["param_dtype", "mask", "virtual_batch_size", "update_statistics"]
+    added = ["param_dtype", "mask", "virtual_batch_size", "update_statistics", "synchronized"]
     assert [p.name for p in parameters if p.kind is p.KEYWORD_ONLY] == added
     assert len([p for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]) == 23
