@@ -42,7 +42,7 @@ SILENCE = 45.0  # seconds
 
 
 def strategy_of_workers() -> tf.distribute.Strategy:
-    """All processes of TF_CONFIG; by itself TensorFlow would wait for ever for one that hangs."""
+    """All processes of TF_CONFIG; by itself TensorFlow would wait for ever for one that is stuck."""
     options = tf.distribute.experimental.CommunicationOptions(timeout_seconds=SILENCE)
     return tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
 
