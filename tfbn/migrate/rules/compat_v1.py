@@ -10,7 +10,7 @@ import libcst as cst
 from tfbn.migrate import names, v1_names
 from tfbn.migrate.changes import Changes
 from tfbn.migrate.module import Module
-from tfbn.migrate.rule import Rule, constant_string
+from tfbn.migrate.rule import Rule, constant_string, keyword_arguments
 
 NAME = "compat-v1"
 BEFORE = """\
@@ -51,6 +51,23 @@ def check(module: Module, changes: Changes) -> None:
     elif is_v1:
         changes.v1_imports = True
         changes.is_program = _is_program(module) and not re.search(rb"\bdisable_(v2_behavior|eager_exec)", module.data)
+    elif upgraded and module.uses:
+        _report_dropout(module, changes)
+
+
+def _report_dropout(module: Module, changes: Changes) -> None:
+    """What tf_upgrade_v2 would have named. By hand, code has come to be written that TF1 alone runs as it is meant."""
+    for node in module.nodes:
+        if isinstance(node, cst.Call) and _below_plain_tensorflow(module, node.func) == "nn.dropout":
+            positional = [argument for argument in node.args if argument.keyword is None and not argument.star]
+            if len(positional) > 1 or "keep_prob" in keyword_arguments(node):
+                changes.find(
+                    node,
+                    NAME,
+                    "what is kept in TF1 is dropped in TF2: the second argument of tf.nn.dropout is keep_prob there, "
+                    "rate here; the import stays, as this file names tf.compat.v1",
+                    "if it is the probability to keep, write tf.nn.dropout(x, rate=1 - keep_prob)",
+                )
 
 
 def _below_plain_tensorflow(module: Module, node: Any) -> str:
