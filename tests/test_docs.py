@@ -171,6 +171,8 @@ def command_problems(line):
         wanted = [match[1] for word in words for match in [re.match(r"tfbn\[(.*)\]", word)] if match]
         return [extra for names in wanted for extra in names.split(",") if extra.strip() not in known]
     if words[0].startswith("python"):
+        if words[1:2] == ["-m"]:
+            return [word for word in words[2:3] if not (CHECKOUT / f"{word.replace('.', '/')}.py").is_file()]
         return [word for word in words[1:2] if not (CHECKOUT / word).is_file()]
     if words[0] == "tf_upgrade_v2":  # comes with TensorFlow
         return []
@@ -200,6 +202,8 @@ class TestCommands:
             ("pip install 'tfbn[gpu]'", ["gpu"]),
             ("python examples/digits_graph.py --updates inline", []),
             ("python3.11 examples/missing.py", ["examples/missing.py"]),
+            ("python -m benchmarks.migrate", []),
+            ("python -m benchmarks.missing", ["benchmarks.missing"]),
             ("tfbn export model.meta model.pb --outputs y", []),
             ("tfbn import model.pb", ["import", "model.pb"]),
             ("tfbn fold frozen.pb folded.pb --json", []),
