@@ -69,7 +69,9 @@ class TestLosses:
         """A layer that is made in a branch has its loss, of the values now, too."""
 
         def builder(x):
-            layer = lambda: tfbn.batch_norm(x, scale=True, param_regularizers={"gamma": l2(1.0)}, scope="bn")  # noqa: E731
+            def layer():
+                return tfbn.batch_norm(x, scale=True, param_regularizers={"gamma": l2(1.0)}, scope="bn")
+
             return tf1.cond(tf.reduce_sum(x) > 0, layer, lambda: x)
 
         module = tfbn.TF1Module(builder)

@@ -25,7 +25,9 @@ def loop(x, is_training):
 
 def loop_with_branches(x, is_training):
     def body(i, z):
-        even = lambda: layer(z * 1.1, is_training, "even")  # noqa: E731
+        def even():
+            return layer(z * 1.1, is_training, "even")
+
         return i + 1, tf1.cond(tf.equal(i % 2, 0), even, lambda: layer(z, is_training, "odd") + tf.ones([3]))
 
     return tf1.while_loop(lambda i, z: i < 3, body, [0, x])[1]

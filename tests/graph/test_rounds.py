@@ -124,7 +124,10 @@ def crowded(kind, x, path, count):
         return total(lambda i: tf1.case([(i < 0, lambda: x)], default=one), count)
     if kind == "nested":
         start = [0, tf.zeros_like(x)]
-        inner = lambda _: tf1.while_loop(lambda j, _: j < 2, lambda j, y: (j + 1, y + one()), start)[1]  # noqa: E731
+
+        def inner(_):
+            return tf1.while_loop(lambda j, _: j < 2, lambda j, y: (j + 1, y + one()), start)[1]
+
         return total(inner, count // 2)
     return total(one, count // 2) + total(one, count // 2)
 

@@ -34,9 +34,10 @@ def test_a_branch_trains_inline(resource, control_flow_v2):
         chosen = tf.placeholder(tf.bool, [])
         params = {"updates_collections": None, "decay": 0.5}
         images = tf.constant(IMAGES)
-        layer = lambda: layers.conv2d(  # noqa: E731
-            images, 2, 1, normalizer_fn=tfbn.batch_norm, normalizer_params=params, scope="c"
-        )
+
+        def layer():
+            return layers.conv2d(images, 2, 1, normalizer_fn=tfbn.batch_norm, normalizer_params=params, scope="c")
+
         outputs = tf.cond(chosen, layer, lambda: tf.zeros([4, 6, 5, 2]))
         (mean,) = (variable for variable in tf.global_variables() if "moving_mean" in variable.op.name)
         session.run(tf.global_variables_initializer())

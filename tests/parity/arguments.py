@@ -88,7 +88,10 @@ class Decoder:
         size = None if 0 in cases.get(self.case, "dynamic") else len(data.batch_weights(self.case, 0, form))
         shape = [size, 1] if form == "matrix" else [size]
         numpy_dtype = "float32" if dtype == "bfloat16" else dtype
-        values = lambda index: data.batch_weights(self.case, index, form).astype(numpy_dtype)  # noqa: E731
+
+        def values(index: int) -> np.ndarray:
+            return data.batch_weights(self.case, index, form).astype(numpy_dtype)
+
         return self.placeholder(dtype, shape, values, "batch_weights")
 
     def _per_step(self, values: List[Any], dtype: str) -> Values:
@@ -153,9 +156,12 @@ class Decoder:
         dtype = PARAMETER_DTYPE.get(dtype, dtype)
         rank = len(cases.get(self.case, "shape"))
         size = dict(zip(vocabulary.channel_axes(self.case), data.channel_sizes(self.case)))
-        start = lambda a, b: tf.constant_initializer(data.per_channel(self.case, a, b))  # noqa: E731
-        scale = tf.get_variable("adjustment_scale", [count], dtype, start(0.8, 0.2))
-        offset = tf.get_variable("adjustment_offset", [count], dtype, start(-0.3, 0.4))
+
+        def made(name: str, low: float, step: float) -> Any:
+            initializer = tf.constant_initializer(data.per_channel(self.case, low, step))
+            return tf.get_variable(f"adjustment_{name}", [count], dtype, initializer)
+
+        scale, offset = made("scale", 0.8, 0.2), made("offset", -0.3, 0.4)
         broadcast = [size.get(axis, 1) for axis in range(rank)]
 
         def adjustment(shape: Any) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from . import case as cases
 from . import vocabulary
 
@@ -21,7 +23,7 @@ def row(case: cases.Case) -> str:
         return "layer"
     if not vocabulary.contrib(case):
         return _layers_row(case)
-    get = lambda name, default=None: cases.argument(case, name, default)  # noqa: E731
+    get = functools.partial(cases.argument, case)
     rank = len(cases.get(case, "shape"))
     default_updates = _is_update_ops(get("updates_collections", {"$": "update_ops"}))
     weighted, renorm = get("batch_weights") is not None, bool(get("renorm", False))

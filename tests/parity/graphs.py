@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional
+
+import numpy as np
 
 from . import case as cases
 from . import data, dispatch, observe, vocabulary
@@ -52,7 +55,7 @@ class Graph:
             return data.feedable(case, 0)
         sizes = [None if dim in cases.get(case, "dynamic") else size for dim, size in enumerate(case_shape(case))]
         shape = None if cases.get(case, "unknown_rank") else sizes
-        values = lambda index: data.feedable(case, index)  # noqa: E731
+        values = functools.partial(data.feedable, case)
         return self.decoder.placeholder(cases.get(case, "dtype"), shape, values, "inputs")
 
     @contextlib.contextmanager
@@ -164,7 +167,10 @@ class Graph:
         """The fixed weights of the loss sum(output * weights); those of a layer follow the shape of what comes out."""
         tf = self.tf
         if not self.function.is_layer:
-            values = lambda step: data.loss_weights(self.case, step).astype(dtype)  # noqa: E731
+
+            def values(step: int) -> np.ndarray:
+                return data.loss_weights(self.case, step).astype(dtype)
+
             return self.decoder.placeholder(dtype, None, values, "loss_weights")
         # Multiples of 1/8 without a pattern that a layer has; the same numbers wherever the channels are.
         weights = tf.cast(tf.range(tf.size(output)) * 37 % 17 - 8, dtype) / 8
@@ -198,9 +204,10 @@ def slim_model(side: Side, inputs: Any, is_training: Any, reuse: Any = None, sco
     """Convolutions with batch norm, pooling, a dense layer: written as slim's models are."""
     layers = {name.rpartition(".")[2]: function for name, function in side.functions.items() if "v1" not in name}
     with side.tf.variable_scope(scope, reuse=reuse), contextlib.ExitStack() as stack:
-        enter = lambda names, **given: stack.enter_context(  # noqa: E731
-            side.arg_scope([layers[name] for name in names], **given)
-        )
+
+        def enter(names: List[str], **given: Any) -> None:
+            stack.enter_context(side.arg_scope([layers[name] for name in names], **given))
+
         initializer = layers["xavier_initializer"](seed=3)
         enter(["batch_norm"], is_training=is_training, decay=0.9, scale=True)
         enter(["dropout"], is_training=is_training, seed=5)

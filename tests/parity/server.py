@@ -13,8 +13,11 @@ import warnings
 def _signature(function: object) -> list:
     """Names and defaults of the parameters, in order; the string of a default stands for it."""
     parameters = inspect.signature(inspect.unwrap(function)).parameters.values()
-    default = lambda p: "required" if p.default is p.empty else re.sub("0x[0-9a-f]+", "0x", repr(p.default))  # noqa: E731
-    return [[p.name, default(p), p.kind.name] for p in parameters]
+    return [[p.name, default_of(p), p.kind.name] for p in parameters]
+
+
+def default_of(parameter: inspect.Parameter) -> str:
+    return "required" if parameter.default is parameter.empty else re.sub("0x[0-9a-f]+", "0x", repr(parameter.default))
 
 
 def main(name: str) -> None:

@@ -75,9 +75,9 @@ def convolution2d_transpose(
     activation_fn: Callable | None = tf.nn.relu,
     normalizer_fn: Callable | None = None,
     normalizer_params: Mapping[str, Any] | None = None,
-    weights_initializer: Any = xavier_initializer(),  # noqa: B008  # the original's default, a function
+    weights_initializer: Any = xavier_initializer(),
     weights_regularizer: Callable | None = None,
-    biases_initializer: Any = tf.compat.v1.zeros_initializer(),  # noqa: B008
+    biases_initializer: Any = tf.compat.v1.zeros_initializer(),
     biases_regularizer: Callable | None = None,
     reuse: Any = None,
     variables_collections: Any = None,

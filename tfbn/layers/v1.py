@@ -26,7 +26,7 @@ def dense(
     activation: Callable | None = None,
     use_bias: bool = True,
     kernel_initializer: Any = None,
-    bias_initializer: Any = tf.compat.v1.zeros_initializer(),  # noqa: B008  # the original's default
+    bias_initializer: Any = tf.compat.v1.zeros_initializer(),
     kernel_regularizer: Callable | None = None,
     bias_regularizer: Callable | None = None,
     activity_regularizer: Callable | None = None,
@@ -93,7 +93,7 @@ def conv2d(
     activation: Callable | None = None,
     use_bias: bool = True,
     kernel_initializer: Any = None,
-    bias_initializer: Any = tf.compat.v1.zeros_initializer(),  # noqa: B008
+    bias_initializer: Any = tf.compat.v1.zeros_initializer(),
     kernel_regularizer: Callable | None = None,
     bias_regularizer: Callable | None = None,
     activity_regularizer: Callable | None = None,
@@ -160,7 +160,7 @@ def conv2d_transpose(
     activation: Callable | None = None,
     use_bias: bool = True,
     kernel_initializer: Any = None,
-    bias_initializer: Any = tf.compat.v1.zeros_initializer(),  # noqa: B008
+    bias_initializer: Any = tf.compat.v1.zeros_initializer(),
     kernel_regularizer: Callable | None = None,
     bias_regularizer: Callable | None = None,
     activity_regularizer: Callable | None = None,

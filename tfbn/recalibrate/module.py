@@ -85,8 +85,9 @@ def recalibrate_module(
     tf.config.run_functions_eagerly(True)
     try:
         with functional.observing(sums.add), Progress("Recalibrating", pooled.length(batches), show=progress) as bar:
-            for number, batch in enumerate(batches, 1):  # noqa: B007
+            for batch in batches:
                 run(batch)
+                number += 1
                 bar.update()
     finally:
         tf.config.run_functions_eagerly(eagerly)
