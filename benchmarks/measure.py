@@ -95,10 +95,12 @@ def interleave(
 
 def environment(own: bool = True) -> dict[str, str]:
     """For a process that runs a module of this package: `own` with tfbn from this checkout on its path."""
-    kept = {key: value for key, value in os.environ.items() if own or not key.startswith("PYTHON")}
-    if own:
-        kept["PYTHONPATH"] = os.pathsep.join(filter(None, [str(CHECKOUT), kept.get("PYTHONPATH")]))
-    return kept
+    if not own:
+        from tests.parity import make_reference
+
+        return make_reference.environment()
+    path = os.pathsep.join(filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH")]))
+    return {**os.environ, "PYTHONPATH": path}
 
 
 def child(module: str, *arguments: str, python: str | Path = sys.executable, **more: str) -> str:

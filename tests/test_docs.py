@@ -25,6 +25,7 @@ import pytest
 import tfbn
 from tests import docs
 from tests.docs import BLOCKS, CHECKOUT, PAGES
+from tests.parity import make_reference
 from tfbn import cli
 
 PYTHON = [block for found in BLOCKS.values() for block in found if block.language == "python"]
@@ -50,8 +51,7 @@ def run(interpreter, checkout, pages, root):
         jobs.append((str(folder), blocks))
     job = root / f"{uuid.uuid4()}.job"
     job.write_text(json.dumps({"pages": jobs, "checkout": checkout}))
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
-    environment.update(CUDA_VISIBLE_DEVICES="-1", TF_CPP_MIN_LOG_LEVEL="3")
+    environment = {**make_reference.environment(), "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
     process = subprocess.run(
         [interpreter, docs.__file__, job],
         cwd=root,

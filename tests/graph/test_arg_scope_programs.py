@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+from tests.parity import make_reference
 from tfbn.graph.arg_scope import add_arg_scope, arg_scope, arg_scope_func_key
 
 pytestmark = pytest.mark.usefixtures("leaves_the_stack_empty")
@@ -108,7 +109,9 @@ from tensorflow.contrib.framework.python.ops.arg_scope import arg_scope, add_arg
 logs = [run(seed, arg_scope, add_arg_scope, arg_scope_func_key) for seed in range({SEEDS.stop})]
 print("LOGS" + json.dumps(logs))
 """
-    run = subprocess.run([original_python, "-W", "ignore", "-c", script], capture_output=True, text=True, timeout=300)
+    command = [original_python, "-W", "ignore", "-c", script]
+    environment = make_reference.environment()
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stderr[-2000:]
     theirs = json.loads(run.stdout.split("LOGS")[-1])
     for seed, (ours, original) in enumerate(zip(json.loads(json.dumps(our_logs)), theirs)):

@@ -1,7 +1,6 @@
 """list_layers: what is in a graph, built here, imported, or made by others."""
 
 import gzip
-import os
 import subprocess
 import warnings
 from pathlib import Path
@@ -13,6 +12,7 @@ import tensorflow as tf
 import tfbn
 from tests.graph.regimes import NAMES, REGIMES, graph, session
 from tests.graph.test_atomic import PATHS
+from tests.parity import make_reference
 from tfbn.graph import list_layers
 
 tf1 = tf.compat.v1
@@ -263,10 +263,8 @@ def test_the_original_still_makes_the_same_graphs(original_python, tmp_path):
     """data/make_graphs.py under TensorFlow 1.15.5, where this machine can have one."""
     if original_python is None:
         return
-    # TensorFlow 2 sets it for its children, and 1.15.5 would build other graphs for it.
-    environment = {key: value for key, value in os.environ.items() if key != "TF2_BEHAVIOR"}
     command = [original_python, "-W", "ignore", DATA / "make_graphs.py", tmp_path]
-    subprocess.run(command, env=environment, check=True, timeout=300)
+    subprocess.run(command, env=make_reference.environment(), check=True, timeout=300)
     for name in ("contrib.meta.gz", "keras1.pb.gz"):
         message = read(name)
         made = type(message).FromString(gzip.decompress((tmp_path / name).read_bytes()))

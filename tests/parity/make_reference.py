@@ -33,6 +33,14 @@ def reference_home() -> Path:
     return Path(os.environ.get("TFBN_REFERENCE_HOME") or cache_home() / "tfbn-reference")
 
 
+def environment() -> dict:
+    """The environment for a process of the original, without what belongs to this Python and this TensorFlow.
+
+    TensorFlow 2 sets TF2_BEHAVIOR when it is imported, and 1.15 takes it for the wish to behave as version 2 does.
+    """
+    return {key: value for key, value in os.environ.items() if key != "TF2_BEHAVIOR" and not key.startswith("PYTHON")}
+
+
 def make() -> Path:
     """The interpreter that has the original; built where it is missing or broken."""
     home = reference_home()
@@ -76,7 +84,9 @@ def _works(python: Path) -> bool:
 
 def _status(command: list) -> int:
     try:
-        return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
+        return subprocess.run(
+            command, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ).returncode
     except OSError:
         return 127
 

@@ -28,6 +28,8 @@ SOURCES = (
     "runner.py",
     "sides.py",
     "vocabulary.py",
+    "worker.py",
+    "make_reference.py",
 )
 
 

@@ -31,7 +31,7 @@ def run(interpreters, side, *arguments):
     done = subprocess.run(
         [interpreters[side], "-m", "tests.parity.exchange", side, *arguments],
         cwd=ROOT,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        env={**make_reference.environment(), "TF_CPP_MIN_LOG_LEVEL": "3"},
         capture_output=True,
         text=True,
         check=False,

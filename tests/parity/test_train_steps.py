@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from . import train_steps
+from . import make_reference, train_steps
 
 ROOT = Path(__file__).parent.parent.parent
 RECORDED = json.loads(train_steps.RECORDED.read_text())
@@ -27,12 +26,10 @@ CLOSE = {"rtol": 1e-5, "atol": 1e-6}
 
 
 def run(python, side, path):
-    # TensorFlow 2 leaves it to its children, and 1.15 takes it for a wish.
-    environment = {key: value for key, value in os.environ.items() if key != "TF2_BEHAVIOR"}
     done = subprocess.run(
         [python, "-W", "ignore", "-m", "tests.parity.train_steps", side, str(path)],
         cwd=ROOT,
-        env={**environment, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        env={**make_reference.environment(), "TF_CPP_MIN_LOG_LEVEL": "3"},
         capture_output=True,
         text=True,
         timeout=300,

@@ -31,7 +31,9 @@ def worker(tmp_path):
                 os.abort()
             if case == "hang":
                 time.sleep(60)
-            wire.send(sys.stdout.buffer, {{"stage": "ok", "pid": os.getpid(), "echo": case}})
+            wire.send(sys.stdout.buffer, {{
+                "stage": "ok", "pid": os.getpid(), "echo": case, "environment": dict(os.environ)
+            }})
         """)
     )
     with Worker("any", sys.executable, timeout=2.0, server=server) as found:
@@ -68,6 +70,16 @@ def test_arrays_cross_as_they_are():
     assert back["a"].dtype == np.float16
     np.testing.assert_array_equal(back["a"], value["a"])
     assert back["b"][2]["c"].shape == (0, 2)
+
+
+def test_a_process_of_the_original_does_not_inherit_version_2(worker, monkeypatch):
+    """TensorFlow 2 sets it in whatever process imports it: 1.15 would take other initializers, among other things."""
+    monkeypatch.setenv("TF2_BEHAVIOR", "1")
+    monkeypatch.setenv("PYTHONSTARTUP", "elsewhere")
+    monkeypatch.setenv("TFBN_KEPT", "kept")
+    environment = worker.run("environment")["environment"]
+    assert environment["TFBN_KEPT"] == "kept"
+    assert not {"TF2_BEHAVIOR", "PYTHONSTARTUP"} & set(environment)
 
 
 def test_no_python_3_7_is_said_and_has_a_status_of_its_own(tmp_path, monkeypatch, capsys):

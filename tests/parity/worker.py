@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import select
 import subprocess
 import sys
@@ -10,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from . import wire
+from . import make_reference, wire
 
 SERVER = Path(__file__).with_name("server.py")
 TIMEOUT = 120.0
@@ -47,13 +46,12 @@ class Worker:
         if self._process is not None:
             return
         self._log = tempfile.TemporaryFile()
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
         self._process = subprocess.Popen(
             [self.python, "-W", "ignore", str(self.server), self.side],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            env=environment,
+            env=make_reference.environment(),
         )
         try:
             hello = self._receive(START_TIMEOUT)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
+from tests.parity import make_reference
 from tests.replicas import graph_program, launch
 
 KINDS = ("mirrored", "mirrored-v1", "workers")
@@ -92,7 +93,7 @@ def test_not_synchronized_as_in_the_original(original_python, tmp_path):
     printed = [
         subprocess.check_output([python, program, tmp_path / "saved"], text=True, env=environment, timeout=120)
         for python, environment in (
-            (original_python, {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}),
+            (original_python, make_reference.environment()),
             (sys.executable, {**os.environ, "PYTHONPATH": str(launch.CHECKOUT)}),
         )
     ]
