@@ -1,10 +1,12 @@
 """The private TensorFlow API behind tfbn._tensorflow, on whatever version runs this."""
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
 from tests.graph.regimes import graph, session
 from tfbn import _tensorflow
+from tfbn.checkpoint import table_file
 
 tf1 = tf.compat.v1
 
@@ -245,6 +247,20 @@ def test_object_graph_type(tmp_path):
     message = _tensorflow.object_graph_type().FromString(written)
     found = {each.checkpoint_key: each.full_name for node in message.nodes for each in node.attributes}
     assert found == {"x/.ATTRIBUTES/VARIABLE_VALUE": "own_name"}
+
+
+def test_bundle_types(tmp_path):
+    """They read the index that TensorFlow writes: its header, and where a variable lies."""
+    path = tf.train.Checkpoint(x=tf.Variable([1.0, 2.0])).write(str(tmp_path / "model"))
+    table = table_file.read((tmp_path / "model.index").read_bytes())
+    header_type, entry_type = _tensorflow.bundle_types()
+    header = header_type.FromString(table[b""])
+    assert (header.num_shards, header.version.producer) == (1, 1)
+    entry = entry_type.FromString(table[b"x/.ATTRIBUTES/VARIABLE_VALUE"])
+    data = (tmp_path / "model.data-00000-of-00001").read_bytes()
+    assert np.frombuffer(data[entry.offset : entry.offset + entry.size], np.float32).tolist() == [1.0, 2.0]
+    assert (entry.dtype, entry.crc32c) == (tf.float32.as_datatype_enum, table_file.masked_crc32c(data[: entry.size]))
+    assert path.endswith("model")
 
 
 def test_graph_of_replica():

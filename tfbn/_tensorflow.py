@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import tensorflow as tf
+from tensorflow.core.protobuf import tensor_bundle_pb2 as _tensor_bundle
 from tensorflow.core.protobuf import trackable_object_graph_pb2 as _object_graph
 from tensorflow.python import pywrap_tfe as _pywrap_tfe
 from tensorflow.python.framework import function_def_to_graph as _function_def_to_graph
@@ -215,3 +216,11 @@ def function_to_graph_def(function_def: Any) -> tuple[Any, dict[str, str]]:
 def object_graph_type() -> Any:
     """The protocol buffer that tf.train.Checkpoint describes its objects with; only its bytes are public."""
     return _object_graph.TrackableObjectGraph
+
+
+def bundle_types() -> tuple[Any, Any]:
+    """The protocol buffers of a V2 checkpoint's index: its header, and the entry of a variable.
+
+    Only what they say of names, shapes and dtypes is public, by tf.train.load_checkpoint.
+    """
+    return _tensor_bundle.BundleHeaderProto, _tensor_bundle.BundleEntryProto

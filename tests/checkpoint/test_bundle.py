@@ -125,7 +125,7 @@ class TestWriting:
 class TestKilled:
     """By SIGKILL: at each change of a file's name, and TFBN_KILLS times at random moments."""
 
-    @pytest.mark.parametrize("kind", ["BatchNorm", "Keras"])
+    @pytest.mark.parametrize("kind", ["copied", "changed", "Keras"])
     def test_absent_or_whole(self, kind, tmp_path):
         """And the next run removes what is left, to end with the same bytes as if nothing had happened."""
         source, ending, arguments = self.conversion(kind, tmp_path)
@@ -145,17 +145,22 @@ class TestKilled:
         assert set(result["found"]) <= {"absent", "whole"}, (given["seed"], result)
         assert "absent" in result["found"]
         assert result["found"][-1] == "whole"
-        assert result["renames"] >= (4 if kind == "BatchNorm" else 1)
+        assert result["renames"] >= {"copied": 3, "changed": 4, "Keras": 1}[kind]
         assert not [name for name in result["files"] if not name.startswith("target")]
 
     @staticmethod
     def conversion(kind, folder):
         random = np.random.default_rng(2)
-        if kind == "BatchNorm":
-            # Three data files.
-            arrays = {f"layer_{i}/weights": random.random([256, 1024], np.float32) for i in range(3)}
+        arrays = {f"layer_{i}/weights": random.random([256, 1024], np.float32) for i in range(3)}
+        if kind == "copied":
+            # Two data files, one of them for the graph of objects.
             write(folder / "source", arrays)
             return str(folder / "source"), "", {"to": "BatchNorm"}
+        if kind == "changed":
+            # Three data files.
+            write(folder / "source", arrays)
+            write(folder / "like", {name: array.astype(np.float64) for name, array in arrays.items()})
+            return str(folder / "source"), "", {"like": str(folder / "like")}
         model = models.trained("contrib")
         like = models.saved(models.Keras2(), str(folder), "fresh")
         rename = [*models.Graph.to_neutral, *models.Keras2.from_neutral]
@@ -175,10 +180,18 @@ class TestMemory:
         assert checkpoints.make(prefix, self.TENSORS, self.LARGEST) > 1.5 * self.LIMIT  # holding all of it would show
         return prefix
 
-    def test_to_a_checkpoint(self, source, tmp_path):
-        """Read and written a few tensors at a time."""
+    def test_copied(self, source, tmp_path):
+        """And read to compare the checksums."""
         found = checkpoints.in_a_process(source, tmp_path / "target")
         assert 0 < found["peak"] < self.LIMIT
+
+    def test_changed(self, source, tmp_path):
+        """Read and written a few tensors at a time, here in a wider dtype."""
+        with checkpoint.open(source) as reader, bundle.writing(str(tmp_path / "like"), force=False) as writer:
+            for entry in reader.entries.values():
+                writer.add(entry.name, np.zeros(entry.shape))
+        found = checkpoints.in_a_process(source, tmp_path / "target", to="contrib", like=str(tmp_path / "like"))
+        assert 0 < found["peak"] < checkpoints.ALLOWANCE + 3 * 2 * self.LARGEST
 
     def test_to_keras(self, source, tmp_path):
         """A weight file is filled in place."""

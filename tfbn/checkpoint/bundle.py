@@ -19,12 +19,15 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfbn.checkpoint.copier import Copier
+from tfbn.checkpoint.stored import Stored
+
 # Small tensors share a data file up to this size: a file each would be thousands, and more would have to be held.
 _SHARE = 4 * 2**20
 
 
 class BundleWriter:
-    """Puts arrays into a checkpoint in `folder`; `finish` returns its prefix."""
+    """Puts arrays and copies into a checkpoint in `folder`; `finish` returns its prefix."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -39,6 +42,7 @@ class BundleWriter:
         )
         self._session = tf.compat.v1.Session(graph=self._graph, config=threads)
         self._ops: dict[tuple, tuple[Any, Any, list[Any], Any]] = {}
+        self._copier: Copier | None = None
 
     def add(self, name: str, array: np.ndarray) -> None:
         if self._size + array.nbytes > _SHARE:
@@ -48,8 +52,17 @@ class BundleWriter:
         if array.nbytes > _SHARE:
             self._flush()  # and nothing of it is held while the next one is read
 
+    def copy(self, name: str, origin: Stored) -> None:
+        """Adds a variable of another checkpoint, which is not held at all."""
+        if self._copier is None:
+            self._copier = Copier(self._folder / "copied")
+        self._copier.copy(name, origin)
+
     def finish(self) -> Path:
         self._flush()
+        if self._copier is not None:
+            self._copier.finish()
+            self._parts.append(self._copier.prefix)
         whole = self._folder / "whole"
         with self._graph.as_default():
             merge = tf.raw_ops.MergeV2Checkpoints(
@@ -60,6 +73,8 @@ class BundleWriter:
 
     def close(self) -> None:
         self._session.close()
+        if self._copier is not None:
+            self._copier.close()
 
     def _flush(self) -> None:
         if not self._waiting:
@@ -97,8 +112,9 @@ def writing(target: str, force: bool) -> Iterator[BundleWriter]:
     try:
         yield writer
         _move(writer.finish(), place)
-    except tf.errors.OpError as error:  # such as of a full disk
-        raise OSError(f"target: {target} cannot be written: {error.message}") from error
+    except (tf.errors.OpError, OSError) as error:  # such as of a full disk
+        reason = error.message if isinstance(error, tf.errors.OpError) else error
+        raise OSError(f"target: {target} cannot be written: {reason}") from error
     finally:
         writer.close()
         shutil.rmtree(folder, ignore_errors=True)

@@ -115,20 +115,24 @@ def carry_out(made: Plan, like: Reader | None, force: bool) -> None:
     """Writes the target of a plan that loses nothing."""
     bundle.check_free(made.target, force)
     made.check()
-    with Progress("Converting", sum(step.value.size for step in made.steps), "B") as bar:
-        if made.to == "Keras" and like is not None:
-            bundle.remove_leftovers(Path(os.path.abspath(made.target)))
-            with replacing(made.target) as partial:
-                keras_file.write(like.path, partial, _read(made.steps, bar))
-            return
-        with bundle.writing(made.target, force) as writer:
-            for step in made.steps:
+    progress = Progress("Converting", sum(step.value.size for step in made.steps), "B")
+    if made.to == "Keras" and like is not None:
+        bundle.remove_leftovers(Path(os.path.abspath(made.target)))
+        with replacing(made.target) as partial, progress as bar:
+            keras_file.write(like.path, partial, _read(made.steps, bar))
+        return
+    with bundle.writing(made.target, force) as writer, progress as bar:
+        for step in made.steps:
+            stored = step.value.stored
+            if stored is not None:
+                writer.copy(step.name, stored)
+            else:
                 # No name for the array here, which would hold it while the next one is read.
                 writer.add(step.name, step.value.read())
-                bar.update(step.value.size)
-            if made.to == "BatchNorm" and like is None:
-                graph = object_graph.build({object_graph.path_of(step.name) for step in made.steps})
-                writer.add(object_graph.KEY, np.array(graph, dtype=object))
+            bar.update(step.value.size)
+        if made.to == "BatchNorm" and like is None:
+            graph = object_graph.build({object_graph.path_of(step.name) for step in made.steps})
+            writer.add(object_graph.KEY, np.array(graph, dtype=object))
 
 
 def _read(steps: Iterable[Step], bar: Progress) -> Iterator[tuple[str, np.ndarray]]:

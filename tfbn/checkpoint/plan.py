@@ -239,7 +239,7 @@ def _canonical(reader: Reader) -> dict[str, str]:
 
 
 def _of_like(like: Reader, entry: Entry) -> Value:
-    return Value(entry.shape, entry.dtype, "", "as in the checkpoint given as like", lambda: like[entry.name])
+    return Value(entry.shape, entry.dtype, "", "as in the checkpoint given as like", values.Unchanged(like, entry.name))
 
 
 def _made_up(path: str, wanted: Mapping[str, Value], options: values.Options) -> Value | None:

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfbn.checkpoint import object_graph
+from tfbn.checkpoint.stored import Stored, locate
 
 KERAS_ENDINGS = (".h5", ".hdf5", ".keras")
 _PART = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
@@ -63,6 +64,10 @@ class Reader(Mapping[str, np.ndarray]):
 
     def _read(self, name: str) -> np.ndarray:
         raise NotImplementedError
+
+    def stored(self, name: str) -> Stored | None:
+        """Where the bytes of a variable are that may be copied as they are; None where there are no such."""
+        return None
 
     def close(self) -> None:
         """Lets go of the file."""
@@ -153,6 +158,12 @@ class BundleReader(Reader):
         super().__init__(prefix, {entry.name: entry for entry in found})
         by_name = "V2" if self._v2 else "V1"
         self.format = "SavedModel" if saved_model else "objects" if self.object_graph is not None else by_name
+        self._stored: dict[str, Stored] | None = None
+
+    def stored(self, name: str) -> Stored | None:
+        if self._stored is None:
+            self._stored = locate(self.path) if self._v2 else {}
+        return self._stored.get(name)
 
     def _read(self, name: str) -> Any:
         with _clear_errors(self.path, f"is damaged: {name} cannot be read"):

@@ -16,6 +16,7 @@ import tensorflow as tf
 from tfbn.checkpoint import layers
 from tfbn.checkpoint.layers import SHADOW, Layer, join, split
 from tfbn.checkpoint.reader import Entry, Reader, size_of
+from tfbn.checkpoint.stored import Stored
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,17 @@ class Options:
     zero_debias: str = "keep"
     fill_affine: bool = False
     epsilon: float = 0.001
+
+
+@dataclass(frozen=True)
+class Unchanged:
+    """Reads a variable of a checkpoint as it is."""
+
+    reader: Reader
+    name: str
+
+    def __call__(self) -> np.ndarray:
+        return self.reader[self.name]
 
 
 class Value(NamedTuple):
@@ -40,6 +52,11 @@ class Value(NamedTuple):
     @property
     def size(self) -> int:
         return size_of(self.shape, self.dtype)
+
+    @property
+    def stored(self) -> Stored | None:
+        """The bytes that it is, where it is those of a checkpoint."""
+        return self.read.reader.stored(self.read.name) if isinstance(self.read, Unchanged) else None
 
 
 class Carried(NamedTuple):
@@ -80,7 +97,7 @@ def canonical(entries: Iterable[Entry], found: Iterable[Layer]) -> dict[str, str
 
 
 def _as_it_is(reader: Reader, entry: Entry) -> Value:
-    return Value(entry.shape, entry.dtype, entry.path, "", lambda: reader[entry.name])
+    return Value(entry.shape, entry.dtype, entry.path, "", Unchanged(reader, entry.name))
 
 
 def _take_shadows(values: dict[str, Value], source: str) -> list[str]:
@@ -164,6 +181,8 @@ def synthesized(values: Mapping[str, Value], scope: str, short: str) -> Value:
 
 def reshaped(value: Value, shape: tuple[int, ...], dtype: str) -> Value:
     """The same elements in another shape, such as [C] for [1, 1, 1, C], and another dtype."""
+    if (shape, dtype) == (value.shape, value.dtype):
+        return value
     as_numpy = tf.as_dtype(dtype).as_numpy_dtype
     changes = [value.change, "reshaped" if shape != value.shape else "", f"as {dtype}" if dtype != value.dtype else ""]
     made = replace_read(value, lambda array: array.reshape(shape).astype(as_numpy, copy=False))

@@ -1,0 +1,52 @@
+"""Where the variables of a V2 checkpoint lie in its files."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tfbn import _tensorflow
+from tfbn.checkpoint import table_file
+
+_OF_A_PART = b"\x00"  # what the key of a part of a partitioned variable begins with
+
+
+class Stored(NamedTuple):
+    """The bytes of a variable."""
+
+    checkpoint: str
+    name: str
+    file: str
+    entry: Any  # of the index: dtype, shape, offset, size and checksum
+
+
+def locate(prefix: str) -> dict[str, Stored]:
+    """Where each variable lies that may be copied as it is.
+
+    Those that lie in parts may not, and none of a checkpoint on another machine, of another byte order, or that has an
+    index such as TensorFlow does not write.
+    """
+    if "://" in prefix:
+        return {}
+    try:
+        table = table_file.read(Path(f"{prefix}.index").read_bytes())
+    except table_file.ForeignTable:
+        return {}
+    header_type, entry_type = _tensorflow.bundle_types()
+    header = header_type.FromString(table.pop(b"", b""))
+    if header.endianness != endianness():
+        return {}
+    found = {}
+    for key, value in table.items():
+        entry = entry_type.FromString(value)
+        if not entry.slices and not key.startswith(_OF_A_PART):
+            file = f"{prefix}.data-{entry.shard_id:05d}-of-{header.num_shards:05d}"
+            found[key.decode()] = Stored(prefix, key.decode(), file, entry)
+    return found
+
+
+def endianness() -> int:
+    """That of this machine, as the header of an index has it."""
+    header_type, _ = _tensorflow.bundle_types()
+    return int(header_type.LITTLE if sys.byteorder == "little" else header_type.BIG)

@@ -1,0 +1,127 @@
+"""Files of sorted keys and values in LevelDB's table format, as far as the index of a V2 checkpoint goes.
+
+TensorFlow has no function that tells where in the data files a variable lies, or that makes an index for bytes that are
+in a file already. The format: https://github.com/google/leveldb/blob/main/doc/table_format.md. TensorFlow compresses
+nothing of it.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Mapping
+
+_MAGIC = struct.pack("<Q", 0xDB4775248B80FB57)
+_FOOTER = 48  # the handles of two blocks, filled up to 40 bytes, and the magic number
+_TYPE = b"\x00"  # of a block that is not compressed
+
+
+class ForeignTable(ValueError):
+    """What is no such file, or has what TensorFlow does not write."""
+
+
+def read(content: bytes) -> dict[bytes, bytes]:
+    """The values of a table by their keys. Checksums are not looked at: TensorFlow's own reader does that.
+
+    Raises:
+      ForeignTable: it cannot be read.
+    """
+    if content[-len(_MAGIC) :] != _MAGIC:
+        raise ForeignTable("no magic number at its end")
+    try:
+        footer = content[-_FOOTER:]
+        _, end = _handle(footer, 0)  # of the metadata, of which there are none
+        handles = [_handle(value, 0)[0] for _, value in _entries(_block(content, _handle(footer, end)[0]))]
+        return {key: value for handle in handles for key, value in _entries(_block(content, handle))}
+    except (IndexError, struct.error) as error:
+        raise ForeignTable("it ends too early") from error
+
+
+def made(items: Mapping[bytes, bytes]) -> bytes:
+    """A table of these keys and values, in a single block."""
+    content = bytearray()
+    data = _append(content, _entries_block(sorted(items.items())))
+    metadata = _append(content, _entries_block([]))
+    # The key of a block in the list of blocks is one that is not below its last.
+    blocks = _append(content, _entries_block([(max(items, default=b""), data)]))
+    return bytes(content) + (metadata + blocks).ljust(_FOOTER - len(_MAGIC), b"\x00") + _MAGIC
+
+
+def masked_crc32c(content: bytes) -> int:
+    """The CRC-32C of RFC 3720, masked as LevelDB stores it."""
+    crc = 0xFFFFFFFF
+    for byte in content:
+        crc = _CRC[(crc ^ byte) & 0xFF] ^ (crc >> 8)
+    crc ^= 0xFFFFFFFF
+    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
+
+
+def _remainder(byte: int) -> int:
+    for _ in range(8):
+        byte = byte >> 1 ^ (0x82F63B78 if byte & 1 else 0)
+    return byte
+
+
+_CRC = [_remainder(byte) for byte in range(256)]
+
+
+def _block(content: bytes, handle: tuple[int, int]) -> bytes:
+    offset, size = handle
+    if content[offset + size : offset + size + 1] != _TYPE:
+        raise ForeignTable("a block is compressed, or not where it should be")
+    return content[offset : offset + size]
+
+
+def _entries(block: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Each key is stored as how many bytes it shares with the one before, and the rest."""
+    (restarts,) = struct.unpack_from("<I", block, len(block) - 4)
+    end = len(block) - 4 * (restarts + 1)
+    key, place = b"", 0
+    while place < end:
+        shared, place = _varint(block, place)
+        own, place = _varint(block, place)
+        size, place = _varint(block, place)
+        key = key[:shared] + block[place : place + own]
+        yield key, block[place + own : place + own + size]
+        place += own + size
+
+
+def _entries_block(items: list[tuple[bytes, bytes]]) -> bytes:
+    """Each key is stored whole, and its place listed at the end, among which a reader searches."""
+    content, places = bytearray(), []
+    for key, value in items:
+        places.append(len(content))
+        content += _as_varint(0) + _as_varint(len(key)) + _as_varint(len(value)) + key + value
+    places = places or [0]
+    return bytes(content) + struct.pack(f"<{len(places) + 1}I", *places, len(places))
+
+
+def _append(content: bytearray, block: bytes) -> bytes:
+    """The handle of a block that is put at the end."""
+    handle = _as_varint(len(content)) + _as_varint(len(block))
+    content += block + _TYPE + struct.pack("<I", masked_crc32c(block + _TYPE))
+    return handle
+
+
+def _handle(content: bytes, place: int) -> tuple[tuple[int, int], int]:
+    offset, place = _varint(content, place)
+    size, place = _varint(content, place)
+    return (offset, size), place
+
+
+def _varint(content: bytes, place: int) -> tuple[int, int]:
+    """A number, seven bits a byte with the lowest first, and the place after it."""
+    value = shift = 0
+    while True:
+        byte = content[place]
+        value |= (byte & 0x7F) << shift
+        shift, place = shift + 7, place + 1
+        if byte < 0x80:
+            return value, place
+
+
+def _as_varint(value: int) -> bytes:
+    content = bytearray()
+    while value >= 0x80:
+        content.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*content, value])
