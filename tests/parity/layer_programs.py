@@ -56,6 +56,28 @@ def _to_restore(tf: Any, layers: Dict[str, Any]) -> Any:
     return [_names(restore(include, exclude)) for include in choices for exclude in choices]
 
 
+def _update_names(tf: Any, layers: Dict[str, Any]) -> Any:
+    """Of two calls that share their statistics. Where a placeholder makes the original build conds, they name them.
+
+    Zero debias collects tensors, whose names tell how the kind of variable is read.
+    """
+    contrib, core = layers["batch_norm"], layers["batch_normalization"]
+    static = ({}, {"fused": False}, {"renorm": True}, {"training": True})
+    found = {}
+    for dynamic, arguments in [(False, arguments) for arguments in static] + [(True, {}), (True, {"training": True})]:
+        with tf.Graph().as_default():
+            inputs = tf.zeros([4, 3, 3, 2])
+            is_training = tf.placeholder(tf.bool, []) if dynamic else True
+            for reuse in (False, True):
+                if "training" in arguments:
+                    core(inputs, training=is_training, name="norm", reuse=reuse)
+                else:
+                    contrib(inputs, is_training=is_training, scope="norm", reuse=reuse, **arguments)
+            updates = tf.get_collection(tf.GraphKeys.UPDATE_OPS)
+            found[f"{arguments} {dynamic}"] = [getattr(update, "op", update).name for update in updates]
+    return found
+
+
 def _named_outputs(tf: Any, layers: Dict[str, Any]) -> Any:
     _network(tf, layers)
     collect, convert = layers["collect_named_outputs"], layers["convert_collection_to_dict"]
@@ -138,6 +160,7 @@ def _scoped(tf: Any, layers: Dict[str, Any]) -> Any:
 PROGRAMS: Dict[str, Callable] = {
     "variables": _variables,
     "to restore": _to_restore,
+    "update names": _update_names,
     "named outputs": _named_outputs,
     "global step": _global_step,
     "last dimension": _last_dimension,

@@ -35,7 +35,8 @@ class Change(NamedTuple):
 
     variable: Any
     ready: list[Any]
-    build: Callable[[Any, Read], Any]  # makes the ops that read and assign it; the assignment has the name given
+    subtracts: bool
+    build: Callable[[Any, Read], Any]  # makes the ops that read and assign it; a subtraction has the name given
 
 
 class _Made(NamedTuple):
@@ -49,20 +50,21 @@ class _Made(NamedTuple):
 class _Shared(NamedTuple):
     first: Change
     op: tf.Operation  # what the first call's collections and outputs hold
-    subtracts: bool
     mutex: tf.Tensor | None
 
 
 def subtract(variable: Any, ready: list[Any], decrement: Callable[[Read], tf.Tensor]) -> Any:
     """variable.assign_sub(decrement(read)), once `ready`; has an `op`, and as a tensor is the value after it."""
     with tf.compat.v1.name_scope("AssignMovingAvg") as name:
-        return _apply(Change(variable, ready, lambda name, read: _subtract(variable, decrement(read), name)), name)
+        return _apply(
+            Change(variable, ready, True, lambda name, read: _subtract(variable, decrement(read), name)), name
+        )
 
 
-def replace(variable: Any, ready: list[Any], value: Callable[[Read], tf.Tensor]) -> Any:
+def replace(variable: Any, ready: list[Any], value: Callable[[Read], tf.Tensor], op_name: str) -> Any:
     """variable.assign(value(read)), once `ready`; as `subtract`."""
-    with tf.compat.v1.name_scope("AssignNewValue"):
-        return _apply(Change(variable, ready, lambda name, read: variable.assign(value(read), name=name)), None)
+    with tf.compat.v1.name_scope(op_name) as name:
+        return _apply(Change(variable, ready, False, lambda name, read: variable.assign(value(read), name=name)), name)
 
 
 def stands_for(entry: tf.Operation, update: tf.Operation) -> None:
@@ -103,7 +105,7 @@ def _subtract(variable: Any, decrement: tf.Tensor, name: str | None) -> Any:
     return variable.assign_sub(decrement, use_locking=True, name=name)
 
 
-def _apply(change: Change, name: str | None) -> Any:
+def _apply(change: Change, name: str) -> Any:
     if _tensorflow.compiled_whole() or _tensorflow.in_program_order():
         # XLA has no mutexes. A function runs what reads and assigns variables in the order of the program.
         return _plain(change, name, _read_now)
@@ -113,21 +115,21 @@ def _apply(change: Change, name: str | None) -> Any:
     if shared is None and not in_body and not _job(change.variable):
         # Nobody else assigns it, so the tensor that stands for the variable will do.
         update = _plain(change, name, tf.convert_to_tensor)
-        table[key] = _Shared(change, update.op, name is not None, None)
+        table[key] = _Shared(change, update.op, None)
     else:
         mutex = shared.mutex if shared is not None and shared.mutex is not None else _new_mutex(change.variable, shared)
-        update = _in_turn(change, mutex) if _tensorflow.in_round() else _locked(change, mutex)
-        table[key] = _Shared(change, update.op, False, mutex) if shared is None else shared._replace(mutex=mutex)
+        update = (_in_turn if _tensorflow.in_round() else _locked)(change, mutex, name)
+        table[key] = _Shared(change, update.op, mutex) if shared is None else shared._replace(mutex=mutex)
     if not in_body:
         _changes()[update.op.name] = _Made(change, key, update.op.name)
     return update
 
 
-def _in_turn(change: Change, mutex: tf.Tensor) -> tf.Tensor:
+def _in_turn(change: Change, mutex: tf.Tensor, name: str) -> tf.Tensor:
     """As `_locked`: after the updates of the variable built in this body before, and before the next round."""
     before = _tensorflow.graph_table(tf.compat.v1.get_default_graph()).setdefault("in turn", {})
     key = variables.full_name(change.variable), _tensorflow.round_context()
-    value = _locked(change._replace(ready=[*change.ready, *before.get(key, [])]), mutex)
+    value = _locked(change._replace(ready=[*change.ready, *before.get(key, [])]), mutex, name)
     before[key] = [value]
     _tensorflow.end_round_after([value.op])
     return value
@@ -138,14 +140,15 @@ def _read_now(variable: Any) -> tf.Tensor:
     return variable.read_value()
 
 
-def _plain(change: Change, name: str | None, read: Read) -> Any:
+def _plain(change: Change, name: str, read: Read) -> Any:
     with tf.control_dependencies(change.ready):
-        update = change.build(name, read)
+        if change.subtracts:
+            return change.build(name, read)
         # `_lock_first` can redirect a subtraction itself, for an assignment it needs an op behind it.
-        return update if name else tf.identity(tf.convert_to_tensor(update))
+        return tf.identity(tf.convert_to_tensor(change.build(None, read)), name)
 
 
-def _locked(change: Change, mutex: tf.Tensor) -> tf.Tensor:
+def _locked(change: Change, mutex: tf.Tensor, name: str | None = None) -> tf.Tensor:
     """A value of the variable that exists once the change is made, while no other call reads or assigns it."""
     with _beside(change.variable), tf.control_dependencies(change.ready):
         lock = tf.raw_ops.MutexLock(mutex=mutex)
@@ -154,7 +157,7 @@ def _locked(change: Change, mutex: tf.Tensor) -> tf.Tensor:
     with _beside(change.variable), tf.control_dependencies([value]):
         tf.raw_ops.ConsumeMutexLock(mutex_lock=lock)
     with _at_job(change.variable), tf.control_dependencies(lock.consumers()):
-        return tf.identity(value)
+        return tf.identity(value, name)
 
 
 def _new_mutex(variable: Any, shared: _Shared | None) -> tf.Tensor:
@@ -171,7 +174,7 @@ def _lock_first(shared: _Shared) -> tf.Tensor:
     with tf.compat.v1.name_scope(f"{shared.op.name}/shared/"), tf.device(shared.op.device):
         mutex = _mutex(shared.first.variable)
         value = _locked(shared.first, mutex)
-        if shared.subtracts:
+        if shared.first.subtracts:
             # What stood here subtracted the change; now it subtracts nothing, once the change is made.
             with tf.control_dependencies([value]):
                 _tensorflow.replace_input(shared.op, 1, tf.zeros(value.shape, value.dtype))

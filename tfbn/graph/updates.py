@@ -110,7 +110,7 @@ def _follow_debiased(
         step = tf.convert_to_tensor(local_step.assign_add(tf.cast(active, local_step.dtype.base_dtype)))
         return functional.debiased(average, step, rate, current, active)
 
-    return atomic.replace(moving_mean, _ready(mean, rate, active, after), value)
+    return atomic.replace(moving_mean, _ready(mean, rate, active, after), value, "AssignMovingAvg")
 
 
 def _follow_deviation(
@@ -132,7 +132,7 @@ def _follow_deviation(
         held = moving_variance if active is True else read(moving_variance)
         return functional.variance_of(average, epsilon, held, active)
 
-    return atomic.replace(moving_variance, _ready(stddev, rate, active, after), value)
+    return atomic.replace(moving_variance, _ready(stddev, rate, active, after), value, "AssignNewValue")
 
 
 def _ready(value: tf.Tensor, rate: tf.Tensor, active: tf.Tensor | bool, after: list[Any]) -> list[Any]:

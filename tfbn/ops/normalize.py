@@ -16,7 +16,7 @@ _VERSION = tuple(int(part) for part in tf.__version__.split(".")[:2])
 # The dtypes that the fused kernel takes; it computes in float32. Before 2.14, bfloat16 had a CPU kernel only where
 # oneDNN replaced TensorFlow's own, which depends on the machine that will run the graph.
 FUSED_DTYPES = (tf.float16, tf.float32, *([tf.bfloat16] if _VERSION >= (2, 14) else []))
-# cuDNN's lower bound on epsilon; TensorFlow applies it on every device.
+# cuDNN's lower bound on epsilon. TensorFlow 1.15 raises a smaller one to it on every device, TensorFlow 2 on none.
 FUSED_EPSILON_FLOOR = 1.001e-5
 
 
