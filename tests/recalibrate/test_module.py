@@ -8,7 +8,7 @@ import tensorflow as tf
 
 import tfbn
 from tests import oracle
-from tests.recalibrate.test_session import ROUNDED, SIZES, batches, whole
+from tests.recalibrate.networks import ROUNDED, SIZES, batches, whole
 from tfbn.recalibrate import recalibrate_module
 
 
