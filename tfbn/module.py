@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfbn import _tensorflow, functional
-from tfbn.functional import arguments
+from tfbn.functional import arguments, shapes
 from tfbn.graph import policy
 
 AFFINE = functional.Params._fields
@@ -122,10 +122,10 @@ class BatchNorm(tf.Module):
         name: str | None = None,
     ) -> None:
         if channels is not None:
-            arguments.check_channels(channels)
+            shapes.check_channels(channels)
         if axis is not None:
-            arguments.check_channel_axis(axis)
-        arguments.check_data_format(data_format, axis)
+            shapes.check_channel_axis(axis)
+        shapes.check_data_format(data_format, axis)
         arguments.check_initializers(param_initializers)
         arguments.check_regularizers(param_regularizers)
         arguments.check_constraints(param_constraints)
@@ -205,17 +205,17 @@ class BatchNorm(tf.Module):
         self._check_attributes(channels)
         if mask is not None:
             mask = tf.convert_to_tensor(mask)
-            arguments.check_mask(mask, inputs, axes[0])
+            shapes.check_mask(mask, inputs, axes[0])
         if batch_weights is not None:
             batch_weights = tf.convert_to_tensor(batch_weights)
-            arguments.check_batch_weights(batch_weights, inputs)
+            shapes.check_batch_weights(batch_weights, inputs)
         across = functional.several_replicas(self._given.synchronized, training)
         first = self.moving_mean is None
         if first:
             self._create(channels, functional.compute_dtype(inputs.dtype))
         if across:
             functional.check_created_for_replicas(self.moving_mean, self.name)
-        arguments.check_same_channels(self.name, channels, self.moving_mean.shape.as_list()[0], inputs.shape)
+        shapes.check_same_channels(self.name, channels, self.moving_mean.shape.as_list()[0], inputs.shape)
 
         with self.name_scope:
             options, rule = self._plan(inputs, axes, batch_weights is not None, across)
@@ -272,7 +272,7 @@ class BatchNorm(tf.Module):
         if self.decay is not None:
             arguments.check_decay("decay", self.decay, channels)
         arguments.check_callables(adjustment=self.adjustment)
-        arguments.check_virtual_batch_size(given.virtual_batch_size, self.adjustment)
+        shapes.check_virtual_batch_size(given.virtual_batch_size, self.adjustment)
         if given.renorm:
             arguments.check_decay("renorm_decay", self.renorm_decay, channels)
         if self.renorm_clipping is not None:
@@ -281,12 +281,12 @@ class BatchNorm(tf.Module):
     def _axes(self, inputs: tf.Tensor) -> tuple[int, ...]:
         given = self._given
         if given.axis is None:
-            arguments.check_inputs(inputs, given.data_format)
+            shapes.check_inputs(inputs, given.data_format)
             axis = 1 if given.data_format == "NCHW" else -1
         else:
-            arguments.check_floating(inputs)
+            shapes.check_floating(inputs)
             axis = given.axis
-        return arguments.check_axes(inputs.shape, axis, given.virtual_batch_size)
+        return shapes.check_axes(inputs.shape, axis, given.virtual_batch_size)
 
     def _plan(self, inputs: tf.Tensor, axes: tuple[int, ...], weighted: bool, across: bool = False) -> tuple[Any, Any]:
         """How to normalize and how to follow, by the row that `batch_norm` takes."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfbn.functional import arguments, averages, modes, normalization, replicas
+from tfbn.functional import arguments, averages, modes, normalization, replicas, shapes
 from tfbn.functional.values import Options, Params, State
 
 
@@ -49,7 +49,7 @@ def init(
       >>> print(params.beta.numpy(), params.gamma, state.moving_variance.numpy())
       [0. 0. 0.] None [1. 1. 1.]
     """
-    arguments.check_channels(channels)
+    shapes.check_channels(channels)
     arguments.check_initializers(param_initializers)
     arguments.check_cumulative(None if cumulative else 0.0, zero_debias_moving_mean)
     found = arguments.check_param_dtype(dtype) or tf.float32
@@ -154,7 +154,7 @@ def train(
     if decay is not None:
         arguments.check_decay("decay", decay, channels)
     epsilon = arguments.check_epsilon(epsilon)
-    arguments.check_virtual_batch_size(virtual_batch_size, adjustment)
+    shapes.check_virtual_batch_size(virtual_batch_size, adjustment)
     replicas.check_no_virtual_batches(synchronized, virtual_batch_size)
     if renorm:
         arguments.check_decay("renorm_decay", renorm_decay, channels)
@@ -163,10 +163,10 @@ def train(
     updating = arguments.static_is_training(update_statistics, "update_statistics")
     if batch_weights is not None:
         batch_weights = tf.convert_to_tensor(batch_weights)
-        arguments.check_batch_weights(batch_weights, inputs)
+        shapes.check_batch_weights(batch_weights, inputs)
     if mask is not None:
         mask = tf.convert_to_tensor(mask)
-        arguments.check_mask(mask, inputs, axes[0])
+        shapes.check_mask(mask, inputs, axes[0])
     options = Options(
         axes=axes,
         virtual_batch_size=virtual_batch_size,
@@ -225,7 +225,7 @@ def infer(
 
     def one(inputs: Any) -> tf.Tensor:
         inputs = tf.convert_to_tensor(inputs)
-        arguments.check_leaf(inputs)
+        shapes.check_leaf(inputs)
         axes = _axes(inputs, axis, None)
         options = Options(axes=axes, epsilon=epsilon, fused=bool(fused), fused_nchw_inference=False)
         values = _tensors(params, State(*state[:2]), inputs.shape.as_list()[axes[0]])
@@ -237,9 +237,9 @@ def infer(
 
 
 def _axes(inputs: tf.Tensor, axis: int, virtual_batch_size: int | None) -> tuple[int, ...]:
-    arguments.check_floating(inputs)
-    arguments.check_channel_axis(axis)
-    return arguments.check_axes(inputs.shape, axis, virtual_batch_size)
+    shapes.check_floating(inputs)
+    shapes.check_channel_axis(axis)
+    return shapes.check_axes(inputs.shape, axis, virtual_batch_size)
 
 
 def _tensors(params: Params, state: State, channels: int) -> tuple[Params, State]:
@@ -247,5 +247,5 @@ def _tensors(params: Params, state: State, channels: int) -> tuple[Params, State
     found = [None if value is None else tf.convert_to_tensor(value) for value in (*Params(*params), *State(*state))]
     for name, value in zip((*Params._fields, *State._fields), found):
         if value is not None:
-            arguments.check_shape(name, value, [] if name == "local_step" else [channels])
+            shapes.check_shape(name, value, [] if name == "local_step" else [channels])
     return Params(*found[: len(Params._fields)]), State(*found[len(Params._fields) :])

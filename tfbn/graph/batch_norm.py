@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfbn import functional
-from tfbn.functional import arguments
+from tfbn.functional import arguments, shapes
 from tfbn.graph import compatibility, layer, policy, variables
 from tfbn.graph.activation import activate
 from tfbn.graph.arg_scope import add_arg_scope
@@ -182,7 +182,7 @@ def batch_norm(
     """
     arguments.check_graph("batch_norm")
     inputs = tf.convert_to_tensor(inputs)
-    arguments.check_inputs(inputs, data_format)
+    shapes.check_inputs(inputs, data_format)
     axes = (inputs.shape.rank - 1,) if data_format == "NHWC" else (1,)
     layout = functional.layout_of(inputs.shape, axes)
     arguments.check_decay("decay", decay, layout.channels)
@@ -204,12 +204,12 @@ def batch_norm(
         arguments.check_renorm_clipping(renorm_clipping or {}, layout.channels)
     if batch_weights is not None:
         batch_weights = tf.convert_to_tensor(batch_weights)
-        arguments.check_batch_weights(batch_weights, inputs)
+        shapes.check_batch_weights(batch_weights, inputs)
     if mask is not None:
         mask = tf.convert_to_tensor(mask)
-        arguments.check_mask(mask, inputs, axes[0])
-    arguments.check_virtual_batch_size(virtual_batch_size, adjustment)
-    arguments.check_divides(virtual_batch_size, inputs.shape, axes)
+        shapes.check_mask(mask, inputs, axes[0])
+    shapes.check_virtual_batch_size(virtual_batch_size, adjustment)
+    shapes.check_divides(virtual_batch_size, inputs.shape, axes)
     functional.check_no_virtual_batches(synchronized, virtual_batch_size)
     across = functional.several_replicas(synchronized, training)
 

@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfbn import functional
-from tfbn.functional import arguments
+from tfbn.functional import arguments, shapes
 from tfbn.graph import compatibility, layer, policy, tf_layer, variables
 
 _keys = tf.compat.v1.GraphKeys
@@ -65,7 +65,7 @@ class BatchNormalization(tf_layer.Layer):
         _scope: Any = None,
         _reuse: Any = None,
     ) -> None:
-        arguments.check_axis(axis)
+        shapes.check_axis(axis)
         arguments.check_decay("momentum", momentum)
         epsilon = arguments.check_epsilon(epsilon)
         for given, value in (
@@ -85,7 +85,7 @@ class BatchNormalization(tf_layer.Layer):
             gamma_constraint=gamma_constraint,
             adjustment=adjustment,
         )
-        arguments.check_virtual_batch_size(virtual_batch_size, adjustment)
+        shapes.check_virtual_batch_size(virtual_batch_size, adjustment)
         functional.check_no_virtual_batches(synchronized, virtual_batch_size)
         arguments.static_is_training(update_statistics, "update_statistics")
         super().__init__(trainable, name, dtype, _scope, _reuse)
@@ -117,7 +117,7 @@ class BatchNormalization(tf_layer.Layer):
     def build(self, input_shape: Any) -> None:
         """Creates the variables for inputs of this shape, of which rank and channels must be known."""
         shape = tf.TensorShape(input_shape)
-        axes = arguments.check_axes(shape, self.axis, self.virtual_batch_size)
+        axes = shapes.check_axes(shape, self.axis, self.virtual_batch_size)
         dtype = self.dtype or tf.float32
         virtual = self.virtual_batch_size is not None
         question = policy.Question(
@@ -190,7 +190,7 @@ class BatchNormalization(tf_layer.Layer):
         static = arguments.static_is_training(training, "training")
         updating = arguments.static_is_training(self.update_statistics, "update_statistics")
         assert self._plan is not None
-        arguments.check_same_layer(self.name, inputs.shape, self._built_for, self._plan.options.axes)
+        shapes.check_same_layer(self.name, inputs.shape, self._built_for, self._plan.options.axes)
         across = functional.several_replicas(self.synchronized, static)
         outputs, updates = layer.apply(
             inputs,
@@ -304,7 +304,7 @@ def batch_normalization(
     """
     arguments.check_graph("batch_normalization")
     inputs = tf.convert_to_tensor(inputs)
-    arguments.check_floating(inputs)
+    shapes.check_floating(inputs)
     static = arguments.static_is_training(training, "training")
     functional.several_replicas(synchronized, static)
     made = BatchNormalization(

@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfbn.functional import arguments
+from tfbn.functional import arguments, shapes
 from tfbn.graph import variables
 
 
@@ -79,7 +79,7 @@ class Layer:
         arguments.check_graph(type(self).__name__)
         inputs = tf.convert_to_tensor(inputs)
         if self.floating_only:
-            arguments.check_floating(inputs)
+            shapes.check_floating(inputs)
         with self._opened():
             if not self.built:
                 self.dtype = self.dtype or inputs.dtype

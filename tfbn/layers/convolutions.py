@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfbn.functional import arguments
+from tfbn.functional import shapes
 from tfbn.graph.arg_scope import add_arg_scope
 from tfbn.layers import scope as scopes
 from tfbn.layers import sizes
@@ -110,7 +110,7 @@ def convolution(
     if data_format not in _FORMATS:
         raise ValueError(f"Invalid data_format: {data_format!r}. Expected one of {list(_FORMATS)}.")
     inputs = tf.convert_to_tensor(inputs)
-    arguments.check_floating(inputs)
+    shapes.check_floating(inputs)
     kernels = {"kernel": Parameter(weights_initializer, weights_regularizer)}
     biases = Parameter(biases_initializer, biases_regularizer)
     with scopes.opened(scope, "Conv", inputs, reuse, scopes.KERNEL) as opened:
