@@ -167,23 +167,26 @@ class TestKilled:
         return models.saved(model, str(folder), "source"), ".h5", {"like": like, "rename": rename}
 
 
+# Above importing TensorFlow.
+LARGEST = 8 * MB
+LIMIT = checkpoints.ALLOWANCE + 3 * LARGEST
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    """Of a size that would show if all of it were held."""
+    prefix = tmp_path_factory.mktemp("large") / "source"
+    assert checkpoints.make(prefix, 25, LARGEST) > 1.5 * LIMIT
+    return prefix
+
+
 class TestMemory:
     """Peaks of resident memory, each in a process of its own."""
-
-    LARGEST, TENSORS = 8 * MB, 25
-    # Above importing TensorFlow.
-    LIMIT = checkpoints.ALLOWANCE + 3 * LARGEST
-
-    @pytest.fixture(scope="class")
-    def source(self, tmp_path_factory):
-        prefix = tmp_path_factory.mktemp("large") / "source"
-        assert checkpoints.make(prefix, self.TENSORS, self.LARGEST) > 1.5 * self.LIMIT  # holding all of it would show
-        return prefix
 
     def test_copied(self, source, tmp_path):
         """And read to compare the checksums."""
         found = checkpoints.in_a_process(source, tmp_path / "target")
-        assert 0 < found["peak"] < self.LIMIT
+        assert 0 < found["peak"] < LIMIT
 
     def test_changed(self, source, tmp_path):
         """Read and written a few tensors at a time, here in a wider dtype."""
@@ -191,7 +194,7 @@ class TestMemory:
             for entry in reader.entries.values():
                 writer.add(entry.name, np.zeros(entry.shape))
         found = checkpoints.in_a_process(source, tmp_path / "target", to="contrib", like=str(tmp_path / "like"))
-        assert 0 < found["peak"] < checkpoints.ALLOWANCE + 3 * 2 * self.LARGEST
+        assert 0 < found["peak"] < checkpoints.ALLOWANCE + 3 * 2 * LARGEST
 
     def test_to_keras(self, source, tmp_path):
         """A weight file is filled in place."""
@@ -200,5 +203,5 @@ class TestMemory:
             for entry in reader.entries.values():
                 file.create_dataset(f"layer/{entry.path}:0", entry.shape, entry.dtype)
         found = checkpoints.in_a_process(source, tmp_path / "out.h5", to="Keras", like=str(like))
-        assert 0 < found["peak"] < self.LIMIT
+        assert 0 < found["peak"] < LIMIT
         assert checkpoint.diff(source, tmp_path / "out.h5") == []

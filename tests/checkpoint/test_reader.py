@@ -135,21 +135,23 @@ def keras_model_without_gamma(kind):
     return KINDS[kind](scale=False).model
 
 
+FILES = ("contrib.index", "contrib.data-00000-of-00001", "contrib_v1", "fresh.h5", "fresh.keras")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    for name in FILES[:3]:
+        shutil.copy(reference(name), folder)
+    model = keras_model("keras2")
+    model.save_weights(str(folder / "fresh.h5"))
+    source = KINDS.get("keras3", KINDS["keras2"])().model
+    source.save(str(folder / "fresh.keras"))
+    return folder
+
+
 class TestDamaged:
     """Files that are cut, changed, empty or something else: an error that names the file, and nothing is written."""
-
-    FILES = ("contrib.index", "contrib.data-00000-of-00001", "contrib_v1", "fresh.h5", "fresh.keras")
-
-    @pytest.fixture(scope="class")
-    def whole(self, tmp_path_factory):
-        folder = tmp_path_factory.mktemp("whole")
-        for name in self.FILES[:3]:
-            shutil.copy(reference(name), folder)
-        model = keras_model("keras2")
-        model.save_weights(str(folder / "fresh.h5"))
-        source = KINDS.get("keras3", KINDS["keras2"])().model
-        source.save(str(folder / "fresh.keras"))
-        return folder
 
     @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.99])
     @pytest.mark.parametrize("name", FILES)
