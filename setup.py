@@ -37,6 +37,7 @@ setup(
             "setuptools>=70.1",
             "libcst>=1.1",
             "h5py",
+            "tqdm",
         ],
     },
     classifiers=[

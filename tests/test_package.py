@@ -194,7 +194,6 @@ class TestPublicSurface:
 
     def test_type_checkers_refuse_other_names(self, tmp_path):
         """mypy knows the functions' types and does not let a misspelt name pass."""
-        pytest.importorskip("mypy", reason="mypy comes with the extra `test`")
         program = tmp_path / "program.py"
         program.write_text(
             "import tfbn\nreveal_type(tfbn.has_arg_scope)\nreveal_type(tfbn.batch_norm)\ntfbn.batch_morn\n"

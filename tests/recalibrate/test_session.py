@@ -163,7 +163,6 @@ class TestPooled:
 
     def test_a_progress_bar(self, capsys):
         """With the number of batches."""
-        pytest.importorskip("tqdm", reason="tqdm comes with the extra `tools`")
         with regimes.graph():
             network = Network()
             with regimes.session() as session:
