@@ -118,7 +118,8 @@ def _apply(change: Change, name: str) -> Any:
         table[key] = _Shared(change, update.op, None)
     else:
         mutex = shared.mutex if shared is not None and shared.mutex is not None else _new_mutex(change.variable, shared)
-        update = (_in_turn if _tensorflow.in_round() else _locked)(change, mutex, name)
+        in_round = _tensorflow.in_round()
+        update = _in_turn(change, mutex, name) if in_round else _locked(change, mutex, name)
         table[key] = _Shared(change, update.op, mutex) if shared is None else shared._replace(mutex=mutex)
     if not in_body:
         _changes()[update.op.name] = _Made(change, key, update.op.name)
