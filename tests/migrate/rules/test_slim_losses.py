@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -57,6 +58,47 @@ def test_every_argument_exists_in_todays_function(name):
 def test_calls(call, expected):
     """Arguments by position get the names that 1.15.5 had for them."""
     assert after(f"def f(): slim.losses.{call}") == f"def f(): tf.compat.v1.losses.{expected}"
+
+
+@pytest.mark.parametrize(
+    ("call", "reported"),
+    [
+        ("mean_squared_error(p, y, weights=w)", True),
+        ("mean_squared_error(p, y, w)", True),
+        ("log_loss(p, y, tf.ones([4]), 1e-5)", True),
+        ("cosine_distance(p, y, 1, w)", True),
+        ("cosine_distance(p, y, 1)", False),
+        ("compute_weighted_loss(x, w)", True),
+        ("compute_weighted_loss(x)", False),
+        ("compute_weighted_loss", False),
+        ("absolute_difference(p, y, 2)", False),
+        ("absolute_difference(p, y, weights=0.5)", False),
+        ("absolute_difference(p, y, scope=s)", False),
+        ("softmax_cross_entropy(l, y, w)", False),  # its losses are one for each sample
+    ],
+)
+def test_weights_of_samples_are_reported(call, reported):
+    """Rewritten all the same: weights of the rank of the losses work on."""
+    result = run(f"{IMPORTS}y = tf.f(slim.losses.{call})\n")
+    assert b"tf.compat.v1.losses." in result.after
+    found = [finding for finding in result.findings if finding.rule == "slim-losses"]
+    assert len(found) == reported
+    for finding in found:
+        assert "took one weight for each sample" in finding.message
+        assert "weights[:, tf.newaxis]" in finding.advice
+
+
+def test_weights_of_samples_by_the_advice():
+    """TensorFlow refuses them as they were; with the dimension the loss is the mean over elements of weight not 0."""
+    random = np.random.RandomState(0)
+    p, y, w = random.uniform(1.0, 3.0, [4, 3]), random.uniform(0.0, 1.0, [4, 3]), np.array([1.0, 2.0, 0.0, 1.0])
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        with pytest.raises(ValueError, match="weights can not be broadcast"):
+            tf.compat.v1.losses.mean_squared_error(labels=y, predictions=p, weights=w)
+        loss = tf.compat.v1.losses.mean_squared_error(labels=y, predictions=p, weights=w[:, tf.newaxis])
+        # 1.15.5: contrib divides by the number of elements of samples whose weight is not 0.
+        expected = (w[:, None] * (p - y) ** 2).sum() / 9
+        np.testing.assert_allclose(session.run(loss), expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize(

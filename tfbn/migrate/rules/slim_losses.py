@@ -44,6 +44,12 @@ ARGUMENTS: dict[str, tuple[str, ...] | None] = {
     "softmax_cross_entropy": ("logits", "onehot_labels", "weights", "label_smoothing", "scope"),
     "sparse_softmax_cross_entropy": ("logits", "labels", "weights", "scope"),
 }
+# Their losses have the rank of the predictions, and contrib took weights of lower rank for them: one for each sample.
+_OF_ELEMENTS = {
+    **dict.fromkeys(("absolute_difference", "log_loss", "mean_squared_error", "sigmoid_cross_entropy"), 2),
+    "cosine_distance": 3,
+    "compute_weighted_loss": 1,
+}  # with the place of weights among the arguments
 # contrib's returned the loss of each element, and put it into no collection.
 EXTRA = {"hinge_loss": ', reduction="none", loss_collection=None'}
 
@@ -68,6 +74,7 @@ def check(module: Module, changes: Changes) -> None:
                 if argument.keyword is None:
                     start, _ = module.span(argument)  # with its parentheses
                     changes.replace_span(start, start, f"{name}=", NAME)
+            _report_weights(changes, use.known.leaf, call)
             if use.known.leaf in EXTRA and call is not None:
                 _, end = module.span(call.args[-1])
                 changes.replace_span(end, end, EXTRA[use.known.leaf], NAME)
@@ -83,6 +90,24 @@ def _reason(call: Any, arguments: tuple[str, ...]) -> str | None:
         return f"it takes {len(arguments)} arguments"
     unknown = [name for name in keyword_arguments(call) if name not in arguments]
     return f"it has no argument {unknown[0]}" if unknown else None
+
+
+def _report_weights(changes: Changes, leaf: str, call: Any) -> None:
+    """Where they may be weights of samples."""
+    if leaf not in _OF_ELEMENTS or call is None:
+        return
+    weights = keyword_arguments(call).get("weights")
+    by_place = [argument for argument in call.args if argument.keyword is None]
+    if weights is None and len(by_place) > _OF_ELEMENTS[leaf]:
+        weights = by_place[_OF_ELEMENTS[leaf]]
+    if weights is not None and not isinstance(weights.value, (cst.Integer, cst.Float)):
+        changes.find(
+            weights.value,
+            NAME,
+            f"{leaf} of contrib.losses took one weight for each sample, which that of TensorFlow refuses",
+            "where the weights have fewer dimensions than the losses, add those of size 1: for a batch of vectors "
+            "weights[:, tf.newaxis], with the same result",
+        )
 
 
 def _home(module: Module, changes: Changes, node: Any) -> str | None:
