@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -16,8 +17,13 @@ def replacing(target: str | os.PathLike[str]) -> Iterator[Path]:
     """A path beside `target` to write to; it takes the target's place when the block ends, and goes when it raises.
 
     A target that exists keeps its permissions; a symbolic link stays, and the file that it leads to is replaced.
+
+    Raises:
+      FileNotFoundError: there is no folder for it.
     """
     final = Path(os.path.realpath(target))
+    if not final.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "there is no such folder to write to", str(final.parent))
     descriptor, name = tempfile.mkstemp(prefix=f".{final.name}.", suffix=".partial", dir=final.parent)
     os.close(descriptor)
     partial = Path(name)

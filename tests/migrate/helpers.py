@@ -6,10 +6,11 @@ import ast
 import difflib
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
 
 from tfbn.migrate import driver
-from tfbn.migrate.report import Edit, FileReport
+from tfbn.migrate.report import Edit, FileReport, Finding
 
 
 def run(
@@ -33,6 +34,16 @@ def migrated(source: str, **options) -> str:
 def findings(source: str, **options) -> list[tuple[str, int]]:
     """Rule and line of each finding."""
     return [(finding.rule, finding.place.line) for finding in run(source, **options).findings]
+
+
+def reported(root: Path, files: dict[str, str], rules: Collection[str]) -> list[tuple[str, Finding]]:
+    """The findings of a run over these files, each with its path below `root`."""
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    found = driver.run([str(root)], rules, jobs=1).reports
+    return [(report.path[len(str(root)) + 1 :], finding) for report in found for finding in report.findings]
 
 
 def check_reported(before: str, after: str, edits: Sequence[Edit]) -> None:

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from tests.migrate import helpers
 from tests.migrate.test_notebook import notebook
 from tfbn.migrate import driver
 
@@ -17,12 +18,7 @@ RULES = driver.chosen_rules(["updates-not-wired"])
 
 def reported(root, files):
     """The paths and lines of the findings of a run over these files."""
-    for name, text in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    found = driver.run([str(root)], RULES, jobs=1).reports
-    return [(report.path[len(str(root)) + 1 :], finding.place.line) for report in found for finding in report.findings]
+    return [(path, finding.place.line) for path, finding in helpers.reported(root, files, RULES)]
 
 
 def test_the_step_is_reported(tmp_path):

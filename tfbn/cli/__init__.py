@@ -49,13 +49,18 @@ def _parser() -> argparse.ArgumentParser:
         prog="tfbn",
         description="Batch normalization for code that TensorFlow left behind: its tools.",
         epilog=EXIT_STATUSES,
+        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"tfbn {installed_version()}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name in COMMANDS:
         module = import_module(f"{__name__}.{name}")
         subparser = subparsers.add_parser(
-            name, help=module.SUMMARY, formatter_class=argparse.RawDescriptionHelpFormatter, epilog=EXIT_STATUSES
+            name,
+            help=module.SUMMARY,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            epilog=EXIT_STATUSES,
+            allow_abbrev=False,  # --writ must not write
         )
         module.add_arguments(subparser)
         subparser.set_defaults(run=module.run)

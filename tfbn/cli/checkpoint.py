@@ -65,6 +65,7 @@ def _action(actions: Any, name: str, run: Any, summary: str) -> argparse.Argumen
         description=f"Shows {summary}." if name != "convert" else f"{summary.capitalize()}.",
         epilog=f"{_EXAMPLES[name]}\n{EXIT_STATUSES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.set_defaults(act=run)

@@ -14,6 +14,8 @@ from functools import partial
 from typing import NamedTuple
 
 from tfbn.files import replacing
+from tfbn.migrate import removed_names, v2_behavior
+from tfbn.migrate.imports import DEAD_IMPORTS
 from tfbn.migrate.migrate import migrate
 from tfbn.migrate.notebook import Notebook, migrate_notebook
 from tfbn.migrate.paths import Found, python_files
@@ -67,10 +69,7 @@ def run(paths: Iterable[str], rules: Collection[str], *, jobs: int | None = None
         for report in _reports(waiting, rules, jobs):
             bar.update()
             reports[report.path] = report
-    if updates_not_wired.NAME in rules:
-        for path, findings in not_wired(reports, glances).items():
-            report = reports.get(path, FileReport(path, b"", b""))
-            reports[path] = report._replace(findings=tuple(sorted([*report.findings, *findings])))
+    _add_findings(reports, glances, rules)
     said = [report for report in reports.values() if report.edits or report.findings or report.problem]
     return Run(files, len(waiting), sorted(said, key=lambda report: report.path))
 
@@ -82,12 +81,25 @@ def migrate_bytes(path: str, raw: bytes, rules: Collection[str]) -> FileReport:
 
 def migrate_alone(path: str, raw: bytes, rules: Collection[str]) -> FileReport:
     """A file that stands for a whole program, such as standard input."""
-    report = migrate_bytes(path, raw, rules)
-    seen = glance(raw)
-    if updates_not_wired.NAME in rules and not report.problem:
-        findings = not_wired({path: report}, {path: seen}).get(path, [])
-        report = report._replace(findings=tuple(sorted([*report.findings, *findings])))
-    return report
+    reports = {path: migrate_bytes(path, raw, rules)}
+    if not reports[path].problem:
+        _add_findings(reports, {path: glance(raw)}, rules)
+    return reports[path]
+
+
+def _add_findings(reports: dict[str, FileReport], glances: dict[str, Glance], rules: Collection[str]) -> None:
+    """Adds what only all files together tell."""
+    found = []
+    if updates_not_wired.NAME in rules:
+        found.append(not_wired(reports, glances))
+    if DEAD_IMPORTS in rules:
+        found.append(removed_names.taken(reports, glances))
+    if compat_v1.NAME in rules:
+        found.append(v2_behavior.left_on(reports, glances))
+    for of_rule in found:
+        for path, findings in of_rule.items():
+            report = reports.get(path, FileReport(path, b"", b""))
+            reports[path] = report._replace(findings=tuple(sorted([*report.findings, *findings])))
 
 
 def write(report: FileReport) -> str | None:

@@ -51,7 +51,14 @@ V2_ONLY = frozenset(
 _V2_CLASSES = re.compile(r"(losses|metrics)\.(?!Reduction\b)[A-Z]\w*")
 
 # Called by a module itself, not by its functions, in files that are run.
-OF_PROGRAMS = ("Session", "InteractiveSession", "app.run", "train.MonitoredTrainingSession")
+OF_PROGRAMS = (
+    "Session",
+    "InteractiveSession",
+    "app.run",
+    "placeholder",
+    "placeholder_with_default",
+    "train.MonitoredTrainingSession",
+)
 
 
 def is_of_v1_only(name: str) -> bool:

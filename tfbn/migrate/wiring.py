@@ -19,7 +19,7 @@ def not_wired(reports: Mapping[str, FileReport], glances: Mapping[str, Glance]) 
     """By path: the steps of programs, each a file and what it imports, that build layers and run no updates."""
     by_stem: dict[str, list[str]] = {}
     for path in glances:
-        by_stem.setdefault(_module_name(path), []).append(path)
+        by_stem.setdefault(module_name(path), []).append(path)
     found = {}
     for path, seen in glances.items():
         if seen.steps:
@@ -30,7 +30,7 @@ def not_wired(reports: Mapping[str, FileReport], glances: Mapping[str, Glance]) 
     return {path: findings for path, findings in found.items() if findings}
 
 
-def _module_name(path: str) -> str:
+def module_name(path: str) -> str:
     name = PurePath(path)
     return name.parent.name if name.stem == "__init__" else name.stem
 

@@ -102,6 +102,8 @@ def _run(
     summaries: dict[str, list[Any]],
     progress: bool | None,
 ) -> dict[str, Pooled]:
+    if isinstance(feeds, Mapping):
+        raise ValueError("feeds: expected an iterable of feed dicts, got one feed dict. Put it into a list: [feed].")
     sums = {layer.scope: Pooled() for layer in layers}
     number = 0
     with Progress("Recalibrating", pooled.length(feeds), show=progress) as bar:

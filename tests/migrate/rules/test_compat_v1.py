@@ -52,13 +52,13 @@ def test_migrated_code_counts():
 )
 def test_statements(imports, after):
     """Only the module's name changes."""
-    body = "\nx = tf.placeholder(tf.float32)\n"
+    body = "\nx = tf.get_variable('x', [])\n"
     assert migrated(imports + body, compat=True) == after + body
 
 
 def test_without_an_alias():
     """The name stays."""
-    source = "import tensorflow\nx = tensorflow.placeholder(tensorflow.float32)\n"
+    source = "import tensorflow\nx = tensorflow.get_variable('x', [])\n"
     assert migrated(source, compat=True) == source.replace(
         "import tensorflow", "import tensorflow.compat.v1 as tensorflow"
     )
@@ -71,7 +71,9 @@ def test_without_an_alias():
         ("tf.app.run()\n", True),
         ("with tf.Session() as session: pass\n", True),
         ("def f(): return tf.Session()\n", False),
-        ("x = tf.placeholder(tf.float32)\n", False),
+        ("x = tf.placeholder(tf.float32)\n", True),
+        ("def f(): return tf.placeholder(tf.float32)\n", False),
+        ("x = tf.get_variable('x', [])\n", False),
         ("tf.disable_eager_execution()\ntf.Session()\n", False),
         ("tf.compat.v1.disable_v2_behavior()\ntf.Session()\n", False),
     ],
@@ -117,5 +119,5 @@ def test_dropout_of_half_upgraded_code(call, is_reported):
 
 def test_dropout_elsewhere_is_not_reported():
     """TF1 code gets the import under which it means the same; code of TF2 alone means what it says."""
-    assert not findings("import tensorflow as tf\nx = tf.placeholder(tf.nn.dropout(tf.x, 0.5))\n", compat=True)
+    assert not findings("import tensorflow as tf\nx = tf.Session(tf.nn.dropout(tf.x, 0.5))\n", compat=True)
     assert not findings("import tensorflow as tf\nx = tf.compat.v1.Session, tf.nn.dropout(tf.x, 0.5)\n", compat=True)

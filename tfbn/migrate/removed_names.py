@@ -1,0 +1,93 @@
+"""Names that one file of a run takes from another which loses them: an import of contrib goes, and `slim` with it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from pathlib import PurePath
+
+from tfbn.migrate import syntax
+from tfbn.migrate.imports import DEAD_IMPORTS, RULE
+from tfbn.migrate.prefilter import Glance
+from tfbn.migrate.report import FileReport, Finding, Place
+from tfbn.migrate.wiring import module_name
+
+ADVICE = "import it here, from TensorFlow or, in the place of slim and tf.contrib.layers, tfbn.layers"
+
+
+def taken(reports: Mapping[str, FileReport], glances: Mapping[str, Glance]) -> dict[str, list[Finding]]:
+    """By path: the statements of other files that take such a name, by `from ops import slim`, `*` or `ops.slim`."""
+    removed = {path: names for path, report in reports.items() if (names := _removed(report))}
+    homes: dict[str, list[str]] = {}
+    for path in glances:
+        homes.setdefault(module_name(path), []).append(path)
+    found: dict[str, list[Finding]] = {}
+    for path, seen in glances.items():
+        for stem in sorted(seen.imports & {module_name(home) for home in removed}):
+            beside = [home for home in homes[stem] if PurePath(home).parent == PurePath(path).parent]
+            for home in beside or homes[stem]:
+                if home in removed and home != path:
+                    found.setdefault(path, []).extend(_takers(path, reports, stem, home, removed[home]))
+    return {path: findings for path, findings in found.items() if findings}
+
+
+def _removed(report: FileReport) -> frozenset[str]:
+    if report.path.endswith(".ipynb") or not any(edit.rule == RULE for edit in report.edits):
+        return frozenset()
+    try:
+        before, after = (_bound(syntax.parse(source)) for source in (report.before, report.after))
+    except (SyntaxError, ValueError):
+        return frozenset()
+    return before - after
+
+
+def _bound(tree: ast.Module) -> frozenset[str]:
+    """The names that imports and assignments of the module itself bind."""
+    found = set()
+    for node in _of_module(tree.body):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            found |= {alias.asname or alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.Assign):
+            found |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+    return frozenset(found)
+
+
+def _of_module(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    for node in body:
+        yield node
+        if isinstance(node, (ast.If, ast.Try, ast.With)):
+            yield from _of_module([inner for inner in ast.iter_child_nodes(node) if isinstance(inner, ast.stmt)])
+
+
+def _takers(
+    path: str, reports: Mapping[str, FileReport], stem: str, home: str, names: frozenset[str]
+) -> Iterator[Finding]:
+    try:
+        if path in reports:
+            source = reports[path].before
+        else:
+            with open(path, "rb") as file:
+                source = file.read()
+        tree = syntax.parse(source)
+    except (OSError, SyntaxError, ValueError):
+        return
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    own = _bound(tree)
+    for node in ast.walk(tree):
+        taken: frozenset[str] = frozenset()
+        if isinstance(node, ast.ImportFrom) and (node.module or "").rpartition(".")[2] == stem:
+            imported = {alias.name for alias in node.names}
+            taken = names & (used - own if "*" in imported else imported)
+        elif isinstance(node, ast.Attribute) and node.attr in names and _leaf(node.value) == stem:
+            taken = frozenset([node.attr])
+        if taken:
+            yield Finding(
+                Place(node.lineno, node.col_offset + 1),
+                DEAD_IMPORTS,
+                f"takes {', '.join(sorted(taken))} from {home}, where nothing of that name is left",
+                ADVICE,
+            )
+
+
+def _leaf(node: ast.expr) -> str:
+    return node.id if isinstance(node, ast.Name) else getattr(node, "attr", "")

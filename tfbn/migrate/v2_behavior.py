@@ -1,0 +1,39 @@
+"""The rule `compat-v1` over all files of a run: the one that is the program has to switch v2 behaviour off."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from tfbn.migrate.imports import COMPAT_V1
+from tfbn.migrate.report import FileReport, Finding
+
+_SWITCHED_OFF = re.compile(rb"\bdisable_(?:v2_behavior|eager_execution)\b")
+MESSAGE = "TF1 code, and no file of this run switches v2 behaviour off: none of them looks like the start of a program"
+ADVICE = "call tf.disable_v2_behavior(), tf being tensorflow.compat.v1, in the file that is run, before any graph"
+
+
+def left_on(reports: Mapping[str, FileReport], paths: Iterable[str]) -> dict[str, list[Finding]]:
+    """For the first file of TF1 code, if none of all `paths` calls what makes it run."""
+    migrated = [
+        (path, edit.place)
+        for path, report in sorted(reports.items())
+        for edit in report.edits
+        if edit.rule == COMPAT_V1 and not report.problem
+    ]
+    if not migrated or any(_SWITCHED_OFF.search(reports[path].after) for path, _ in migrated):
+        return {}
+    if any(_SWITCHED_OFF.search(_source(path, reports)) for path in paths):
+        return {}
+    path, place = migrated[0]
+    return {path: [Finding(place, COMPAT_V1, MESSAGE, ADVICE)]}
+
+
+def _source(path: str, reports: Mapping[str, FileReport]) -> bytes:
+    if path in reports:
+        return reports[path].after
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
