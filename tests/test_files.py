@@ -22,6 +22,13 @@ def test_the_target_is_replaced_at_the_end(tmp_path):
     assert os.listdir(tmp_path) == ["model.pb"]
 
 
+def test_no_folder(tmp_path):
+    """It is named, and not the path that would have been written to meanwhile."""
+    with pytest.raises(FileNotFoundError, match=r"there is no such folder to write to: '.*nowhere'$"):
+        with replacing(tmp_path / "nowhere" / "model.pb"):
+            pass
+
+
 @pytest.mark.parametrize("exists", [True, False])
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_an_error_leaves_everything_as_it_was(tmp_path, exists, error):

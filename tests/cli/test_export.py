@@ -43,6 +43,12 @@ def test_a_graph_def(model, recorded, capsys):
     """Whole, beside nothing else; the report says what was done."""
     before = set(model.iterdir())
     assert tfbn("model.meta inference.pb --outputs inline_weights/outputs training/outputs --inputs images") == 0
+    assert tfbn("model.meta by_commas.pb --outputs inline_weights/outputs,training/outputs --inputs images,") == 0
+    by_commas = model / "by_commas.pb"
+    assert by_commas.read_bytes() == (model / "inference.pb").read_bytes()
+    by_commas.unlink()
+    capsys.readouterr()
+    assert tfbn("model.meta inference.pb --outputs inline_weights/outputs training/outputs --inputs images") == 0
     assert set(model.iterdir()) - before == {model / "inference.pb"}
     out, err = capsys.readouterr()
     assert err == ""
@@ -87,7 +93,7 @@ def test_findings(model, capsys):
 @pytest.mark.parametrize(
     "line, text",
     [
-        ("nothing.meta a.pb --outputs y", "tfbn export: nothing.meta: No such file or directory"),
+        ("nothing.meta a.pb --outputs y", "tfbn export: nothing.meta: there is no such file or directory"),
         ("model.meta a.pb", "tfbn export: expected --outputs: model.meta has no signature that names them."),
         ("model.meta a.pb --outputs y", "tfbn export: expected `outputs` to be in the graph, got 'y'"),
         ("model.index a.pb --outputs y", "tfbn export: expected a GraphDef in model.index"),

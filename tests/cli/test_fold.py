@@ -49,6 +49,13 @@ def test_folds(frozen, tmp_path, capsys):
     assert names(tmp_path) == {"frozen.pb", "folded.pb"}
 
 
+def test_several_outputs(frozen, tmp_path):
+    """With spaces or commas between their names."""
+    for outputs in (["outputs,Conv2D"], ["outputs", "Conv2D"]):
+        assert cli.main(["fold", str(frozen), str(tmp_path / "folded.pb"), "--outputs", *outputs]) == 1
+        assert "FusedBatchNormV3" in graphs.types(read(tmp_path / "folded.pb"))  # since the layer itself is an output
+
+
 def test_json(frozen, tmp_path, capsys):
     """The same, for programs."""
     target = tmp_path / "folded.pb"

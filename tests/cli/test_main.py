@@ -90,6 +90,16 @@ def test_an_interruption_is_quiet(command, capsys):
     assert capsys.readouterr() == ("", "")
 
 
+def test_options_are_written_out(tmp_path, capsys):
+    """What is close to `--write` does not write."""
+    (tmp_path / "model.py").write_text("from tensorflow.contrib.layers import batch_norm\n")
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["migrate", "--writ", str(tmp_path)])
+    assert "unrecognized arguments: --writ" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["checkpoint", "list", "--jso", str(tmp_path)])
+
+
 def test_unknown_arguments_are_named(command, capsys):
     """argparse's own status is the same 2."""
     command(lambda options: 0)

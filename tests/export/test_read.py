@@ -50,8 +50,14 @@ def test_a_saved_model(written):
 
 def test_what_cannot_be_read(written):
     folder, _ = written
-    with pytest.raises(FileNotFoundError, match="No such file"), read.opened(folder / "nothing.pb", [], None):
+    nothing = folder / "nothing.pb"
+    with pytest.raises(FileNotFoundError, match="there is no such file or directory:"), read.opened(nothing, [], None):
         pass
+    (folder / "nothing.pb.meta").touch()
+    match = r"no such file or directory; its graph is in .*nothing\.pb\.meta, give that"
+    with pytest.raises(FileNotFoundError, match=match), read.opened(nothing, [], None):
+        pass
+    (folder / "nothing.pb.meta").unlink()
     with pytest.raises(ValueError, match=r"a GraphDef in .*checkpoint"), read.opened(folder / "checkpoint", [], None):
         pass
     for tags in ([], ["train"]):

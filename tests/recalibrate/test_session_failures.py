@@ -81,6 +81,16 @@ class TestFailures:
                     recalibrate_session(session, feeds)
                 assert same(before, values(session))
 
+    def test_one_feed_dict(self):
+        """It stands for its keys, were it iterated."""
+        with regimes.graph():
+            network = Network()
+            with (
+                regimes.session() as session,
+                pytest.raises(ValueError, match=r"got one feed dict\. Put it into a list"),
+            ):
+                recalibrate_session(session, network.feeds()[0])
+
     def test_a_finalized_graph(self):
         """With what to do."""
         with regimes.graph() as graph:

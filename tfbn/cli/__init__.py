@@ -67,6 +67,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def names(given: Sequence[str] | None) -> list[str] | None:
+    """Names of tensors from the command line, with spaces or commas between them."""
+    return None if given is None else [name for part in given for name in part.split(",") if name]
+
+
 def _text(error: Exception) -> str:
     """The message with the file that it is about, which an OSError keeps apart."""
     if isinstance(error, OSError) and error.strerror:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tfbn import files
-from tfbn.cli import FINDINGS, FINE, quiet
+from tfbn.cli import FINDINGS, FINE, names, quiet
 from tfbn.errors import TrainingModeError
 
 SUMMARY = "make a graph for inference of the graph that a model was trained in"
@@ -66,12 +66,12 @@ def run(options: argparse.Namespace) -> int:
 def _export(options: argparse.Namespace, found: Any) -> Any:
     from tfbn import export
 
-    outputs, inputs = options.outputs or found.outputs, options.inputs or found.inputs
+    outputs, inputs = names(options.outputs) or found.outputs, names(options.inputs) or found.inputs
     if not outputs:
         raise ValueError(f"expected --outputs: {options.source} has no signature that names them.")
     arguments = {
         "inputs": inputs,
-        "is_training": options.is_training,
+        "is_training": names(options.is_training),
         "variables": options.variables,
         "checkpoint": found.checkpoint,
         "keep_training": options.keep_training,

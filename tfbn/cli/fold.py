@@ -35,9 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", type=Path, metavar="FOLDED", help="where to write the folded one")
     parser.add_argument(
         "--outputs",
-        metavar="NAMES",
-        help="tensors or ops that the graph is used for, with commas between; others are left out (default: what "
-        "nothing takes)",
+        nargs="+",
+        metavar="NAME",
+        help="tensors or ops that the graph is used for; others are left out (default: what nothing takes)",
     )
     parser.add_argument(
         "--inputs",
@@ -60,9 +60,8 @@ def run(options: argparse.Namespace) -> int:
     from tfbn.fold import fold_graph
 
     graph_def = _read(options.graph)
-    outputs = options.outputs.split(",") if options.outputs is not None else None
     inputs = None if options.inputs is None else _arrays(options.inputs)
-    folded = fold_graph(graph_def, outputs, inputs=inputs, tolerance=options.tolerance)
+    folded = fold_graph(graph_def, cli.names(options.outputs), inputs=inputs, tolerance=options.tolerance)
     with files.replacing(options.target) as partial:
         partial.write_bytes(_written(folded.graph_def, options.target))
     counts = {"nodes": len(folded.graph_def.node), "nodes_before": len(graph_def.node)}

@@ -51,9 +51,13 @@ def graph_def_of(nodes: Nodes, like: Any) -> Any:
 
 def imported(nodes: Nodes, like: Any) -> tf.Graph:
     """A graph of these ops, for what only TensorFlow knows: shapes and the definitions of ops."""
+    graph_def = without_colocation(graph_def_of(nodes, like))
+    for node in graph_def.node:
+        # What 1.15 noted of the gradient of a fused batch norm is not what later versions infer, and they refuse it.
+        node.attr.pop("_output_shapes", None)
     graph = tf.Graph()
     with graph.as_default():
-        tf.import_graph_def(without_colocation(graph_def_of(nodes, like)), name="")
+        tf.import_graph_def(graph_def, name="")
     return graph
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -32,7 +33,9 @@ def opened(path: str | os.PathLike[str], tags: Sequence[str], checkpoint: str | 
     """
     found = Path(path)
     if not found.exists():
-        raise FileNotFoundError(2, "No such file or directory", os.fspath(path))
+        meta = f"{os.fspath(path)}.meta"
+        hint = f"; its graph is in {meta}, give that" if Path(meta).exists() else ""
+        raise FileNotFoundError(errno.ENOENT, f"there is no such file or directory{hint}", os.fspath(path))
     if checkpoint is not None and Path(checkpoint).is_dir():
         checkpoint = tf.train.latest_checkpoint(checkpoint) or checkpoint
     if not found.is_dir():
