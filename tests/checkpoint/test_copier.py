@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import tensorflow as tf
 from tests.checkpoint.models import reference
 from tests.checkpoint.test_bundle import small, write  # noqa: F401  (a fixture)
 from tfbn import _tensorflow, checkpoint
-from tfbn.checkpoint import bundle, reader, stored, table_file
+from tfbn.checkpoint import bundle, copier, reader, stored, table_file
 
 tf1 = tf.compat.v1
 
@@ -104,7 +105,9 @@ class TestCopier:
         write(tmp_path / "source", {"a": np.arange(4.0), "b": np.arange(4.0) + 9})
         places = stored.locate(str(tmp_path / "source"))
         places["a"].entry.offset = places["b"].entry.offset
-        with pytest.raises(ValueError, match="is damaged: a cannot be read: its checksum is not the one in the index"):
+        with pytest.raises(
+            ValueError, match="is damaged: a cannot be read: its checksum or its size is not the one in the index"
+        ):
             copy(places, tmp_path / "out")
         assert not list(tmp_path.glob("*out*"))
 
@@ -117,7 +120,7 @@ class TestCopier:
             file.seek(place.entry.offset + 5)
             file.write(bytes([byte[0] ^ 1]))
         text = f"{source}: expected a whole checkpoint, got one that is damaged: a/float64 cannot be read: its checksum"
-        with pytest.raises(ValueError, match=f"^{re.escape(text)} is not the one in the index"):
+        with pytest.raises(ValueError, match=f"^{re.escape(text)} or its size is not the one in the index"):
             copy({"x": place}, tmp_path / "out")
         assert not list(tmp_path.glob("*out*"))
 
@@ -131,6 +134,37 @@ class TestCopier:
             copy({"x": place._replace(file=f"{place.file}.gone")}, tmp_path / "out")
         assert not list(tmp_path.glob("*out*"))
 
+    def test_damaged_strings(self, source, tmp_path):
+        """Where the lengths are: TensorFlow has errors of other kinds for them."""
+        place = stored.locate(str(source))["b/string"]
+        original = Path(place.file).read_bytes()
+        for position in range(place.entry.size):
+            content = bytearray(original)
+            content[place.entry.offset + position] ^= 0x81
+            Path(place.file).write_bytes(content)
+            with pytest.raises(ValueError, match="is damaged: b/string cannot be read: "):
+                copy({"x": place}, tmp_path / "out")
+        assert not list(tmp_path.glob("*out*"))
+
+    def test_a_dtype_that_numpy_does_not_have(self, tmp_path):
+        """The state of an iterator."""
+        iterator = iter(tf.data.Dataset.range(10))
+        next(iterator)
+        source = tf.train.Checkpoint(it=iterator, x=tf.Variable([1.0, 2.0])).write(str(tmp_path / "source"))
+        copy(stored.locate(source), tmp_path / "out")
+        other = iter(tf.data.Dataset.range(10))
+        tf.train.Checkpoint(it=other).read(str(tmp_path / "out")).expect_partial()
+        assert next(other).numpy() == 1
+
+    def test_many_parts(self, source, small, tmp_path, monkeypatch):  # noqa: F811
+        """One for each variable here; they are compared while the next is copied."""
+        monkeypatch.setattr(copier, "_NUMBER", 1)
+        copy(stored.locate(str(source)), tmp_path / "out")
+        assert len(list(tmp_path.glob("out.data-*"))) == len(small)
+        with checkpoint.open(tmp_path / "out") as found:
+            for name, array in small.items():
+                assert found[name].tolist() == array.tolist()
+
     def test_full_disk(self, source, tmp_path, monkeypatch):
         """The target is named, not the source."""
         place = stored.locate(str(source))["a/float64"]
@@ -143,8 +177,32 @@ class TestCopier:
             copy({"x": place}, tmp_path / "out")
         assert not list(tmp_path.glob("*out*"))
 
+    def test_a_full_disk_while_copying(self, source, tmp_path, monkeypatch):
+        """Also what waits to be written is given up, and nothing stays."""
+        add = copier._Part.add
+
+        def full(part, name, origin, chunks):
+            add(part, name, origin, chunks)
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(copier._Part, "add", full)
+        with pytest.raises(OSError, match=r"^target: .*out cannot be written: .*No space left on device"):
+            copy(stored.locate(str(source)), tmp_path / "out")
+        assert not list(tmp_path.glob("*out*"))
+
 
 class TestConversion:
+    def test_a_source_that_is_replaced(self, source, tmp_path):
+        """Between the plan and the copy: what lies there now is not what the plan says."""
+        with checkpoint.open(source) as opened:
+            write(source, {"a/float32": np.arange(9.0), "a/float64": np.arange(4.0)}, force=True)
+            assert opened.stored("a/float32") is None
+            assert opened.stored("a/float64") is not None
+            assert opened.stored("b/bool") is None
+        with checkpoint.open(source) as opened:
+            source.with_name("source.index").unlink()
+            assert opened.stored("a/float64") is None
+
     def test_what_is_unchanged_is_copied(self, source, small, tmp_path, monkeypatch):  # noqa: F811
         """No array of it is made; what changes is read."""
         read = []
@@ -158,6 +216,14 @@ class TestConversion:
         with checkpoint.open(tmp_path / "wider") as found:
             np.testing.assert_array_equal(found["a/float32"], small["a/float32"].astype(np.float64))
             assert found["a/float32"].dtype == np.float64
+
+    @pytest.mark.parametrize("name", ["model[1]", "back\\slash", "folder[0]/model", "a*b?"])
+    def test_targets_that_look_like_patterns(self, name, source, small, tmp_path):  # noqa: F811
+        """TensorFlow would not find the copies: the arrays are written, then."""
+        target = tmp_path / name
+        target.parent.mkdir(exist_ok=True)
+        checkpoint.convert(source, target, "contrib")
+        assert set(stored.locate(str(target))) == set(small)
 
     def test_an_index_that_tensorflow_does_not_write(self, source, tmp_path, monkeypatch):
         """The arrays are read and written, then."""

@@ -78,3 +78,23 @@ def test_slim_has_what_contrib_has(rule):
     for (kind, leaf), known in KNOWN.items():
         if known.rule == rule and kind != "utils":
             assert names.known(f"tensorflow.contrib.slim.{leaf}") == known
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("contrib.slim.stack", "see the table of contrib's layers"),
+        ("contrib.layers.python.layers.layers.stack", "see the table of contrib's layers"),
+        ("contrib.slim.learning.train", "MonitoredTrainingSession"),
+        ("contrib.slim.metrics.streaming_mean", "tf.compat.v1.metrics"),
+        ("contrib.slim.nets.vgg.vgg_16", "copy the network's source"),
+        ("contrib.slim.tfexample_decoder.Image", "tf.data"),
+        ("contrib.framework.model_variable", "contrib.framework is among them"),
+        ("contrib.training.clip_gradient_norms_fn", "transform_grads_fn"),
+        ("contrib.crf.crf_decode", "tf.contrib is gone"),
+        ("layers.conv3d", "raises under Keras 3"),
+    ],
+)
+def test_advice(name, advice):
+    """What is nearest to the name: its own, its module's, that of the part of contrib that slim has it from."""
+    assert advice in names.advice(f"tensorflow.{name}")

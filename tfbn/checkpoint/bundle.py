@@ -12,7 +12,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,8 @@ class BundleWriter:
         self._session = tf.compat.v1.Session(graph=self._graph, config=threads)
         self._ops: dict[tuple, tuple[Any, Any, list[Any], Any]] = {}
         self._copier: Copier | None = None
+        # TensorFlow takes the path of what it reads for a pattern, and would not find the copy to compare.
+        self.takes_copies = not set("*?[\\") & set(str(folder))
 
     def add(self, name: str, array: np.ndarray) -> None:
         if self._size + array.nbytes > _SHARE:
@@ -53,16 +55,15 @@ class BundleWriter:
             self._flush()  # and nothing of it is held while the next one is read
 
     def copy(self, name: str, origin: Stored) -> None:
-        """Adds a variable of another checkpoint, which is not held at all."""
+        """Adds a variable of another checkpoint as the bytes that it is; only where the writer `takes_copies`."""
         if self._copier is None:
-            self._copier = Copier(self._folder / "copied")
+            self._copier = Copier(self._folder)
         self._copier.copy(name, origin)
 
     def finish(self) -> Path:
         self._flush()
         if self._copier is not None:
-            self._copier.finish()
-            self._parts.append(self._copier.prefix)
+            self._parts += self._copier.finish()
         whole = self._folder / "whole"
         with self._graph.as_default():
             merge = tf.raw_ops.MergeV2Checkpoints(
@@ -108,15 +109,14 @@ def writing(target: str, force: bool) -> Iterator[BundleWriter]:
     check_free(target, force)
     remove_leftovers(place)
     folder = Path(tempfile.mkdtemp(prefix=f".{place.name}.", suffix=".partial", dir=place.parent))
-    writer = BundleWriter(folder)
     try:
-        yield writer
-        _move(writer.finish(), place)
+        with closing(BundleWriter(folder)) as writer:
+            yield writer
+            _move(writer.finish(), place)
     except (tf.errors.OpError, OSError) as error:  # such as of a full disk
         reason = error.message if isinstance(error, tf.errors.OpError) else error
         raise OSError(f"target: {target} cannot be written: {reason}") from error
     finally:
-        writer.close()
         shutil.rmtree(folder, ignore_errors=True)
 
 

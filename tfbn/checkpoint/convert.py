@@ -123,7 +123,7 @@ def carry_out(made: Plan, like: Reader | None, force: bool) -> None:
         return
     with bundle.writing(made.target, force) as writer, progress as bar:
         for step in made.steps:
-            stored = step.value.stored
+            stored = step.value.stored if writer.takes_copies else None
             if stored is not None:
                 writer.copy(step.name, stored)
             else:

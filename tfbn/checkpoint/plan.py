@@ -172,12 +172,14 @@ def _place(plan: Plan, wanted: dict[str, Value], to: str) -> None:
             wanted[path] = values.reshaped(value, _flat(value) or (), value.dtype)
     if to in _DEFAULT_SCOPES:
         old, new = _DEFAULT_SCOPES[to]
-        for scope in scopes:
-            around, last = split(scope)
-            renamed = join(around, re.sub(rf"^{old}(_\d+)?$", rf"{new}\1", last))
-            for path in wanted:
-                if path.startswith(f"{scope}/"):
-                    names[path] = renamed + path[len(scope) :]
+        for path in wanted:
+            scope = path
+            while "/" in scope:
+                scope = split(scope)[0]
+                if scope in scopes:
+                    around, last = split(scope)
+                    names[path] = join(around, re.sub(rf"^{old}(_\d+)?$", rf"{new}\1", last)) + path[len(scope) :]
+                    break
     kept = _unique({path: name for path, name in names.items() if path not in plan.lost}, wanted)
     renamed_scopes = {split(name)[0] for path, name in names.items() if split(path)[1] in STATISTICS}
     for path, value in kept.items():

@@ -163,7 +163,9 @@ class BundleReader(Reader):
     def stored(self, name: str) -> Stored | None:
         if self._stored is None:
             self._stored = locate(self.path) if self._v2 else {}
-        return self._stored.get(name)
+        found = self._stored.get(name)
+        # Somebody may have replaced the files since they were opened.
+        return found if found and _describes(found.entry, self.entries[name]) else None
 
     def _read(self, name: str) -> Any:
         with _clear_errors(self.path, f"is damaged: {name} cannot be read"):
@@ -185,6 +187,11 @@ class BundleReader(Reader):
                 dtypes=[tf.as_dtype(self.entries[name].dtype)],
             )
             return session.run(value)
+
+
+def _describes(entry: Any, variable: Entry) -> bool:
+    shape = tuple(dim.size for dim in entry.shape.dim)
+    return shape == variable.shape and tf.as_dtype(entry.dtype).name == variable.dtype
 
 
 @contextmanager

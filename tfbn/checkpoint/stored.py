@@ -24,14 +24,14 @@ class Stored(NamedTuple):
 def locate(prefix: str) -> dict[str, Stored]:
     """Where each variable lies that may be copied as it is.
 
-    Those that lie in parts may not, and none of a checkpoint on another machine, of another byte order, or that has an
-    index such as TensorFlow does not write.
+    Those that lie in parts may not, and none of a checkpoint under a URL, of another byte order, or whose index is not
+    there any more or such as TensorFlow does not write.
     """
     if "://" in prefix:
         return {}
     try:
         table = table_file.read(Path(f"{prefix}.index").read_bytes())
-    except table_file.ForeignTable:
+    except (OSError, table_file.ForeignTable):
         return {}
     header_type, entry_type = _tensorflow.bundle_types()
     header = header_type.FromString(table.pop(b"", b""))

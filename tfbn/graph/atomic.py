@@ -64,7 +64,7 @@ def subtract(variable: Any, ready: list[Any], decrement: Callable[[Read], tf.Ten
 def replace(variable: Any, ready: list[Any], value: Callable[[Read], tf.Tensor], op_name: str) -> Any:
     """variable.assign(value(read)), once `ready`; as `subtract`."""
     with tf.compat.v1.name_scope(op_name) as name:
-        return _apply(Change(variable, ready, False, lambda name, read: variable.assign(value(read), name=name)), name)
+        return _apply(Change(variable, ready, False, lambda _, read: variable.assign(value(read))), name)
 
 
 def stands_for(entry: tf.Operation, update: tf.Operation) -> None:

@@ -107,6 +107,7 @@ KNOWN: dict[tuple[str, str], Known] = {
 # What to do about the others: the longest prefix counts.
 _ADVICE = {
     "contrib": "tf.contrib is gone from TensorFlow 2: find what replaces it, or copy its source",
+    "contrib.framework": "see the tables of contrib's layers in the migration guide; contrib.framework is among them",
     "contrib.framework.assign_from_checkpoint_fn": "restore with tf.compat.v1.train.Saver(variables).restore",
     "contrib.framework.current_arg_scope": "keep the scope that `with tfbn.arg_scope(...) as scope` gives",
     "contrib.framework.get_trainable_variables": "use tfbn.layers.get_variables(scope, suffix, 'trainable_variables')",
@@ -124,14 +125,21 @@ _ADVICE = {
     "contrib.metrics": "use the function of tf.compat.v1.metrics; its arguments have another order",
     "contrib.rnn": "use tf.compat.v1.nn.rnn_cell",
     "contrib.slim.assign_from_checkpoint_fn": "restore with tf.compat.v1.train.Saver(variables).restore",
-    "contrib.slim.data": "use tf.data",
-    "contrib.slim.dataset": "use tf.data",
+    **dict.fromkeys(
+        [f"contrib.slim.{name}" for name in ("data", "dataset", "dataset_data_provider", "tfexample_decoder")],
+        "use tf.data",
+    ),
     "contrib.slim.evaluation": "run the evaluation in a session of your own",
     "contrib.slim.get_trainable_variables": "use tfbn.layers.get_variables(scope, suffix, 'trainable_variables')",
     "contrib.slim.learning.train": "run the train op in a tf.compat.v1.train.MonitoredTrainingSession",
+    "contrib.slim.metrics": "use the function of tf.compat.v1.metrics; its arguments have another order",
     "contrib.slim.model_analyzer": "use tfbn.list_layers, or print tf.compat.v1.trainable_variables()",
     "contrib.slim.nets": "copy the network's source into the project and migrate it",
     "contrib.summary": "use tf.compat.v1.summary or tf.summary",
+    "contrib.training.clip_gradient_norms_fn": (
+        "give create_train_op lambda pairs: [(g if g is None else tf.clip_by_norm(g, norm), v) for g, v in pairs] as "
+        "transform_grads_fn"
+    ),
     "contrib.training.HParams": "use a dataclass or types.SimpleNamespace",
     "layers": "raises under Keras 3; write the layer with tfbn.layers or tf.nn",
 }
@@ -189,4 +197,7 @@ def advice(name: str) -> str:
             return _ADVICE[place]
     while rest and rest not in _ADVICE:
         rest = rest.rpartition(".")[0]
+    families = [f"contrib.{family}" for family in MODULES.get(module, ())]
+    if rest == "contrib":
+        rest = next((family for family in families if family in _ADVICE), rest)
     return _ADVICE.get(rest, _ADVICE["contrib"])
