@@ -74,12 +74,13 @@ def _takers(
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     own = _bound(tree)
     for node in ast.walk(tree):
-        taken: frozenset[str] = frozenset()
-        if isinstance(node, ast.ImportFrom) and (node.module or "").rpartition(".")[2] == stem:
-            imported = {alias.name for alias in node.names}
+        if not isinstance(node, (ast.ImportFrom, ast.Attribute)):
+            continue
+        if isinstance(node, ast.Attribute):
+            taken = names & {node.attr} if _leaf(node.value) == stem else frozenset()
+        else:
+            imported = {alias.name for alias in node.names if (node.module or "").rpartition(".")[2] == stem}
             taken = names & (used - own if "*" in imported else imported)
-        elif isinstance(node, ast.Attribute) and node.attr in names and _leaf(node.value) == stem:
-            taken = frozenset([node.attr])
         if taken:
             yield Finding(
                 Place(node.lineno, node.col_offset + 1),
