@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.checkpoint.models import reference
+from tests.checkpoint.test_bundle import write
 from tfbn import checkpoint
 from tfbn.checkpoint.bundle import writing
 
@@ -48,3 +49,16 @@ def test_by_canonical_names(tmp_path):
     found = checkpoint.diff(reference("zero_debias"), tmp_path / "objects")
     assert found == []
     assert str(found) == "No differences."
+
+
+def test_renamed(tmp_path):
+    """What a conversion has renamed is compared under its new name."""
+    write(
+        tmp_path / "first", {"net/BatchNorm/moving_mean": np.arange(3.0), "net/BatchNorm/moving_variance": np.ones(3)}
+    )
+    rename = [("^net/BatchNorm", "norm")]
+    checkpoint.convert(tmp_path / "first", tmp_path / "second", "BatchNorm", rename=rename)
+    assert checkpoint.diff(tmp_path / "first", tmp_path / "second", rename=rename) == []
+    assert len(checkpoint.diff(tmp_path / "first", tmp_path / "second")) == 4
+    with pytest.raises(ValueError, match="rename: expected a pattern that is found in a name, got 'nowhere'"):
+        checkpoint.diff(tmp_path / "first", tmp_path / "second", rename=[("nowhere", "x")])

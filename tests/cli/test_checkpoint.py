@@ -128,6 +128,11 @@ def test_diff(command, tmp_path):
     status, out, _ = command("diff", reference("contrib"), reference("no_scale"), "--json")
     assert status == 1
     assert json.loads(out)[0]["kind"] in ("only in the first", "values")
+    rename = ["--rename", "^first/=one/", "--rename", "^second/=two/"]
+    target = str(tmp_path / "renamed")
+    assert command("convert", reference("contrib"), target, "--to", "TF1Module", *rename)[0] == 0
+    assert command("diff", reference("contrib"), target, *rename)[:2] == (0, "No differences.\n")
+    assert command("diff", reference("contrib"), target)[0] == 1
 
 
 @pytest.mark.parametrize("text", ["no equals sign", "=replacement"])

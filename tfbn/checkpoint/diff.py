@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from tfbn.checkpoint import layers, values
+from tfbn.checkpoint import layers, plan, values
 from tfbn.checkpoint.reader import Entry, Reader
 from tfbn.checkpoint.reader import open as open_checkpoint
 from tfbn.checkpoint.tables import natural, shown, table
@@ -33,20 +34,24 @@ class Differences(list):
     __repr__ = __str__
 
 
-def diff(first: str | os.PathLike[str], second: str | os.PathLike[str]) -> Differences:
+def diff(
+    first: str | os.PathLike[str], second: str | os.PathLike[str], *, rename: Sequence[tuple[str, str]] = ()
+) -> Differences:
     """Compares two checkpoints, of whatever kinds, variable by variable; one variable of each is held at a time.
 
     Variables are matched by scope and short name. NaN is equal to NaN.
 
     Args:
       first, second: as for `open`.
+      rename: pairs of a regular expression and its replacement for the paths of the first, as for `convert`. Default
+        ().
 
     Returns:
       A list with a record for each variable that differs: path, kind ('only in the first', 'only in the second',
       'shape', 'dtype', 'values'), detail and the largest difference; `print` shows it as a table.
 
     Raises:
-      FileNotFoundError, ValueError, ImportError: as `open`.
+      FileNotFoundError, ValueError, ImportError: as `open`; ValueError also for a pattern that is found nowhere.
 
     Example:
       >>> import tempfile, tensorflow as tf, tfbn
@@ -58,7 +63,7 @@ def diff(first: str | os.PathLike[str], second: str | os.PathLike[str]) -> Diffe
       norm/beta  values      1 of 2 elements, by up to 0.5
     """
     with open_checkpoint(first) as one, open_checkpoint(second) as other:
-        in_one, in_other = _by_path(one), _by_path(other)
+        in_one, in_other = plan.renamed(_by_path(one), rename), _by_path(other)
         found = []
         for path in sorted({*in_one, *in_other}, key=natural):
             if path not in in_other:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from tfbn.checkpoint.layers import AFFINE, DEBIAS, SHORT_NAMES, STATISTICS, join
 from tfbn.checkpoint.reader import Entry, Reader
 from tfbn.checkpoint.tables import natural, shown, table
 from tfbn.checkpoint.values import Value
+
+T = TypeVar("T")
 
 # What layers are called by default under these names.
 _DEFAULT_SCOPES = {"contrib": ("batch_normalization", "BatchNorm"), "tf.layers": ("BatchNorm", "batch_normalization")}
@@ -112,7 +114,7 @@ def make(
 ) -> Plan:
     """The plan for a source, without or with a checkpoint whose names and shapes the target is to have."""
     found = values.carried(reader, options)
-    wanted = _renamed(found.values, rename)
+    wanted = renamed(found.values, rename)
     plan = Plan(reader.path, target, to, left_out=found.left_out)
     if like is not None:
         _match(plan, wanted, like, options)
@@ -127,7 +129,8 @@ def make(
     return plan
 
 
-def _renamed(found: Mapping[str, Value], rename: Iterable[tuple[str, str]]) -> dict[str, Value]:
+def renamed(found: Mapping[str, T], rename: Iterable[tuple[str, str]]) -> dict[str, T]:
+    """What is found by its paths, by those that the pairs of a pattern and its replacement make of them."""
     names = {path: path for path in found}
     for pattern, replacement in rename:
         try:
@@ -146,7 +149,7 @@ def _renamed(found: Mapping[str, Value], rename: Iterable[tuple[str, str]]) -> d
     return _unique(names, found)
 
 
-def _unique(names: Mapping[str, str], found: Mapping[str, Value]) -> dict[str, Value]:
+def _unique(names: Mapping[str, str], found: Mapping[str, T]) -> dict[str, T]:
     made: dict[str, str] = {}
     for path, name in names.items():
         if name in made:

@@ -32,7 +32,7 @@ examples:
 """,
     "diff": """\
 example:
-  tfbn checkpoint diff model.ckpt-100 model.weights.h5
+  tfbn checkpoint diff model.ckpt-100 model.weights.h5 --rename '/weights$=/kernel'
 """,
 }
 
@@ -55,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     for name in ("first", "second"):
         comparing.add_argument(name, help=_PATH)
+    _add_rename(comparing, "of the first's names, as re.sub; repeatable")
     _add_conversion(converting)
 
 
@@ -81,9 +82,7 @@ def _add_conversion(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--like", metavar="PATH", help="a checkpoint that the other program has saved, whose names to use"
     )
-    parser.add_argument(
-        "--rename", metavar="PATTERN=REPLACEMENT", type=_pair, action="append", default=[], help="as re.sub; repeatable"
-    )
+    _add_rename(parser, "as re.sub; repeatable")
     parser.add_argument("--moving-average", action="store_true", help="take the values of /ExponentialMovingAverage")
     parser.add_argument(
         "--zero-debias",
@@ -102,6 +101,10 @@ def _add_conversion(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--dry-run", action="store_true", help="show the plan, write nothing; 1 if it would be refused")
     parser.add_argument("--force", action="store_true", help="replace a target that exists")
+
+
+def _add_rename(parser: argparse.ArgumentParser, text: str) -> None:
+    parser.add_argument("--rename", metavar="PATTERN=REPLACEMENT", type=_pair, action="append", default=[], help=text)
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -162,7 +165,7 @@ def _convert(options: argparse.Namespace) -> int:
 def _diff(options: argparse.Namespace) -> int:
     from tfbn import checkpoint
 
-    found = checkpoint.diff(options.first, options.second)
+    found = checkpoint.diff(options.first, options.second, rename=options.rename)
     if options.json:
         _print_json([each._asdict() for each in found])
     else:
