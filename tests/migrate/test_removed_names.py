@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.migrate.helpers import reported
+from tests.migrate.test_notebook import notebook
 from tfbn.migrate import driver
 
 OPS = "import tensorflow as tf\nimport tensorflow.contrib.slim as slim\nfrom tensorflow.contrib import layers\nx = 1\n"
@@ -38,6 +41,13 @@ def test_takers(source, lines, tmp_path):
     for _, finding in found:
         assert "ops.py, where nothing of that name is left" in finding.message
         assert "tfbn.layers" in finding.advice
+
+
+def test_a_notebook(tmp_path):
+    """Takes names as a file does, in a cell."""
+    cells = json.dumps(notebook("x = 1\n", "import os\nfrom ops import slim\n"))
+    ((path, finding),) = reported(tmp_path, {"ops.py": OPS, "model.ipynb": cells}, RULES)
+    assert (path, finding.place.cell, finding.place.line) == ("model.ipynb", 3, 2)
 
 
 def test_names(tmp_path):

@@ -9,8 +9,8 @@ from pathlib import PurePath
 from tfbn.migrate import syntax
 from tfbn.migrate.imports import DEAD_IMPORTS, RULE
 from tfbn.migrate.prefilter import Glance
-from tfbn.migrate.report import FileReport, Finding, Place
-from tfbn.migrate.wiring import module_name
+from tfbn.migrate.report import FileReport, Finding
+from tfbn.migrate.wiring import module_name, parsed
 
 ADVICE = "import it here, from TensorFlow or, in the place of slim and tf.contrib.layers, tfbn.layers"
 
@@ -62,15 +62,10 @@ def _of_module(body: list[ast.stmt]) -> Iterator[ast.stmt]:
 def _takers(
     path: str, reports: Mapping[str, FileReport], stem: str, home: str, names: frozenset[str]
 ) -> Iterator[Finding]:
-    try:
-        if path in reports:
-            source = reports[path].before
-        else:
-            with open(path, "rb") as file:
-                source = file.read()
-        tree = syntax.parse(source)
-    except (OSError, SyntaxError, ValueError):
+    found = parsed(path, reports)
+    if found is None:
         return
+    tree, place = found
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     own = _bound(tree)
     for node in ast.walk(tree):
@@ -83,7 +78,7 @@ def _takers(
             taken = names & (used - own if "*" in imported else imported)
         if taken:
             yield Finding(
-                Place(node.lineno, node.col_offset + 1),
+                place(node.lineno, node.col_offset + 1),
                 DEAD_IMPORTS,
                 f"takes {', '.join(sorted(taken))} from {home}, where nothing of that name is left",
                 ADVICE,

@@ -21,9 +21,7 @@ def left_on(reports: Mapping[str, FileReport], paths: Iterable[str]) -> dict[str
         for edit in report.edits
         if edit.rule == COMPAT_V1 and not report.problem
     ]
-    if not migrated or any(_SWITCHED_OFF.search(reports[path].after) for path, _ in migrated):
-        return {}
-    if any(_SWITCHED_OFF.search(_source(path, reports)) for path in paths):
+    if not migrated or any(_SWITCHED_OFF.search(_source(path, reports)) for path in paths):
         return {}
     path, place = migrated[0]
     return {path: [Finding(place, COMPAT_V1, MESSAGE, ADVICE)]}

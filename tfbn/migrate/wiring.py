@@ -49,7 +49,8 @@ def _reached(path: str, glances: Mapping[str, Glance], by_stem: Mapping[str, lis
     return reached
 
 
-def _steps(path: str, reports: Mapping[str, FileReport]) -> list[Finding]:
+def parsed(path: str, reports: Mapping[str, FileReport]) -> tuple[ast.Module, Callable[[int, int], Place]] | None:
+    """The syntax tree of a file of the run as it was, and where its lines and columns are; None if it has none."""
     place: Callable[[int, int], Place] = Place
     try:
         if path in reports:
@@ -60,9 +61,16 @@ def _steps(path: str, reports: Mapping[str, FileReport]) -> list[Finding]:
         if path.endswith(".ipynb"):
             notebook = Notebook(source)
             source, place = notebook.source, notebook.place
-        tree = syntax.parse(source)
+        return syntax.parse(source), place
     except (OSError, SyntaxError, ValueError):
+        return None
+
+
+def _steps(path: str, reports: Mapping[str, FileReport]) -> list[Finding]:
+    found = parsed(path, reports)
+    if found is None:
         return []
+    tree, place = found
     places = [
         place(node.lineno, node.col_offset + 1)
         for node in ast.walk(tree)
