@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from tests.checkpoint.models import reference
-from tests.checkpoint.test_bundle import small, write  # noqa: F401  (a fixture)
+from tests.checkpoint.test_bundle import write
 from tfbn import _tensorflow, checkpoint
 from tfbn.checkpoint import bundle, copier, reader, stored, table_file
 
@@ -18,7 +18,7 @@ tf1 = tf.compat.v1
 
 
 @pytest.fixture
-def source(small, tmp_path, monkeypatch):  # noqa: F811
+def source(small, tmp_path, monkeypatch):
     """Variables of every dtype, in several data files."""
     monkeypatch.setattr(bundle, "_SHARE", 64)
     write(tmp_path / "source", small)
@@ -34,7 +34,7 @@ def copy(places, target):
 
 
 class TestLocate:
-    def test_bytes(self, source, small):  # noqa: F811
+    def test_bytes(self, source, small):
         """Of every variable, those that are in the file at its place."""
         places = stored.locate(str(source))
         assert set(places) == set(small)
@@ -74,7 +74,7 @@ class TestLocate:
 
 
 class TestCopier:
-    def test_every_dtype(self, source, small, tmp_path):  # noqa: F811
+    def test_every_dtype(self, source, small, tmp_path):
         """Under other names, beside arrays; in one data file for all that is copied."""
         places = stored.locate(str(source))
         with bundle.writing(str(tmp_path / "out"), False) as writer:
@@ -156,7 +156,7 @@ class TestCopier:
         tf.train.Checkpoint(it=other).read(str(tmp_path / "out")).expect_partial()
         assert next(other).numpy() == 1
 
-    def test_many_parts(self, source, small, tmp_path, monkeypatch):  # noqa: F811
+    def test_many_parts(self, source, small, tmp_path, monkeypatch):
         """One for each variable here; they are compared while the next is copied."""
         monkeypatch.setattr(copier, "_NUMBER", 1)
         copy(stored.locate(str(source)), tmp_path / "out")
@@ -203,7 +203,7 @@ class TestConversion:
             source.with_name("source.index").unlink()
             assert opened.stored("a/float64") is None
 
-    def test_what_is_unchanged_is_copied(self, source, small, tmp_path, monkeypatch):  # noqa: F811
+    def test_what_is_unchanged_is_copied(self, source, small, tmp_path, monkeypatch):
         """No array of it is made; what changes is read."""
         read = []
         original = reader.BundleReader._read
@@ -218,7 +218,7 @@ class TestConversion:
             assert found["a/float32"].dtype == np.float64
 
     @pytest.mark.parametrize("name", ["model[1]", "back\\slash", "folder[0]/model", "a*b?"])
-    def test_targets_that_look_like_patterns(self, name, source, small, tmp_path):  # noqa: F811
+    def test_targets_that_look_like_patterns(self, name, source, small, tmp_path):
         """TensorFlow would not find the copies: the arrays are written, then."""
         target = tmp_path / name
         target.parent.mkdir(exist_ok=True)
