@@ -7,8 +7,16 @@ OLDEST_PYTHON ?= $(PYTHON)
 NEWEST_PYTHON ?= $(PYTHON)
 OLDEST_TENSORFLOW := 2.12.*
 # Configurations drawn at random that are compared with the original.
-TFBN_RANDOM_CASES ?= 300
+TFBN_RANDOM_CASES ?= 60
 export TFBN_RANDOM_CASES
+# What random numbers and samples are drawn from: configurations, initial weights, moments to kill at.
+TFBN_SEED ?= 20201
+export TFBN_SEED
+# Which tests: quick, usual or all.
+TESTS ?= usual
+SELECT_quick := -m "not slow and not process" --cases 1
+SELECT_usual := -m "not slow" --cases 24
+SELECT_all :=
 # Conversions of checkpoints that are killed at random moments.
 TFBN_KILLS ?= 10
 export TFBN_KILLS
@@ -25,20 +33,23 @@ RUN := $(ENV)/bin/python
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # two pips must not work on one environment
-.PHONY: help digits guide benchmark test lint pytest test-all clean
+.PHONY: help digits guide benchmark quick test lint pytest test-all clean
 
 help:
 	@echo 'make digits    train, save, restore and plot the digits example'
-	@echo 'make test      lint, types and tests ($(TFBN_RANDOM_CASES) random configurations)'
+	@echo 'make test      lint, types and tests: under 5 minutes'
+	@echo 'make quick     lint, types and one case of each quick test: under a minute'
 	@echo 'make lint      lint, format and types only'
-	@echo 'make test-all  the tests with 1000 random configurations, on TensorFlow $(OLDEST_TENSORFLOW) and on the newest'
+	@echo 'make test-all  every test, 1000 random configurations and 100 kills, on TensorFlow $(OLDEST_TENSORFLOW) and on the newest'
 	@echo 'make benchmark time, memory and graph size as ratios to the op of TensorFlow itself'
 	@echo 'make guide     build the migration guide as a site, into build/guide'
 	@echo 'make clean     remove the environments and caches'
 	@echo
 	@echo 'PYTHON=python3.11      the Python to use, 3.9 to 3.13 (now: $(PYTHON))'
 	@echo 'TENSORFLOW=2.12.*      the TensorFlow to use (now: $(or $(TENSORFLOW),the newest for this Python))'
-	@echo 'TFBN_RANDOM_CASES=300  how many random configurations to compare'
+	@echo 'TESTS=all              every test (now: $(TESTS); .ci/run and test-all take all)'
+	@echo 'TFBN_SEED=20201        what the tests draw random numbers and samples from'
+	@echo 'TFBN_RANDOM_CASES=60   how many random configurations to compare (test-all: 1000)'
 	@echo 'TFBN_KILLS=10          how many conversions of checkpoints to kill (test-all: 100)'
 	@echo 'WORKERS=2              processes of the tests'
 	@echo 'PYTEST_ARGS="-k name"  further arguments of pytest'
@@ -57,19 +68,22 @@ benchmark: $(ENV)/.installed-digits
 
 test: lint pytest
 
+quick:
+	$(MAKE) test TESTS=quick
+
 lint: $(ENV)/.installed-test
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 
 pytest: $(ENV)/.installed-test
-	$(RUN) -m pytest -n $(WORKERS) $(PYTEST_ARGS)
+	$(RUN) -m pytest -n $(WORKERS) --dist worksteal $(SELECT_$(TESTS)) $(PYTEST_ARGS)
 
 test-all:
 	@$(OLDEST_PYTHON) -c 'import sys; sys.exit(sys.version_info >= (3, 12))' || \
 	  { echo 'TensorFlow $(OLDEST_TENSORFLOW) needs Python 3.9 to 3.11: make test-all OLDEST_PYTHON=python3.11 ...' >&2; exit 1; }
-	$(MAKE) test PYTHON=$(OLDEST_PYTHON) TENSORFLOW='$(OLDEST_TENSORFLOW)' TFBN_RANDOM_CASES=1000 TFBN_KILLS=100
-	$(MAKE) test PYTHON=$(NEWEST_PYTHON) TENSORFLOW= TFBN_RANDOM_CASES=1000 TFBN_KILLS=100
+	$(MAKE) test PYTHON=$(OLDEST_PYTHON) TENSORFLOW='$(OLDEST_TENSORFLOW)' TESTS=all TFBN_RANDOM_CASES=1000 TFBN_KILLS=100
+	$(MAKE) test PYTHON=$(NEWEST_PYTHON) TENSORFLOW= TESTS=all TFBN_RANDOM_CASES=1000 TFBN_KILLS=100
 
 clean:
 	rm -rf .venv build dist tfbn.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -1,10 +1,18 @@
 """TFBN_V2_BEHAVIOR=off runs the tests as TF1 code runs: with tf.compat.v1.disable_v2_behavior()."""
 
+import functools
 import os
+import sys
 
 import pytest
 
+from tests import selection
 from tests.parity import make_reference
+from tests.progress import Progress
+
+
+def pytest_addoption(parser):
+    selection.add_options(parser)
 
 
 def pytest_configure(config):
@@ -12,6 +20,36 @@ def pytest_configure(config):
         import tensorflow.compat.v1 as tf
 
         tf.disable_v2_behavior()
+    if not hasattr(config, "workerinput") and config.get_verbosity() <= 0 and not config.option.collectonly:
+        config.pluginmanager.register(Progress(sys.stderr.isatty()))
+
+
+def pytest_report_header():
+    return f"TFBN_SEED={selection.SEED}"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config, items):
+    selection.select(config, items)
+
+
+@pytest.fixture(autouse=True)
+def seeded(request, monkeypatch):
+    """Every test draws the same numbers in every run with the same TFBN_SEED, whatever ran before it."""
+    if "tensorflow" not in sys.modules:  # tests of the codemod do without
+        return
+    import tensorflow as tf
+
+    seed = selection.seed_everything(request.node.nodeid)
+    create = tf.Graph.__init__
+
+    @functools.wraps(create)
+    def create_seeded(graph, *args, **kwargs):
+        create(graph, *args, **kwargs)
+        if type(graph) is tf.Graph:  # a function's graph has the seed of what is around it
+            graph.seed = seed
+
+    monkeypatch.setattr(tf.Graph, "__init__", create_seeded)
 
 
 @pytest.fixture(scope="session")

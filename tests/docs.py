@@ -170,6 +170,8 @@ def run_page(page_blocks: list[Block]) -> list[dict[str, Any]]:
     """
     import tensorflow.compat.v1 as tf
 
+    seed = int(os.environ.get("TFBN_SEED", "20201"))
+    tf.set_random_seed(seed)
     names: dict[str, Any] = {}
     graph = tf.Graph()
     results = []
@@ -178,6 +180,7 @@ def run_page(page_blocks: list[Block]) -> list[dict[str, Any]]:
             kept = (types.ModuleType, types.FunctionType, type)
             names = {name: value for name, value in names.items() if isinstance(value, kept)}
             graph = tf.Graph()
+            graph.seed = seed  # initial weights of blocks that give none
         printed = io.StringIO()
         result: dict[str, Any] = {"error": None}
         try:
@@ -279,7 +282,7 @@ def differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
 
 
 def main(file: str) -> None:
-    """Runs pages, each in a folder of its own, and puts the results in the place of the job.
+    """Runs pages, each in a folder and a process of its own, and puts the results in the place of the job.
 
     The job is JSON: `pages`, pairs of a folder and blocks, and `checkout`, tfbn's directory or null for the original.
     """
@@ -290,15 +293,51 @@ def main(file: str) -> None:
     if job["checkout"]:
         sys.path.insert(0, job["checkout"])
         warnings.simplefilter("error", importlib.import_module("tfbn").CompatibilityWarning)
+        importlib.import_module("tensorflow")
     else:
         warnings.simplefilter("ignore")
         importlib.import_module("tensorflow").compat.v1.logging.set_verbosity("ERROR")
+        importlib.import_module("tensorflow.contrib")
+    # Pages may switch v2 behaviour off, for good: each has a fork of this process, which has imported TensorFlow once
+    # and started nothing of it.
+    running: dict[int, str] = {}
+    for number, (folder, page_blocks) in enumerate(job["pages"]):
+        if len(running) == (os.cpu_count() or 1):
+            _wait_for_one(running)
+        child = os.fork()
+        if not child:
+            os.chdir(folder)
+            _write_and_leave(f"{file}.{number}", [Block(*block) for block in page_blocks])
+        running[child] = folder
+    while running:
+        _wait_for_one(running)
     results = []
-    for folder, page_blocks in job["pages"]:
-        os.chdir(folder)
-        results.append(run_page([Block(*block) for block in page_blocks]))
+    for number in range(len(job["pages"])):
+        with open(f"{file}.{number}") as stream:
+            results.append(json.load(stream))
     with open(file, "w") as stream:
         json.dump(results, stream)
+
+
+def _write_and_leave(file: str, page_blocks: list[Block]) -> None:
+    status = 1
+    try:
+        with open(file, "w") as stream:
+            json.dump(run_page(page_blocks), stream)
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)  # the parent's work must not be done twice
+
+
+def _wait_for_one(running: dict[int, str]) -> None:
+    child, status = os.wait()
+    folder = running.pop(child)
+    if status:
+        raise RuntimeError(f"{folder}: its process ended with the status {status}")
 
 
 if __name__ == "__main__":

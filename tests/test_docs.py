@@ -28,6 +28,8 @@ from tests.docs import BLOCKS, CHECKOUT, PAGES
 from tests.parity import make_reference
 from tfbn import cli
 
+pytestmark = pytest.mark.process
+
 PYTHON = [block for found in BLOCKS.values() for block in found if block.language == "python"]
 PAIRS = [list(pair) for found in BLOCKS.values() for pair in docs.pairs(found)]
 SHOWN = [list(both) for found in BLOCKS.values() for both in zip(found, found[1:]) if "prints" in both[1].marks]
@@ -43,7 +45,7 @@ def ids(values):
 
 
 def run(interpreter, checkout, pages, root):
-    """Runs blocks by page, in one process and each page in its folder; by page and line, what each left."""
+    """Runs blocks by page, each page in its folder; by page and line, what each left."""
     jobs = []
     for page, blocks in pages.items():
         folder = root / page
@@ -85,37 +87,32 @@ def chosen(pages, before, without=None):
 @pytest.fixture(scope="session")
 def results(tmp_path_factory, original_python):
     """A function from a block to what running its page's blocks, on its side, found of it."""
-    # All workers of this run share the results: whoever asks first runs the pages.
+    # All workers of this run share the results: the first to ask runs the pages.
     root = tmp_path_factory.getbasetemp()
     root = (root.parent if "PYTEST_XDIST_WORKER" in os.environ else root) / "docs"
     root.mkdir(exist_ok=True)
 
     @functools.cache
-    def once(make, *page):
+    def once(make):
         """What `make` returns, which one process of the run computes and the others wait for."""
-        name = "-".join((make.__name__, *page))
-        path = root / f"{name.replace('/', '-')}.json"
+        path = root / f"{make.__name__}.json"
         with open(f"{path}.lock", "w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             if not path.exists():
-                path.write_text(json.dumps(make(*page)))
+                path.write_text(json.dumps(make()))
         return json.loads(path.read_text())
 
     def before():
-        """All pages in one process; None if there is no original to run them."""
+        """All pages; None if there is no original to run them."""
         return original_python and run(original_python, None, chosen(PAGES, True), root)
 
-    def after(page):
-        """A page in a process, because v2 behaviour is switched off for a whole process, and some pages do."""
-        # Without an original the files are missing that the blocks of the other side leave.
+    def after():
+        """All pages, of which some go on with the files that the blocks of the other side leave."""
         without = None if once(before) else "needs before"
-        return run(sys.executable, str(CHECKOUT), chosen([page], False, without), root)[page]
+        return run(sys.executable, str(CHECKOUT), chosen(PAGES, False, without), root)
 
     def result(block):
-        if "before" in block.marks:
-            found = (once(before) or {}).get(block.page, {})
-        else:
-            found = once(after, block.page)
+        found = (once(before if "before" in block.marks else after) or {}).get(block.page, {})
         if str(block.line) not in found:
             pytest.skip("NOT COMPARED WITH THE ORIGINAL: no interpreter with TensorFlow 1.15.5 can be built here")
         return found[str(block.line)]
@@ -123,6 +120,7 @@ def results(tmp_path_factory, original_python):
     return result
 
 
+@pytest.mark.cases(10_000)  # a page runs as a whole
 class TestBlocks:
     @pytest.mark.parametrize("block", **ids(PYTHON))
     def test_runs(self, results, block):

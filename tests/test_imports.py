@@ -9,22 +9,21 @@ import pytest
 
 from tests.imports import Package, cycles, keras_violations, layering_violations, private_violations
 
-PACKAGE = Path(__file__).resolve().parents[1] / "tfbn"
+PACKAGE = Package.of_folder(Path(__file__).resolve().parents[1] / "tfbn")
 CHECKS = [layering_violations, cycles, private_violations, keras_violations]
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_package(check):
     """The package keeps the rule."""
-    package = Package.of_folder(PACKAGE)
-    assert "graph.batch_norm" in package.modules
-    assert list(check(package)) == []
+    assert "graph.batch_norm" in PACKAGE.modules
+    assert list(check(PACKAGE)) == []
 
 
-@pytest.mark.parametrize("module", sorted(Package.of_folder(PACKAGE).modules))
+@pytest.mark.parametrize("module", sorted(PACKAGE.modules))
 def test_annotations_are_not_evaluated(module):
     """`X | Y` in annotations is free to use only where Python 3.9 does not evaluate them."""
-    tree = Package.of_folder(PACKAGE).modules[module].tree
+    tree = PACKAGE.modules[module].tree
     uses = any(
         isinstance(part, ast.BinOp) and isinstance(part.op, ast.BitOr)
         for node in ast.walk(tree)

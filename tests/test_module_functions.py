@@ -151,6 +151,7 @@ class TestFunctions:
             assert np.abs(other).max() > 0.1
             np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
 
+    @pytest.mark.slow
     def test_replicas(self):
         """Each has statistics of its own; what is read outside is their mean."""
         # In a process of its own: a process that has used TensorFlow gets no second CPU.

@@ -85,6 +85,7 @@ def run(source: str, *, python: Path | str = sys.executable, path: Path | None =
     return process.stdout
 
 
+@pytest.mark.process
 class TestImport:
     def test_loads_neither_tensorflow_nor_numpy(self):
         """`import tfbn`, and touching what needs no TensorFlow, leaves the heavy packages alone."""
@@ -161,6 +162,7 @@ class TestPublicSurface:
         monkeypatch.delattr(tfbn, "errors", raising=False)
         assert tfbn.errors is sys.modules["tfbn.errors"]
 
+    @pytest.mark.process
     def test_batch_norm_is_the_function(self):
         """The module of the same name never takes its place, whichever is imported first."""
         run("""
@@ -192,6 +194,7 @@ class TestPublicSurface:
         expected = {name: "tfbn" if home == name else f"tfbn.{home}" for name, home in tfbn._HOMES.items()}
         assert imported == expected
 
+    @pytest.mark.process
     def test_type_checkers_refuse_other_names(self, tmp_path):
         """mypy knows the functions' types and does not let a misspelt name pass."""
         program = tmp_path / "program.py"
@@ -232,6 +235,7 @@ class TestVersion:
         assert output == "0+unknown\n"
 
 
+@pytest.mark.process
 class TestWithoutKeras:
     def test_using_a_layer_loads_no_keras(self):
         """Beyond what `import tensorflow` loads by itself, no module of any Keras appears."""
@@ -283,6 +287,7 @@ def distributions(tmp_path_factory):
     return sdist, wheel
 
 
+@pytest.mark.slow
 class TestDistributions:
     def test_sdist(self, distributions):
         """The sdist has all that building, testing and reading about the package takes."""

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 CHECKOUT = Path(__file__).resolve().parents[1]
 PAGES = sorted(path.stem for path in (CHECKOUT / "migration_guide").glob("*.md"))
 

@@ -394,6 +394,7 @@ def test_refusals():
             use()
 
 
+@pytest.mark.process
 def test_replicas():
     """Refused where several would move the same statistics, in the strategy's scope and in its run."""
     # In a process of its own: a process that has used TensorFlow gets no second CPU.

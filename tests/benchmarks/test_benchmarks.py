@@ -147,6 +147,7 @@ class TestReport:
         assert "usage: python -m benchmarks" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 class TestSameWork:
     """A path and its baseline must not differ in what they compute, or their ratio says nothing."""
 
@@ -219,6 +220,7 @@ class TestSameWork:
                 np.testing.assert_allclose(one, other, **TOLERANCE["float32"])
 
 
+@pytest.mark.slow
 class TestTables:
     def test_module(self):
         """Rows next to the op and, where it is installed, to Keras; the same module in both."""

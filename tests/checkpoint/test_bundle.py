@@ -14,6 +14,7 @@ import pytest
 
 from benchmarks import checkpoints
 from tests.checkpoint import kill, models
+from tests.selection import SEED
 from tfbn import checkpoint
 from tfbn.checkpoint import bundle
 
@@ -104,6 +105,7 @@ class TestWriting:
             write(target, small)
 
 
+@pytest.mark.slow
 class TestKilled:
     """By SIGKILL: at each change of a file's name, and TFBN_KILLS times at random moments."""
 
@@ -114,7 +116,7 @@ class TestKilled:
         place = tmp_path / "place"
         place.mkdir()
         given = {"source": source, "folder": str(place), "ending": ending, "arguments": arguments}
-        given.update(share=MB // 2, kills=KILLS, seed=int.from_bytes(os.urandom(4), "little"))
+        given.update(share=MB // 2, kills=KILLS, seed=SEED)
         process = subprocess.run(
             [sys.executable, kill.__file__, json.dumps(given)],
             capture_output=True,
@@ -162,6 +164,7 @@ def source(tmp_path_factory):
     return prefix
 
 
+@pytest.mark.slow
 class TestMemory:
     """Peaks of resident memory, each in a process of its own."""
 

@@ -249,6 +249,7 @@ def test_of_the_original_after_few_steps():
     assert [finding.problem.split()[0] for finding in found] == ["88%"] * 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("updates, found", [("collection", []), ("forgotten", ["never updated"] * 4)])
 def test_the_digits(updates, found, tmp_path, monkeypatch):
     """The example's checkpoint is healthy, by its decay and steps as well; that of forgotten updates is not."""

@@ -155,6 +155,7 @@ def test_what_could_not(command, tmp_path):
         assert words in err
 
 
+@pytest.mark.process
 def test_no_chatter():
     """As a program: nothing of TensorFlow's on the screen, and the status of `run`."""
     environment = {key: value for key, value in os.environ.items() if key != "TF_CPP_MIN_LOG_LEVEL"}

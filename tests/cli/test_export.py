@@ -109,6 +109,7 @@ def test_what_it_could_not(model, capsys, line, text):
     assert not (model / "a.pb").exists()
 
 
+@pytest.mark.process
 def test_a_process_is_quiet(model):
     """Nothing of TensorFlow's chatter beside the report, in a process of its own."""
     command = [sys.executable, "-m", "tfbn", "export", "model.meta", "saved", "--outputs", "collected/outputs"]

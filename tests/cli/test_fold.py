@@ -142,6 +142,7 @@ def test_help(capsys):
     assert "exit status: 0 every batch norm was folded, 1 some stay" in out
 
 
+@pytest.mark.process
 def test_as_a_program(frozen, tmp_path):
     """Nothing of TensorFlow's chatter on either stream."""
     command = [sys.executable, "-m", "tfbn", "fold", str(frozen), str(tmp_path / "folded.pb")]

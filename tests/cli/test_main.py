@@ -108,6 +108,7 @@ def test_unknown_arguments_are_named(command, capsys):
     assert "--frob" in capsys.readouterr().err
 
 
+@pytest.mark.process
 def test_as_a_module():
     """`python -m tfbn --version` runs without TensorFlow."""
     source = "import sys; sys.modules['tensorflow'] = None; import runpy; runpy.run_module('tfbn', run_name='__main__')"
@@ -115,6 +116,7 @@ def test_as_a_module():
     assert (process.returncode, process.stdout) == (0, f"tfbn {tfbn.__version__}\n"), process.stderr
 
 
+@pytest.mark.process
 def test_tensorflow_loads_in_silence():
     """Nothing of its chatter reaches the screen; our own words do."""
     source = """

@@ -18,6 +18,8 @@ import pytest
 
 import tfbn
 
+pytestmark = pytest.mark.slow
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "digits_graph.py"
 
 

@@ -9,6 +9,8 @@ import pytest
 
 from tests.examples import program
 
+pytestmark = pytest.mark.slow
+
 NAME = "digits_module.py"
 
 

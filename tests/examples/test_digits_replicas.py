@@ -13,6 +13,8 @@ import tensorflow as tf
 from tests.examples.program import EXAMPLES, load, run
 from tests.replicas import launch
 
+pytestmark = pytest.mark.slow
+
 NAME = "digits_replicas.py"
 STEPS = 150
 

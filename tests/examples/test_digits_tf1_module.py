@@ -10,6 +10,8 @@ import tensorflow as tf
 
 from tests.examples.program import load, run
 
+pytestmark = pytest.mark.slow
+
 NAME = "digits_tf1_module.py"
 
 

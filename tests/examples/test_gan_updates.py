@@ -14,6 +14,8 @@ import pytest
 
 import tfbn
 
+pytestmark = pytest.mark.slow
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "gan_updates.py"
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from tests.examples.program import load, run
 
+pytestmark = pytest.mark.slow
+
 NAME = "parameter_server.py"
 
 

@@ -11,7 +11,7 @@ import pytest
 from tests.parity import make_reference
 from tfbn.graph.arg_scope import add_arg_scope, arg_scope, arg_scope_func_key
 
-pytestmark = pytest.mark.usefixtures("leaves_the_stack_empty")
+pytestmark = [pytest.mark.process, pytest.mark.usefixtures("leaves_the_stack_empty")]
 
 # Draws nested scopes, re-entries, calls and errors, and records what every step gave. Only errors that leave the
 # original's stack alone are drawn; what differs on purpose has its tests above. random() alone is used, because its

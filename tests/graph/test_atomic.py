@@ -126,6 +126,7 @@ def test_many_steps_of_many_reuses_keep_the_variance_positive(ordered, resource)
         check_reuses(50, 20, ordered)
 
 
+@pytest.mark.slow
 def test_a_thousand_reuses_in_one_step_keep_the_variance_positive():
     with graph(resource=False):
         check_reuses(1000, 1)

@@ -259,6 +259,7 @@ def edges(message):
     return {(node.name, node.op): sorted(node.input) for node in nodes}
 
 
+@pytest.mark.process
 def test_the_original_still_makes_the_same_graphs(original_python, tmp_path):
     """data/make_graphs.py under TensorFlow 1.15.5, where this machine can have one."""
     if original_python is None:

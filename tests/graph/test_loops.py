@@ -66,6 +66,7 @@ def over_the_batches(kind, x, **kwargs):
     return tf1.map_fn(lambda batch: layer(batch, **kwargs), x, parallel_iterations=1)
 
 
+@pytest.mark.process
 @REGIMES
 @COLLECTIONS
 @pytest.mark.parametrize("kind", ["while", "scan", "map"])

@@ -1,5 +1,6 @@
 """wrap_function, MetaGraphs across processes, Saver, and everything again with v2 behaviour off."""
 
+import json
 import os
 import pathlib
 import subprocess
@@ -92,16 +93,16 @@ def test_wrap_function_inline():
     np.testing.assert_allclose(mean, 0.2 * oracle.moments(batch)[0], **oracle.AVERAGE)
 
 
-# What the importing process runs: more steps of the same training, from the graph file and the checkpoint alone.
+# What the importing process runs: more steps of the same training, from the graph files and the checkpoints alone.
 CONTINUE = """
+import json
 import sys
 import numpy as np
 import tensorflow as tf
 tf1 = tf.compat.v1
-imported, differentiates, *folders = sys.argv[1:]
-if imported:
-    __import__(imported)
-for folder in folders:
+for imported, differentiates, folder in json.loads(sys.argv[1]):
+    if imported:
+        __import__(imported)
     (tf1.enable_control_flow_v2 if folder.endswith("v2") else tf1.disable_control_flow_v2)()
     with tf.Graph().as_default(), tf1.Session() as session:
         saver = tf1.train.import_meta_graph(folder + "/model.meta")
@@ -115,7 +116,7 @@ for folder in folders:
         for batch in x[2:]:
             session.run([train, loss, updates, gradient], {"x:0": batch, "is_training:0": True})
         np.savez(folder + "/after.npz", **{v.op.name: session.run(v) for v in tf1.global_variables()})
-assert imported or "tfbn" not in sys.modules
+    assert imported or "tfbn" not in sys.modules
 """
 # Arguments; what has to be imported first; whether new gradients can be built. Paths of TensorFlow's own ops need
 # nothing; those with a gradient of ours run without tfbn, and differentiate once its ops are imported.
@@ -153,24 +154,28 @@ def train_and_save_halfway(folder, path, resource, v2):
             return values(opened)
 
 
-@pytest.fixture(scope="module", params=CONTINUED, ids=lambda param: "-".join([*param[0], *param[1:]]))
-def trained_and_continued(request, tmp_path_factory):
-    """By regime, the variables after training in one go, and after training continued in another process."""
-    path, imported, differentiates = request.param
-    # One process continues all regimes: most of what it takes is the import of TensorFlow.
+@pytest.fixture(scope="module")
+def trained_and_continued(tmp_path_factory):
+    """By case and regime, the variables after training in one go, and after training continued in another process."""
+    # One process continues all of them: most of what it takes is the import of TensorFlow. tfbn.ops comes last.
     root = tmp_path_factory.mktemp("halfway")
-    folders = {name: root / name for name in NAMES}
-    trained = {}
-    for name, regime in zip(NAMES, REGIMES):
-        folders[name].mkdir()
-        trained[name] = train_and_save_halfway(folders[name], path, *regime)
-    run_python("-c", CONTINUE, imported, differentiates, *map(str, folders.values()))
-    return {name: (trained[name], np.load(folders[name] / "after.npz")) for name in NAMES}
+    jobs, trained = [], {}
+    for number, (path, imported, differentiates) in enumerate(CONTINUED):
+        for name, regime in zip(NAMES, REGIMES):
+            folder = root / f"{number}-{name}"
+            folder.mkdir()
+            trained[number, name] = train_and_save_halfway(folder, path, *regime), folder
+            jobs.append((imported, differentiates, str(folder)))
+    run_python("-c", CONTINUE, json.dumps(sorted(jobs, key=lambda job: bool(job[0]))))
+    return {key: (variables, np.load(folder / "after.npz")) for key, (variables, folder) in trained.items()}
 
 
+@pytest.mark.process
+@pytest.mark.cases(32)  # trained together
 @pytest.mark.parametrize("regime", NAMES)
-def test_a_meta_graph_trains_on_in_another_process(trained_and_continued, regime):
-    expected, found = trained_and_continued[regime]
+@pytest.mark.parametrize("number", range(len(CONTINUED)), ids=["-".join([*path, *rest]) for path, *rest in CONTINUED])
+def test_a_meta_graph_trains_on_in_another_process(trained_and_continued, number, regime):
+    expected, found = trained_and_continued[number, regime]
     assert set(found) == set(expected)
     for name, value in expected.items():
         # The same ops on the same values; only the order of a reduction's partial sums may differ between processes.
@@ -205,6 +210,7 @@ def test_saver_round_trip(path, resource, tmp_path):
 
 
 # Two processes that take about as long as each other, for as many workers.
+@pytest.mark.slow
 @pytest.mark.skipif(os.environ.get(V2_OFF) == "off", reason="this is the process with v2 behaviour off")
 @pytest.mark.parametrize(
     "modules",
@@ -222,6 +228,7 @@ def test_with_v2_behavior_off(modules):
     assert " passed" in out.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_without_onednn():
     """TensorFlow's own kernels, which serve where oneDNN does not: on other processors, or when it is turned off."""
     ops = [HERE.parent / "ops" / f"test_{name}.py" for name in ("normalize", "numerics", "own_moments")]
@@ -232,6 +239,7 @@ def test_without_onednn():
     assert " passed" in out.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_bfloat16_without_onednn():
     """TensorFlow 2.12 and 2.13 then have no fused kernel for it."""
     module = str(HERE / "test_batch_norm.py")

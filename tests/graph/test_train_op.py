@@ -352,7 +352,7 @@ class TestTrainOp:
         assert state["global_step"] == 1
 
     def test_leaving_updates_out_is_said_but_for_update_scopes(self, caplog):
-        with graph(), caplog.at_level(logging.WARNING):
+        with graph(), caplog.at_level(logging.WARNING, logger="tensorflow"):
             y = network("D", scope="bn") * network("G", scope="bn")
             loss = tf.reduce_sum(y)
             # TensorFlow's logger may keep its records from the root's, where caplog listens.

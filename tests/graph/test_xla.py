@@ -85,6 +85,7 @@ def step(path, x, under, gradient=True):
             return found, dict(zip([v.op.name for v in tf1.global_variables()], opened.run(tf1.global_variables())))
 
 
+@pytest.mark.cases(8)
 @pytest.mark.parametrize("under", [jit_compile, jit_scope], ids=lambda under: under.__name__)
 @pytest.mark.parametrize("path", PATHS)
 def test_the_same_numbers_on_centred_data(path, under):
@@ -101,6 +102,7 @@ def test_the_same_numbers_on_centred_data(path, under):
     assert path.endswith("inference") or np.any(state["bn/moving_mean"] != 0)
 
 
+@pytest.mark.cases(6)
 @pytest.mark.parametrize("under", [jit_compile, jit_scope], ids=lambda under: under.__name__)
 @pytest.mark.parametrize("path", FAR)
 def test_digits_far_from_zero(path, under):
@@ -182,6 +184,7 @@ def test_unknown_to_the_graph_the_variance_is_not_negative():
     assert -1 in signs  # else this shows nothing
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("place", ["calls", "loop"])
 def test_updates_of_one_variable_follow_each_other(place):
     """In a function that is compiled as a whole, where there are no mutexes: two calls, and the rounds of a loop."""

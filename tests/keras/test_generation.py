@@ -31,6 +31,7 @@ def test_no_keras(thing):
         generation_of(thing)
 
 
+@pytest.mark.slow
 def test_importing_loads_none():
     """Neither tfbn.keras nor its modules; TensorFlow itself may."""
     loaded = "sorted(name for name in sys.modules if name.partition('.')[0] in ('keras', 'tf_keras'))"
@@ -38,6 +39,7 @@ def test_importing_loads_none():
     assert output == "True\n"
 
 
+@pytest.mark.slow
 def test_without_keras():
     """The error says what to install."""
     source = """

@@ -44,6 +44,7 @@ def compiled(keras, model, rate=0.1, **given):
 
 
 class TestTraining:
+    @pytest.mark.cases(6)
     @each
     @pytest.mark.parametrize("kind, xla", [*((kind, {}) for kind in KINDS), *((kind, XLA) for kind in KINDS_OF_XLA)])
     def test_fit(self, keras, kind, xla):
@@ -283,6 +284,7 @@ print(json.dumps(found))
 """
 
 
+@pytest.mark.slow
 def test_replicas():
     """Statistics of each replica's own batches; what is read outside is their mean."""
     names = [keras.__name__ for keras in ALL] if WITH_KERAS_3 else []

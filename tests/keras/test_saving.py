@@ -105,6 +105,7 @@ class TestModels:
         generations.assert_equal_numbers(norm_of(loaded), norm_of(model))
         assert np.abs(norm_of(model).beta.numpy()).min() > 0.01
 
+    @pytest.mark.slow
     def test_in_another_process(self, tmp_path):
         """Where the class is made first."""
         models = {keras.__name__.partition(".")[0]: trained(keras, {}) for keras in ALL}

@@ -19,6 +19,7 @@ RESULT = SOURCE.replace("tensorflow.contrib.layers", "tfbn")
 RULES = driver.chosen_rules()
 
 
+@pytest.mark.process
 def test_processes_change_nothing(tmp_path):
     """Two processes give the reports that one gives, in the same order."""
     for number in range(3):

@@ -17,13 +17,17 @@ import threading
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from tests.selection import SEED
+
 from . import case as cases
 from . import dispatch, layer_strategies, make_reference, network_strategies, strategies, verdict, vocabulary
 from .original import Original
 from .worker import Worker
 
-SEED = 20201
 DRAW = {"batch_norm": strategies.draw, "batch_normalization": layer_strategies.draw, "layers": network_strategies.draw}
+# Of every row and kind, 50 in 1,000 have to get past the build; of the layers, which are many, 20 of each.
+FLOOR = {"batch_norm": 50 / 1000, "batch_normalization": 50 / 1000, "layers": 20 / 1000}
+WORTH_COUNTING = 300  # cases
 
 
 class Outcome(NamedTuple):
@@ -121,6 +125,12 @@ def summary(outcomes: list[Outcome]) -> str:
     return "\n".join(lines)
 
 
+def too_few(outcomes: list[Outcome], function: str) -> dict[str, int]:
+    """What too few cases got past the build for, so that a run of many says little of it."""
+    wanted = FLOOR[function] * len(outcomes)
+    return {name: n for found in counts(outcomes).values() for name, n in found.items() if n < wanted}
+
+
 def report(outcomes: list[Outcome], seed: int, rows: int = 8) -> str:
     """Every case that differs, with its fields and how to run it again."""
     lines = []
@@ -157,7 +167,10 @@ def main() -> int:
         print(json.dumps(outcomes[0].case, indent=2))
     print(summary(outcomes))
     print(report(outcomes, options.seed, rows=8 if options.index is None else 1000))
-    return int(any(outcome.verdict.rows for outcome in outcomes))
+    few = too_few(outcomes, options.function) if len(outcomes) >= WORTH_COUNTING else {}
+    if few:
+        print(f"too few cases got past the build for {few}")
+    return int(bool(few) or any(outcome.verdict.rows for outcome in outcomes))
 
 
 if __name__ == "__main__":

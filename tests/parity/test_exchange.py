@@ -13,6 +13,8 @@ import pytest
 from . import make_reference
 from .exchange import PATHS
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent.parent
 
 

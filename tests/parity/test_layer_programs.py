@@ -11,6 +11,8 @@ import pytest
 
 from . import layer_programs
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).parent.parent.parent
 RECORDED = json.loads(layer_programs.RECORDED.read_text())
 # What the message of an error has to begin with, where that is not the original's whole text.

@@ -12,6 +12,8 @@ from . import dispatch, module_side, recordings
 from .registry import registry
 from .worker import Worker
 
+pytestmark = pytest.mark.process
+
 REGISTRY = registry()
 RECORDED, _ = recordings.load()
 FUSED = ("core-fused", "function-fused")
@@ -58,6 +60,7 @@ def test_coverage():
     assert compared > 400
 
 
+@pytest.mark.cases(60)
 @pytest.mark.parametrize("name", COVERED)
 def test_same_numbers_as_batch_norm(name, sides):
     case = REGISTRY[name]

@@ -11,6 +11,8 @@ from . import compare, differences, recordings, tolerances, verdict
 from .registry import registry
 from .worker import Worker
 
+pytestmark = pytest.mark.process
+
 REGISTRY = registry()
 RECORDED, VERSIONS = recordings.load()
 
@@ -44,6 +46,7 @@ def recorded(case: cases.Case):
     return result
 
 
+@pytest.mark.cases(400)
 @pytest.mark.parametrize("name", REGISTRY)
 def test_tfbn_does_what_the_original_did(name, ours):
     case = REGISTRY[name]

@@ -12,6 +12,8 @@ import pytest
 
 from . import make_reference, train_steps
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).parent.parent.parent
 RECORDED = json.loads(train_steps.RECORDED.read_text())
 # Bare assertions in the original: errors that say what was expected here.

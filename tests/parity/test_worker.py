@@ -12,6 +12,8 @@ import pytest
 from . import make_reference, wire
 from .worker import Worker
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -15,6 +15,8 @@ import tensorflow.compat.v1 as tf
 from tests.parity import make_reference
 from tests.replicas import graph_program, launch
 
+pytestmark = pytest.mark.slow
+
 KINDS = ("mirrored", "mirrored-v1", "workers")
 
 

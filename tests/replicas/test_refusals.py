@@ -12,6 +12,8 @@ import tensorflow as tf
 import tfbn
 from tests.replicas import launch
 
+pytestmark = pytest.mark.slow
+
 NOT_RIGHT_IN = "expected a training call right in the function that strategy.run runs, got one in the body of a loop"
 COMPILED = "expected a function that TensorFlow runs op by op, got one that XLA compiles"
 REFUSED = {

@@ -11,6 +11,8 @@ import tensorflow as tf
 
 from tests.replicas import cases, launch
 
+pytestmark = pytest.mark.slow
+
 FEW = ["plain", "renorm", "mask", "all at once", "functional", "a tensor is_training", "far"]
 KINDS = {
     "mirrored2": list(cases.CASES),
