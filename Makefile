@@ -14,7 +14,8 @@ TFBN_SEED ?= 20201
 export TFBN_SEED
 # Which tests: quick, usual or all.
 TESTS ?= usual
-SELECT_quick := -m "not slow and not process" --cases 1
+SELECT_quick := -m "not slow and not process" --cases 1 --functions 6 \
+  --ignore tests/parity --ignore tests/replicas --ignore tests/examples --ignore tests/test_docs.py --ignore tests/test_site.py
 SELECT_usual := -m "not slow" --cases 24
 SELECT_all :=
 # Conversions of checkpoints that are killed at random moments.
@@ -38,7 +39,7 @@ RUN := $(ENV)/bin/python
 help:
 	@echo 'make digits    train, save, restore and plot the digits example'
 	@echo 'make test      lint, types and tests: under 5 minutes'
-	@echo 'make quick     lint, types and one case of each quick test: under a minute'
+	@echo 'make quick     lint, types and a sample of the quick tests: under a minute'
 	@echo 'make lint      lint, format and types only'
 	@echo 'make test-all  every test, 1000 random configurations and 100 kills, on TensorFlow $(OLDEST_TENSORFLOW) and on the newest'
 	@echo 'make benchmark time, memory and graph size as ratios to the op of TensorFlow itself'

@@ -1,13 +1,14 @@
 """Which tests run: all of them, or of each function a sample of its cases; and the seed that everything is drawn from.
 
-`make quick` and `make test` run samples, `.ci/run` and `make test-all` everything. A sample depends on the seed alone,
-so that every process of pytest-xdist takes the same and a failure can be repeated.
+`make quick` and `make test` run samples, quick of each file's functions as well; `.ci/run` and `make test-all` run all.
+A sample depends on the seed alone, so that every process of pytest-xdist takes the same and a failure can be repeated.
 """
 
 from __future__ import annotations
 
 import os
 import random
+from typing import Any
 
 import pytest
 
@@ -21,27 +22,40 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="N",
         help="run at most N cases of each test function, drawn by TFBN_SEED; a marker `cases` says otherwise",
     )
+    parser.addoption(
+        "--functions", type=int, metavar="N", help="run at most N test functions of each file, drawn by TFBN_SEED"
+    )
 
 
 def select(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leaves the sample in `items`, in their order."""
-    limit = config.getoption("--cases")
-    if limit is None:
+    limits = config.getoption("--functions"), config.getoption("--cases")
+    if limits == (None, None):
         return
-    functions: dict[str, list[pytest.Item]] = {}
+    files: dict[str, dict[str, list[pytest.Item]]] = {}
     for item in items:
-        functions.setdefault(item.nodeid.partition("[")[0], []).append(item)
-    chosen = {id(item) for name, cases in functions.items() for item in sample(name, cases, limit)}
+        file, function = item.nodeid.partition("::")[0], item.nodeid.partition("[")[0]
+        files.setdefault(file, {}).setdefault(function, []).append(item)
+    chosen = {
+        id(item)
+        for file, functions in files.items()
+        for function in sample(file, list(functions), limits[0])
+        for item in sample(function, functions[function], cases_of(functions[function], limits[1]))
+    }
     config.hook.pytest_deselected(items=[item for item in items if id(item) not in chosen])
     items[:] = [item for item in items if id(item) in chosen]
 
 
-def sample(name: str, cases: list[pytest.Item], limit: int) -> list[pytest.Item]:
+def cases_of(cases: list[pytest.Item], limit: int | None) -> int | None:
+    """How many of these cases of a function to run: its marker counts unless a single one is asked for."""
     marker = cases[0].get_closest_marker("cases")
-    count = marker.args[0] if marker and limit > 1 else limit
-    if count >= len(cases):
-        return cases
-    return random.Random(f"{SEED} {name}").sample(cases, count)
+    return marker.args[0] if marker and limit is not None and limit > 1 else limit
+
+
+def sample(name: str, population: list[Any], count: int | None) -> list[Any]:
+    if count is None or count >= len(population):
+        return population
+    return random.Random(f"{SEED} {name}").sample(population, count)
 
 
 def seed_everything(name: str) -> int:

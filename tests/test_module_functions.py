@@ -60,6 +60,7 @@ class TestFunctions:
         for name, value in values(one).items():
             np.testing.assert_allclose(value, values(other)[name], rtol=5e-6, atol=1e-6)
 
+    @pytest.mark.process
     @pytest.mark.parametrize("kind", KINDS)
     def test_gradients_under_xla_with_a_tensor(self, kind):
         """Of a step that XLA compiles whole, as of one that it does not; in training and in inference."""
@@ -123,6 +124,7 @@ class TestFunctions:
         expected = oracle.normalize(x, mean, variance, axis=axis)
         np.testing.assert_allclose(norm(x), expected, **oracle.OUTPUT["float32"])
 
+    @pytest.mark.process
     @pytest.mark.parametrize("tapes", ["in the function", "around the function"])
     @pytest.mark.parametrize("weighted", [True, False])
     def test_second_derivatives_with_a_tensor(self, weighted, tapes):

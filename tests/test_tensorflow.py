@@ -263,6 +263,7 @@ def test_bundle_types(tmp_path):
     assert path.endswith("model")
 
 
+@pytest.mark.process
 def test_graph_of_replica():
     """That in which the function began, also where it calls another; nothing outside of replicas."""
     found = []

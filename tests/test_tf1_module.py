@@ -15,6 +15,7 @@ from tests.tf1_models import BATCHES, IMAGES, OPTIONS, RANDOM, TARGETS, Program,
 tf1 = tf.compat.v1
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("name", OPTIONS)
 def test_from_a_graph_with_its_checkpoint(name, tmp_path):
     """The same outputs and updates, and after eight steps with a tape the same weights as the graph's.
@@ -64,6 +65,7 @@ def counted(builder):
     return traced, traces
 
 
+@pytest.mark.process
 def test_traces():
     """A second size makes sizes unknown, a third is not traced; nor is a tensor's other value; a Python value is."""
     builder, traces = counted(model)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from benchmarks import migrate
 
 
+@pytest.mark.process
 def test_runs(capsys):
     """On a small tree."""
     assert migrate.main(["--files", "30", "--matching", "0.2", "--jobs", "1"]) == 0

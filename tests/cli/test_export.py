@@ -39,6 +39,7 @@ def tfbn(line):
     return cli.main(["export", *shlex.split(line)])
 
 
+@pytest.mark.process
 def test_a_graph_def(model, recorded, capsys):
     """Whole, beside nothing else; the report says what was done."""
     before = set(model.iterdir())
@@ -75,6 +76,7 @@ def test_a_saved_model_and_another_of_it(model, recorded, capsys):
     assert_close(run(graph_def, "variable/outputs:0", {"images:0": recorded["images"]}), recorded["variable"])
 
 
+@pytest.mark.process
 def test_findings(model, capsys):
     """Layers that nothing tells the statistics of: status 1, their names, and no file; unless they are to be left."""
     line = "model.meta refused.pb --outputs training_nonfused/outputs"

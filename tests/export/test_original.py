@@ -55,6 +55,7 @@ def test_the_numbers_are_the_originals(meta_graph, recorded, name):
     assert_close(found, recorded[name])
 
 
+@pytest.mark.process
 def test_what_only_inline_updates_do_is_said(meta_graph):
     """The report names the updates that outputs waited for, in branches too."""
     exported = tfbn.export.inference_graph(meta_graph, "inline/outputs", checkpoint=CHECKPOINT)
@@ -82,6 +83,7 @@ def test_several_networks_at_once(meta_graph, recorded):
         assert_close(outputs, recorded[name])
 
 
+@pytest.mark.process
 def test_in_a_session_of_today(meta_graph, recorded):
     """Imported and restored, as a TF1 program would, the session's values are what is frozen."""
     with tf.Graph().as_default(), tf1.Session() as session:

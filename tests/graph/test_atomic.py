@@ -119,6 +119,7 @@ def check_reuses(calls, steps, ordered=False):
         np.testing.assert_allclose(found[f"bn/{name}"], value, **oracle.AVERAGE)
 
 
+@pytest.mark.process
 @every_kind
 @pytest.mark.parametrize("ordered", [False, True], ids=["collected", "ordered"])
 def test_many_steps_of_many_reuses_keep_the_variance_positive(ordered, resource):

@@ -101,6 +101,7 @@ def test_findings_print_themselves():
     assert str(finding).endswith(finding.remedy)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("imported", [False, True])
 def test_each_op_is_looked_at_a_fixed_number_of_times(monkeypatch, imported):
     """So that the time grows with the graph and not with its square: the passes over an op do not become more."""

@@ -149,6 +149,7 @@ def test_ref_variables_in_a_v2_body(kind):
         assert [v.name for v in tf1.global_variables()] == before
 
 
+@pytest.mark.process
 def test_ref_variables_serve_inference_in_a_v2_body():
     with graph(resource=False, control_flow_v2=True):
         create()
@@ -177,6 +178,7 @@ def test_renorm_in_a_loop_corrects_by_what_the_round_before_left(resource, v2):
         deviation = DECAY * deviation + (1 - DECAY) * stddev
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("arguments", [{}, {"renorm": True}, {"zero_debias_moving_mean": True}])
 def test_a_layer_that_a_map_creates_is_differentiable(arguments):
     """map_fn asks for cached variables, and TensorFlow cannot differentiate a v2 loop that assigns to one."""

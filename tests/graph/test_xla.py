@@ -125,6 +125,7 @@ def test_digits_far_from_zero(path, under):
     np.testing.assert_allclose(state["bn/moving_variance"], expected, atol=atol)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("under", [jit_compile, jit_scope], ids=lambda under: under.__name__)
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("path", ["default", "composed", "renorm"])
@@ -161,6 +162,7 @@ def test_the_mode_not_taken_may_be_infinite(path, training, under):
         assert np.isfinite(ours).mean() > 0.9
 
 
+@pytest.mark.process
 def test_unknown_to_the_graph_the_variance_is_not_negative():
     """A function traced on its own, and compiled with the one that calls it: the kernel's own variance is -1e3."""
     options = functional.Options(axes=(3,), epsilon=1e-3)

@@ -74,6 +74,7 @@ class TestTraining:
         predicted = model.predict(X, verbose=0)
         np.testing.assert_allclose(predicted, norm(X, is_training=False), rtol=1e-4, atol=1e-4)
 
+    @pytest.mark.process
     @each
     def test_regularization_losses_count(self, keras):
         """In what fit reports, and in the gradients."""

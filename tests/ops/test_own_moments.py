@@ -98,6 +98,7 @@ def test_weights_that_are_learned(shape, axis, fused):
     close(found, expected, "float32")
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("fused", [True, False])
 @pytest.mark.parametrize("place", ["eager", "function", "graph"])
 def test_under_a_tape(place, fused):

@@ -51,6 +51,7 @@ def check(after, scope, data):
 
 
 class TestBatchNorm:
+    @pytest.mark.process
     def test_every_layer_in_one_pass(self):
         """Within a tf.function that was traced before; beta and gamma stay."""
         network = Network()

@@ -34,6 +34,7 @@ class TestForeign:
         inputs, flag = (graph.get_tensor_by_name(f"{name}:0") for name in ("inputs", "is_training"))
         return [{inputs: part, flag: True} for part in batches(shape)]
 
+    @pytest.mark.process
     def test_by_the_fused_op(self):
         """Exact, in cond branches as well; all other layers stay as they are."""
         with regimes.graph(False, False):
