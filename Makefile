@@ -7,7 +7,7 @@ OLDEST_PYTHON ?= $(PYTHON)
 NEWEST_PYTHON ?= $(PYTHON)
 OLDEST_TENSORFLOW := 2.12.*
 # Configurations drawn at random that are compared with the original.
-TFBN_RANDOM_CASES ?= 60
+TFBN_RANDOM_CASES ?= 40
 export TFBN_RANDOM_CASES
 # What random numbers and samples are drawn from: configurations, initial weights, moments to kill at.
 TFBN_SEED ?= 20201
@@ -16,7 +16,7 @@ export TFBN_SEED
 TESTS ?= usual
 SELECT_quick := -m "not slow and not process" --cases 1 --functions 6 \
   --ignore tests/parity --ignore tests/replicas --ignore tests/examples --ignore tests/test_docs.py --ignore tests/test_site.py
-SELECT_usual := -m "not slow" --cases 24
+SELECT_usual := -m "not slow" --cases 8
 SELECT_all :=
 # Conversions of checkpoints that are killed at random moments.
 TFBN_KILLS ?= 10
@@ -34,7 +34,7 @@ RUN := $(ENV)/bin/python
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # two pips must not work on one environment
-.PHONY: help digits guide benchmark quick test lint pytest test-all clean
+.PHONY: help digits guide benchmark environment quick test lint pytest test-all clean
 
 help:
 	@echo 'make digits    train, save, restore and plot the digits example'
@@ -42,6 +42,7 @@ help:
 	@echo 'make quick     lint, types and a sample of the quick tests: under a minute'
 	@echo 'make lint      lint, format and types only'
 	@echo 'make test-all  every test, 1000 random configurations and 100 kills, on TensorFlow $(OLDEST_TENSORFLOW) and on the newest'
+	@echo 'make environment  install what the tests need, and stop there'
 	@echo 'make benchmark time, memory and graph size as ratios to the op of TensorFlow itself'
 	@echo 'make guide     build the migration guide as a site, into build/guide'
 	@echo 'make clean     remove the environments and caches'
@@ -50,7 +51,7 @@ help:
 	@echo 'TENSORFLOW=2.12.*      the TensorFlow to use (now: $(or $(TENSORFLOW),the newest for this Python))'
 	@echo 'TESTS=all              every test (now: $(TESTS); .ci/run and test-all take all)'
 	@echo 'TFBN_SEED=20201        what the tests draw random numbers and samples from'
-	@echo 'TFBN_RANDOM_CASES=60   how many random configurations to compare (test-all: 1000)'
+	@echo 'TFBN_RANDOM_CASES=40   how many random configurations to compare (test-all: 1000)'
 	@echo 'TFBN_KILLS=10          how many conversions of checkpoints to kill (test-all: 100)'
 	@echo 'WORKERS=2              processes of the tests'
 	@echo 'PYTEST_ARGS="-k name"  further arguments of pytest'
@@ -66,6 +67,8 @@ guide: $(ENV)/.installed-guide
 
 benchmark: $(ENV)/.installed-digits
 	$(RUN) -m benchmarks $(BENCHMARK_ARGS)
+
+environment: $(ENV)/.installed-test
 
 test: lint pytest
 
