@@ -78,7 +78,7 @@ def differences(case: cases.Case, expected: dict[str, Any], found: dict[str, Any
         if field == "gradients" and cases.get(case, "control_flow_v2") and not rows:
             continue  # the arrays tell, and there zeros may stand for no gradient
         if field in expected and field in found and not (rows and field in LATE_STRUCTURE):
-            rows += _structure(field, _by_index(expected[field]), _by_index(found[field]))
+            rows += _structure(field, by_index(expected[field]), by_index(found[field]))
     if expected["stage"] == found["stage"] == "ok":
         rows += arrays(case, expected, found["arrays"])
     return rows
@@ -105,7 +105,7 @@ def _error(error: dict[str, Any]) -> str:
     return f"{error['type']}: {error['text']}"
 
 
-def _by_index(value: Any) -> Any:
+def by_index(value: Any) -> Any:
     """A list of dicts as one dict, so that each entry is a row of its own."""
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         return value
