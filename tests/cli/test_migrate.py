@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from tfbn import cli
+from tfbn.migrate import driver
 from tfbn.migrate.rules import RULES
 
 SOURCE = "from tensorflow.contrib.layers import batch_norm\nbatch_norm(x, name='a')\n"
@@ -191,6 +192,47 @@ def test_failures(file, capsys):
     assert err.endswith("4 files, 1 changed, 1 findings, 3 could not be migrated\n")
     assert file.read_text() == RESULT
     assert (file.parent / "b.py").read_text() == PLAIN
+
+
+def test_a_problem_of_the_whole_run(file, monkeypatch, capsys):
+    """Is a line too, and the files are written all the same."""
+
+    def not_wired(reports, glances):
+        raise IndexError("out of luck")
+
+    monkeypatch.setattr(driver, "not_wired", not_wired)
+    assert cli.main(["migrate", "--write", "a.py"]) == 2
+    assert "the rule updates-not-wired across files: an internal error of tfbn at " in capsys.readouterr().err
+    assert file.read_text() == RESULT
+    assert cli.main(["migrate", "--json", "a.py"]) == 2
+    (problem,) = json.loads(capsys.readouterr().out)["problems"]
+    assert problem.endswith("please report it: IndexError: out of luck")
+
+
+class TestDiff:
+    """Fit for `git apply` and `patch -p1` in the current directory."""
+
+    @pytest.mark.parametrize("path", [".", "./a.py", "{here}", "{here}/a.py", "../{name}", "../{name}/./a.py"])
+    def test_paths(self, file, capsys, path):
+        """From there, however the file was named; git refuses any with a dot in front."""
+        here = file.parent
+        assert cli.main(["migrate", path.format(here=here, name=here.name)]) == 0
+        assert capsys.readouterr().out.startswith("--- a/a.py\n+++ b/a.py\n@@")
+
+    def test_files_elsewhere(self, file, capsys, monkeypatch, tmp_path_factory):
+        """By their whole path, for an application at the root."""
+        monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+        assert cli.main(["migrate", str(file)]) == 0
+        assert capsys.readouterr().out.startswith(f"--- a{file}\n+++ b{file}\n@@")
+
+    def test_bytes(self, file, capfdbinary):
+        """Of the file's own encoding; of what ends a line for Python only line feeds do in a diff."""
+        file.write_bytes(b"# coding: latin-1\n# \xe9\x0c\r\n" + PLAIN.encode())
+        assert cli.main(["migrate", "a.py"]) == 0
+        assert capfdbinary.readouterr().out == (
+            b"--- a/a.py\n+++ b/a.py\n@@ -1,4 +1,4 @@\n # coding: latin-1\n # \xe9\x0c\r\n"
+            b"-from tensorflow.contrib.layers import batch_norm\n+from tfbn import batch_norm\n batch_norm(x)\n"
+        )
 
 
 @pytest.mark.parametrize(

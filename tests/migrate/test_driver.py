@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from tests.migrate.sources import SOURCES
 from tfbn.migrate import driver
+from tfbn.migrate import rules as rules_package
+from tfbn.migrate.paths import Found
+from tfbn.migrate.report import FileReport
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SOURCE = "from tensorflow.contrib.layers import batch_norm\nbatch_norm(x)\n"
@@ -41,7 +46,7 @@ def test_files_without_a_match_are_not_parsed(tmp_path):
 
 def test_each_failure_is_a_line_and_the_others_go_on(tmp_path, monkeypatch):
     """Python 2, broken encodings, enormous files, links in a circle, files that cannot be read."""
-    monkeypatch.setattr(driver, "LARGEST", 5000)
+    monkeypatch.setattr(driver, "MAX_SOURCE_BYTES", 5000)
     (tmp_path / "good.py").write_text(SOURCE)
     (tmp_path / "loop.py").symlink_to(tmp_path / "loop.py")
     (tmp_path / "encoding.py").write_bytes(SOURCE.encode() + b"x = '\xff'\n")
@@ -59,9 +64,162 @@ def test_each_failure_is_a_line_and_the_others_go_on(tmp_path, monkeypatch):
     }
 
 
+ODD = {
+    "rot13.py": (b"# coding: rot13\n" + SOURCE.encode(), "its coding cookie names rot13, which is no encoding of text"),
+    "null.py": (SOURCE.encode() + b"\0", "line 3: a null byte: not Python source"),
+    "return.py": (SOURCE.encode() + b"return\n", "line 3: does not compile: 'return' outside function: `return`"),
+    "deep.py": (SOURCE.encode() + b"-" * 2000 + b"1\n", "line 3: its expressions are nested too deeply to be followed"),
+    "kernel.ipynb": (
+        b'{"cells": ["tf_slim."], "metadata": {"kernelspec": null}}',
+        "not a notebook that can be read: metadata.kernelspec: expected an object, got null",
+    ),
+    "deep.ipynb": (
+        b'{"cells": ["tf_slim.", ' + b"[" * 10**5,
+        "not a notebook that can be read: maximum recursion depth",
+    ),
+}
+
+
+@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.process)])
+def test_odd_files_do_not_stop_the_others(tmp_path, jobs):
+    """Each is a line; the good ones are migrated as if they were alone."""
+    for number in range(2 * driver.WORTH_A_PROCESS):
+        (tmp_path / f"good{number}.py").write_text(SOURCE)
+    for name, (raw, _) in ODD.items():
+        (tmp_path / name).write_bytes(raw)
+    os.mkfifo(tmp_path / "pipe.py")
+    found = driver.run([str(tmp_path)], RULES, jobs=jobs)
+    assert found.problems == []
+    reports = {os.path.basename(report.path): report for report in found.reports}
+    assert reports.pop("pipe.py").problem == "not a regular file but a named pipe"
+    for name, (_, problem) in ODD.items():
+        report = reports.pop(name)
+        assert report.problem.startswith(problem)
+        assert not report.changed
+    assert len(reports) == 2 * driver.WORTH_A_PROCESS
+    assert {(report.after, report.problem) for report in reports.values()} == {(RESULT.encode(), None)}
+
+
+def test_large_files_are_searched_by_every_pattern(tmp_path, monkeypatch):
+    """Where they lie on the disk."""
+    monkeypatch.setattr(driver, "MAX_SOURCE_BYTES", 100)
+    (tmp_path / "a.py").write_text(
+        "import tensorflow as tf\ntf.GraphKeys.UPDATE_OPS\nopt.minimize(x)\n" + "x = 1\n" * 20
+    )
+    assert driver.run([str(tmp_path)], RULES).reports == []
+
+
+class Unlucky(frozenset):
+    """Names of rules; it cannot be asked for one of them."""
+
+    def __contains__(self, name):
+        if name == "leftovers":
+            raise KeyError("no such luck")
+        return super().__contains__(name)
+
+
+class TestInternalErrors:
+    """A bug that one file brings out."""
+
+    @pytest.fixture
+    def folder(self, tmp_path, monkeypatch):
+        """Of its files one makes a rule raise."""
+        for name in ("a.py", "b.py", "c.py"):
+            (tmp_path / name).write_text(SOURCE + f"print('{name}')\n")
+
+        def check(module, changes):
+            if b"b.py" in module.data:
+                raise KeyError("no such luck")
+
+        rules = [rule._replace(check=check) if rule.name == "leftovers" else rule for rule in rules_package.RULES]
+        monkeypatch.setattr(rules_package, "RULES", tuple(rules))
+        return tmp_path
+
+    def test_the_others_go_on(self, folder):
+        """The file is named, with the place of the bug, and stays as it is."""
+        good, bad, also_good = driver.run([str(folder)], RULES, jobs=1).reports
+        assert (good.changed, bad.changed, also_good.changed) == (True, False, True)
+        assert (good.problem, also_good.problem) == (None, None)
+        assert re.fullmatch(
+            r"an internal error of tfbn at migrate\.py:\d+, please report it: KeyError: 'no such luck'", bad.problem
+        )
+
+    @pytest.mark.process
+    def test_in_processes(self, tmp_path):
+        """As in this one."""
+        for number in range(2 * driver.WORTH_A_PROCESS):
+            (tmp_path / f"{number}.py").write_text(SOURCE)
+        reports = driver.run([str(tmp_path)], Unlucky(["batch-norm"]), jobs=2).reports
+        assert len(reports) == 2 * driver.WORTH_A_PROCESS
+        assert all(report.problem.endswith("please report it: KeyError: 'no such luck'") for report in reports)
+
+    @pytest.mark.parametrize(
+        ("error", "problem"),
+        [(RecursionError, "its expressions are nested too deeply"), (MemoryError, "there is not enough memory for it")],
+    )
+    def test_limits_of_the_machine(self, monkeypatch, error, problem):
+        """Are no bugs."""
+
+        def migrate(path, raw, rules):
+            raise error
+
+        monkeypatch.setattr(driver, "migrate", migrate)
+        assert driver.migrate_bytes("a.py", SOURCE.encode(), RULES).problem.startswith(problem)
+
+    def test_in_what_looks_across_files(self, folder, monkeypatch):
+        """The files are migrated all the same, and the run says what it has not looked for."""
+
+        def not_wired(reports, glances):
+            raise IndexError("out of luck")
+
+        monkeypatch.setattr(driver, "not_wired", not_wired)
+        found = driver.run([str(folder)], RULES, jobs=1)
+        assert [report.changed for report in found.reports] == [True, False, True]
+        (problem,) = found.problems
+        assert problem.startswith("the rule updates-not-wired across files: an internal error of tfbn at driver.py:")
+        assert problem.endswith("please report it: IndexError: out of luck")
+        alone = driver.migrate_alone("<stdin>", SOURCE.encode(), RULES)
+        assert alone.problem == problem
+        assert not alone.changed
+
+
+def end_process(path, rules):
+    """What a process does that the system ends at two of the files."""
+    if path in ("3.py", "7.py"):
+        os._exit(1)
+    return FileReport(path, b"", path.encode())
+
+
+@pytest.mark.process
+class TestProcessesThatEnd:
+    """From outside, or by a crash."""
+
+    PATHS = [f"{number}.py" for number in range(2 * driver.WORTH_A_PROCESS)]
+
+    def test_the_file_is_told_and_the_others_go_on(self, monkeypatch):
+        """In one process after another."""
+        monkeypatch.setattr(driver, "_migrate_file", end_process)
+        reports = list(driver._reports(self.PATHS, RULES, 2))
+        assert [report.path for report in reports] == self.PATHS
+        ended = {report.path for report in reports if report.problem == driver.ENDED}
+        assert ended == {"3.py", "7.py"}
+        assert {report.path for report in reports if report.after == report.path.encode()} == {*self.PATHS} - ended
+
+    def test_where_none_can_be_started(self, monkeypatch):
+        """The work is done here."""
+
+        def processes(count):
+            return ProcessPoolExecutor(count, initializer=os._exit, initargs=(1,))
+
+        monkeypatch.setattr(driver, "_processes", processes)
+        reports = list(driver._reports(self.PATHS, RULES, 2))
+        assert [report.path for report in reports] == self.PATHS
+        assert {report.problem for report in reports} == {"cannot be read: No such file or directory"}
+
+
 def test_a_folder_in_the_place_of_a_file(tmp_path, monkeypatch):
     """What cannot be opened is told."""
-    monkeypatch.setattr(driver, "python_files", lambda paths: [driver.Found(path) for path in paths])
+    monkeypatch.setattr(driver, "python_files", lambda paths: [Found(path) for path in paths])
     (report,) = driver.run([str(tmp_path)], RULES).reports
     assert report.problem == "cannot be read: Is a directory"
 

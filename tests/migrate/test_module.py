@@ -96,3 +96,23 @@ def test_long_sums_are_walked():
     """Nodes nested thousands deep are no reason to stop."""
     source = "import tf_slim\nx = [" + ", ".join("1" for _ in range(3000)) + "]\n"
     assert len(Module(source.encode()).nodes) > 3000
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("feed", ["\f", "\f\f", "\f  "])
+def test_form_feeds_move_no_position(end, feed):
+    """In front of a statement, where libcst drops it, of a blank line or a comment, and in a string."""
+    lines = ["import a", f"{feed}", f"{feed}# b", f"{feed}if a:", f"    '''c{end}\fd'''", "    look(a.e)", ""]
+    if feed.endswith(" "):
+        lines[3] = "\fif a:"  # what follows a form feed counts as indentation
+    source = end.join(lines)
+    module = Module(source.encode())
+    (node,) = [n for n in module.nodes if isinstance(n, libcst.Attribute)]
+    start = source.index("a.e")
+    assert module.span(node) == (start, start + 3)
+
+
+def test_what_libcst_drops_is_refused():
+    """Positions behind it would be wrong, and edits with them."""
+    with pytest.raises(ValueError, match="drops characters of it, such as a form feed at its start"):
+        Module(b"\fx = 1\n")

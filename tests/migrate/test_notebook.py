@@ -149,6 +149,79 @@ def test_what_cannot_be_read(raw, problem):
         raise AssertionError(report.problem)
 
 
+CODE = {"cell_type": "code", "source": f"{IMPORT}\nslim.batch_norm"}
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ({"metadata": []}, "metadata: expected an object, got []"),
+        ({"metadata": None}, "metadata: expected an object, got null"),
+        ({"metadata": {"kernelspec": None}}, "metadata.kernelspec: expected an object, got null"),
+        ({"metadata": {"kernelspec": {"language": 3}}}, "the language in the metadata: expected a string, got 3"),
+        ({"metadata": {"language_info": "python"}}, 'metadata.language_info: expected an object, got "python"'),
+        ({"metadata": {"language_info": {"name": 5}}}, "the language in the metadata: expected a string, got 5"),
+        ({"cells": {"a": 1}}, 'cells: expected a list, got {"a": 1}'),
+        ({"cells": None}, "cells: expected a list, got null"),
+        ({"cells": [CODE, "slim"]}, 'cell 2: expected an object, got "slim"'),
+        ({"cells": [CODE, {"source": "x"}]}, "cell 2: cell_type: expected a string, got null"),
+        ({"cells": [{**CODE, "source": None}]}, "cell 1: source: expected a string, got null"),
+        ({"cells": [{**CODE, "source": ["x", 5]}]}, "cell 1: source: a line: expected a string, got 5"),
+        ({"cells": [{**CODE, "source": "x\0"}]}, "cell 1: source: a null byte: not Python source"),
+        ({"cells": [{**CODE, "source": "x = '\ud800'"}]}, "cell 1: source: half of a surrogate pair: not text"),
+        ([], "the file: expected an object, got []"),
+        ({"worksheets": None}, "cells: expected a list, got null"),
+        ({"worksheets": [5]}, "a worksheet: expected an object, got 5"),
+        ({"worksheets": [{}]}, "cells: expected a list, got null"),
+    ],
+)
+def test_what_has_another_shape(content, problem):
+    """Is told with the place, and the notebook stays."""
+    if "metadata" in content:
+        content = {"cells": [CODE], **content}
+    raw = json.dumps(content).encode()
+    report = driver.migrate_bytes("a.ipynb", raw, RULES)
+    assert (report.after, report.problem) == (raw, f"not a notebook that can be read: {problem}")
+
+
+def test_what_nests_too_deeply():
+    """For the reader of JSON."""
+    raw = json.dumps(notebook(IMPORT)).encode().replace(b'"metadata": {}', b'"metadata": ' + b"[" * 10**5)
+    report = driver.migrate_bytes("a.ipynb", raw, RULES)
+    assert report.problem.startswith("not a notebook that can be read: maximum recursion depth exceeded")
+
+
+def test_cells_without_source_are_passed_over():
+    """There is nothing in them to migrate."""
+    content = {"cells": [{"cell_type": "code"}, {"cell_type": "code", "source": []}, CODE]}
+    assert json.loads(migrate(content).after)["cells"][2]["source"] == "import tfbn\ntfbn.batch_norm"
+
+
+def test_each_cell_has_to_compile():
+    """By itself, as front ends compile it, and with what only cells may have."""
+    cell = "from __future__ import division\nawait slim.batch_norm(x)"
+    assert sources(migrate(notebook(IMPORT, cell)))[1] == cell.replace("slim", "tfbn")
+    raw = json.dumps(notebook(IMPORT, "x = 1\nreturn x")).encode()
+    report = driver.migrate_bytes("a.ipynb", raw, RULES)
+    assert report.problem.startswith("cell 3, line 2: does not compile: 'return' outside function: `return x`")
+    assert report.after == raw
+
+
+def test_outputs_do_not_count_as_code(tmp_path, monkeypatch):
+    """A picture may be long; it is the code that has to be parsed."""
+    monkeypatch.setattr(driver, "MAX_SOURCE_BYTES", 2000)
+    content = notebook(IMPORT, "slim.batch_norm(x)")
+    content["cells"][0]["outputs"][0]["data"] = {"image/png": "A" * 5000}
+    (tmp_path / "a.ipynb").write_text(json.dumps(content))
+    (tmp_path / "b.ipynb").write_text(json.dumps(notebook(IMPORT, "x = 1\n" * 400)))
+    drawn, long = driver.run([str(tmp_path)], RULES).reports
+    assert sources(drawn) == ["import tfbn", "tfbn.batch_norm(x)"]
+    size = len(Notebook((tmp_path / "b.ipynb").read_bytes()).source)
+    assert (
+        long.problem == f"{size:,} bytes of code, more than the 2,000 that are parsed: split it, or migrate it by hand"
+    )
+
+
 def test_places():
     """Lines count within cells."""
     book = Notebook(json.dumps(notebook("a\nb", "c\n", markdown="")).encode())

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
+import socket
+from pathlib import Path
 
 import pytest
 
-from tfbn.migrate.paths import SKIPPED, python_files
+from tfbn.migrate.paths import SKIPPED, open_file, python_files
 
 
 @pytest.fixture
@@ -81,6 +85,55 @@ def test_links_to_nowhere(tmp_path, make, problem):
     (tmp_path / "b.py").write_text("")
     found = list(python_files([str(tmp_path)]))
     assert [(os.path.basename(one.path), one.problem) for one in found] == [("a.py", problem), ("b.py", None)]
+
+
+def make_socket(path):
+    with contextlib.closing(socket.socket(socket.AF_UNIX)) as server:
+        server.bind(str(path))
+
+
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [
+        (os.mkfifo, "named pipe"),
+        (make_socket, "socket"),
+        (lambda path: path.symlink_to(os.devnull), "device"),
+    ],
+)
+def test_what_is_no_regular_file(tmp_path, monkeypatch, make, kind):
+    """Is told, and not opened: a pipe waits for its writer, and some devices never end."""
+    monkeypatch.chdir(tmp_path)  # the path of a socket has to be short
+    make(Path("a.py"))
+    (tmp_path / "b.py").write_text("")
+    problem = f"not a regular file but a {kind}"
+    assert list(python_files(["."])) == [("./a.py", problem), ("./b.py", None)]
+    assert list(python_files(["a.py"])) == [("a.py", problem)]
+
+
+def test_a_pipe_that_has_come_in_the_place_of_a_file(tmp_path):
+    """Since the folder was listed."""
+    os.mkfifo(tmp_path / "a.py")
+    with pytest.raises(OSError, match="not a regular file but a named pipe"):
+        open_file(str(tmp_path / "a.py"))
+
+
+def test_folders_that_cannot_be_listed(tree, monkeypatch):
+    """Are told, and the others are walked."""
+    root = tree("a.py", "closed/b.py", "sub/c.py")
+    scandir = os.scandir
+
+    def scan(path):
+        if str(path).endswith("closed"):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", scan)
+    found = list(python_files([str(root)]))
+    assert [(os.path.relpath(one.path, root), one.problem) for one in found] == [
+        ("a.py", None),
+        ("sub/c.py", None),
+        ("closed", "cannot be listed: Permission denied"),
+    ]
 
 
 def test_a_path_that_is_not_there(tmp_path):

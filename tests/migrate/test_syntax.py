@@ -42,7 +42,23 @@ def test_no_warnings():
         syntax.parse("x = '\\d'\n1 is 1\n")
 
 
-def test_parses():
-    """Or not."""
-    assert syntax.parses(b"x = 1\n")
-    assert not syntax.parses(b"print 1\n")
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("return 1\n", "'return' outside function"),
+        ("x = 1\nfrom __future__ import division\n", "must occur at the beginning"),
+        ("def f(a, a): pass\n", "duplicate argument 'a'"),
+    ],
+)
+def test_what_parses_and_does_not_compile(source, text):
+    """Is no Python either."""
+    syntax.parse(source)
+    with pytest.raises(SyntaxError, match=text):
+        syntax.check_compiles(source)
+
+
+def test_await_in_a_notebook():
+    """Stands in cells as it is, as only they can have it."""
+    syntax.check_compiles("await x\n", in_notebook=True)
+    with pytest.raises(SyntaxError, match="outside"):
+        syntax.check_compiles("await x\n")

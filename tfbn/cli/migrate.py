@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import io
 import json
+import os
 import sys
 from typing import TYPE_CHECKING
 
 from tfbn.cli import COULD_NOT, FINDINGS, FINE
 
 if TYPE_CHECKING:
+    from tfbn.migrate.driver import Run
     from tfbn.migrate.report import FileReport
 
 SUMMARY = "rewrite code that calls contrib's batch norm for tfbn"
@@ -64,18 +67,15 @@ def run(options: argparse.Namespace) -> int:
         if len(options.paths) > 1:
             raise ValueError("- is standard input, and goes alone")
         raw = sys.stdin.buffer.read()
-        reports = [driver.migrate_alone("<stdin>", raw, rules)]
-        looked_at = 1
-    else:
-        found = driver.run(options.paths, rules, jobs=options.jobs)
-        reports, looked_at = found.reports, found.files
-    return _finish(options, reports, looked_at)
+        return _finish(options, driver.Run(1, 1, [driver.migrate_alone("<stdin>", raw, rules)], []))
+    return _finish(options, driver.run(options.paths, rules, jobs=options.jobs))
 
 
-def _finish(options: argparse.Namespace, reports: list[FileReport], looked_at: int) -> int:
+def _finish(options: argparse.Namespace, found: Run) -> int:
     """Writes and prints what was asked for, and says how it went."""
     from tfbn.migrate import driver
 
+    reports = found.reports
     from_stdin = STDIN in options.paths
     if options.write:
         for index, report in enumerate(reports):
@@ -84,16 +84,20 @@ def _finish(options: argparse.Namespace, reports: list[FileReport], looked_at: i
             elif report.changed and not report.problem:
                 reports[index] = report._replace(problem=driver.write(report))
     if options.json:
-        print(json.dumps({"files": looked_at, "reports": [report.as_json() for report in reports]}, indent=2))
+        records = [report.as_json() for report in reports]
+        print(json.dumps({"files": found.files, "reports": records, "problems": found.problems}, indent=2))
     elif options.diff or not (options.write or options.check):
+        sys.stdout.flush()
         for report in reports:
-            sys.stdout.write(_diff(report))
+            sys.stdout.buffer.write(_diff(report))
     sys.stdout.flush()
     if not options.json:
         for report in reports:
             _print_findings(report)
-        _print_summary(options, reports, looked_at)
-    if any(report.problem for report in reports):
+        for problem in found.problems:
+            print(problem, file=sys.stderr)
+        _print_summary(options, reports, found.files)
+    if found.problems or any(report.problem for report in reports):
         return COULD_NOT
     left = any(report.findings or (report.changed and not options.write) for report in reports)
     return FINDINGS if options.check and left else FINE
@@ -103,12 +107,19 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
-def _diff(report: FileReport) -> str:
-    before, after = (
-        text.decode("utf-8", "replace").splitlines(keepends=True) for text in (report.before, report.after)
-    )
-    found = difflib.unified_diff(before, after, f"a/{report.path}", f"b/{report.path}")
-    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in found)
+def _diff(report: FileReport) -> bytes:
+    """What `patch -p1` and `git apply` take; in bytes, since files have encodings and line ends of their own."""
+    before, after = (io.BytesIO(text).readlines() for text in (report.before, report.after))
+    path = os.fsencode(_path_in_diff(report.path))
+    found = difflib.diff_bytes(difflib.unified_diff, before, after, b"a/" + path, b"b/" + path)
+    return b"".join(line if line.endswith(b"\n") else line + b"\n\\ No newline at end of file\n" for line in found)
+
+
+def _path_in_diff(path: str) -> str:
+    """The path from the current directory, where the diff is applied, without the `./` that git refuses."""
+    here = os.path.relpath(path)
+    outside = here.split(os.sep)[0] == os.pardir
+    return (os.path.normpath(path).lstrip(os.sep) if outside else here).replace(os.sep, "/")
 
 
 def _print_findings(report: FileReport) -> None:

@@ -6,27 +6,29 @@ import mmap
 import multiprocessing
 import os
 import stat
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from functools import partial
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from tfbn.files import replacing
-from tfbn.migrate import removed_names, v2_behavior
+from tfbn.migrate import removed_names, syntax, v2_behavior
 from tfbn.migrate.imports import DEAD_IMPORTS
 from tfbn.migrate.migrate import migrate
 from tfbn.migrate.notebook import Notebook, migrate_notebook
-from tfbn.migrate.paths import Found, python_files
+from tfbn.migrate.paths import open_file, python_files
 from tfbn.migrate.prefilter import Glance, glance
-from tfbn.migrate.report import FileReport
+from tfbn.migrate.report import FileReport, Finding, unforeseen
 from tfbn.migrate.rules import BY_NAME, RULES, compat_v1, updates_not_wired
 from tfbn.migrate.wiring import not_wired
 from tfbn.progress import Progress
 
-# Larger files are tables or generated code; parsing takes some 2 kB of memory per byte of source.
-LARGEST = 2_000_000
+# Longer sources are tables or generated code; parsing takes some 2 kB of memory per byte.
+MAX_SOURCE_BYTES = 2_000_000
+ENDED = "the process that read it was ended from outside, for want of memory perhaps: it is left as it is"
 # Below so many files to parse another process costs more than it saves.
 WORTH_A_PROCESS = 8
 
@@ -37,6 +39,7 @@ class Run(NamedTuple):
     files: int  # looked at
     parsed: int
     reports: list[FileReport]
+    problems: list[str]  # of the run as a whole, not of a file: something was not looked for
 
 
 def chosen_rules(only: Sequence[str] = (), skip: Sequence[str] = (), *, compat: bool = False) -> frozenset[str]:
@@ -58,7 +61,7 @@ def run(paths: Iterable[str], rules: Collection[str], *, jobs: int | None = None
         for found in python_files(paths):
             files += 1
             bar.update()
-            seen = found.problem or _look(found, compat_v1.NAME in rules)
+            seen = found.problem or _look(found.path, compat_v1.NAME in rules)
             if isinstance(seen, str):
                 reports[found.path] = FileReport(found.path, b"", b"", problem=seen)
                 continue
@@ -69,37 +72,50 @@ def run(paths: Iterable[str], rules: Collection[str], *, jobs: int | None = None
         for report in _reports(waiting, rules, jobs):
             bar.update()
             reports[report.path] = report
-    _add_findings(reports, glances, rules)
+    problems = _add_findings(reports, glances, rules)
     said = [report for report in reports.values() if report.edits or report.findings or report.problem]
-    return Run(files, len(waiting), sorted(said, key=lambda report: report.path))
+    return Run(files, len(waiting), sorted(said, key=lambda report: report.path), problems)
 
 
 def migrate_bytes(path: str, raw: bytes, rules: Collection[str]) -> FileReport:
-    """One file's bytes, of a notebook if its name ends like one's."""
-    return (migrate_notebook if path.endswith(".ipynb") else migrate)(path, raw, rules)
+    """One file's bytes, of a notebook if its name ends like one's. Whatever goes wrong is the report's problem."""
+    try:
+        return (migrate_notebook if path.endswith(".ipynb") else migrate)(path, raw, rules)
+    except RecursionError:
+        return FileReport(path, raw, raw, problem=syntax.TOO_DEEP)
+    except Exception as error:  # a bug met in one file is no reason to leave the others as they are
+        return FileReport(path, raw, raw, problem=unforeseen(error))
 
 
 def migrate_alone(path: str, raw: bytes, rules: Collection[str]) -> FileReport:
     """A file that stands for a whole program, such as standard input."""
     reports = {path: migrate_bytes(path, raw, rules)}
     if not reports[path].problem:
-        _add_findings(reports, {path: glance(raw)}, rules)
+        problems = _add_findings(reports, {path: glance(raw)}, rules)
+        if problems:
+            return FileReport(path, raw, raw, problem="; ".join(problems))
     return reports[path]
 
 
-def _add_findings(reports: dict[str, FileReport], glances: dict[str, Glance], rules: Collection[str]) -> None:
-    """Adds what only all files together tell."""
-    found = []
-    if updates_not_wired.NAME in rules:
-        found.append(not_wired(reports, glances))
-    if DEAD_IMPORTS in rules:
-        found.append(removed_names.taken(reports, glances))
-    if compat_v1.NAME in rules:
-        found.append(v2_behavior.left_on(reports, glances))
+def _add_findings(reports: dict[str, FileReport], glances: dict[str, Glance], rules: Collection[str]) -> list[str]:
+    """Adds what only all files together tell; returns what went wrong in that."""
+    checks: dict[str, Callable[[dict[str, FileReport], dict[str, Glance]], dict[str, list[Finding]]]] = {
+        updates_not_wired.NAME: not_wired,
+        DEAD_IMPORTS: removed_names.taken,
+        compat_v1.NAME: v2_behavior.left_on,
+    }
+    found, problems = [], []
+    for rule, check in checks.items():
+        if rule in rules:
+            try:
+                found.append(check(reports, glances))
+            except Exception as error:  # the files themselves are migrated all the same
+                problems.append(f"the rule {rule} across files: {unforeseen(error)}")
     for of_rule in found:
         for path, findings in of_rule.items():
             report = reports.get(path, FileReport(path, b"", b""))
             reports[path] = report._replace(findings=tuple(sorted([*report.findings, *findings])))
+    return problems
 
 
 def write(report: FileReport) -> str | None:
@@ -119,29 +135,39 @@ def write(report: FileReport) -> str | None:
 
 
 def _read(path: str) -> bytes:
-    with open(path, "rb") as file:
+    with open_file(path) as file:
         return file.read()
 
 
-def _look(found: Found, compat: bool) -> Glance | str:
+def _look(path: str, compat: bool) -> Glance | str:
     """What a file's bytes tell, or why they cannot be read."""
     try:
-        with open(found.path, "rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if size > LARGEST:
-                with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-                    seen = glance(mapped, compat_v1=compat)  # type: ignore[arg-type]  # re searches it without a copy
-                if seen.matches:
-                    return f"{size:,} bytes, more than the {LARGEST:,} that are parsed: split it, or migrate it by hand"
-                return seen
-            raw = file.read()
-            seen = glance(raw, compat_v1=compat)
-            if seen.matches and found.path.endswith(".ipynb"):
-                with suppress(ValueError):  # which is reported when it is migrated
-                    seen = glance(Notebook(raw).source, compat_v1=compat)._replace(matches=True)
-            return seen
+        with open_file(path) as file:
+            raw = _contents(file)
+        seen = glance(raw, compat_v1=compat)
+        size, what = len(raw), "bytes"
+        if seen.matches and path.endswith(".ipynb"):
+            source = Notebook(raw[:]).source
+            size, what = len(source), "bytes of code"
+            seen = glance(source, compat_v1=compat)._replace(matches=True)
+        if seen.matches and size > MAX_SOURCE_BYTES:
+            return (
+                f"{size:,} {what}, more than the {MAX_SOURCE_BYTES:,} that are parsed: split it, or migrate it by hand"
+            )
+        return seen
     except OSError as error:
         return f"cannot be read: {error.strerror or error}"
+    except ValueError as error:
+        return str(error)
+    except Exception as error:  # one odd file is no reason to leave the others as they are
+        return unforeseen(error)
+
+
+def _contents(file: BinaryIO) -> bytes:
+    """The bytes of a file; a large one's stay on the disk until something reads them."""
+    if os.fstat(file.fileno()).st_size <= MAX_SOURCE_BYTES:
+        return file.read()
+    return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)  # type: ignore[return-value]  # what bytes can do here
 
 
 def _migrate_file(path: str, rules: Collection[str]) -> FileReport:
@@ -149,17 +175,46 @@ def _migrate_file(path: str, rules: Collection[str]) -> FileReport:
         return migrate_bytes(path, _read(path), rules)
     except OSError as error:
         return FileReport(path, b"", b"", problem=f"cannot be read: {error.strerror or error}")
+    except MemoryError as error:
+        return FileReport(path, b"", b"", problem=unforeseen(error))
 
 
 def _reports(paths: Sequence[str], rules: Collection[str], jobs: int | None) -> Iterator[FileReport]:
+    """The report of each file, in their order."""
     work = partial(_migrate_file, rules=rules)
     count = min(jobs or os.cpu_count() or 1, len(paths) // WORTH_A_PROCESS)
-    if count < 2:
+    done = 0
+    if count > 1:
+        with suppress(BrokenProcessPool), _processes(count) as pool:
+            for report in pool.map(work, paths, chunksize=4):
+                yield report
+                done += 1
+        yield from _one_by_one(work, paths[done:])
+    else:
         yield from map(work, paths)
-        return
+
+
+def _one_by_one(work: Callable[[str], FileReport], paths: Sequence[str]) -> Iterator[FileReport]:
+    """In a process of one file at a time, so that it is known at which file a process ends; the next one goes on."""
+    waiting = deque(paths)
+    while waiting:
+        with _processes(1) as pool:
+            try:
+                pool.submit(int).result()
+            except BrokenProcessPool:  # none can be started here, whatever the file
+                yield from map(work, waiting)
+                return
+            ended = False
+            while waiting and not ended:
+                path = waiting.popleft()
+                try:
+                    report = pool.submit(work, path).result()
+                except BrokenProcessPool:
+                    ended = True
+                    report = FileReport(path, b"", b"", problem=ENDED)
+                yield report
+
+
+def _processes(count: int) -> ProcessPoolExecutor:
     # Not by fork: the caller may have threads, and the bar of tqdm is one.
-    with ProcessPoolExecutor(count, multiprocessing.get_context("spawn")) as pool:
-        try:
-            yield from pool.map(work, paths, chunksize=4)
-        except BrokenProcessPool as error:
-            raise OSError("a process has been ended from outside, for want of memory perhaps: try --jobs 1") from error
+    return ProcessPoolExecutor(count, multiprocessing.get_context("spawn"))

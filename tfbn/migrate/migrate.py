@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import ast
+import re
+import sys
 from collections.abc import Collection
 
 from tfbn.migrate import syntax
@@ -15,6 +16,7 @@ def migrate(path: str, raw: bytes, rules: Collection[str]) -> FileReport:
     try:
         source = decode(raw)
         after, edits, findings, trains = rewrite(source.data, rules)
+        check_result(source.data.decode("utf-8"), after.decode("utf-8"))
         return FileReport(path, raw, source.encode(after), edits, findings, None, trains)
     except ValueError as error:
         return FileReport(path, raw, raw, problem=str(error))
@@ -23,7 +25,7 @@ def migrate(path: str, raw: bytes, rules: Collection[str]) -> FileReport:
 def rewrite(data: bytes, rules: Collection[str]) -> tuple[bytes, tuple[Edit, ...], tuple[Finding, ...], bool]:
     """New text, edits, findings, and whether the text builds layers whose updates have to be run.
 
-    Raises ValueError for text that does not parse.
+    Raises ValueError for text that does not parse. Whether the new text compiles is the caller's to check.
     """
     import libcst
 
@@ -33,13 +35,15 @@ def rewrite(data: bytes, rules: Collection[str]) -> tuple[bytes, tuple[Edit, ...
     from tfbn.migrate.placement import taken
     from tfbn.migrate.rules import RULES
 
-    tree = _tree(data)
+    source = data.decode("utf-8")
     try:
+        syntax.check_nesting(syntax.parse(source))
         module = Module(data)
+    except SyntaxError as error:
+        raise ValueError(_not_python(source, error, "parse")) from error
     except libcst.ParserSyntaxError as error:
-        raise ValueError(_syntax_error(data, error.raw_line, error.message)) from error
-    except RecursionError as error:
-        raise ValueError(syntax.TOO_DEEP) from error
+        message = f"line {error.raw_line}: libcst, which this needs, does not parse it: {error.message}"
+        raise ValueError(message) from error
     changes = Changes(module, rules)
     for rule in RULES:
         if rule.name in rules:
@@ -50,33 +54,29 @@ def rewrite(data: bytes, rules: Collection[str]) -> tuple[bytes, tuple[Edit, ...
             raise ValueError(f"line {module.line(node)}: the name `{name}` is in use here: rename it and run again")
     imports.settle(module, changes)
     after, edits = changes.apply()
-    if edits and tree is not None and not syntax.parses(after):
-        raise ValueError("what would come out does not parse, which is a bug of tfbn: please report it")
     findings = tuple(sorted(changes.findings))
     return after, edits, findings, changes.trains_batch_norm
 
 
-def _tree(data: bytes) -> ast.Module | None:
-    """What Python's parser makes of a text that libcst will survive; None for what only libcst may parse.
-
-    It takes the syntax of other versions of Python as well as of this one.
-    """
+def check_result(before: str, after: str, *, in_notebook: bool = False) -> None:
+    """Raises ValueError, with the reason, for new text that this Python does not compile."""
     try:
-        tree = syntax.parse(data)
-    except SyntaxError:
-        return None
-    syntax.check_nesting(tree)
-    return tree
-
-
-def _syntax_error(data: bytes, line: int, message: str) -> str:
-    """Where the text stops to be Python, in the words of this Python if it says so too."""
-    remedy = "if it is Python 2, run 2to3 over it first"
-    try:
-        syntax.parse(data)
-        remedy = "libcst, which this needs, does not know how"
+        syntax.check_compiles(after, in_notebook=in_notebook)
     except SyntaxError as error:
-        line, message = error.lineno or line, error.msg
-    lines = data.decode("utf-8").splitlines()
+        try:
+            syntax.check_compiles(before, in_notebook=in_notebook)
+        except SyntaxError as own_error:
+            raise ValueError(_not_python(before, own_error, "compile")) from own_error
+        raise ValueError("what would come out does not compile, which is a bug of tfbn: please report it") from error
+
+
+def _not_python(source: str, error: SyntaxError, verb: str) -> str:
+    """Where a text stops being this Python, and what to do."""
+    line = error.lineno or 1
+    lines = re.split("\r\n|\r|\n", source)
     shown = lines[line - 1].strip()[:80] if 0 < line <= len(lines) else ""
-    return f"line {line}: does not parse: {message}: `{shown}`; {remedy}"
+    running = ".".join(map(str, sys.version_info[:2]))
+    return (
+        f"line {line}: does not {verb}: {error.msg}: `{shown}`; if it is Python 2, run 2to3 over it first; "
+        f"if it is for a newer Python than {running}, run tfbn migrate with that one"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -35,12 +36,21 @@ class Binding(NamedTuple):
 
 
 class Module:
-    """The syntax tree of a file with scopes, parents and positions. Raises libcst.ParserSyntaxError."""
+    """The syntax tree of a file with scopes, parents and positions.
+
+    Raises libcst.ParserSyntaxError, and ValueError for what the tree would not hold as it stands.
+    """
 
     def __init__(self, data: bytes) -> None:
         self.data = data
         self.lines = Lines(data)
-        self.tree = cst.parse_module(data.decode("utf-8"))
+        # libcst drops a form feed in front of a statement, and its positions go wrong by one; not one behind it.
+        text = re.sub(r"(\r\n|\r|\n)(\f+)", r"\2\1", data.decode("utf-8"))
+        self.tree = cst.parse_module(text)
+        if self.tree.code.rstrip() != text.rstrip():
+            raise ValueError(
+                "libcst, which this needs, drops characters of it, such as a form feed at its start: remove them"
+            )
         # The tree is fresh from the parser, so no node occurs twice in it, and copying it can be saved.
         wrapper = metadata.MetadataWrapper(self.tree, unsafe_skip_copy=True)
         found = wrapper.resolve_many([metadata.ScopeProvider, *POSITIONS_AND_CONTEXTS])

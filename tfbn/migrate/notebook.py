@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tfbn.migrate import syntax
 from tfbn.migrate.json_spans import Span, elements, members
-from tfbn.migrate.migrate import rewrite
+from tfbn.migrate.migrate import check_result, rewrite
 from tfbn.migrate.report import FileReport, Place
 
-_BOUNDARY = "#__tfbn_cell_{}__"
-_MASK = "#__tfbn_masked_{}_{}__"
-_MASKED = re.compile(r"(?m)^[ \t]*(?:pass)?#__tfbn_masked_(\d+)_(\d+)__$")
 # Lines of IPython, not of Python: %magic, !shell, ?help, help?, and x = %magic.
 _MAGIC = re.compile(r"\s*(?:[%!?]|[\w.]+\?{1,2}\s*$|[\w.,\s]+=\s*[%!])")
 # Cells whose first line is one of these are Python below it; other %%cells are shell, HTML and the like.
@@ -39,35 +36,56 @@ class Notebook:
             self.cells = _cells(self.text)
         except UnicodeDecodeError as error:
             raise ValueError(f"not utf-8: {error.reason}") from error
-        except (KeyError, IndexError, TypeError, ValueError, RecursionError) as error:
+        except (IndexError, RecursionError, ValueError) as error:
             raise ValueError(f"not a notebook that can be read: {error}") from error
+        self.marker = "#__tfbn_"
+        self.hidden_line = re.compile(rf"(?m)^[^\S\n]*(?:pass)?{self.marker}line_(\d+)_(\d+)__$")
 
     @property
     def source(self) -> bytes:
         """All cells as one module, since a name that one imports is used in the next."""
-        return "".join(f"{_hidden(cell)}\n{_BOUNDARY.format(cell.number)}\n" for cell in self.cells).encode("utf-8")
+        texts = [f"{self.hidden(cell)}\n{self.marker}cell_{cell.number}__\n" for cell in self.cells]
+        return "".join(texts).encode("utf-8")
+
+    def hidden(self, cell: Cell) -> str:
+        """The cell's text with a statement, or a comment, in the place of each line that is no Python."""
+        lines = cell.text.split("\n")
+        hidden = list(lines)
+        for number in cell.masked:
+            indent = lines[number][: len(lines[number]) - len(lines[number].lstrip())]
+            start = "" if _continues(lines, number, cell.masked) else f"{indent}pass"
+            hidden[number] = f"{start}{self.marker}line_{cell.number}_{number}__"
+        return "\n".join(hidden)
+
+    def _shown(self, cell: Cell, text: str) -> str:
+        """A cell's new text with the lines that `hidden` has replaced."""
+        lines = cell.text.split("\n")
+        return self.hidden_line.sub(lambda match: lines[int(match[2])], text)
 
     def place(self, line: int, column: int) -> Place:
-        """The cell and its line for a line of the module."""
+        """The cell and its line for a line of the module; a boundary belongs to the end of the cell above it."""
         for cell in self.cells:
             count = cell.text.count("\n") + 1
-            if line <= count:
-                return Place(line, column, cell.number)
+            if line <= count + 1:
+                return Place(min(line, count), column, cell.number)
             line -= count + 1
         raise ValueError(f"no cell has line {line}")
 
-    def with_source(self, source: bytes) -> bytes:
-        """The notebook with the module's new text in its cells."""
-        lines = {cell.number: cell.text.split("\n") for cell in self.cells}
-        text = _MASKED.sub(lambda match: lines[int(match[1])][int(match[2])], source.decode("utf-8"))
+    def split(self, source: bytes) -> list[str]:
+        """The module's text by cells, with their hidden lines."""
         # Text, number, text, number and so on; a cell ends with the line end that was put in front of its boundary.
-        pieces = re.split(r"(?m)^#__tfbn_cell_(\d+)__\n", text)
-        texts = {int(number): own[:-1] if own.endswith("\n") else own for own, number in zip(pieces[::2], pieces[1::2])}
+        pieces = re.split(rf"(?m)^{self.marker}cell_(\d+)__\n", source.decode("utf-8"))
+        texts = [own[:-1] if own.endswith("\n") else own for own in pieces[:-1:2]]
+        return texts
+
+    def with_cells(self, texts: Sequence[str]) -> bytes:
+        """The notebook with new texts in its cells, of which the hidden lines come back."""
         result = self.text
-        for cell in reversed(self.cells):
-            if texts[cell.number] != cell.text:
+        for cell, text in reversed(list(zip(self.cells, texts))):
+            new = self._shown(cell, text)
+            if new != cell.text:
                 start, end = cell.span
-                result = result[:start] + _dump(result, cell.span, texts[cell.number]) + result[end:]
+                result = result[:start] + _dump(result, cell.span, new) + result[end:]
         return result.encode("utf-8")
 
 
@@ -82,42 +100,77 @@ def migrate_notebook(path: str, raw: bytes, rules: Collection[str]) -> FileRepor
             line = re.match(r"line (\d+): ", str(error))
             if not line:
                 raise
-            place = notebook.place(int(line[1]), 1)
+            # Python may miss something on the line below the last.
+            place = notebook.place(min(int(line[1]), source.count(b"\n")), 1)
             raise ValueError(f"cell {place.cell}, line {place.line}: {str(error)[line.end() :]}") from error
+        texts = notebook.split(after)
+        for cell, text in zip(notebook.cells, texts):
+            try:
+                check_result(notebook.hidden(cell), text, in_notebook=True)
+            except ValueError as error:
+                raise ValueError(f"cell {cell.number}, {error}") from error
     except ValueError as error:
         return FileReport(path, raw, raw, problem=str(error))
 
     edits = tuple(edit._replace(place=notebook.place(edit.place.line, edit.place.column)) for edit in edits)
     findings = tuple(found._replace(place=notebook.place(found.place.line, found.place.column)) for found in findings)
-    new = notebook.with_source(after) if edits else raw
-    return FileReport(path, raw, new, edits, findings, None, trains)
+    return FileReport(path, raw, notebook.with_cells(texts), edits, findings, None, trains)
 
 
 def _cells(text: str) -> list[Cell]:
-    top = members(text, re.match(r"\s*", text).end())  # type: ignore[union-attr]  # it always matches
-    metadata = json.loads(text[slice(*top["metadata"])]) if "metadata" in top else {}
-    kernel = metadata.get("kernelspec", {}).get("language", "python")
-    if not metadata.get("language_info", {}).get("name", kernel).lower().startswith("python"):
+    content = _expect(json.loads(text), dict, "the file")
+    if not _language(content).lower().startswith("python"):
         return []
-    if "cells" in top:
-        spans = elements(text, top["cells"][0])
+    top = members(text, len(text) - len(text.lstrip()))
+    if "cells" in content:
+        lists = [(content["cells"], top["cells"])]
     else:  # nbformat 3
-        spans = [
-            cell
-            for sheet in elements(text, top["worksheets"][0])
-            for cell in elements(text, members(text, sheet[0])["cells"][0])
+        sheets = _expect(content.get("worksheets"), list, "cells")
+        spans = elements(text, top["worksheets"][0]) if sheets else []
+        lists = [
+            (_expect(sheet, dict, "a worksheet").get("cells"), members(text, span[0]).get("cells", span))
+            for sheet, span in zip(sheets, spans)
         ]
     found = []
-    for number, span in enumerate(spans, 1):
-        parts = members(text, span[0])
-        key = "source" if "source" in parts else "input"
-        if json.loads(text[slice(*parts["cell_type"])]) == "code" and key in parts:
-            value = json.loads(text[slice(*parts[key])])
-            source = value if isinstance(value, str) else "".join(value)
-            masked = _masked(source)
-            if masked is not None:
-                found.append(Cell(number, parts[key], source, masked))
+    number = 0
+    for cells, span in lists:
+        _expect(cells, list, "cells")
+        for cell, own_span in zip(cells, elements(text, span[0])):
+            number += 1
+            kind = _expect(cell, dict, f"cell {number}").get("cell_type")
+            key = "source" if "source" in cell else "input"
+            if _expect(kind, str, f"cell {number}: cell_type") == "code" and key in cell:
+                source = _source(cell[key], f"cell {number}: {key}")
+                masked = _masked(source)
+                if masked is not None:
+                    found.append(Cell(number, members(text, own_span[0])[key], source, masked))
     return found
+
+
+def _language(content: dict[str, Any]) -> str:
+    metadata = _expect(content.get("metadata", {}), dict, "metadata")
+    kernel = _expect(metadata.get("kernelspec", {}), dict, "metadata.kernelspec")
+    info = _expect(metadata.get("language_info", {}), dict, "metadata.language_info")
+    return str(_expect(info.get("name", kernel.get("language", "python")), str, "the language in the metadata"))
+
+
+def _source(value: Any, where: str) -> str:
+    """The text of a cell, which is a string or a list of lines."""
+    if isinstance(value, list):
+        value = "".join(_expect(line, str, f"{where}: a line") for line in value)
+    text = str(_expect(value, str, where))
+    if "\0" in text:
+        raise ValueError(f"{where}: a null byte: not Python source")
+    if re.search("[\ud800-\udfff]", text):
+        raise ValueError(f"{where}: half of a surrogate pair: not text")
+    return text
+
+
+def _expect(value: Any, kind: type, where: str) -> Any:
+    if not isinstance(value, kind):
+        expected = {"dict": "an object", "list": "a list", "str": "a string"}[kind.__name__]
+        raise ValueError(f"{where}: expected {expected}, got {json.dumps(value)[:40]}")
+    return value
 
 
 def _masked(source: str) -> tuple[int, ...] | None:
@@ -143,17 +196,6 @@ def _continues(lines: Sequence[str], number: int, masked: Sequence[int]) -> bool
     return number - 1 in masked and lines[number - 1].endswith("\\")
 
 
-def _hidden(cell: Cell) -> str:
-    """The cell's text with a statement, or a comment, in the place of each line that is no Python."""
-    lines = cell.text.split("\n")
-    hidden = list(lines)
-    for number in cell.masked:
-        indent = lines[number][: len(lines[number]) - len(lines[number].lstrip())]
-        start = "" if _continues(lines, number, cell.masked) else f"{indent}pass"
-        hidden[number] = start + _MASK.format(cell.number, number)
-    return "\n".join(hidden)
-
-
 def _dump(text: str, span: Span, new: str) -> str:
     """The new source in JSON, in the manner of the old: a string or a list, its line breaks, its escapes."""
     start, end = span
@@ -161,6 +203,8 @@ def _dump(text: str, span: Span, new: str) -> str:
     if text[start] == '"':
         return json.dumps(new, ensure_ascii=ascii_only)
     old = elements(text, start)
+    if not old:
+        return json.dumps(new.splitlines(keepends=True), ensure_ascii=ascii_only)
     kept = {json.loads(text[slice(*element)]): text[slice(*element)] for element in old}
     parts = [kept.get(line, json.dumps(line, ensure_ascii=ascii_only)) for line in new.splitlines(keepends=True)]
     head, tail = text[start + 1 : old[0][0]], text[old[-1][1] : end - 1]

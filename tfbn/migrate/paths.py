@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 SUFFIXES = (".py", ".ipynb")
 # What nobody means by "the project": version control, environments, caches, what package managers fetched.
@@ -30,14 +31,40 @@ def python_files(paths: Iterable[str]) -> Iterator[Found]:
     seen: set[tuple[int, int]] = set()
     for path in paths:
         if os.path.isdir(path):
-            for found in _below(path):
+            unreadable: list[OSError] = []
+            for found in _below(path, unreadable):
                 yield from _once(found, seen)
+            for error in unreadable:
+                yield Found(error.filename, f"cannot be listed: {error.strerror or error}")
         else:
             yield from _once(path, seen)
 
 
-def _below(top: str) -> Iterator[str]:
-    for folder, folders, files in os.walk(top):
+def open_file(path: str) -> BinaryIO:
+    """Opens a regular file to read it. Raises OSError for anything else: a pipe may never end, nor a device."""
+    file = open(path, "rb", opener=_open_without_waiting)
+    problem = _not_regular(os.fstat(file.fileno()).st_mode)
+    if problem:
+        file.close()
+        raise OSError(problem)
+    return file
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    """Opening a pipe would wait for its writer; regular files do not know the flag."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _not_regular(mode: int) -> str | None:
+    """What a file is that is not a regular one; None for one that is."""
+    if stat.S_ISREG(mode):
+        return None
+    kinds = {stat.S_IFIFO: "named pipe", stat.S_IFSOCK: "socket", stat.S_IFCHR: "device", stat.S_IFBLK: "device"}
+    return f"not a regular file but a {kinds.get(stat.S_IFMT(mode), 'special file')}"
+
+
+def _below(top: str, unreadable: list[OSError]) -> Iterator[str]:
+    for folder, folders, files in os.walk(top, onerror=unreadable.append):
         folders[:] = sorted(
             name
             for name in folders
@@ -54,6 +81,10 @@ def _once(path: str, seen: set[tuple[int, int]]) -> Iterator[Found]:
     except OSError as error:
         reason = "a symbolic link that leads back to itself" if error.errno == errno.ELOOP else error.strerror
         yield Found(path, reason or str(error))
+        return
+    problem = _not_regular(status.st_mode)
+    if problem:
+        yield Found(path, problem)
         return
     key = (status.st_dev, status.st_ino)
     if key not in seen:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import traceback
+from pathlib import Path
 from typing import Any, NamedTuple
+
+PACKAGE = str(Path(__file__).parent)
 
 
 class Place(NamedTuple):
@@ -62,3 +66,12 @@ class FileReport(NamedTuple):
             "findings": [record(finding) for finding in self.findings],
             "problem": self.problem,
         }
+
+
+def unforeseen(error: Exception) -> str:
+    """What to say of an exception that nothing foresaw: which, and where in the codemod it came up."""
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for it"
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(PACKAGE)]
+    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"an internal error of tfbn{place}, please report it: {type(error).__name__}: {error}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import warnings
+from typing import Any
 
 # libcst's parser takes stack for every level and ends the process where there is none left.
 DEEPEST = 1000
@@ -15,10 +16,19 @@ def parse(source: bytes | str) -> ast.Module:
 
     Raises SyntaxError for what this Python does not parse, ValueError for what nests too deeply for anyone.
     """
+    return _compiled(source, ast.PyCF_ONLY_AST)
+
+
+def check_compiles(source: str, *, in_notebook: bool = False) -> None:
+    """Raises what `parse` does, and SyntaxError also for what parses and does not compile, such as a stray `return`."""
+    _compiled(source, ast.PyCF_ALLOW_TOP_LEVEL_AWAIT if in_notebook else 0)
+
+
+def _compiled(source: bytes | str, flags: int) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # invalid escapes and the like are no business of the codemod
         try:
-            return ast.parse(source)
+            return compile(source, "<source>", "exec", flags, dont_inherit=True)
         except (RecursionError, MemoryError) as error:
             raise ValueError(TOO_DEEP) from error
         except SyntaxError as error:
@@ -37,12 +47,3 @@ def check_nesting(tree: ast.Module) -> None:
         if depth > DEEPEST:
             raise ValueError(f"line {getattr(node, 'lineno', 1)}: {TOO_DEEP}")
         stack.extend((child, depth) for child in ast.iter_child_nodes(node))
-
-
-def parses(source: bytes) -> bool:
-    """Whether this Python parses a source."""
-    try:
-        parse(source)
-    except (SyntaxError, ValueError):
-        return False
-    return True

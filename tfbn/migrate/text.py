@@ -35,6 +35,11 @@ def decode(raw: bytes) -> Source:
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, len(mark) + error.start) + 1
         raise ValueError(f"line {line}: not {encoding}: {error.reason}") from error
+    except (LookupError, UnicodeError) as error:
+        raise ValueError(f"its coding cookie names {encoding}, which is no encoding of text") from error
+    # unicode_escape, say: written back, even the lines that stay would change.
+    if text.encode(encoding, "replace") != raw[len(mark) :]:
+        raise ValueError(f"its coding cookie names {encoding}, which would not give back the same bytes: use utf-8")
     if "\0" in text:
         raise ValueError(f"line {text[: text.index(chr(0))].count(chr(10)) + 1}: a null byte: not Python source")
     return Source(text.encode("utf-8"), encoding, mark)

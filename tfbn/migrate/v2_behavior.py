@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from tfbn.migrate.imports import COMPAT_V1
+from tfbn.migrate.paths import open_file
 from tfbn.migrate.report import FileReport, Finding
 
 _SWITCHED_OFF = re.compile(rb"\bdisable_(?:v2_behavior|eager_execution)\b")
@@ -31,7 +32,7 @@ def _source(path: str, reports: Mapping[str, FileReport]) -> bytes:
     if path in reports:
         return reports[path].after
     try:
-        with open(path, "rb") as file:
+        with open_file(path) as file:
             return file.read()
     except OSError:
         return b""

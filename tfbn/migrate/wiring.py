@@ -8,6 +8,7 @@ from pathlib import PurePath
 
 from tfbn.migrate import syntax
 from tfbn.migrate.notebook import Notebook
+from tfbn.migrate.paths import open_file
 from tfbn.migrate.prefilter import Glance
 from tfbn.migrate.report import FileReport, Finding, Place
 from tfbn.migrate.rules.updates_not_wired import ADVICE, MESSAGE, RULE
@@ -51,17 +52,16 @@ def _reached(path: str, glances: Mapping[str, Glance], by_stem: Mapping[str, lis
 
 def parsed(path: str, reports: Mapping[str, FileReport]) -> tuple[ast.Module, Callable[[int, int], Place]] | None:
     """The syntax tree of a file of the run as it was, and where its lines and columns are; None if it has none."""
-    place: Callable[[int, int], Place] = Place
     try:
         if path in reports:
-            source = reports[path].before
+            raw = reports[path].before
         else:
-            with open(path, "rb") as file:
-                source = file.read()
+            with open_file(path) as file:
+                raw = file.read()
         if path.endswith(".ipynb"):
-            notebook = Notebook(source)
-            source, place = notebook.source, notebook.place
-        return syntax.parse(source), place
+            notebook = Notebook(raw)
+            return syntax.parse(notebook.source.decode("utf-8")), notebook.place
+        return syntax.parse(raw), Place
     except (OSError, SyntaxError, ValueError):
         return None
 
