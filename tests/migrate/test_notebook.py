@@ -7,6 +7,7 @@ import json
 import pytest
 
 from tfbn.migrate import driver
+from tfbn.migrate import notebook as notebook_module
 from tfbn.migrate.notebook import Notebook
 
 RULES = driver.chosen_rules()
@@ -220,6 +221,64 @@ def test_outputs_do_not_count_as_code(tmp_path, monkeypatch):
     assert (
         long.problem == f"{size:,} bytes of code, more than the 2,000 that are parsed: split it, or migrate it by hand"
     )
+
+
+class TestMarkers:
+    """What stands between the cells, and for hidden lines, while they are one module."""
+
+    @pytest.mark.parametrize("magic", ["", "!ls\n"])
+    def test_a_notebook_that_has_them_already(self, magic):
+        """In strings, in comments, alone on a line: others are taken, and it comes out as it went in."""
+        first = Notebook(json.dumps(notebook(f"{IMPORT}\n!ls", "x = 1")).encode()).source.decode()
+        second = Notebook(json.dumps(notebook(first)).encode()).source.decode()
+        assert first.count("__tfbn0_") == 3
+        assert second.count("__tfbn1_") == 1
+        text = (first + second).replace(IMPORT, "y = 2")
+        cells = [IMPORT, f'{magic}text = """\n{text}"""\n{text}\nslim.batch_norm(x)', text]
+        assert sources(migrate(notebook(*cells))) == ["import tfbn", cells[1].replace("slim", "tfbn"), text]
+
+    @pytest.mark.parametrize(
+        "line", ["#__tfbn_cell_1__", "#__tfbn_masked_99_0__", "#__tfbn0_cell_1__", "pass#__tfbn0_line_1_0__"]
+    )
+    def test_a_line_that_looks_like_one(self, line):
+        """Is code like any other."""
+        cells = [f"{IMPORT}\n{line}\n!ls\n", f"{line}\nslim.batch_norm(x)\n{line}"]
+        expected = [cells[0].replace(IMPORT, "import tfbn"), cells[1].replace("slim", "tfbn")]
+        assert sources(migrate(notebook(*cells))) == expected
+
+    @pytest.mark.parametrize("cell", ["!ls\n\x0c!ls\n{}", "if x:\n\t!ls\n{}", "!ls\r\n{}"])
+    def test_hidden_lines_come_back_with_any_space_around_them(self, cell):
+        """A form feed, a tab, a carriage return."""
+        report = migrate(notebook(IMPORT, cell.format("slim.batch_norm(x)")))
+        assert sources(report)[1] == cell.format("tfbn.batch_norm(x)")
+
+    @pytest.mark.parametrize(
+        ("old", "new"),
+        [
+            ("cell_1__", "cell_2__"),
+            ("#__tfbn0_cell_1__\n", ""),
+            ("#__tfbn0_cell_2__\n", "#__tfbn0_cell_2__\nx = 1\n"),
+            ("pass#__tfbn0_line_1_1__", ""),
+            ("pass#__tfbn0_line_1_1__", "pass#__tfbn0_line_1_1__\npass#__tfbn0_line_1_1__"),
+            ("pass#__tfbn0_line_1_1__", "pass#__tfbn0_line_1_0__"),
+        ],
+    )
+    def test_where_one_was_lost(self, old, new, monkeypatch):
+        """The notebook stays, whatever a rule did to it."""
+        raw = json.dumps(notebook(f"{IMPORT}\n!ls", "slim.batch_norm(x)", markdown="")).encode()
+        rewrite = notebook_module.rewrite
+
+        def lose(source, rules):
+            after, *others = rewrite(source, rules)
+            assert old in after.decode()
+            return after.replace(old.encode(), new.encode()), *others
+
+        monkeypatch.setattr(notebook_module, "rewrite", lose)
+        report = driver.migrate_bytes("a.ipynb", raw, RULES)
+        assert report.after == raw
+        assert report.problem == (
+            "its cells would not come out as they went in, which is a bug of tfbn: please report it"
+        )
 
 
 def test_places():

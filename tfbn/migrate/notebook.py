@@ -38,7 +38,11 @@ class Notebook:
             raise ValueError(f"not utf-8: {error.reason}") from error
         except (IndexError, RecursionError, ValueError) as error:
             raise ValueError(f"not a notebook that can be read: {error}") from error
-        self.marker = "#__tfbn_"
+        number = 0
+        while any(f"__tfbn{number}_" in cell.text for cell in self.cells):
+            number += 1
+        # Whatever is marked with it is ours: no cell has it.
+        self.marker = f"#__tfbn{number}_"
         self.hidden_line = re.compile(rf"(?m)^[^\S\n]*(?:pass)?{self.marker}line_(\d+)_(\d+)__$")
 
     @property
@@ -72,10 +76,15 @@ class Notebook:
         raise ValueError(f"no cell has line {line}")
 
     def split(self, source: bytes) -> list[str]:
-        """The module's text by cells, with their hidden lines."""
+        """The module's text by cells, with their hidden lines. Raises ValueError where one of either is lost."""
         # Text, number, text, number and so on; a cell ends with the line end that was put in front of its boundary.
         pieces = re.split(rf"(?m)^{self.marker}cell_(\d+)__\n", source.decode("utf-8"))
         texts = [own[:-1] if own.endswith("\n") else own for own in pieces[:-1:2]]
+        numbers = [int(number) for number in pieces[1::2]]
+        hidden = [(int(cell), int(line)) for text in texts for cell, line in self.hidden_line.findall(text)]
+        expected = [(cell.number, line) for cell in self.cells for line in cell.masked]
+        if pieces[-1] or numbers != [cell.number for cell in self.cells] or hidden != expected:
+            raise ValueError("its cells would not come out as they went in, which is a bug of tfbn: please report it")
         return texts
 
     def with_cells(self, texts: Sequence[str]) -> bytes:
