@@ -112,6 +112,27 @@ def test_compat_v1(file, capsys):
     assert file.read_text().startswith("import tensorflow.compat.v1 as tf\n")
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        f"import tensorflow as tf\n{PLAIN.replace('x', 'tf.placeholder(tf.float32, [None, 3])')}",
+        "from tensorflow import placeholder\n",
+        "import tensorflow as tf\n\n\ndef f(x):\n    return tf.lgamma(x)\n",
+    ],
+)
+def test_check_fails_while_names_of_tf1_are_left(file, capsys, source):
+    """Whether there was a batch norm to rewrite or not; --compat-v1 is named, and mends it."""
+    file.write_text(source)
+    (file.parent / "main.py").write_text("import tensorflow.compat.v1 as tf\ntf.disable_v2_behavior()\n")
+    assert cli.main(["migrate", "--write", "."]) == 0
+    assert "a.py:" in capsys.readouterr().err
+    assert cli.main(["migrate", "--check", "."]) == 1
+    assert "    run tfbn migrate with --compat-v1, which imports tensorflow.compat.v1" in capsys.readouterr().err
+    assert cli.main(["migrate", "--write", "--compat-v1", "."]) == 0
+    assert cli.main(["migrate", "--check", "."]) == 0
+    assert "tensorflow.compat.v1" in file.read_text()
+
+
 def test_list_rules(capsys):
     """Names and summaries."""
     assert cli.main(["migrate", "--list-rules"]) == 0
@@ -226,11 +247,11 @@ class TestDiff:
         assert capsys.readouterr().out.startswith(f"--- a{file}\n+++ b{file}\n@@")
 
     def test_bytes(self, file, capfdbinary):
-        """Of the file's own encoding; of what ends a line for Python only line feeds do in a diff."""
-        file.write_bytes(b"# coding: latin-1\n# \xe9\x0c\r\n" + PLAIN.encode())
+        """Of the file's own encoding; a carriage return alone ends a line for Python, and none in a diff."""
+        file.write_bytes(b"# coding: latin-1\n# \xe9\x0c\r# b\r\n" + PLAIN.encode())
         assert cli.main(["migrate", "a.py"]) == 0
         assert capfdbinary.readouterr().out == (
-            b"--- a/a.py\n+++ b/a.py\n@@ -1,4 +1,4 @@\n # coding: latin-1\n # \xe9\x0c\r\n"
+            b"--- a/a.py\n+++ b/a.py\n@@ -1,4 +1,4 @@\n # coding: latin-1\n # \xe9\x0c\r# b\r\n"
             b"-from tensorflow.contrib.layers import batch_norm\n+from tfbn import batch_norm\n batch_norm(x)\n"
         )
 

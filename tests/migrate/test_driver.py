@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import re
 import stat
@@ -104,7 +105,7 @@ def test_large_files_are_searched_by_every_pattern(tmp_path, monkeypatch):
     """Where they lie on the disk."""
     monkeypatch.setattr(driver, "MAX_SOURCE_BYTES", 100)
     (tmp_path / "a.py").write_text(
-        "import tensorflow as tf\ntf.GraphKeys.UPDATE_OPS\nopt.minimize(x)\n" + "x = 1\n" * 20
+        "import tensorflow.compat.v1 as tf\ntf.GraphKeys.UPDATE_OPS\nopt.minimize(x)\n" + "x = 1\n" * 20
     )
     assert driver.run([str(tmp_path)], RULES).reports == []
 
@@ -209,7 +210,8 @@ class TestProcessesThatEnd:
         """The work is done here."""
 
         def processes(count):
-            return ProcessPoolExecutor(count, initializer=os._exit, initargs=(1,))
+            spawn = multiprocessing.get_context("spawn")
+            return ProcessPoolExecutor(count, spawn, initializer=os._exit, initargs=(1,))
 
         monkeypatch.setattr(driver, "_processes", processes)
         reports = list(driver._reports(self.PATHS, RULES, 2))

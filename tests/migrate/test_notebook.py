@@ -223,6 +223,15 @@ def test_outputs_do_not_count_as_code(tmp_path, monkeypatch):
     )
 
 
+def test_a_notebook_is_looked_over_by_its_code(tmp_path):
+    """In JSON a line end is a letter in front of the name on the next line."""
+    cell = {"cell_type": "code", "source": "import tensorflow as tf\ntf.placeholder(tf.float32)"}
+    (tmp_path / "a.ipynb").write_text(json.dumps({"cells": [cell]}))
+    (tmp_path / "b.ipynb").write_text(json.dumps({"cells": [{**cell, "source": "import tensorflow"}], "metadata": 5}))
+    (report,) = driver.run([str(tmp_path)], RULES).reports
+    assert [(str(finding.place), finding.rule) for finding in report.findings] == [("cell 1:2:1", "tf1-names")]
+
+
 class TestMarkers:
     """What stands between the cells, and for hidden lines, while they are one module."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.migrate.rules import test_batch_norm
+from tests.migrate.rules import test_batch_norm, test_tf1_names
 from tests.migrate.sources import SOURCES
 from tfbn.migrate.names import KNOWN, MODULES
 from tfbn.migrate.prefilter import glance
@@ -47,6 +47,26 @@ def test_every_import_form_is_let_through(imports, name):
     assert glance(f"{imports}\n{name}(x)\n".encode()).matches
 
 
+@pytest.mark.parametrize(("source", "line", "names"), test_tf1_names.REPORTED)
+def test_names_of_tf1_are_let_through(source, line, names):
+    """Those of the tests of tf1-names, and an alias of an alias."""
+    assert glance(source.encode()).matches
+    assert glance(source.replace("\n", "\r\n").encode()).matches
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import tensorflow as tf\nt = tf\nu = t.train  # here\nx = u.Saver()\n",
+        "from tensorflow import constant, \\\n    placeholder\n",
+        "import tensorflow as tf\nx = (tf\n    .train\n    . Saver())\n",
+    ],
+)
+def test_other_spellings_of_tf1_are_let_through(source):
+    """By other names, and over several lines."""
+    assert glance(source.encode()).matches
+
+
 @pytest.mark.parametrize(
     "source",
     [
@@ -57,6 +77,9 @@ def test_every_import_form_is_let_through(imports, name):
         "import tensorflow as tf\nmodel.layers[0].trainable = False\n",
         "from tensorflow import keras\nkeras.layers.Dropout(0.5)\n",
         "# slim chances\nprint(contrib)\n",
+        "import tensorflow as tf\nimport numpy as np\nx = np.log(np.mod(y.placeholder, 2))\n",
+        "import tensorflow.compat.v1 as tf\nx = tf.placeholder(tf.float32)\n",
+        "from tensorflow.compat.v1 import placeholder\nfrom tensorflow import constant\n",
     ],
 )
 def test_others_are_held_back(source):

@@ -1,13 +1,40 @@
-"""The names that tell TF1 code, against the installed TensorFlow."""
+"""The names that tell TF1 code from TF2 code, against the installed TensorFlow."""
 
 from __future__ import annotations
 
 import functools
+import importlib
 
 import pytest
 import tensorflow as tf
 
+from tests.migrate import tensorflow_names
+from tests.migrate.tensorflow_names import Interface, Tables
 from tfbn.migrate import v1_names
+from tfbn.migrate.tensorflow_names import V1_MODULES, V1_ONLY, V2_ONLY
+
+# TensorFlow 2.12 had it; later ones have it in neither version.
+GONE_FROM_V1 = {
+    "estimator.experimental.KMeans",
+    "estimator.experimental.dnn_logit_fn_builder",
+    "estimator.experimental.linear_logit_fn_builder",
+    "estimator.inputs",
+    "estimator.tpu",
+    "tpu.experimental.AdagradParameters",
+    "tpu.experimental.AdamParameters",
+    "tpu.experimental.FtrlParameters",
+    "tpu.experimental.StochasticGradientDescentParameters",
+}
+# tf.losses and tf.metrics are Keras': with Keras 2 they have these, as tf.compat.v1 has, with Keras 3 they have not.
+OF_KERAS_2 = {"losses.mean_squared_error", "metrics.mean_absolute_error", "metrics.mean_squared_error"}
+# Where TensorFlow 2 differs from one to the next.
+CHANGING = ("estimator.", "initializers.", "losses.", "metrics.", "sparse.", "types.")
+
+
+@pytest.fixture(scope="module")
+def interfaces():
+    """The public names of both versions."""
+    return tensorflow_names.installed()
 
 
 def has(module, name):
@@ -19,33 +46,72 @@ def has(module, name):
     return True
 
 
-def test_names_of_v1():
-    """compat.v1 has them, TensorFlow 2 has not."""
-    assert [name for name in sorted(v1_names.V1_ONLY) if not has(tf.compat.v1, name) or has(tf, name)] == []
-    assert [name for name in v1_names.OF_PROGRAMS if not has(tf.compat.v1, name)] == []
+def test_names_of_v1(interfaces):
+    """All that compat.v1 has and TensorFlow 2 has not are in the table, and no others."""
+    v1, _ = interfaces
+    only_here = tensorflow_names.combined([interfaces]).v1_only
+    assert {name for name in only_here if v1_names.v1_only(name) is None} <= OF_KERAS_2
+    assert V1_ONLY - v1.names <= GONE_FROM_V1
+    assert [name for name in sorted(V1_ONLY) if has(tf, name)] == []
+    assert [name for name in v1_names.OF_PROGRAMS if name not in v1.names] == []
 
 
-def test_names_of_v2():
-    """The other way round; optimizers came to TensorFlow after 2.12."""
-    there = [name for name in sorted(v1_names.V2_ONLY) if has(tf, name)]
-    assert len(there) >= len(v1_names.V2_ONLY) - 1
-    assert [name for name in there if has(tf.compat.v1, name)] == []
+def test_names_of_v2(interfaces):
+    """The other way round."""
+    v1, v2 = interfaces
+    only_here = tensorflow_names.combined([interfaces]).v2_only
+    assert {name for name in only_here if v1_names.v2_only(name) is None} == set()
+    assert [name for name in sorted(V2_ONLY - v2.names) if not name.startswith(CHANGING)] == []
+    assert V2_ONLY & v1.names == set()
+
+
+def test_modules_of_v1():
+    """Each can be imported from."""
+    for name in V1_MODULES:
+        importlib.import_module(f"tensorflow.compat.v1.{name}")
+
+
+def test_the_table_is_as_it_was_made():
+    """`python -m tests.migrate.tensorflow_names` writes it; by hand it would come back."""
+    assert tensorflow_names.TABLE.read_text() == tensorflow_names.text(Tables(V1_ONLY, V2_ONLY, V1_MODULES))
+
+
+def test_several_tensorflows_together():
+    """A name is of one version where no TensorFlow has it in the other; what it stands for is not named again."""
+    old = Interface({"a", "b", "b.c", "d", "e", "e.f", "g"}, {"b", "e"}), Interface({"d", "h", "k"}, set())
+    new = Interface({"a", "b", "e", "e.f"}, {"e"}), Interface({"e", "g", "k.l"}, set())
+    assert tensorflow_names.combined([old, new]) == Tables({"a", "b", "e.f"}, {"h", "k"}, {"e"})
 
 
 @pytest.mark.parametrize(
     ("name", "v1", "v2"),
     [
-        ("train.Saver", True, False),
-        ("train.Saver.restore", True, False),
-        ("train.Checkpoint", False, False),
-        ("placeholder", True, False),
-        ("losses.MeanSquaredError", False, True),
-        ("losses.Reduction.NONE", False, False),
-        ("losses.log_loss", True, False),
-        ("random.set_seed", False, True),
-        ("nn.relu", False, False),
+        ("train.Saver", "train.Saver", None),
+        ("train.Saver.restore", "train.Saver", None),
+        ("train.Checkpoint", None, None),
+        ("train", None, None),
+        ("placeholder", "placeholder", None),
+        ("nn.rnn_cell.LSTMCell", "nn.rnn_cell", None),
+        ("train.experimental.LossScale", "train.experimental.LossScale", None),
+        ("lgamma", "lgamma", None),
+        ("losses.MeanSquaredError", None, "losses.MeanSquaredError"),
+        ("losses.Reduction.NONE", None, None),
+        ("losses.log_loss", "losses.log_loss", None),
+        ("losses.mean_squared_error", None, None),
+        ("random.set_seed", None, "random.set_seed"),
+        ("optimizers.Adam", None, "optimizers"),
+        ("nn.relu", None, None),
+        ("keras.layers.Dense", None, None),
     ],
 )
 def test_lookup(name, v1, v2):
-    """By the first part, or the first two."""
-    assert (v1_names.is_of_v1_only(name), v1_names.is_of_v2_only(name)) == (v1, v2)
+    """By as many parts as it takes."""
+    assert (v1_names.v1_only(name), v1_names.v2_only(name)) == (v1, v2)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_there"), [("train", True), ("nn.rnn_cell", True), ("keras", False), ("contrib.slim", False)]
+)
+def test_modules(name, is_there):
+    """Those of the interface, and those that TensorFlow 2 has no more."""
+    assert v1_names.is_v1_module(name) is is_there

@@ -43,7 +43,8 @@ def test_no_tf1_code(tmp_path):
 
 
 def test_without_the_option(tmp_path):
-    assert reported(tmp_path, {"model.py": MODEL}, driver.chosen_rules()) == []
+    ((_, finding),) = reported(tmp_path, {"model.py": MODEL}, driver.chosen_rules())
+    assert finding.rule == "tf1-names"
 
 
 def test_standard_input():

@@ -146,10 +146,15 @@ def _look(path: str, compat: bool) -> Glance | str:
             raw = _contents(file)
         seen = glance(raw, compat_v1=compat)
         size, what = len(raw), "bytes"
-        if seen.matches and path.endswith(".ipynb"):
-            source = Notebook(raw[:]).source
+        if path.endswith(".ipynb") and (seen.matches or raw.find(b"tensorflow") >= 0):
+            try:
+                source = Notebook(raw[:]).source
+            except ValueError as error:
+                return str(error) if seen.matches else seen
             size, what = len(source), "bytes of code"
-            seen = glance(source, compat_v1=compat)._replace(matches=True)
+            # JSON hides some of it: the line end in front of a name is a letter there.
+            in_code = glance(source, compat_v1=compat)
+            seen = in_code._replace(matches=seen.matches or in_code.matches)
         if seen.matches and size > MAX_SOURCE_BYTES:
             return (
                 f"{size:,} {what}, more than the {MAX_SOURCE_BYTES:,} that are parsed: split it, or migrate it by hand"
@@ -157,8 +162,6 @@ def _look(path: str, compat: bool) -> Glance | str:
         return seen
     except OSError as error:
         return f"cannot be read: {error.strerror or error}"
-    except ValueError as error:
-        return str(error)
     except Exception as error:  # one odd file is no reason to leave the others as they are
         return unforeseen(error)
 

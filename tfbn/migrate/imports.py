@@ -5,11 +5,12 @@ This comes after all rules, since only then it is known what is still used.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import libcst as cst
 
-from tfbn.migrate import names
+from tfbn.migrate import names, v1_names
 from tfbn.migrate.changes import Changes
 from tfbn.migrate.module import Binding, Module, dotted
 from tfbn.migrate.placement import add_imports
@@ -25,6 +26,7 @@ def settle(module: Module, changes: Changes) -> None:
     moved = {id(binding.alias): target for binding in bindings if (target := _target(binding, changes))}
     gone = _unused(module, changes, bindings, moved)
     removal = Removal(module, changes, RULE)
+    whole = [binding for binding in bindings if binding.name == "tensorflow" and id(binding) not in gone]
     for statement in {id(binding.statement): binding.statement for binding in bindings}.values():
         own = [binding for binding in bindings if binding.statement is statement]
         out = {id(binding.alias) for binding in own if id(binding) in gone}
@@ -34,15 +36,19 @@ def settle(module: Module, changes: Changes) -> None:
         elif len(out) == len(statement.names):
             kept = [] if isinstance(statement, cst.ImportFrom) else _roots(module, changes, own)
             if kept:
-                changes.replace(statement, f"import {', '.join(kept)}", RULE)
+                v1 = {"tensorflow": "tensorflow.compat.v1 as tensorflow"} if changes.v1_imports else {}
+                changes.replace(statement, f"import {', '.join(v1.get(root, root) for root in kept)}", RULE)
+                whole += [binding for binding in own if binding.local == "tensorflow" in kept][:1]
             else:
                 removal.add(statement)
         elif out or any(id(alias) in moved for alias in statement.names):
             _rewrite(module, changes, statement, moved, out)
+        elif changes.v1_imports:
+            _import_v1(module, changes, statement)
     anchor = removal.finish(bool(changes.modules))
     add_imports(module, changes, anchor, RULE)
-    if changes.v1_imports:
-        _import_v1(module, changes, [binding for binding in bindings if id(binding) not in gone])
+    if changes.is_program:
+        _switch_v2_off(module, changes, whole, [binding for binding in bindings if id(binding) not in gone])
     if DEAD_IMPORTS in changes.enabled:
         _report_dead(module, changes, bindings, gone, moved)
 
@@ -129,24 +135,76 @@ def _rewrite(module: Module, changes: Changes, statement: Any, moved: dict[int, 
             home, _, leaf = moved[id(alias)].rpartition(".")
             groups.setdefault(f"from {home} import ", []).append(leaf if leaf == local else f"{leaf} as {local}")
         elif id(alias) not in out:
-            start = "import " if isinstance(statement, cst.Import) else f"from {dotted(statement.module)} import "
-            groups.setdefault(start, []).append(" ".join(module.text(alias).split()))
+            edits = _v1_edits(statement) if changes.v1_imports else {}
+            if isinstance(statement, cst.Import):
+                start, name = "import ", edits.get(alias.name, alias.evaluated_name)
+            else:
+                start, name = (
+                    f"from {edits.get(statement.module, dotted(statement.module))} import ",
+                    alias.evaluated_name,
+                )
+            asname = f" as {alias.evaluated_alias}" if alias.asname else ""
+            groups.setdefault(start, []).append(name + asname)
     replace_statement(module, changes, statement, [start + ", ".join(group) for start, group in groups.items()], RULE)
 
 
-def _import_v1(module: Module, changes: Changes, bindings: list[Binding]) -> None:
-    """`import tensorflow as tf` becomes the compat.v1 import; below the first one, a program switches v2 off."""
+def _import_v1(module: Module, changes: Changes, statement: Any) -> None:
+    """`import tensorflow as tf` becomes the compat.v1 import, `from tensorflow import placeholder` one from there."""
+    edits = _v1_edits(statement)
+    for node, text in edits.items():
+        changes.replace(node, text, COMPAT_V1)
+    if isinstance(statement, cst.Import):
+        for alias in statement.names:
+            if alias.name not in edits and _v1_module(alias.evaluated_name):
+                changes.find(
+                    alias,
+                    COMPAT_V1,
+                    f"`import {alias.evaluated_name}` binds TensorFlow 2 to the name `tensorflow`, and the code is TF1",
+                    "import tensorflow.compat.v1 as tf, and write tf",
+                )
+
+
+def _v1_edits(statement: Any) -> dict[Any, str]:
+    """The nodes of a statement that change where the code is TF1, and what they become."""
+    if isinstance(statement, cst.Import):
+        found = {}
+        for alias in statement.names:
+            new = _v1_module(alias.evaluated_name)
+            if new and alias.asname:
+                found[alias.name] = new
+            elif alias.evaluated_name == "tensorflow":
+                found[alias.name] = f"{new} as tensorflow"
+        return found
+    home = dotted(statement.module)
+    of_contrib = all(names.is_of_contrib(f"{home}.{alias.evaluated_name}") for alias in statement.names)
+    new = None if of_contrib else _v1_module(home)
+    return {statement.module: new} if new else {}
+
+
+def _v1_module(name: str) -> str | None:
+    """`tensorflow.compat.v1.train` for `tensorflow.train`; None for a module that is not in tf.compat.v1."""
+    root, _, rest = name.partition(".")
+    if root != "tensorflow" or not (rest == "" or v1_names.is_v1_module(rest)):
+        return None
+    return f"tensorflow.compat.v1.{rest}" if rest else "tensorflow.compat.v1"
+
+
+def _switch_v2_off(module: Module, changes: Changes, whole: list[Binding], parts: list[Binding]) -> None:
+    """Below the first import of TensorFlow itself, or else of names from it: later, something may have been built."""
+    of_parts = [b for b in parts if isinstance(b.statement, cst.ImportFrom) and _v1_edits(b.statement)]
+    places = [binding for binding in whole if binding.top_level] or [b for b in of_parts if b.top_level]
+    if not places:
+        return
+    first = min(places, key=lambda binding: module.span(binding.statement))
+    start, end = module.span(first.statement)
+    line, below = module.lines.start_of_line(start), module.lines.end_of_line(end)
+    indent = re.match("[ \t]*", module.data[line:start].decode("utf-8"))[0]  # type: ignore[index]  # it always matches
     newline = module.lines.newline.decode("ascii")
-    for binding in bindings:
-        if binding.name == "tensorflow":
-            name = "tensorflow.compat.v1" + ("" if binding.alias.asname else " as tensorflow")
-            changes.replace(binding.alias.name, name, COMPAT_V1)
-            if changes.is_program and binding.top_level:
-                changes.is_program = False
-                below = module.lines.end_of_line(module.span(binding.statement)[1])
-                before = "" if module.data[below - 1 : below] in (b"\n", b"\r") else newline
-                call = f"{before}{binding.local}.disable_v2_behavior(){newline}"
-                changes.replace_span(below, below, call, COMPAT_V1)
+    calls = [f"{first.local}.disable_v2_behavior()"]
+    if first not in whole:
+        calls = ["from tensorflow.compat.v1 import disable_v2_behavior", "disable_v2_behavior()"]
+    before = "" if module.data[below - 1 : below] in (b"\n", b"\r") else newline
+    changes.replace_span(below, below, before + "".join(indent + call + newline for call in calls), COMPAT_V1)
 
 
 def _exported(module: Module) -> set[str]:

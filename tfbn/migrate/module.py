@@ -129,6 +129,10 @@ class Module:
         """Whether an expression is read, and not assigned to or deleted."""
         return self._contexts.get(node) is metadata.ExpressionContext.LOAD
 
+    def is_store(self, node: Any) -> bool:
+        """Whether an expression is assigned to."""
+        return self._contexts.get(node) is metadata.ExpressionContext.STORE
+
     def bindings(self) -> list[Binding]:
         """Every import and every plain assignment of something of TensorFlow, in the order of the text."""
         found = []

@@ -175,12 +175,17 @@ def _ours(name: str) -> Known | None:
     return None
 
 
+def is_of_contrib(name: str) -> bool:
+    """Whether it is contrib, tf_slim (which fails from 2.13 on), or something in them."""
+    rest = below_tensorflow(name)
+    return rest is not None and (rest == "contrib" or rest.startswith(CONTRIB))
+
+
 def is_dead(name: str) -> bool:
-    """Whether TensorFlow 2 has no such name: contrib, tf_slim (which fails from 2.13 on) and tf.layers."""
+    """Whether TensorFlow 2 has no such name: contrib, tf_slim and tf.layers."""
     rest = below_tensorflow(name)
     return rest is not None and (
-        rest == "contrib"
-        or rest.startswith(CONTRIB)
+        is_of_contrib(name)
         or rest == "layers"
         or any(rest == module or rest.startswith(module + ".") for module in MODULES)
     )

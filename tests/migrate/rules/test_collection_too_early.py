@@ -11,7 +11,7 @@ READ = "ops = tf.get_collection(tf.GraphKeys.UPDATE_OPS)"
 
 def program(*lines: str, before: str = "") -> str:
     body = "".join(f"    {line}\n" for line in lines)
-    return f"import tensorflow as tf\nfrom tensorflow.contrib import slim\n{before}def train(x):\n{body}"
+    return f"import tensorflow.compat.v1 as tf\nfrom tensorflow.contrib import slim\n{before}def train(x):\n{body}"
 
 
 @pytest.mark.parametrize(
@@ -48,5 +48,5 @@ def test_functions_of_other_objects_are_not_taken_for_ones_of_the_file():
 
 def test_the_module_itself():
     """Scripts have no functions."""
-    source = f"import tensorflow as tf\nimport tfbn\n{READ}\ny = tfbn.batch_norm(x)\n"
+    source = f"import tensorflow.compat.v1 as tf\nimport tfbn\n{READ}\ny = tfbn.batch_norm(x)\n"
     assert findings(source) == [("collection-too-early", 3)]

@@ -121,3 +121,113 @@ def test_dropout_elsewhere_is_not_reported():
     """TF1 code gets the import under which it means the same; code of TF2 alone means what it says."""
     assert not findings("import tensorflow as tf\nx = tf.Session(tf.nn.dropout(tf.x, 0.5))\n", compat=True)
     assert not findings("import tensorflow as tf\nx = tf.compat.v1.Session, tf.nn.dropout(tf.x, 0.5)\n", compat=True)
+
+
+@pytest.mark.parametrize(
+    ("imports", "after"),
+    [
+        ("from tensorflow import placeholder", "from tensorflow.compat.v1 import placeholder"),
+        (
+            "from tensorflow import (  # a\n    gfile as g,  # b\n    placeholder,\n)",
+            "from tensorflow.compat.v1 import (  # a\n    gfile as g,  # b\n    placeholder,\n)",
+        ),
+        ("from tensorflow.train import Saver", "from tensorflow.compat.v1.train import Saver"),
+        ("from tensorflow.flags import FLAGS", "from tensorflow.compat.v1.flags import FLAGS"),
+        ("import tensorflow.train as t, os", "import tensorflow.compat.v1.train as t, os"),
+        (
+            "import tensorflow.train as t, tensorflow as tf",
+            "import tensorflow.compat.v1.train as t, tensorflow.compat.v1 as tf",
+        ),
+        # Of another package, private, of Keras, or there already.
+        ("from tensor import Saver", "from tensor import Saver"),
+        ("from tensorflow.python.ops import math_ops", "from tensorflow.python.ops import math_ops"),
+        ("from tensorflow.keras import layers", "from tensorflow.keras import layers"),
+        ("from tensorflow.compat.v1 import placeholder", "from tensorflow.compat.v1 import placeholder"),
+    ],
+)
+def test_every_form_of_import(imports, after):
+    """Of a file that is TF1 code."""
+    body = "\nimport tensorflow as v2\ndef f():\n    return v2.get_variable('x', [])\n"
+    switched = body.replace("import tensorflow as v2", "import tensorflow.compat.v1 as v2")
+    assert migrated(imports + body, compat=True) == after + switched
+
+
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "from tensorflow import placeholder",
+        "from tensorflow import train\nx = train.Saver",
+        "import tensorflow.train as t\nt.Saver",
+    ],
+)
+def test_names_imported_by_themselves_make_tf1_code(imports):
+    """No other name of TensorFlow need be there."""
+    after = migrated(f"{imports}\n", compat=True)
+    assert after == f"{imports}\n".replace("tensorflow", "tensorflow.compat.v1", 1)
+
+
+def test_an_import_that_changes_for_two_reasons():
+    """A part of it goes to tfbn, or goes, and the rest to compat.v1."""
+    source = "import tensorflow as tf, tensorflow.contrib.slim as slim\nx = tf.get_variable(slim.batch_norm)\n"
+    assert migrated(source, compat=True) == V1 + "import tfbn\nx = tf.get_variable(tfbn.batch_norm)\n"
+    source = "from tensorflow import layers as l, placeholder as p\nx = l.batch_normalization(p)\n"
+    after = "from tensorflow.compat.v1 import placeholder as p\nimport tfbn\nx = tfbn.batch_normalization(p)\n"
+    assert migrated(source, compat=True) == after
+    source = "import tensorflow.contrib.slim\nx = tensorflow.get_variable(tensorflow.contrib.slim.batch_norm)\n"
+    after = "import tensorflow.compat.v1 as tensorflow\nimport tfbn\nx = tensorflow.get_variable(tfbn.batch_norm)\n"
+    assert migrated(source, compat=True) == after
+
+
+def test_contrib_stays_where_it_is():
+    """It is not in compat.v1 either."""
+    source = "from tensorflow import contrib\nimport tensorflow as tf\nx = tf.log, contrib.rnn\n"
+    assert migrated(source, compat=True) == source.replace("import tensorflow as tf\n", V1)
+
+
+def test_a_module_under_its_own_name_is_reported():
+    """`import tensorflow.train` binds `tensorflow`, which is TensorFlow 2."""
+    source = "import tensorflow.train\nx = tensorflow.train.Saver\n"
+    assert migrated(source, compat=True) == source
+    assert findings(source, compat=True) == [("compat-v1", 1)]
+
+
+@pytest.mark.parametrize("name", ["nn.dropout", "losses.Reduction", "lgamma"])
+def test_names_that_were_not_known_once(name):
+    """The table is TensorFlow's own."""
+    source = f"import tensorflow as tf\ndef f(x):\n    return tf.{name}(x)\n"
+    assert migrated(source, compat=True).startswith(V1) == (name == "lgamma")
+
+
+def test_code_that_is_prepared_for_both_versions_stays():
+    """What TensorFlow 2 lacks is caught."""
+    source = "import tensorflow as tf\ntry:\n    log = tf.log\nexcept AttributeError:\n    log = tf.math.log\n"
+    assert migrated(source, compat=True) == source
+    assert findings(source, compat=True) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            "from tensorflow import app, constant\napp.run()\n",
+            "from tensorflow.compat.v1 import app, constant\nfrom tensorflow.compat.v1 import disable_v2_behavior\n"
+            "disable_v2_behavior()\napp.run()\n",
+        ),
+        (
+            "from tensorflow import app\nimport tensorflow as tf\napp.run()\n",
+            f"from tensorflow.compat.v1 import app\n{V1}tf.disable_v2_behavior()\napp.run()\n",
+        ),
+        (
+            "if True:\n    import tensorflow as tf\n    x = 1\ntf.app.run()\n",
+            "if True:\n    import tensorflow.compat.v1 as tf\n    tf.disable_v2_behavior()\n    x = 1\ntf.app.run()\n",
+        ),
+        (
+            "import tensorflow.contrib.slim\ntensorflow.app.run(tensorflow.contrib.slim.batch_norm)\n",
+            "import tensorflow.compat.v1 as tensorflow\nimport tfbn\ntensorflow.disable_v2_behavior()\n"
+            "tensorflow.app.run(tfbn.batch_norm)\n",
+        ),
+    ],
+)
+def test_where_v2_behaviour_is_switched_off(before, after):
+    """Below the module's import, or else that of a name from it, as deep as that stands."""
+    assert migrated(before, compat=True) == after

@@ -7,7 +7,7 @@ import pytest
 from tests.migrate.helpers import findings
 
 PROGRAM = """\
-import tensorflow as tf
+import tensorflow.compat.v1 as tf
 from tensorflow.contrib import slim
 with tf.control_dependencies(ops){more}:
     {body}

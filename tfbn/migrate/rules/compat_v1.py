@@ -37,15 +37,16 @@ if __name__ == "__main__":
 
 
 def check(module: Module, changes: Changes) -> None:
-    used = {name: node for node in module.nodes if (name := _below_plain_tensorflow(module, node))}
-    upgraded = any(name.startswith("compat.v1.") for name in used)
-    is_v1 = any(map(v1_names.is_of_v1_only, used)) or (bool(module.uses) and not upgraded)
-    of_v2 = [name for name in used if v1_names.is_of_v2_only(name)]
+    used = mentions(module)
+    upgraded = any(name.startswith("compat.v1.") for name, _ in used)
+    is_v1 = bool(v1_mentions(module)) or (bool(module.uses) and not upgraded)
+    of_v2 = [(part, node) for name, node in used if (part := v1_names.v2_only(name))]
     if is_v1 and of_v2:
+        name, node = of_v2[0]
         changes.find(
-            used[of_v2[0]],
+            node,
             NAME,
-            f"TF1 code that also uses tf.{of_v2[0]}, which tf.compat.v1 does not have: its import stays",
+            f"TF1 code that also uses tf.{name}, which tf.compat.v1 does not have: its import stays",
             "import tensorflow.compat.v1 under a second name and use that where the code is TF1",
         )
     elif is_v1:
@@ -55,10 +56,49 @@ def check(module: Module, changes: Changes) -> None:
         _report_dropout(module, changes)
 
 
+def mentions(module: Module) -> list[tuple[str, Any]]:
+    """What the module reads or imports of `tensorflow` itself, `train.Saver` of `tf.train.Saver`, in order."""
+    imported = {id(b.alias): b for b in module.bindings() if isinstance(b.statement, cst.ImportFrom)}
+    found = []
+    for node in module.nodes:
+        if id(node) in imported:
+            found.append((_below_plain_tensorflow(imported[id(node)].name), node))
+        elif isinstance(node, (cst.Attribute, cst.Name)) and module.is_load(node):
+            parent = module.parent(node)
+            if not (isinstance(parent, cst.Attribute) and parent.value is node):
+                found.append((_below_plain_tensorflow(module.name(node)), node))
+    return [(name, node) for name, node in found if name]
+
+
+def v1_mentions(module: Module) -> list[tuple[str, Any]]:
+    """The names among them that TensorFlow 2 lacks, but those that other rules are about, and those that are caught."""
+    assigned = {module.name(node) for node in module.nodes if isinstance(node, cst.Attribute) and module.is_store(node)}
+    return [
+        (part, node)
+        for name, node in mentions(module)
+        if (part := v1_names.v1_only(name))
+        and not names.is_dead(f"tensorflow.{name}")
+        and f"tensorflow.{part}" not in assigned
+        and not _is_caught(module, node)
+    ]
+
+
+def _is_caught(module: Module, node: Any) -> bool:
+    """Whether the module is prepared for a name that is not there: in the body of a `try` for that."""
+    body = node
+    for above in module.parents(node):
+        if isinstance(above, cst.Try) and above.body is body:
+            caught = " ".join(module.text(handler.type) for handler in above.handlers if handler.type is not None)
+            if re.search(r"\b(?:AttributeError|ImportError|ModuleNotFoundError)\b", caught):
+                return True
+        body = above
+    return False
+
+
 def _report_dropout(module: Module, changes: Changes) -> None:
     """What tf_upgrade_v2 would have named. By hand, code has come to be written that TF1 alone runs as it is meant."""
     for node in module.nodes:
-        if isinstance(node, cst.Call) and _below_plain_tensorflow(module, node.func) == "nn.dropout":
+        if isinstance(node, cst.Call) and _below_plain_tensorflow(module.name(node.func)) == "nn.dropout":
             positional = [argument for argument in node.args if argument.keyword is None and not argument.star]
             if len(positional) > 1 or "keep_prob" in keyword_arguments(node):
                 changes.find(
@@ -70,9 +110,8 @@ def _report_dropout(module: Module, changes: Changes) -> None:
                 )
 
 
-def _below_plain_tensorflow(module: Module, node: Any) -> str:
-    """`train.Saver` for `tf.train.Saver` where tf is `tensorflow` itself."""
-    name = module.name(node) if isinstance(node, cst.Attribute) else ""
+def _below_plain_tensorflow(name: str) -> str:
+    """`train.Saver` for `tensorflow.train.Saver`; empty for what is of another package."""
     return name.partition("tensorflow.")[2] if name.startswith("tensorflow.") else ""
 
 
