@@ -22,6 +22,22 @@ def test_a_program_without_tensorflow(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "model",
+    [
+        "from tensorflow import placeholder, Session\n",
+        # Statements that change for another reason as well.
+        "import tensorflow as tf, tensorflow.contrib.slim as slim\ndef f():\n    return tf.Session(slim.batch_norm)\n",
+        "import tensorflow.contrib.slim as s, tensorflow as tf\ndef f():\n    return tf.Session(s.batch_norm)\n",
+        "import tensorflow.contrib.slim\ndef f():\n    return tensorflow.Session(tensorflow.contrib.slim.batch_norm)\n",
+    ],
+)
+def test_other_imports(model, tmp_path):
+    """Each brings compat.v1 in."""
+    found = reported(tmp_path, {"model.py": model}, driver.chosen_rules(compat=True))
+    assert [(path, finding.place.line) for path, finding in found if finding.rule == "compat-v1"] == [("model.py", 1)]
+
+
+@pytest.mark.parametrize(
     "main",
     [
         "import tensorflow as tf\n" + MAIN,  # gets the call

@@ -136,15 +136,10 @@ def _rewrite(module: Module, changes: Changes, statement: Any, moved: dict[int, 
             groups.setdefault(f"from {home} import ", []).append(leaf if leaf == local else f"{leaf} as {local}")
         elif id(alias) not in out:
             edits = _v1_edits(statement) if changes.v1_imports else {}
-            if isinstance(statement, cst.Import):
-                start, name = "import ", edits.get(alias.name, alias.evaluated_name)
-            else:
-                start, name = (
-                    f"from {edits.get(statement.module, dotted(statement.module))} import ",
-                    alias.evaluated_name,
-                )
-            asname = f" as {alias.evaluated_alias}" if alias.asname else ""
-            groups.setdefault(start, []).append(name + asname)
+            name, start = edits.get(alias.name, alias.evaluated_name), "import "
+            if isinstance(statement, cst.ImportFrom):
+                start = f"from {edits.get(statement.module, dotted(statement.module))} import "
+            groups.setdefault(start, []).append(f"{name} as {alias.evaluated_alias}" if alias.asname else name)
     replace_statement(module, changes, statement, [start + ", ".join(group) for start, group in groups.items()], RULE)
 
 

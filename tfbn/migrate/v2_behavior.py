@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from tfbn.migrate.imports import COMPAT_V1
+from tfbn.migrate.imports import COMPAT_V1, RULE
 from tfbn.migrate.paths import open_file
-from tfbn.migrate.report import FileReport, Finding
+from tfbn.migrate.report import Edit, FileReport, Finding
 
 _SWITCHED_OFF = re.compile(rb"\bdisable_(?:v2_behavior|eager_execution)\b")
 MESSAGE = "TF1 code, and no file of this run switches v2 behaviour off: none of them looks like the start of a program"
@@ -20,12 +20,18 @@ def left_on(reports: Mapping[str, FileReport], paths: Iterable[str]) -> dict[str
         (path, edit.place)
         for path, report in sorted(reports.items())
         for edit in report.edits
-        if edit.rule == COMPAT_V1 and not report.problem
+        if _imports_v1(edit) and not report.problem
     ]
     if not migrated or any(_SWITCHED_OFF.search(_source(path, reports)) for path in paths):
         return {}
     path, place = migrated[0]
     return {path: [Finding(place, COMPAT_V1, MESSAGE, ADVICE)]}
+
+
+def _imports_v1(edit: Edit) -> bool:
+    """Whether an edit brings compat.v1 in; those of statements that change for another reason, too, are `imports`."""
+    name = "tensorflow.compat.v1"
+    return edit.rule == COMPAT_V1 or (edit.rule == RULE and name in edit.after and name not in edit.before)
 
 
 def _source(path: str, reports: Mapping[str, FileReport]) -> bytes:
