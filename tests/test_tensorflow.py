@@ -240,6 +240,13 @@ def test_function_to_graph_def():
     assert found == {"FusedBatchNormV3": "1", "Split": "1"}
 
 
+def test_op_definition():
+    """Outputs by name, with what their numbers go by; nothing of what is not registered."""
+    definition = _tensorflow.op_definition("Split")
+    assert [(output.name, output.number_attr) for output in definition.output_arg] == [("output", "num_split")]
+    assert _tensorflow.op_definition("SomebodysOwn") is None
+
+
 def test_object_graph_type(tmp_path):
     """It reads what tf.train.Checkpoint writes: each variable's key and its own name."""
     path = tf.train.Checkpoint(x=tf.Variable([1.0, 2.0], name="own_name")).write(str(tmp_path / "model"))

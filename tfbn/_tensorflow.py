@@ -11,6 +11,7 @@ from tensorflow.core.protobuf import tensor_bundle_pb2 as _tensor_bundle
 from tensorflow.core.protobuf import trackable_object_graph_pb2 as _object_graph
 from tensorflow.python import pywrap_tfe as _pywrap_tfe
 from tensorflow.python.framework import function_def_to_graph as _function_def_to_graph
+from tensorflow.python.framework import op_def_registry as _op_def_registry
 from tensorflow.python.ops import control_flow_util as _control_flow_util
 from tensorflow.python.ops import resource_variable_ops as _resource_variable_ops
 from tensorflow.python.ops import variable_scope as _variable_scope
@@ -211,6 +212,14 @@ def function_to_graph_def(function_def: Any) -> tuple[Any, dict[str, str]]:
     no public way from the one to the other.
     """
     return _function_def_to_graph.function_def_to_graph_def(function_def)
+
+
+def op_definition(op: str) -> Any:
+    """The OpDef of a type of op; None of one that is not registered.
+
+    The public way to it is an op in a graph, for which its inputs would have to be there.
+    """
+    return _op_def_registry.get(op)
 
 
 def object_graph_type() -> Any:

@@ -100,6 +100,22 @@ def test_findings(model, capsys):
         ("model.meta a.pb --outputs y", "tfbn export: expected `outputs` to be in the graph, got 'y'"),
         ("model.index a.pb --outputs y", "tfbn export: expected a GraphDef in model.index"),
         ("model.meta a.pb --outputs inline/outputs --checkpoint no", "tfbn export: expected a checkpoint"),
+        (
+            "model.meta a.pb --outputs inline/outputs:3",
+            "tfbn export: expected `outputs` to be in the graph, got 'inline/outputs:3': inline/outputs (Identity) has "
+            "1 output, inline/outputs:0.",
+        ),
+        ("model.meta a --outputs inline/outputs:1", "tfbn export: expected `outputs` to be in the graph, got"),
+        ("model.meta a.pb --outputs inline/outputs --inputs images:2", "tfbn export: expected `inputs` to be in the"),
+        (
+            "model.meta a.pb --outputs ^inline/outputs",
+            "tfbn export: expected `outputs` to be in the graph, got '^inline",
+        ),
+        (
+            "model.meta a.pb --outputs inline/outputs,inline/outputs:0",
+            "tfbn export: expected `outputs` to name each tensor once, got inline/outputs:0 twice.",
+        ),
+        ("model.meta a.pb --outputs ,", "tfbn export: expected names, with spaces or commas between them, got ','."),
     ],
 )
 def test_what_it_could_not(model, capsys, line, text):
@@ -108,7 +124,7 @@ def test_what_it_could_not(model, capsys, line, text):
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
     assert err.startswith(text)
-    assert not (model / "a.pb").exists()
+    assert not {model / "a.pb", model / "a"} & set(model.iterdir())
 
 
 @pytest.mark.process

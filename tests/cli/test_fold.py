@@ -96,6 +96,34 @@ def test_text_and_given_inputs(tmp_path, capsys):
     assert "inputs: expected some that the graph runs on" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "outputs, text",
+    [
+        ("outputs:3", "got 'outputs:3': outputs (Relu) has 1 output, outputs:0."),
+        ("output", "got 'output', which it does not have. Is it outputs?"),
+        ("^outputs", "got '^outputs', which is a control input, and no tensor. Give 'outputs'."),
+        ("outputs,outputs:0", "expected each tensor or op once, got outputs:0 twice."),
+    ],
+)
+def test_outputs_that_it_does_not_have(frozen, tmp_path, capsys, outputs, text):
+    """Status 2, and no file."""
+    assert cli.main(["fold", str(frozen), str(tmp_path / "folded.pb"), "--outputs", outputs]) == 2
+    out, err = capsys.readouterr()
+    assert (out, names(tmp_path)) == ("", {"frozen.pb"})
+    assert err.startswith("tfbn fold: outputs: expected ")
+    assert text in err
+
+
+def test_inputs_of_another_shape(tmp_path, capsys):
+    """Are refused where nothing is folded, too, so that nothing runs."""
+    path, target, inputs = (tmp_path / name for name in ("frozen.pb", "folded.pb", "inputs.npz"))
+    path.write_bytes(shared_with_another().SerializeToString())
+    np.savez(inputs, images=graphs.batch_of()[..., :3])
+    assert cli.main(["fold", str(path), str(target), "--inputs", str(inputs)]) == 2
+    assert "images:0 in the shape (None, 7, 6, 4), got [2, 7, 6, 3]" in capsys.readouterr().err
+    assert not target.exists()
+
+
 def test_outputs_that_differ_are_not_written(frozen, tmp_path, capsys):
     """Status 2, the difference on standard error, no file."""
     assert cli.main(["fold", str(frozen), str(tmp_path / "folded.pb"), "--tolerance", "1e-12"]) == 2

@@ -27,6 +27,7 @@ def test_a_pipeline_is_cut():
         loss = tf.reduce_mean(y) + tf.reduce_sum(tf.cast(labels, tf.float32))
         exported = export(y, inputs=images)
         both = export([y, loss], inputs=[labels, images])
+        by_order = export([y, loss], inputs=[images, labels])
     assert exported.inputs == (images.name,)
     assert leftovers(exported.graph_def, [images.op.name]) == []
     (placeholder,) = (node for node in exported.graph_def.node if node.op == "Placeholder")
@@ -34,6 +35,7 @@ def test_a_pipeline_is_cut():
     found = run(exported.graph_def, y.name, {images.name: IMAGES})
     np.testing.assert_allclose(found, 2.0 * IMAGES / np.sqrt(1.001) + 1.0, rtol=1e-5)
     assert both.inputs == ("IteratorGetNext_1:0", "IteratorGetNext:0")
+    assert by_order.inputs == both.inputs[::-1]
     assert {node.op for node in both.graph_def.node} & {"IteratorGetNext", "BatchDatasetV2", "OneShotIterator"} == set()
 
 
@@ -99,3 +101,75 @@ def test_outputs_of_training_are_refused():
         tf1.cond(is_training, lambda: inner.append(tf.exp(x)) or inner[0], lambda: x)
         with pytest.raises(ValueError, match="outputs that inference has, got cond/Exp, which is computed in training"):
             export(inner[0], is_training=is_training)
+
+
+UNUSABLE = {
+    "net/logits:3": r"got 'net/logits:3': net/logits \(Identity\) has 1 output, net/logits:0\.",
+    "halves:2": r"got 'halves:2': halves \(Split\) has 2 outputs, halves:0 to halves:1\.",
+    "train": r"got 'train': train \(NoOp\) has no outputs\.",
+    "^x": r"got '\^x', which is a control input, and no tensor\. Give 'x'\.",
+    "x:one": "got 'x:one', which is no name of a tensor",
+    "net/logit": r"got 'net/logit', which it does not have\. Is it net/logits\?",
+    "foreign": "got 'foreign': foreign is a SomebodysOwn, an op that this TensorFlow does not know",
+}
+
+
+@pytest.fixture(scope="module")
+def mixed():
+    """A GraphDef with a function, and with an op that TensorFlow does not know."""
+    with graph(control_flow_v2=True):
+        x = tf1.placeholder(tf.float32, [4, 3], name="x")
+        called = tf.function(lambda x: x * 2.0, autograph=False)(x)
+        tf.identity(called, name="net/logits")
+        tf.split(x, 2, name="halves")
+        tf.no_op(name="train")
+        made = tf1.get_default_graph().as_graph_def()
+    assert made.library.function
+    made.node.add(name="foreign", op="SomebodysOwn")
+    return made
+
+
+@pytest.mark.parametrize("name", UNUSABLE)
+@pytest.mark.parametrize("argument", ["outputs", "inputs", "is_training"])
+def test_what_the_graph_does_not_have(mixed, argument, name):
+    """Outputs that an op does not have, control inputs and unknown names, with functions and unknown ops around."""
+    arguments = {"outputs": "net/logits", argument: name}
+    with pytest.raises(ValueError, match=f"expected `{argument}` to be in the graph, {UNUSABLE[name]}"):
+        tfbn.export.inference_graph(mixed, **arguments)
+
+
+@pytest.mark.parametrize("argument", ["outputs", "inputs"])
+def test_a_tensor_twice(mixed, argument):
+    """By either of its names."""
+    arguments = {"outputs": "net/logits", argument: ["x", "net/logits", "x:0"]}
+    with pytest.raises(ValueError, match=f"expected `{argument}` to name each tensor once, got x:0 twice"):
+        tfbn.export.inference_graph(mixed, **arguments)
+
+
+def test_an_op_that_tensorflow_does_not_know():
+    """In what the outputs need; elsewhere in the graph it does not matter."""
+    made = tf1.GraphDef()
+    made.node.add(name="foreign", op="SomebodysOwn")
+    y = made.node.add(name="y", op="Identity", input=["foreign"])
+    y.attr["T"].type = tf.float32.as_datatype_enum
+    with pytest.raises(ValueError, match="expected a graph that TensorFlow imports, .*SomebodysOwn"):
+        tfbn.export.inference_graph(made, "y")
+    y.input[0] = "gone:1"
+    with pytest.raises(ValueError, match="expected a whole graph, got one in which y takes gone:1, which is not there"):
+        tfbn.export.inference_graph(made, "y")
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_is_training_beside_other_outputs(first):
+    """Of an op that yields images, too, only the one output is pinned."""
+    with graph():
+        data = tf.data.Dataset.from_tensors((True, IMAGES) if first else (IMAGES, True))
+        yielded = tf1.data.make_one_shot_iterator(data).get_next()
+        is_training, images = yielded if first else yielded[::-1]
+        y = tfbn.batch_norm(images, is_training=is_training, scope="norm")
+        exported = export(y, inputs=images, is_training=is_training)
+    placeholder = "IteratorGetNext_1" if first else "IteratorGetNext"
+    assert exported.inputs == (f"{placeholder}:0",)
+    assert leftovers(exported.graph_def, [placeholder]) == []
+    found = run(exported.graph_def, y.name, {f"{placeholder}:0": IMAGES})
+    np.testing.assert_allclose(found, IMAGES / np.sqrt(1.001), rtol=1e-5)

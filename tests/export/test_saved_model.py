@@ -70,6 +70,37 @@ def test_names_in_the_signature(tmp_path):
     assert (list(signature[1].inputs), list(signature[1].outputs)) == (["in_x"], ["out_y"])
 
 
+def test_one_tensor_under_several_keys(tmp_path):
+    """As signatures may have it, by whichever of its names."""
+    with graph():
+        x, _, y = network()
+        with session() as running:
+            exported = tfbn.export.saved_model(
+                tmp_path / "model",
+                running,
+                {"y": y, "again": "out/y", "half": "a/cond/Merge"},
+                inputs={"x": x, "in": x},
+            )
+    assert exported.outputs == ("out/y:0", "a/cond/Merge:0")
+    with tf.Graph().as_default(), tf1.Session() as running:
+        signature = tf1.saved_model.load(running, ["serve"], str(tmp_path / "model")).signature_def["serving_default"]
+    found = {key: info.name for key, info in signature.outputs.items()}
+    assert found == {"y": "out/y:0", "again": "out/y:0", "half": "a/cond/Merge:0"}
+    assert {key: info.name for key, info in signature.inputs.items()} == {"x": "in/x:0", "in": "in/x:0"}
+
+
+def test_names_that_the_signature_would_mix_up(tmp_path):
+    """A dict tells them apart."""
+    with graph():
+        x = tf1.placeholder(tf.float32, [3], name="x")
+        outputs = [tf.exp(x, name="a/y"), tf.exp(x + 1.0, name="a_y")]
+        with session() as running:
+            with pytest.raises(ValueError, match="in the signature, got a/y:0 and a_y:0, both a_y. Give a dict"):
+                tfbn.export.saved_model(tmp_path / "model", running, outputs)
+            assert os.listdir(tmp_path) == []
+            tfbn.export.saved_model(tmp_path / "model", running, dict(zip("ab", outputs)))
+
+
 def test_a_refusal_leaves_nothing_behind(tmp_path):
     """Nor does a directory that is there already lose what is in it."""
     with graph():

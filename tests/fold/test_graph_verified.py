@@ -88,7 +88,10 @@ class TestVerification:
         "inputs, text",
         [
             ({"images": np.ones((2, 7, 6, 3), "f")}, "inputs: expected some that the graph runs on"),
-            ({"image": np.ones((2, 7, 6, 4), "f")}, "inputs: expected some that the graph runs on"),
+            ({"image": np.ones((2, 7, 6, 4), "f")}, "that the graph runs on, got 'image', .* Is it images?"),
+            ({"images:1": np.ones((2, 7, 6, 4), "f")}, r"got 'images:1': images \(Placeholder\) has 1 output"),
+            ({"images": np.ones((2, 7, 6, 4), "f"), "images:0": 1}, "that the graph runs on, got images:0 twice"),
+            ({3: np.ones((2, 7, 6, 4), "f")}, "that the graph runs on, got 3"),
             ({"images": np.full((2, 7, 6, 4), np.nan, "f")}, "inputs: expected some that give finite outputs"),
             ([], "inputs: expected a dict from names to arrays, or several, got none at all"),
         ],
@@ -126,6 +129,43 @@ class TestErrors:
     def test_unknown_outputs(self):
         with pytest.raises(ValueError, match="outputs: expected names of the graph's tensors or ops, got 'output'"):
             fold_graph(network("Conv2D", "centred"), "output")
+
+    @pytest.mark.parametrize(
+        "outputs, text",
+        [
+            (["outputs:1"], r"got 'outputs:1': outputs \(Relu\) has 1 output, outputs:0"),
+            (["outputs", "outputs:0"], "expected each tensor or op once, got outputs:0 twice"),
+            (["^outputs"], "got '\\^outputs', which is a control input"),
+            ([], "expected at least one name of a tensor or an op, got none"),
+            ([3], "expected names of the graph's tensors or ops, got 3"),
+        ],
+    )
+    def test_outputs_that_it_does_not_have(self, outputs, text):
+        """An index beyond the op's, a duplicate, a control input."""
+        with pytest.raises(ValueError, match=f"^outputs: .*{text}"):
+            fold_graph(network("Conv2D", "centred"), outputs)
+
+    def test_outputs_beside_functions(self):
+        """The call of a function has as many outputs as the function; an op without a value can be kept."""
+
+        def make():
+            called = tf.function(lambda x: (x, x * 2.0), autograph=False)(graphs.images())
+            with tf.control_dependencies(called):
+                tf.no_op(name="done")
+
+        graph_def = graphs.built(make)
+        (call,) = (node.name for node in graph_def.node if "PartitionedCall" in node.op)
+        assert fold_graph(graph_def, [f"{call}:1", "done"]).folded == []
+        with pytest.raises(ValueError, match=rf"got '{call}:2': {call} .* has 2 outputs"):
+            fold_graph(graph_def, [f"{call}:2"])
+        with pytest.raises(ValueError, match=r"got 'done:0': done \(NoOp\) has no outputs"):
+            fold_graph(graph_def, ["done:0"])
+
+    def test_a_graph_with_a_part_missing(self):
+        graph_def = network("Conv2D", "centred")
+        graph_def.node.add(name="x", op="Identity", input=["gone"])
+        with pytest.raises(ValueError, match="got one in which x takes gone, which is not there"):
+            fold_graph(graph_def)
 
     def test_tolerance(self):
         with pytest.raises(ValueError, match="tolerance: expected a number of at least 0, got -1"):

@@ -68,8 +68,17 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def names(given: Sequence[str] | None) -> list[str] | None:
-    """Names of tensors from the command line, with spaces or commas between them."""
-    return None if given is None else [name for part in given for name in part.split(",") if name]
+    """Names from the command line, with spaces or commas between them.
+
+    Raises:
+      ValueError: there is nothing but these.
+    """
+    if given is None:
+        return None
+    found = [name for part in given for name in part.split(",") if name]
+    if not found:
+        raise ValueError(f"expected names, with spaces or commas between them, got {' '.join(given)!r}.")
+    return found
 
 
 def _text(error: Exception) -> str:

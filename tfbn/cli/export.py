@@ -38,7 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--is-training", nargs="+", metavar="NAME", help="what is False in inference (default: found)")
     parser.add_argument("--variables", choices=("freeze", "keep"), default="freeze", help="default: %(default)s")
     parser.add_argument(
-        "--keep-training", nargs="+", default=(), metavar="SCOPE", help="go on normalizing by the batch"
+        "--keep-training",
+        nargs="+",
+        metavar="SCOPE",
+        help="layers, or ops of theirs, that go on normalizing by the batch",
     )
     parser.add_argument("--tags", nargs="*", default=("serve",), metavar="TAG", help="of a SavedModel (default: serve)")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
@@ -74,7 +77,7 @@ def _export(options: argparse.Namespace, found: Any) -> Any:
         "is_training": names(options.is_training),
         "variables": options.variables,
         "checkpoint": found.checkpoint,
-        "keep_training": options.keep_training,
+        "keep_training": names(options.keep_training) or (),
     }
     target = Path(options.target)
     if target.suffix != ".pb":
@@ -86,7 +89,8 @@ def _export(options: argparse.Namespace, found: Any) -> Any:
 
 
 def _tensors(given: Any) -> Any:
-    return list(given.values()) if isinstance(given, dict) else given
+    # A signature may have one tensor under several keys.
+    return list(dict.fromkeys(given.values())) if isinstance(given, dict) else given
 
 
 def _show(options: argparse.Namespace, report: Any) -> None:

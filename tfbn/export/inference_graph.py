@@ -17,6 +17,7 @@ from tfbn.export.nodes import Nodes, Tensor, copied, graph_def_of, imported, pru
 from tfbn.export.report import Report
 from tfbn.export.source import Source, open_source
 from tfbn.graph import recognize
+from tfbn.graph.tensor_names import count_outputs
 
 
 class InferenceGraph(NamedTuple):
@@ -32,6 +33,7 @@ class _Start(NamedTuple):
     nodes: Nodes
     outputs: list[Tensor]
     named: list[Tensor]  # whose names stay, whatever becomes of their ops
+    told: list[str] | None  # the ops that are False in inference, where `is_training` names them
     like: Any  # the GraphDef that it came from
 
     @property
@@ -77,8 +79,8 @@ def inference_graph(
     Raises:
       TrainingModeError: a layer would still normalize by the batch, because nothing tells its moving statistics, or
         because is_training is none of what is pinned. Its `findings` name each.
-      ValueError: names that the graph does not have; outputs that are computed in training alone, or from what an
-        update returns; inputs that do not suffice; variables without values.
+      ValueError: names that the graph does not have, or one twice; outputs that are computed in training alone, or from
+        what an update returns; inputs that do not suffice; variables without values.
 
     Example:
       >>> import tensorflow.compat.v1 as tf1, tfbn
@@ -101,8 +103,8 @@ def inference_graph(
     given = open_source(source, checkpoint)
     if variables not in ("freeze", "keep"):
         raise ValueError(f'expected `variables` to be "freeze" or "keep", got {variables!r}.')
-    start, fed = _start(given, outputs, inputs)
-    pinned = _pins(start, is_training, copied(given.graph_def))
+    start, fed = _start(given, outputs, inputs, is_training)
+    pinned = _pins(start)
     decided = _decide(start, pins.pinned(start.nodes, pinned))
     for name in start.roots:
         if name not in decided:
@@ -127,26 +129,38 @@ def inference_graph(
     return _finished(given, nodes, variables == "freeze", report)
 
 
-def _start(given: Source, outputs: Any, inputs: Any) -> tuple[_Start, list[Tensor] | None]:
+def _start(given: Source, outputs: Any, inputs: Any, is_training: Any) -> tuple[_Start, list[Tensor] | None]:
     graph_def, nodes = given.graph_def, copied(given.graph_def)
-    wanted = names.tensors(outputs, "outputs", nodes)
-    fed = None if inputs is None else names.cut(nodes, names.tensors(inputs, "inputs", nodes), graph_def)
+    library = graph_def.library
+    wanted = names.tensors(outputs, "outputs", nodes, library)
+    fed = [] if inputs is None else names.tensors(inputs, "inputs", nodes, library)
+    told = [] if is_training is None else names.tensors(is_training, "is_training", nodes, library)
+    # Of an op with several outputs, those that are not pinned stay what they are.
+    several = [tensor for tensor in told if count_outputs(nodes[tensor[0]], library) != 1]
+    placed = names.cut(nodes, list(dict.fromkeys([*fed, *several])), graph_def)
+    told = [placed.get(tensor, tensor) for tensor in told]
     recognized = recognize.recognize(graph_def)
     # Which op belongs to a layer only the layer's variables and updates tell, which the outputs may not need.
-    told = {node.name for node in recognized.statistics}
-    told.update(update.node.name for layer in recognized.layers.values() for update in layer.updates)
-    reached = pruned(nodes, [*(name for name, _ in wanted), *(name for name in nodes if name in told)])
+    tells = {node.name for node in recognized.statistics}
+    tells.update(update.node.name for layer in recognized.layers.values() for update in layer.updates)
+    reached = pruned(nodes, [*(name for name, _ in wanted), *(name for name in nodes if name in tells)])
     # By their inputs' names are those layers found again that this process has built.
     named = [*wanted, *(split(call.inputs.name) for call in given.calls)]
-    return _Start(flatten(reached, graph_def.library, named), wanted, named, graph_def), fed
+    start = _Start(
+        flatten(reached, library, named),
+        wanted,
+        named,
+        None if is_training is None else [name for name, _ in told],
+        graph_def,
+    )
+    return start, None if inputs is None else [placed[tensor] for tensor in fed]
 
 
-def _pins(start: _Start, is_training: Any, nodes: Nodes) -> list[str]:
-    """The ops to put False in place of: those given, or those found."""
-    if is_training is None:
+def _pins(start: _Start) -> list[str]:
+    """The ops to put False in place of: those that are named, or those found."""
+    if start.told is None:
         return pins.find(start.nodes, lambda nodes: _training(start, nodes))
-    given = [name for name, _ in names.tensors(is_training, "is_training", nodes)]
-    return [name for name in given if name in start.nodes]
+    return [name for name in start.told if name in start.nodes]
 
 
 def _decide(start: _Start, nodes: Nodes) -> Nodes:

@@ -18,49 +18,62 @@ from tfbn.export.nodes import (
     redirect,
     set_attr,
     set_inputs,
-    split,
 )
+from tfbn.graph import tensor_names
 
 
-def tensors(given: Any, argument: str, nodes: Nodes) -> list[Tensor]:
+def tensors(given: Any, argument: str, nodes: Nodes, library: Any) -> list[Tensor]:
     """Tensors, variables or names, one or several, as tensors of the graph.
 
     Raises:
-      ValueError: nothing is given, or what the graph does not have.
+      ValueError: nothing is given, what the graph does not have, or a tensor twice.
     """
     several = (
         [given] if isinstance(given, str) or not isinstance(given, Iterable) or tf.is_tensor(given) else list(given)
     )
     if not several:
         raise ValueError(f"expected `{argument}` to name at least one tensor, got {given!r}.")
-    found = []
+    found: list[Tensor] = []
     for each in several:
-        text = each if isinstance(each, str) else getattr(each, "name", None)
-        if not isinstance(text, str):
-            raise ValueError(f"expected `{argument}` to be tensors or their names, got {each!r}.")
-        tensor = split(text)
-        if tensor[0] not in nodes:
-            raise ValueError(
-                f"expected `{argument}` to be in the graph, got {text!r}, which it does not have.{_near(text, nodes)}"
-            )
+        name = spelled(each, argument)
+        tensor = _located(name, argument, nodes, library)
+        if tensor in found:
+            raise ValueError(f"expected `{argument}` to name each tensor once, got {text(tensor)} twice.")
         found.append(tensor)
     return found
 
 
-def _near(text: str, nodes: Nodes) -> str:
-    last = split(text)[0].rpartition("/")[2]
-    near = [name for name in nodes if name.rpartition("/")[2] == last][:3]
-    return f" Is it {' or '.join(near)}?" if near else ""
+def spelled(given: Any, argument: str) -> str:
+    """The name of a tensor or a variable, or a name as it is.
+
+    Raises:
+      ValueError: it is none of these.
+    """
+    name = given if isinstance(given, str) else getattr(given, "name", None)
+    if not isinstance(name, str):
+        raise ValueError(f"expected `{argument}` to be tensors or their names, got {given!r}.")
+    return name
 
 
-def cut(nodes: Nodes, inputs: Iterable[Tensor], like: Any) -> list[Tensor]:
-    """Puts placeholders where `inputs` are computed, as by an input pipeline; returns them."""
+def _located(name: str, argument: str, nodes: Nodes, library: Any) -> Tensor:
+    try:
+        op, index = tensor_names.locate(name, nodes, library)
+        if tensor_names.count_outputs(nodes[op], library) == 0:
+            raise tensor_names.NotInGraph(tensor_names.no_outputs(op, nodes))
+    except tensor_names.NotInGraph as problem:
+        raise ValueError(f"expected `{argument}` to be in the graph, got {name!r}{problem}") from None
+    return op, index or 0
+
+
+def cut(nodes: Nodes, inputs: Iterable[Tensor], like: Any) -> dict[Tensor, Tensor]:
+    """Puts placeholders where `inputs` are computed, as by an input pipeline; returns those that stand for each."""
     namer = Namer(nodes)
-    made = []
-    for name, index in inputs:
+    made = {}
+    # The first output of an op last: its placeholder takes the op's name.
+    for name, index in sorted(inputs, key=lambda tensor: -tensor[1]):
         node = nodes[name]
         if node.op in ("Placeholder", "PlaceholderWithDefault", "PlaceholderV2"):
-            made.append((name, 0))
+            made[name, index] = (name, 0)
             continue
         found = imported(pruned(nodes, [name]), like).get_tensor_by_name(f"{name}:{index}")
         others = {other for each in nodes.values() for other in data_inputs(each) if other[0] == name}
@@ -72,7 +85,7 @@ def cut(nodes: Nodes, inputs: Iterable[Tensor], like: Any) -> list[Tensor]:
         nodes[node.name] = node
         redirect(nodes, {other: (node.name, other[1]) for other in others if other != (node.name, other[1])})
         redirect(nodes, {(node.name, index): (placeholder, 0)})
-        made.append((placeholder, 0))
+        made[name, index] = (placeholder, 0)
     return made
 
 

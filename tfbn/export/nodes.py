@@ -50,14 +50,23 @@ def graph_def_of(nodes: Nodes, like: Any) -> Any:
 
 
 def imported(nodes: Nodes, like: Any) -> tf.Graph:
-    """A graph of these ops, for what only TensorFlow knows: shapes and the definitions of ops."""
+    """A graph of these ops, for what only TensorFlow knows: shapes and the definitions of ops.
+
+    Raises:
+      ValueError: TensorFlow does not know an op, or refuses the graph.
+    """
     graph_def = without_colocation(graph_def_of(nodes, like))
     for node in graph_def.node:
         # What 1.15 noted of the gradient of a fused batch norm is not what later versions infer, and they refuse it.
         node.attr.pop("_output_shapes", None)
     graph = tf.Graph()
     with graph.as_default():
-        tf.import_graph_def(graph_def, name="")
+        try:
+            tf.import_graph_def(graph_def, name="")
+        except tf.errors.OpError as error:
+            raise ValueError(
+                f"expected a graph that TensorFlow imports, got one that it refuses: {error.message}"
+            ) from error
     return graph
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfbn import files
+from tfbn.export import names
 from tfbn.export.freeze import dtype_of
 from tfbn.export.freeze import variables as variables_of
 from tfbn.export.inference_graph import InferenceGraph, inference_graph
@@ -71,8 +72,8 @@ def saved_model(
     with files.new_directory(directory) as beside:
         exported = inference_graph(
             source,
-            _values(outputs),
-            inputs=_values(inputs),
+            _distinct(outputs, "outputs"),
+            inputs=_distinct(inputs, "inputs"),
             is_training=is_training,
             variables=variables,
             checkpoint=checkpoint,
@@ -94,8 +95,14 @@ def saved_model(
     return exported
 
 
-def _values(given: Any) -> Any:
-    return list(given.values()) if isinstance(given, Mapping) else given
+def _distinct(given: Any, argument: str) -> Any:
+    """The tensors of a dict, which may have one under several keys, each once; anything else as it is."""
+    return list(dict.fromkeys(_by_key(given, argument).values())) if isinstance(given, Mapping) else given
+
+
+def _by_key(given: Mapping[str, Any], argument: str) -> dict[str, str]:
+    found = {key: names.spelled(each, argument) for key, each in given.items()}
+    return {key: name if ":" in name else f"{name}:0" for key, name in found.items()}
 
 
 def _load(graph_def: Any, values: dict[str, np.ndarray]) -> list[Any]:
@@ -133,11 +140,24 @@ def _initial(made: list[Any], values: dict[str, np.ndarray]) -> dict[Any, np.nda
 
 
 def _signature(graph: tf.Graph, exported: InferenceGraph, inputs: Any, outputs: Any) -> Any:
-    def by_key(given: Any, names: tuple[str, ...]) -> dict[str, Any]:
-        keys = list(given) if isinstance(given, Mapping) else [_key(name) for name in names]
-        return {key: graph.get_tensor_by_name(name) for key, name in zip(keys, names)}
+    def by_key(given: Any, argument: str, tensors: tuple[str, ...]) -> dict[str, Any]:
+        if isinstance(given, Mapping):
+            found = dict(zip(_distinct(given, argument), tensors))
+            keys = {key: found[name] for key, name in _by_key(given, argument).items()}
+        else:
+            keys = {}
+            for name in tensors:
+                other = keys.setdefault(_key(name), name)
+                if other != name:
+                    raise ValueError(
+                        f"expected `{argument}` with names of their own in the signature, got {other} and {name}, both "
+                        f"{_key(name)}. Give a dict of them by name."
+                    )
+        return {key: graph.get_tensor_by_name(name) for key, name in keys.items()}
 
-    return tf1.saved_model.predict_signature_def(by_key(inputs, exported.inputs), by_key(outputs, exported.outputs))
+    return tf1.saved_model.predict_signature_def(
+        by_key(inputs, "inputs", exported.inputs), by_key(outputs, "outputs", exported.outputs)
+    )
 
 
 def _key(tensor: str) -> str:

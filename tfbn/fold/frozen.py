@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
+from tfbn.graph import tensor_names
 from tfbn.graph.dataflow import Dataflow, Node, Tensor, controls_of
 from tfbn.graph.recognize import VARIABLES
 
@@ -18,6 +20,7 @@ class Frozen:
 
     def __init__(self, graph_def: Any, outputs: Sequence[str] | None = None) -> None:
         dataflow = Dataflow(graph_def)
+        self._definitions, self._library = {node.name: node for node in graph_def.node}, graph_def.library
         self.nodes = list(dataflow.nodes.values())
         self.in_functions = [node for node in dataflow.all if node.callers]
         for node in [*self.nodes, *self.in_functions]:
@@ -36,7 +39,7 @@ class Frozen:
         used = {node for node, _ in self._users} | set(self._waiting)
         last = [(node, 0) for node in self.nodes if node not in used and node.type not in _UNUSED]
         # What a graph is kept for, and what of it has a value.
-        self.kept = last if outputs is None else self._named(dataflow, outputs)
+        self.kept = last if outputs is None else self._find_outputs(outputs)
         self.outputs = [tensor for tensor in self.kept if tensor[0].type not in ("NoOp", "Assert")]
         self._graph = tf.Graph()
         with self._graph.as_default():
@@ -77,14 +80,42 @@ class Frozen:
         shape = self._graph.get_tensor_by_name(f"{tensor[0].name}:{tensor[1]}").shape
         return None if shape.rank is None else shape.as_list()
 
-    @staticmethod
-    def _named(dataflow: Dataflow, outputs: Sequence[str]) -> list[Tensor]:
-        found = []
-        for text in outputs:
-            name, _, index = text.partition(":")
-            if name not in dataflow.nodes:
-                raise ValueError(
-                    f"outputs: expected names of the graph's tensors or ops, got {text!r}, which it has not."
-                )
-            found.append((dataflow.nodes[name], int(index or 0)))
+    def feed(self, given: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """Arrays by names of tensors, checked.
+
+        Raises:
+          ValueError: the graph has no such tensor, or one of another shape.
+        """
+        expected = "inputs: expected some that the graph runs on"
+        found: dict[str, np.ndarray] = {}
+        for text, value in given.items():
+            name, index = self._locate(text, expected)
+            tensor, array = f"{name}:{index or 0}", np.asarray(value)
+            shape = self._graph.get_tensor_by_name(tensor).shape
+            if tensor in found:
+                raise ValueError(f"{expected}, got {tensor} twice.")
+            if not shape.is_compatible_with(array.shape):
+                raise ValueError(f"{expected}, {tensor} in the shape {shape}, got {list(array.shape)}.")
+            found[tensor] = array
         return found
+
+    def _find_outputs(self, outputs: Sequence[str]) -> list[Tensor]:
+        if not outputs:
+            raise ValueError("outputs: expected at least one name of a tensor or an op, got none.")
+        nodes = {node.name: node for node in self.nodes}
+        found: list[Tensor] = []
+        for text in outputs:
+            name, index = self._locate(text, "outputs: expected names of the graph's tensors or ops")
+            tensor = (nodes[name], index or 0)
+            if tensor in found:
+                raise ValueError(f"outputs: expected each tensor or op once, got {name}:{index or 0} twice.")
+            found.append(tensor)
+        return found
+
+    def _locate(self, text: Any, expected: str) -> tuple[str, int | None]:
+        if not isinstance(text, str):
+            raise ValueError(f"{expected}, got {text!r}.")
+        try:
+            return tensor_names.locate(text, self._definitions, self._library)
+        except tensor_names.NotInGraph as problem:
+            raise ValueError(f"{expected}, got {text!r}{problem}") from None

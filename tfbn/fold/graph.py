@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from tfbn.fold import chains, verify
 from tfbn.fold.frozen import Frozen
 from tfbn.fold.rewrite import rewrite
@@ -79,8 +77,8 @@ def fold_graph(
       worst one found, and the output that it is of. `print` shows all of this.
 
     Raises:
-      ValueError: a graph with variables; outputs that it has not; inputs that it does not run on, or none where random
-        ones cannot be made; outputs that differ by more than the tolerance.
+      ValueError: a graph with variables; outputs that it does not have, or one twice; inputs that it does not run on,
+        or none where random ones cannot be made; outputs that differ by more than the tolerance.
 
     Example:
       >>> import numpy as np, tensorflow.compat.v1 as tf1, tfbn
@@ -102,6 +100,7 @@ def fold_graph(
     if not tolerance >= 0:
         raise ValueError(f"tolerance: expected a number of at least 0, got {tolerance!r}.")
     frozen = Frozen(graph_def, outputs)
+    feeds = None if inputs is None else _feeds(frozen, inputs)
     found = chains.find(frozen)
     folded = [
         Fold(name, chain.linear.node.name, chain.linear.node.type)
@@ -112,10 +111,11 @@ def fold_graph(
     if not folded:
         return FoldedGraph(graph_def, folded, left, 0.0, "")
     made = rewrite(graph_def, frozen, found.chains)
+    feeds = [verify.random_inputs(frozen.placeholders)] if feeds is None else feeds
     compared = [tensor for tensor in frozen.outputs if frozen.dtype(tensor).is_floating]
     compared = compared or [(chain.steps[-1].node, 0) for chain in found.chains]
     names = [f"{node.name}:{index}" for node, index in compared]
-    worst, output = verify.worst_difference(graph_def, made, names, _feeds(frozen, inputs))
+    worst, output = verify.worst_difference(graph_def, made, names, feeds)
     if worst > tolerance:
         raise ValueError(
             f"tolerance: expected outputs that agree to {tolerance:g} of the largest, got a difference of {worst:.1e} "
@@ -126,10 +126,8 @@ def fold_graph(
     return FoldedGraph(made, folded, left, worst, output)
 
 
-def _feeds(frozen: Frozen, inputs: Mapping[str, Any] | Iterable[Mapping[str, Any]] | None) -> list[verify.Feed]:
-    if inputs is None:
-        return [verify.random_inputs(frozen.placeholders)]
+def _feeds(frozen: Frozen, inputs: Mapping[str, Any] | Iterable[Mapping[str, Any]]) -> list[verify.Feed]:
     several = [inputs] if isinstance(inputs, Mapping) else list(inputs)
     if not several:
         raise ValueError("inputs: expected a dict from names to arrays, or several, got none at all.")
-    return [{name: np.asarray(value) for name, value in feed.items()} for feed in several]
+    return [frozen.feed(each) for each in several]

@@ -72,7 +72,11 @@ class Condition(NamedTuple):
 
 
 class Dataflow:
-    """The nodes of a GraphDef and of the functions that they call."""
+    """The nodes of a GraphDef and of the functions that they call.
+
+    Raises:
+      ValueError: an op takes what the graph does not have.
+    """
 
     def __init__(self, graph_def: Any) -> None:
         self._functions = {function.signature.name: function for function in graph_def.library.function}
@@ -82,6 +86,11 @@ class Dataflow:
         self.all = list(self.nodes.values())  # with those of function bodies
         for definition in graph_def.node:
             node, texts = self.nodes[definition.name], list(definition.input)
+            for text in texts:
+                if text.lstrip("^").partition(":")[0] not in self.nodes:
+                    raise ValueError(
+                        f"expected a whole graph, got one in which {node.name} takes {text}, which is not there."
+                    )
             for number, text in enumerate(texts):
                 if text[0] == "^":  # control inputs stand last
                     node.controls = self._controls(texts[number:])
@@ -243,14 +252,22 @@ def _forward(node: Node) -> Iterator[Node]:
 
 
 class Conditions:
-    """The branches and loops that each node of a graph is in."""
+    """The branches and loops that each node of a graph is in.
 
-    def __init__(self, dataflow: Dataflow, order: Iterable[Node]) -> None:
+    `predicate` names that of a Switch: by default the op that it comes from, which conds may have in common.
+    """
+
+    def __init__(
+        self, dataflow: Dataflow, order: Iterable[Node], predicate: Callable[[Node], str] | None = None
+    ) -> None:
+        predicate = predicate or _predicate
         # Those within its graph or body; what a body is in comes from its callers.
         self._own: dict[Node, frozenset[Condition]] = {}
         none: frozenset[Condition] = frozenset()
         for node in order:
-            inputs = [self._own.get(source, none) | _switched(source, index) for source, index in node.inputs]
+            inputs = [
+                self._own.get(source, none) | _switched(source, index, predicate) for source, index in node.inputs
+            ]
             if node.type in ("Merge", "RefMerge"):
                 # Back edges are not there yet: their part is that of the way in.
                 known = [own for own, (source, _) in zip(inputs, node.inputs) if source in self._own]
@@ -284,12 +301,17 @@ def exclusive(first: frozenset[Condition], second: frozenset[Condition]) -> bool
     )
 
 
-def _switched(source: Node, index: int) -> frozenset[Condition]:
+def _predicate(switch: Node) -> str:
+    return source_of(switch.inputs[1]).name
+
+
+def _switched(source: Node, index: int, predicate: Callable[[Node], str]) -> frozenset[Condition]:
     if source.type not in ("Switch", "RefSwitch") or len(source.inputs) < 2:
         return frozenset()
-    predicate = source_of(source.inputs[1])
     # The switch of a loop: its frame says it all.
-    return frozenset() if predicate.type == "LoopCond" else frozenset([Condition(predicate.name, index)])
+    if source_of(source.inputs[1]).type == "LoopCond":
+        return frozenset()
+    return frozenset([Condition(predicate(source), index)])
 
 
 def _frame(enter: Node) -> str:
