@@ -92,6 +92,23 @@ def test_findings(model, capsys):
     assert "left in training mode, as asked (2)" in capsys.readouterr().out
 
 
+def test_layers_that_go_on_training(model, capsys):
+    """Of a graph whose layers a placeholder decides; scopes with commas between them, and what names none."""
+    line = "model.meta kept.pb --outputs collected/outputs --keep-training"
+    assert tfbn(f"{line} collected/first,collected/second/cond/FusedBatchNormV3 --json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert [name.split("/")[1] for name in report["left_training"]] == ["first", "second"]
+    assert (report["layers"], report["pinned"]) == ([], ["is_training"])
+    (model / "kept.pb").unlink()
+    assert tfbn(f"{line} collected/first collected/third") == 2
+    out, err = capsys.readouterr()
+    assert (out, (model / "kept.pb").exists()) == ("", False)
+    assert err.startswith(
+        "tfbn export: expected `keep_training` to name batch norm layers that the outputs are computed"
+    )
+    assert "got 'collected/third', which names none. Is it collected/first or collected/second?" in err
+
+
 @pytest.mark.parametrize(
     "line, text",
     [

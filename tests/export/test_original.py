@@ -96,3 +96,44 @@ def test_in_a_session_of_today(meta_graph, recorded):
     assert leftovers(exported.graph_def, ["images"]) == []
     found = run(exported.graph_def, "inline_weights/outputs:0", {"images:0": recorded["images"]})
     assert_close(found, recorded["inline_weights"])
+
+
+@pytest.mark.parametrize("name", ["collected", "inline_weights", "inline_nonfused", "renorm", "nchw", "variable"])
+def test_single_layers_keep_normalizing_by_the_batch(meta_graph, recorded, name):
+    """As the original's own branches for training do, while the layers behind them infer."""
+    both, *one = (
+        tfbn.export.inference_graph(meta_graph, f"{name}/outputs", checkpoint=CHECKPOINT, keep_training=scope)
+        for scope in (name, f"{name}/first", f"{name}/second")
+    )
+    assert {each.split("/")[1] for each in both.report.left_training} == {"first", "second"}
+    assert both.report.layers == ()
+    assert [each.report.layers for each in one] == [(f"{name}/second",), (f"{name}/first",)]
+    feeds = {"images:0": recorded["images"]}
+    phase = NETWORKS[name][1]
+    expected = in_the_originals_branches(
+        meta_graph, name, {**feeds, f"{PHASES[phase]}:0": True, "weights:0": np.ones(6)}
+    )
+    fed = {**feeds, **{tensor: np.ones(6) for tensor in both.inputs if tensor == "weights:0"}}
+    assert_close(run(both.graph_def, f"{name}/outputs:0", fed), expected)
+    for each in one:
+        found = run(each.graph_def, f"{name}/outputs:0", {key: fed[key] for key in each.inputs})
+        assert np.abs(found - expected).max() > 0.01 * np.abs(expected).max()
+
+
+PHASES = {"placeholder": "is_training", "variable": "training"}
+
+
+def in_the_originals_branches(meta_graph, name, feeds):
+    """What the graph of 1.15.5 gives in training, with the values of its checkpoint in place of its variables."""
+    reader = tf.train.load_checkpoint(str(CHECKPOINT))
+    values = {f"{variable}:0": reader.get_tensor(variable) for variable in reader.get_variable_to_shape_map()}
+    graph_def = tf1.graph_util.extract_sub_graph(meta_graph.graph_def, [f"{name}/outputs"])
+    with tf.Graph().as_default() as graph:
+        tf.import_graph_def(graph_def, name="")
+        with tf1.Session() as session:
+            there = {node.name for node in graph_def.node}
+            for tensor, value in values.items():
+                if tensor[:-2] in there:
+                    session.run(tf1.assign(graph.get_tensor_by_name(tensor), value))
+            feeds = {key: value for key, value in feeds.items() if key[:-2] in there}
+            return session.run(f"{name}/outputs:0", feeds)

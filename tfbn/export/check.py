@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence, Set
 from typing import Any
 
 from tfbn.errors import Finding, TrainingModeError
@@ -36,24 +37,29 @@ def remaining(nodes: Nodes, recognized: recognize.Recognized) -> dict[str, tuple
 
 
 def checked(
-    nodes: Nodes, recognized: recognize.Recognized, report: Report, keep_training: tuple[str, ...], like: Any
+    nodes: Nodes,
+    recognized: recognize.Recognized,
+    report: Report,
+    kept: Set[str],
+    refused: Sequence[Finding],
+    like: Any,
 ) -> Report:
-    """The report with the layers of the graph.
+    """The report with the layers of the graph, of which `kept` are the ops that are to normalize by the batch.
 
     Raises:
-      TrainingModeError: an op normalizes by the batch that is not in a scope of `keep_training`.
+      TrainingModeError: another op normalizes by the batch, or `refused` has layers already.
     """
     last = recognize.recognize(graph_def_of(nodes, like))
     before = remaining(nodes, recognized)
     for each in report.rewritten:
         before.pop(each.op, None)
     found = {**before, **remaining(nodes, last)}
-    kept = tuple(name for name in found if any(f"{name}/".startswith(f"{scope}/") for scope in keep_training))
-    refused = tuple(_finding(nodes, name, *found[name]) for name in found if name not in kept)
+    left = tuple(name for name in found if name in kept)
+    refused = (*refused, *(_finding(nodes, name, *found[name]) for name in found if name not in kept))
     layers = tuple(
         layer.scope for layer in last.layers.values() if any(each.mode == "inference" for each in layer.normalizations)
     )
-    report = report._replace(layers=layers, left_training=kept, refused=refused)
+    report = report._replace(layers=layers, left_training=left, refused=refused)
     if refused:
         raise TrainingModeError(refused, report)
     return report

@@ -130,6 +130,8 @@ class _Flattening:
         dtype = tf.as_dtype(node.attr["Tcond"].type)
         if dtype != tf.bool:
             predicate = self.namer.add("Cast", f"{node.name}/predicate", [predicate], SrcT=dtype, DstT=tf.bool), 0
+        # An op for each If, as a tf.cond of control flow v1 has, tells its Switches from those of others.
+        predicate = self.namer.add("Identity", f"{node.name}/pred_id", [predicate], T=tf.bool), 0
         return [
             _Branch(node.attr["else_branch"].func.name, "else", predicate, 0),
             _Branch(node.attr["then_branch"].func.name, "then", predicate, 1),

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tfbn.export import check, names, pins, rewrite, waits
+from tfbn.errors import Finding
+from tfbn.export import check, keep, names, pins, rewrite, training_branches, waits
 from tfbn.export.evaluate import evaluate
 from tfbn.export.flatten import flatten
 from tfbn.export.freeze import freeze
@@ -16,6 +17,7 @@ from tfbn.export.freeze import variables as variables_of
 from tfbn.export.nodes import Nodes, Tensor, copied, graph_def_of, imported, pruned, split, without_colocation
 from tfbn.export.report import Report
 from tfbn.export.source import Source, open_source
+from tfbn.export.training_branches import Decided, train
 from tfbn.graph import recognize
 from tfbn.graph.tensor_names import count_outputs
 
@@ -33,7 +35,7 @@ class _Start(NamedTuple):
     nodes: Nodes
     outputs: list[Tensor]
     named: list[Tensor]  # whose names stay, whatever becomes of their ops
-    told: list[str] | None  # the ops that are False in inference, where `is_training` names them
+    is_training: list[str] | None  # the ops to pin, where the user names them
     like: Any  # the GraphDef that it came from
 
     @property
@@ -70,7 +72,8 @@ def inference_graph(
       variables: "freeze" makes constants of them, "keep" leaves them as they are.
       checkpoint: path of a checkpoint that holds the variables by the names of their ops. Default: the
         session's values.
-      keep_training: names of ops, or scopes, that go on normalizing by the batch.
+      keep_training: layers that go on normalizing by the batch: scopes of theirs or around them, or names of their
+        ops. Where a run decides it, the layer's own branch for training is taken, while others infer.
 
     Returns:
       A tuple of the GraphDef, the names of its inputs, those of its outputs, and a `Report` that says what was pinned,
@@ -78,9 +81,11 @@ def inference_graph(
 
     Raises:
       TrainingModeError: a layer would still normalize by the batch, because nothing tells its moving statistics, or
-        because is_training is none of what is pinned. Its `findings` name each.
-      ValueError: names that the graph does not have, or one twice; outputs that are computed in training alone, or from
-        what an update returns; inputs that do not suffice; variables without values.
+        because is_training is none of what is pinned; or a layer of keep_training cannot without others, or without
+        what else training does. Its `findings` name each.
+      ValueError: names that the graph does not have, or one twice; a scope of keep_training that names no layer behind
+        the outputs, or none that trains; outputs that are computed in training alone, or from what an update returns;
+        inputs that do not suffice; variables without values.
 
     Example:
       >>> import tensorflow.compat.v1 as tf1, tfbn
@@ -104,18 +109,19 @@ def inference_graph(
     if variables not in ("freeze", "keep"):
         raise ValueError(f'expected `variables` to be "freeze" or "keep", got {variables!r}.')
     start, fed = _start(given, outputs, inputs, is_training)
+    kept = keep.find(keep_training, start.nodes, start.roots, start.like)
     pinned = _pins(start)
-    decided = _decide(start, pins.pinned(start.nodes, pinned))
-    for name in start.roots:
-        if name not in decided:
-            raise ValueError(f"expected outputs that inference has, got {name}, which is computed in training alone.")
-    recognized = recognize.recognize(graph_def_of(decided, start.like))
-    found = check.remaining(waits.without_updates(decided, start.roots), recognized)
+    decided = _decided(start, pins.pinned(start.nodes, pinned))
+    refused: list[Finding] = []
+    keeping: set[str] = set()
+    if kept is not None:
+        decided, keeping, refused = _keep(start, kept, pinned, decided)
+    recognized, found = decided.recognized, {name: each for name, each in decided.found.items() if name not in keeping}
     training = [name for name, (_, mode) in found.items() if mode == "training"]
-    done = rewrite.by_updates(decided, start.roots, training, rewrite.wiring_of(recognized))
+    done = rewrite.by_updates(decided.nodes, start.roots, training, rewrite.wiring_of(recognized))
     placed = {name for name, node in recognized.dataflow.nodes.items() if recognized.conditions.of(node)}
     rest = found.keys() - {each.op for each in done}
-    nodes, remembered = rewrite.by_registry(decided, start.roots, rest, given.calls, placed, start.like)
+    nodes, remembered = rewrite.by_registry(decided.nodes, start.roots, rest, given.calls, placed, start.like)
     nodes = waits.without_needless_waits(nodes, start.roots, start.like)
     report = Report(
         outputs=tuple(map(names.text, start.outputs)),
@@ -123,8 +129,7 @@ def inference_graph(
         rewritten=(*done, *remembered),
         updates=tuple(waits.updates_for(start.nodes, start.roots)),
     )
-    kept = (keep_training,) if isinstance(keep_training, str) else tuple(keep_training)
-    report = check.checked(nodes, recognized, report, kept, start.like)
+    report = check.checked(nodes, recognized, report, keeping, refused, start.like)
     report = report._replace(inputs=_inputs(nodes, fed))
     return _finished(given, nodes, variables == "freeze", report)
 
@@ -134,11 +139,10 @@ def _start(given: Source, outputs: Any, inputs: Any, is_training: Any) -> tuple[
     library = graph_def.library
     wanted = names.tensors(outputs, "outputs", nodes, library)
     fed = [] if inputs is None else names.tensors(inputs, "inputs", nodes, library)
-    told = [] if is_training is None else names.tensors(is_training, "is_training", nodes, library)
+    flags = [] if is_training is None else names.tensors(is_training, "is_training", nodes, library)
     # Of an op with several outputs, those that are not pinned stay what they are.
-    several = [tensor for tensor in told if count_outputs(nodes[tensor[0]], library) != 1]
+    several = [tensor for tensor in flags if count_outputs(nodes[tensor[0]], library) != 1]
     placed = names.cut(nodes, list(dict.fromkeys([*fed, *several])), graph_def)
-    told = [placed.get(tensor, tensor) for tensor in told]
     recognized = recognize.recognize(graph_def)
     # Which op belongs to a layer only the layer's variables and updates tell, which the outputs may not need.
     tells = {node.name for node in recognized.statistics}
@@ -150,7 +154,7 @@ def _start(given: Source, outputs: Any, inputs: Any, is_training: Any) -> tuple[
         flatten(reached, library, named),
         wanted,
         named,
-        None if is_training is None else [name for name, _ in told],
+        None if is_training is None else [placed.get(tensor, tensor)[0] for tensor in flags],
         graph_def,
     )
     return start, None if inputs is None else [placed[tensor] for tensor in fed]
@@ -158,9 +162,9 @@ def _start(given: Source, outputs: Any, inputs: Any, is_training: Any) -> tuple[
 
 def _pins(start: _Start) -> list[str]:
     """The ops to put False in place of: those that are named, or those found."""
-    if start.told is None:
+    if start.is_training is None:
         return pins.find(start.nodes, lambda nodes: _training(start, nodes))
-    return [name for name in start.told if name in start.nodes]
+    return [name for name in start.is_training if name in start.nodes]
 
 
 def _decide(start: _Start, nodes: Nodes) -> Nodes:
@@ -180,6 +184,31 @@ def _decide(start: _Start, nodes: Nodes) -> Nodes:
 
     names.restore(left, start.named, evaluated.instead, dtype)
     return left
+
+
+def _decided(start: _Start, nodes: Nodes) -> Decided:
+    """What constants leave of the graph, and what of that normalizes by the batch."""
+    decided = _decide(start, nodes)
+    for name in start.roots:
+        if name not in decided:
+            raise ValueError(f"expected outputs that inference has, got {name}, which is computed in training alone.")
+    recognized = recognize.recognize(graph_def_of(decided, start.like))
+    needed = waits.without_updates(decided, start.roots)
+    return Decided(decided, recognized, needed, check.remaining(needed, recognized))
+
+
+def _keep(
+    start: _Start, kept: keep.Kept, pinned: list[str], decided: Decided
+) -> tuple[Decided, set[str], list[Finding]]:
+    """The graph in which kept layers normalize by the batch, the ops that do, and the layers that cannot."""
+    conditionals = training_branches.Conditionals(kept)
+    before = decided
+    if missing := training_branches.undecided(kept, decided):
+        nodes = pins.pinned(start.nodes, pinned)
+        decided = _decided(start, train(nodes, conditionals.decisions(missing), pinned))
+    refused = training_branches.refusals(conditionals, before, decided)
+    refused += training_branches.computed_with(kept, decided, pinned)
+    return decided, kept.ops - training_branches.decided_by_runs(conditionals, decided), refused
 
 
 def _training(start: _Start, nodes: Nodes) -> set[str] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterable, Set
 from typing import Any
 
 import numpy as np
@@ -13,13 +13,16 @@ from tfbn.export.freeze import constant, dtype_of, freeze
 from tfbn.export.nodes import Nodes, data_inputs
 from tfbn.graph.recognize import VARIABLES
 
-_PLACEHOLDERS = ("Placeholder", "PlaceholderWithDefault", "PlaceholderV2")
+PLACEHOLDERS = ("Placeholder", "PlaceholderWithDefault", "PlaceholderV2")
 
 
-def deciding(nodes: Nodes) -> list[str]:
-    """The placeholders and variables that branches and selections are taken by, in the graph's order."""
+def deciding(nodes: Nodes, decisions: Iterable[Any] | None = None) -> list[str]:
+    """The placeholders and variables that branches and selections are taken by, in the graph's order.
+
+    `decisions` are the Switches and Selects to look at, by default all.
+    """
     starts = []
-    for node in nodes.values():
+    for node in nodes.values() if decisions is None else decisions:
         inputs = data_inputs(node)
         if node.op in SWITCHES and nodes[inputs[1][0]].op != "LoopCond":
             starts.append(inputs[1][0])
@@ -37,7 +40,7 @@ def deciding(nodes: Nodes) -> list[str]:
 
 
 def _has_zero(node: Any) -> bool:
-    if node.op not in (*_PLACEHOLDERS, *VARIABLES):
+    if node.op not in (*PLACEHOLDERS, *VARIABLES):
         return False
     return dtype_of(node) not in (tf.string, tf.resource, tf.variant)
 

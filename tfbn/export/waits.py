@@ -12,6 +12,7 @@ from tfbn.graph.recognize import VARIABLES, assigns
 # Ops that TensorFlow counts as stateful, and that change nothing: what waits for them does not need to.
 _READ = (*VARIABLES, "ReadVariableOp", "ResourceGather", "ResourceGatherNd", "VarIsInitializedOp")
 _RANDOM = ("Random", "Multinomial", "TruncatedNormal", "ParameterizedTruncatedNormal")
+_STATELESS = "Stateless"
 _CHANGES = ("Apply", "SparseApply", "Scatter", "ScatterNd")
 _MUTEXES = ("MutexV2", "MutexLock", "ConsumeMutexLock", "CountUpTo", "DestroyResourceOp")
 
@@ -127,4 +128,9 @@ def _switch_no_constants(nodes: Nodes) -> None:
 
 
 def _has_effect(op: tf.Operation) -> bool:
-    return op.op_def.is_stateful and not (op.type in _READ or op.type.startswith(_RANDOM))
+    return op.op_def.is_stateful and not (op.type in _READ or is_random(op.type))
+
+
+def is_random(op: str) -> bool:
+    """Whether ops of this type give random numbers, from a seed among their inputs or without."""
+    return op[len(_STATELESS) if op.startswith(_STATELESS) else 0 :].startswith(_RANDOM)

@@ -1,0 +1,131 @@
+"""`keep_training`: which layers go on normalizing by the batch while the rest of the graph infers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Set
+from typing import Any, NamedTuple
+
+from tfbn.export import check
+from tfbn.export.nodes import Nodes, graph_def_of, pruned
+from tfbn.graph import recognize, tensor_names
+
+_MAX_LISTED = 10
+
+
+class Kept(NamedTuple):
+    """What `keep_training` names of a graph in which nothing is decided yet."""
+
+    recognized: recognize.Recognized
+    layers: dict[str, str]  # the scope of every layer's variables, by the names of the ops that normalize
+    calls: dict[str, str]  # the name scope of the layer's call, by the same
+    named: dict[str, set[str]]  # the ops that normalize by the batch, or may, by what names them
+
+    @property
+    def ops(self) -> set[str]:
+        return set().union(*self.named.values())
+
+    def call_around(self, name: str) -> str | None:
+        """The name scope of the innermost call that an op is in."""
+        return max((scope for scope in self.calls.values() if _is_in(name, scope)), key=len, default=None)
+
+
+def find(keep_training: Any, nodes: Nodes, roots: list[str], like: Any) -> Kept | None:
+    """The layers of `nodes` that are to go on normalizing by the batch; None where none is.
+
+    Raises:
+      ValueError: a scope names no layer that the outputs are computed from, or only such as never trained.
+    """
+    scopes = _scopes(keep_training)
+    if not scopes:
+        return None
+    recognized = recognize.recognize(graph_def_of(nodes, like))
+    needed = pruned(nodes, roots)
+    training = {name: scope for name, (scope, _) in check.remaining(nodes, recognized).items()}
+    layers = {
+        each.node.name: layer.scope
+        for layer in recognized.layers.values()
+        for each in layer.normalizations
+        if each.node.name in nodes
+    }
+    layers.update(training)
+    kept = Kept(recognized, layers, {name: _call_scope(name, scope) for name, scope in layers.items()}, {})
+    names = {*nodes, *(node.name for node in like.node)}
+    for scope in scopes:
+        ops = _ops_named(scope, kept, names)
+        kept.named[scope] = {name for name in ops if name in needed and name in training}
+        if not kept.named[scope]:
+            raise ValueError(_problem(scope, ops, kept, needed, training))
+    return kept
+
+
+def _scopes(keep_training: Any) -> list[str]:
+    several = [keep_training] if isinstance(keep_training, str) else keep_training
+    scopes = list(several) if isinstance(several, Iterable) else [several]
+    for scope in scopes:
+        if not isinstance(scope, str) or not scope.strip("/"):
+            raise ValueError(f"expected `keep_training` to be scopes of layers or names of their ops, got {scope!r}.")
+    return scopes
+
+
+def _ops_named(scope: str, kept: Kept, names: Set[str]) -> set[str]:
+    """The normalizing ops of the layers that a scope is around, or that an op belongs to."""
+    text = scope.partition(":")[0].rstrip("/")
+    around = {name for name, layer in kept.layers.items() if _is_in(name, text) or _is_in(layer, text)}
+    if around or text not in names:
+        return around
+    inside = {
+        name: max(len(each) for each in scopes if _is_in(text, each))
+        for name, scopes in ((name, (kept.calls[name], layer)) for name, layer in kept.layers.items())
+        if any(_is_in(text, each) for each in scopes)
+    }
+    return {name for name, length in inside.items() if length == max(inside.values())}
+
+
+def _is_in(name: str, scope: str) -> bool:
+    return f"{name}/".startswith(f"{scope}/")
+
+
+def _call_scope(name: str, layer: str) -> str:
+    """The part of an op's name that is the layer's scope, with what is in front of it.
+
+    A tower or a branch puts its own scope there, and a call that shares variables numbers the layer's.
+    """
+    around, wanted = name.split("/")[:-1], _plain(layer.split("/"))
+
+    def agreement(end: int) -> int:
+        found = _plain(around[:end])
+        pairs = zip(reversed(found), reversed(wanted))
+        return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(found), len(wanted)))
+
+    best = max(range(1, len(around) + 1), key=agreement, default=0)
+    return "/".join(around[:best] if best and agreement(best) else around) or name
+
+
+def _plain(scopes: list[str]) -> list[str]:
+    return [re.sub(r"_\d+$", "", scope) for scope in scopes]
+
+
+def _problem(scope: str, named: set[str], kept: Kept, needed: Nodes, training: dict[str, str]) -> str:
+    expected = "expected `keep_training` to name batch norm layers that the outputs are computed from"
+    inferring = {kept.layers[name] for name in named if name in needed}
+    if inferring:
+        return (
+            f"expected `keep_training` to name layers that normalize by the batch in training, got {scope!r}, whose "
+            f"layers were built with is_training=False: {_listed(inferring)}."
+        )
+    if named:
+        others = {kept.layers[name] for name in named}
+        return f"{expected}, got {scope!r}, whose layers have no part in them: {_listed(others)}."
+    there = {name: layer for name, layer in training.items() if name in needed}
+    near = tensor_names.nearest(scope, [*dict.fromkeys(there.values()), *there])
+    if near:
+        return f"{expected}, got {scope!r}, which names none. Is it {' or '.join(near)}?"
+    layers = f"The layers are {_listed(set(there.values()))}." if there else "None of theirs trains."
+    return f"{expected}, got {scope!r}, which names none. {layers}"
+
+
+def _listed(names: Iterable[str]) -> str:
+    several = sorted(names)
+    rest = f" and {len(several) - _MAX_LISTED} more" if len(several) > _MAX_LISTED else ""
+    return ", ".join(several[:_MAX_LISTED]) + rest

@@ -1,0 +1,246 @@
+"""The conditionals of single layers, decided for training while the rest of the graph infers.
+
+Their predicates are computed a second time, from ones in place of the zeros that are pinned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Set
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tfbn.errors import Finding
+from tfbn.export import pins
+from tfbn.export.evaluate import MERGES, PREDICATES, SELECTS, SWITCHES
+from tfbn.export.freeze import constant
+from tfbn.export.keep import Kept
+from tfbn.export.nodes import Namer, Nodes, Tensor, control_inputs, data_inputs, in_order, set_inputs
+from tfbn.export.pins import PLACEHOLDERS
+from tfbn.export.waits import is_random
+from tfbn.graph.dataflow import Conditions, Node
+from tfbn.graph.recognize import VARIABLES, Recognized
+
+_REMEDY = """\
+  Build the layer with is_training=True, restore the checkpoint into that graph, and export it with the same
+  keep_training. Left out of keep_training, the layer normalizes by its moving statistics."""
+
+
+class Decided(NamedTuple):
+    """What is left of a graph once it is decided what it infers."""
+
+    nodes: Nodes
+    recognized: Recognized
+    needed: Nodes  # what the outputs are computed from, with no update among it
+    found: dict[str, tuple[str, str]]  # what of it normalizes by the batch, as check.remaining has it
+
+
+class Conditionals:
+    """Which Switches belong together, and what stands in the branches between them and their Merges."""
+
+    def __init__(self, kept: Kept) -> None:
+        self.kept = kept
+        self._nodes = kept.recognized.dataflow.nodes
+        order = kept.recognized.order
+        switches = [node for node in order if node.type in SWITCHES and node.name in self._nodes]
+        self._identities = {
+            (_folder(node.name), node.inputs[0][0]): node.name
+            for node in {switch.inputs[1][0]: None for switch in switches}
+            if node.type == "Identity"
+        }
+        self._conditions = Conditions(kept.recognized.dataflow, order, self._conditional)
+        self._switches: dict[str, list[str]] = {}
+        for switch in switches:
+            self._switches.setdefault(self._conditional(switch), []).append(switch.name)
+        self._joined = [
+            set().union(*inputs) - inputs[0].intersection(*inputs)
+            for inputs in (
+                [self._branches(source, index) for source, index in node.inputs]
+                for node in order
+                if node.type in MERGES
+            )
+        ]
+
+    def _conditional(self, switch: Node) -> str:
+        """A name for the conditional that a Switch is of: that of the op that only its predicate comes from.
+
+        A cond of control flow v1 has such an op for all its Switches but the one that its constants wait for.
+        """
+        (data, _), (predicate, _) = switch.inputs[:2]
+        own = self._identities.get((_folder(switch.name), predicate)) if data is predicate else None
+        return own or predicate.name
+
+    def _branches(self, node: Node, index: int = -1) -> set[str]:
+        """The conditionals in whose branches an op's output is."""
+        own = {self._conditional(node)} if node.type in SWITCHES and index >= 0 else set()
+        return own | {each.of for each in self._conditions.of(node) if each.branch is not None}
+
+    def around(self, names: Iterable[str]) -> set[str]:
+        """The conditionals that these ops are in, and those in the same calls of layers."""
+        scopes = {self.kept.calls[name] for name in names}
+        found = {each for name in names for each in self._branches(self._nodes[name])}
+        for conditional, switches in self._switches.items():
+            if any(self.kept.call_around(name) in scopes for name in switches):
+                found.add(conditional)
+        while True:  # a case has several predicates, one for each branch
+            joined = set().union(*(each for each in self._joined if each & found))
+            if joined <= found:
+                return found
+            found |= joined
+
+    def decisions(self, names: Iterable[str]) -> list[str]:
+        """The Switches and Selects that these are decided by."""
+        scopes = {self.kept.calls[name] for name in names}
+        selects = [
+            name for name, node in self._nodes.items() if node.type in SELECTS and self.kept.call_around(name) in scopes
+        ]
+        return [name for each in self.around(names) for name in self._switches.get(each, ())] + selects
+
+    def beside(self, op: str, names: Set[str]) -> set[str]:
+        """Those of `names` that are decided with another op, by being in a branch with it or in the same call."""
+        if op not in self._nodes:
+            return set()
+        branches, call = self._branches(self._nodes[op]), self.kept.call_around(op)
+        return {name for name in names if self.around([name]) & branches or self.kept.calls[name] == call}
+
+
+def train(nodes: Nodes, decisions: Iterable[str], pinned: Iterable[str]) -> Nodes:
+    """Lets these Switches and Selects go by predicates that are computed from ones in place of what is pinned."""
+    twins = _Twins(nodes, pinned)
+    for name in decisions:
+        inputs = data_inputs(nodes[name])
+        predicate = inputs[1 if nodes[name].op in SWITCHES else 0]
+        # Of the Switch that constants wait for, the data are the predicate, too.
+        changed = [twins.tensor(each) if each == predicate else each for each in inputs]
+        set_inputs(nodes[name], changed, control_inputs(nodes[name]))
+    return nodes
+
+
+class _Twins:
+    """Predicates as they are in training, beside those that are pinned."""
+
+    def __init__(self, nodes: Nodes, pinned: Iterable[str]) -> None:
+        self._nodes, self._namer = nodes, Namer(nodes)
+        self._made: dict[str, str] = {name: self._one(nodes[name]) for name in pinned}
+
+    def tensor(self, tensor: Tensor) -> Tensor:
+        """The twin of a predicate, or the predicate itself where nothing pinned is in it."""
+        return self._twin(tensor[0]), tensor[1]
+
+    def _one(self, zero: Any) -> str:
+        node = self._nodes[self._namer.add("Const", f"{zero.name}/training", [])]
+        constant(node, np.ones_like(tf.make_ndarray(zero.attr["value"].tensor)))
+        return str(node.name)
+
+    def _twin(self, name: str) -> str:
+        if name not in self._made:
+            self._made[name] = name
+            node = self._nodes[name]
+            inputs = data_inputs(node)
+            twins = [self.tensor(each) for each in inputs] if node.op in PREDICATES else inputs
+            if twins != inputs:
+                twin = type(node)()
+                twin.CopyFrom(node)
+                twin.name = self._made[name] = self._namer.free(f"{name}/training")
+                set_inputs(twin, twins, control_inputs(node))
+                self._nodes[twin.name] = twin
+        return self._made[name]
+
+
+def undecided(kept: Kept, decided: Decided) -> set[str]:
+    """The kept ops whose layers infer, and would have to be decided for training."""
+    inferred = {kept.layers[name] for name in decided.needed if name in kept.layers}
+    return {name for name in kept.ops - decided.found.keys() if kept.layers[name] in inferred}
+
+
+def refusals(conditionals: Conditionals, before: Decided, after: Decided) -> list[Finding]:
+    """Layers that cannot go on normalizing by the batch alone: `after` is `before` with them decided for training."""
+    kept, missing = conditionals.kept, undecided(conditionals.kept, before)
+    problems: dict[str, str] = {}
+    for name in kept.ops - after.found.keys():
+        if name in missing:
+            problems[name] = "nothing that is pinned to False takes it into training by being True, or 1, instead"
+        elif any(name in ops and not ops & after.found.keys() for ops in kept.named.values()):
+            problems[name] = "the outputs are computed from it in training alone"
+    for op, reason in _brought_along(kept, before, after).items():
+        for name in conditionals.beside(op, missing) or missing:
+            problems.setdefault(name, f"in its branch for training is {op}, too, which {reason}")
+    return _findings(kept, problems)
+
+
+def _findings(kept: Kept, problems: dict[str, str]) -> list[Finding]:
+    return [
+        Finding(
+            "keep_training",
+            "error",
+            layer,
+            f"{name} cannot be kept normalizing by the batch: {problems[name]}.",
+            _REMEDY,
+        )
+        for name, layer in kept.layers.items()
+        if name in problems
+    ]
+
+
+def _brought_along(kept: Kept, before: Decided, after: Decided) -> dict[str, str]:
+    """What comes into the graph with the branches of the kept layers, and is not theirs."""
+    found = dict.fromkeys(after.found.keys() - before.found.keys() - kept.ops, "normalizes by the batch")
+    own = {
+        variable.name
+        for scope in {kept.layers[name] for name in kept.ops} & kept.recognized.layers.keys()
+        for variables in kept.recognized.layers[scope].variables.values()
+        for variable in variables
+    }
+    for name, node in after.needed.items():
+        if name in before.needed:
+            continue
+        if is_random(node.op):
+            found[name] = "is random"
+        elif node.op in VARIABLES and name not in own:
+            found[name] = "inference does not read"
+    return found
+
+
+def computed_with(kept: Kept, decided: Decided, pinned: Iterable[str]) -> list[Finding]:
+    """Layers that compute with what says whether they train, and take no branch by it."""
+    nodes = decided.needed
+    origins = {name: name for name in nodes if name in pinned or _is_flag(nodes[name])}
+    problems: dict[str, str] = {}
+    for name in in_order(nodes):
+        node = nodes[name]
+        places = slice(0, 1) if node.op in SWITCHES else slice(1, None) if node.op in SELECTS else slice(None)
+        flags = [origins[source] for source, _ in data_inputs(node)[places] if source in origins]
+        if flags and node.op in PREDICATES:
+            origins[name] = flags[0]
+        elif flags:
+            call = kept.call_around(name)
+            for op in kept.ops:
+                if kept.calls[op] == call:
+                    problems[op] = f"{name} computes with {flags[0]}, so that no branch is for training"
+    return _findings(kept, problems)
+
+
+def _is_flag(node: Any) -> bool:
+    """Whether it is a single boolean to feed."""
+    if node.op not in PLACEHOLDERS or "shape" not in node.attr:
+        return False
+    shape = node.attr["shape"].shape
+    return node.attr["dtype"].type == tf.bool.as_datatype_enum and not shape.unknown_rank and not shape.dim
+
+
+def decided_by_runs(conditionals: Conditionals, decided: Decided) -> set[str]:
+    """The ops of kept layers of which a placeholder or a variable still says whether they normalize by the batch."""
+    return {
+        name
+        for name, (_, mode) in decided.found.items()
+        if name in conditionals.kept.ops and mode == "dynamic"
+        if pins.deciding(
+            decided.needed,
+            [decided.needed[each] for each in conditionals.decisions([name]) if each in decided.needed],
+        )
+    }
+
+
+def _folder(name: str) -> str:
+    return name.rpartition("/")[0]
