@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from google.protobuf import text_format
 
 import tfbn
@@ -82,6 +83,30 @@ def test_what_stays_is_a_finding(tmp_path, capsys):
         in capsys.readouterr().out
     )
     assert read(target) == read(path)
+
+
+def test_composed_by_the_batch_is_a_finding(tmp_path, capsys):
+    """Status 1 where nothing was folded that could look like one; never that all was."""
+
+    def make():
+        mean, variance = tf.nn.moments(graphs.images(), [0, 1, 2])
+        tf.multiply(graphs.images() - mean, tf.math.rsqrt(variance + 1e-3), name="outputs")
+
+    path, target = tmp_path / "frozen.pb", tmp_path / "folded.pb"
+    path.write_bytes(graphs.built(make).SerializeToString())
+    assert cli.main(["fold", str(path), str(target), "--outputs", "outputs"]) == 1
+    assert capsys.readouterr().out.splitlines()[:2] == [
+        "Folded: 0. Left as they are: 1.",
+        "  Rsqrt stays: it normalizes by the batch: make an inference graph first, with tfbn.export.",
+    ]
+
+
+def test_a_graph_without_batch_norms(tmp_path, capsys):
+    """Status 0, and the report says that there is none."""
+    path = tmp_path / "frozen.pb"
+    path.write_bytes(graphs.built(lambda: tf.nn.relu(graphs.images(), name="outputs")).SerializeToString())
+    assert cli.main(["fold", str(path), str(tmp_path / "folded.pb")]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == "0 batch norms found."
 
 
 def test_text_and_given_inputs(tmp_path, capsys):
@@ -167,7 +192,7 @@ def test_help(capsys):
         cli.main(["fold", "--help"])
     out = capsys.readouterr().out
     assert "example:\n  tfbn fold frozen.pb folded.pb --outputs logits\n" in out
-    assert "exit status: 0 every batch norm was folded, 1 some stay" in out
+    assert "exit status: 0 every batch norm was folded, or there is none, 1 some stay" in out
 
 
 @pytest.mark.process

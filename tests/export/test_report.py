@@ -68,3 +68,11 @@ def test_what_was_refused():
     assert str(report).split("\n")[-1].startswith("refused: d: d/op normalizes by the batch: no update tells")
     (refused,) = report.as_dict()["refused"]
     assert refused == caught.value.findings[0]._asdict()
+
+
+def test_no_layer_is_said():
+    """Of a graph in which none is recognized, not even one to refuse."""
+    with graph():
+        y = tf.exp(tf1.placeholder(tf.float32, [3], name="x"), name="y")
+        report = tfbn.export.inference_graph(y.graph, y).report
+    assert str(report) == "inputs: x:0\noutputs: y:0\n0 batch norm layers recognized"

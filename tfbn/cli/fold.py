@@ -21,8 +21,8 @@ example:
 
 Both graphs are run on the same inputs before anything is written. Files whose names end in .pbtxt are text.
 
-exit status: 0 every batch norm was folded, 1 some stay (the report says why), 2 could not: no frozen graph, or outputs
-that differ by more than the tolerance; nothing is written then
+exit status: 0 every batch norm was folded, or there is none, 1 some stay (the report says why), 2 could not: no frozen
+graph, names that it does not have, or outputs that differ by more than the tolerance; nothing is written then
 """
 
 

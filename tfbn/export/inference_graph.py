@@ -17,7 +17,7 @@ from tfbn.export.freeze import variables as variables_of
 from tfbn.export.nodes import Nodes, Tensor, copied, graph_def_of, imported, pruned, split, without_colocation
 from tfbn.export.report import Report
 from tfbn.export.source import Source, open_source
-from tfbn.export.training_branches import Decided, train
+from tfbn.export.training_branches import DecidedGraph
 from tfbn.graph import recognize
 from tfbn.graph.tensor_names import count_outputs
 
@@ -113,10 +113,10 @@ def inference_graph(
     pinned = _pins(start)
     decided = _decided(start, pins.pinned(start.nodes, pinned))
     refused: list[Finding] = []
-    keeping: set[str] = set()
+    kept_ops: set[str] = set()
     if kept is not None:
-        decided, keeping, refused = _keep(start, kept, pinned, decided)
-    recognized, found = decided.recognized, {name: each for name, each in decided.found.items() if name not in keeping}
+        decided, kept_ops, refused = _keep(start, kept, pinned, decided)
+    recognized, found = decided.recognized, {name: each for name, each in decided.modes.items() if name not in kept_ops}
     training = [name for name, (_, mode) in found.items() if mode == "training"]
     done = rewrite.by_updates(decided.nodes, start.roots, training, rewrite.wiring_of(recognized))
     placed = {name for name, node in recognized.dataflow.nodes.items() if recognized.conditions.of(node)}
@@ -129,7 +129,7 @@ def inference_graph(
         rewritten=(*done, *remembered),
         updates=tuple(waits.updates_for(start.nodes, start.roots)),
     )
-    report = check.checked(nodes, recognized, report, keeping, refused, start.like)
+    report = check.checked(nodes, recognized, report, kept_ops, refused, start.like)
     report = report._replace(inputs=_inputs(nodes, fed))
     return _finished(given, nodes, variables == "freeze", report)
 
@@ -186,7 +186,7 @@ def _decide(start: _Start, nodes: Nodes) -> Nodes:
     return left
 
 
-def _decided(start: _Start, nodes: Nodes) -> Decided:
+def _decided(start: _Start, nodes: Nodes) -> DecidedGraph:
     """What constants leave of the graph, and what of that normalizes by the batch."""
     decided = _decide(start, nodes)
     for name in start.roots:
@@ -194,21 +194,21 @@ def _decided(start: _Start, nodes: Nodes) -> Decided:
             raise ValueError(f"expected outputs that inference has, got {name}, which is computed in training alone.")
     recognized = recognize.recognize(graph_def_of(decided, start.like))
     needed = waits.without_updates(decided, start.roots)
-    return Decided(decided, recognized, needed, check.remaining(needed, recognized))
+    return DecidedGraph(decided, recognized, needed, check.remaining(needed, recognized))
 
 
 def _keep(
-    start: _Start, kept: keep.Kept, pinned: list[str], decided: Decided
-) -> tuple[Decided, set[str], list[Finding]]:
+    start: _Start, kept: keep.KeptLayers, pinned: list[str], decided: DecidedGraph
+) -> tuple[DecidedGraph, set[str], list[Finding]]:
     """The graph in which kept layers normalize by the batch, the ops that do, and the layers that cannot."""
     conditionals = training_branches.Conditionals(kept)
     before = decided
-    if missing := training_branches.undecided(kept, decided):
+    if missing := training_branches.find_undecided(kept, decided):
         nodes = pins.pinned(start.nodes, pinned)
-        decided = _decided(start, train(nodes, conditionals.decisions(missing), pinned))
-    refused = training_branches.refusals(conditionals, before, decided)
-    refused += training_branches.computed_with(kept, decided, pinned)
-    return decided, kept.ops - training_branches.decided_by_runs(conditionals, decided), refused
+        decided = _decided(start, training_branches.choose_training(nodes, conditionals.decisions(missing), pinned))
+    refused = training_branches.find_refusals(conditionals, before, decided)
+    refused += training_branches.find_arithmetic(kept, decided, pinned)
+    return decided, kept.ops - training_branches.find_run_decided(conditionals, decided), refused
 
 
 def _training(start: _Start, nodes: Nodes) -> set[str] | None:

@@ -13,24 +13,24 @@ from tfbn.graph import recognize, tensor_names
 _MAX_LISTED = 10
 
 
-class Kept(NamedTuple):
+class KeptLayers(NamedTuple):
     """What `keep_training` names of a graph in which nothing is decided yet."""
 
     recognized: recognize.Recognized
     layers: dict[str, str]  # the scope of every layer's variables, by the names of the ops that normalize
     calls: dict[str, str]  # the name scope of the layer's call, by the same
-    named: dict[str, set[str]]  # the ops that normalize by the batch, or may, by what names them
+    ops_by_scope: dict[str, set[str]]  # the ops that normalize by the batch, or may, by what names them
 
     @property
     def ops(self) -> set[str]:
-        return set().union(*self.named.values())
+        return set().union(*self.ops_by_scope.values())
 
     def call_around(self, name: str) -> str | None:
         """The name scope of the innermost call that an op is in."""
         return max((scope for scope in self.calls.values() if _is_in(name, scope)), key=len, default=None)
 
 
-def find(keep_training: Any, nodes: Nodes, roots: list[str], like: Any) -> Kept | None:
+def find(keep_training: Any, nodes: Nodes, roots: list[str], like: Any) -> KeptLayers | None:
     """The layers of `nodes` that are to go on normalizing by the batch; None where none is.
 
     Raises:
@@ -49,12 +49,12 @@ def find(keep_training: Any, nodes: Nodes, roots: list[str], like: Any) -> Kept 
         if each.node.name in nodes
     }
     layers.update(training)
-    kept = Kept(recognized, layers, {name: _call_scope(name, scope) for name, scope in layers.items()}, {})
+    kept = KeptLayers(recognized, layers, {name: _call_scope(name, scope) for name, scope in layers.items()}, {})
     names = {*nodes, *(node.name for node in like.node)}
     for scope in scopes:
         ops = _ops_named(scope, kept, names)
-        kept.named[scope] = {name for name in ops if name in needed and name in training}
-        if not kept.named[scope]:
+        kept.ops_by_scope[scope] = {name for name in ops if name in needed and name in training}
+        if not kept.ops_by_scope[scope]:
             raise ValueError(_problem(scope, ops, kept, needed, training))
     return kept
 
@@ -68,7 +68,7 @@ def _scopes(keep_training: Any) -> list[str]:
     return scopes
 
 
-def _ops_named(scope: str, kept: Kept, names: Set[str]) -> set[str]:
+def _ops_named(scope: str, kept: KeptLayers, names: Set[str]) -> set[str]:
     """The normalizing ops of the layers that a scope is around, or that an op belongs to."""
     text = scope.partition(":")[0].rstrip("/")
     around = {name for name, layer in kept.layers.items() if _is_in(name, text) or _is_in(layer, text)}
@@ -94,9 +94,9 @@ def _call_scope(name: str, layer: str) -> str:
     around, wanted = name.split("/")[:-1], _plain(layer.split("/"))
 
     def agreement(end: int) -> int:
-        found = _plain(around[:end])
-        pairs = zip(reversed(found), reversed(wanted))
-        return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(found), len(wanted)))
+        scopes = _plain(around[:end])
+        pairs = zip(reversed(scopes), reversed(wanted))
+        return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(scopes), len(wanted)))
 
     best = max(range(1, len(around) + 1), key=agreement, default=0)
     return "/".join(around[:best] if best and agreement(best) else around) or name
@@ -106,7 +106,7 @@ def _plain(scopes: list[str]) -> list[str]:
     return [re.sub(r"_\d+$", "", scope) for scope in scopes]
 
 
-def _problem(scope: str, named: set[str], kept: Kept, needed: Nodes, training: dict[str, str]) -> str:
+def _problem(scope: str, named: set[str], kept: KeptLayers, needed: Nodes, training: dict[str, str]) -> str:
     expected = "expected `keep_training` to name batch norm layers that the outputs are computed from"
     inferring = {kept.layers[name] for name in named if name in needed}
     if inferring:

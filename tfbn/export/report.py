@@ -32,9 +32,11 @@ class Report(NamedTuple):
         }
 
     def __str__(self) -> str:
+        known = self.layers or self.left_training or self.refused
         lines = [
             _line("inputs", self.inputs),
             _line("outputs", self.outputs),
+            "" if known else "0 batch norm layers recognized",
             _line("normalize by their moving statistics", self.layers),
             _line("pinned to False", self.pinned),
             *(f"rewritten: {each.layer}: {_REWRITTEN} {_SOURCES[each.source]}" for each in self.rewritten),

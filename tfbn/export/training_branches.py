@@ -15,7 +15,7 @@ from tfbn.errors import Finding
 from tfbn.export import pins
 from tfbn.export.evaluate import MERGES, PREDICATES, SELECTS, SWITCHES
 from tfbn.export.freeze import constant
-from tfbn.export.keep import Kept
+from tfbn.export.keep import KeptLayers
 from tfbn.export.nodes import Namer, Nodes, Tensor, control_inputs, data_inputs, in_order, set_inputs
 from tfbn.export.pins import PLACEHOLDERS
 from tfbn.export.waits import is_random
@@ -27,19 +27,19 @@ _REMEDY = """\
   keep_training. Left out of keep_training, the layer normalizes by its moving statistics."""
 
 
-class Decided(NamedTuple):
+class DecidedGraph(NamedTuple):
     """What is left of a graph once it is decided what it infers."""
 
     nodes: Nodes
     recognized: Recognized
     needed: Nodes  # what the outputs are computed from, with no update among it
-    found: dict[str, tuple[str, str]]  # what of it normalizes by the batch, as check.remaining has it
+    modes: dict[str, tuple[str, str]]  # layer and mode of what of it normalizes by the batch, by the op
 
 
 class Conditionals:
     """Which Switches belong together, and what stands in the branches between them and their Merges."""
 
-    def __init__(self, kept: Kept) -> None:
+    def __init__(self, kept: KeptLayers) -> None:
         self.kept = kept
         self._nodes = kept.recognized.dataflow.nodes
         order = kept.recognized.order
@@ -76,18 +76,18 @@ class Conditionals:
         own = {self._conditional(node)} if node.type in SWITCHES and index >= 0 else set()
         return own | {each.of for each in self._conditions.of(node) if each.branch is not None}
 
-    def around(self, names: Iterable[str]) -> set[str]:
+    def enclosing(self, names: Iterable[str]) -> set[str]:
         """The conditionals that these ops are in, and those in the same calls of layers."""
         scopes = {self.kept.calls[name] for name in names}
-        found = {each for name in names for each in self._branches(self._nodes[name])}
+        conditionals = {each for name in names for each in self._branches(self._nodes[name])}
         for conditional, switches in self._switches.items():
             if any(self.kept.call_around(name) in scopes for name in switches):
-                found.add(conditional)
+                conditionals.add(conditional)
         while True:  # a case has several predicates, one for each branch
-            joined = set().union(*(each for each in self._joined if each & found))
-            if joined <= found:
-                return found
-            found |= joined
+            joined = set().union(*(each for each in self._joined if each & conditionals))
+            if joined <= conditionals:
+                return conditionals
+            conditionals |= joined
 
     def decisions(self, names: Iterable[str]) -> list[str]:
         """The Switches and Selects that these are decided by."""
@@ -95,17 +95,17 @@ class Conditionals:
         selects = [
             name for name, node in self._nodes.items() if node.type in SELECTS and self.kept.call_around(name) in scopes
         ]
-        return [name for each in self.around(names) for name in self._switches.get(each, ())] + selects
+        return [name for each in self.enclosing(names) for name in self._switches.get(each, ())] + selects
 
     def beside(self, op: str, names: Set[str]) -> set[str]:
         """Those of `names` that are decided with another op, by being in a branch with it or in the same call."""
         if op not in self._nodes:
             return set()
         branches, call = self._branches(self._nodes[op]), self.kept.call_around(op)
-        return {name for name in names if self.around([name]) & branches or self.kept.calls[name] == call}
+        return {name for name in names if self.enclosing([name]) & branches or self.kept.calls[name] == call}
 
 
-def train(nodes: Nodes, decisions: Iterable[str], pinned: Iterable[str]) -> Nodes:
+def choose_training(nodes: Nodes, decisions: Iterable[str], pinned: Iterable[str]) -> Nodes:
     """Lets these Switches and Selects go by predicates that are computed from ones in place of what is pinned."""
     twins = _Twins(nodes, pinned)
     for name in decisions:
@@ -122,7 +122,7 @@ class _Twins:
 
     def __init__(self, nodes: Nodes, pinned: Iterable[str]) -> None:
         self._nodes, self._namer = nodes, Namer(nodes)
-        self._made: dict[str, str] = {name: self._one(nodes[name]) for name in pinned}
+        self._twins: dict[str, str] = {name: self._one(nodes[name]) for name in pinned}
 
     def tensor(self, tensor: Tensor) -> Tensor:
         """The twin of a predicate, or the predicate itself where nothing pinned is in it."""
@@ -134,34 +134,34 @@ class _Twins:
         return str(node.name)
 
     def _twin(self, name: str) -> str:
-        if name not in self._made:
-            self._made[name] = name
+        if name not in self._twins:
+            self._twins[name] = name
             node = self._nodes[name]
             inputs = data_inputs(node)
             twins = [self.tensor(each) for each in inputs] if node.op in PREDICATES else inputs
             if twins != inputs:
                 twin = type(node)()
                 twin.CopyFrom(node)
-                twin.name = self._made[name] = self._namer.free(f"{name}/training")
+                twin.name = self._twins[name] = self._namer.free(f"{name}/training")
                 set_inputs(twin, twins, control_inputs(node))
                 self._nodes[twin.name] = twin
-        return self._made[name]
+        return self._twins[name]
 
 
-def undecided(kept: Kept, decided: Decided) -> set[str]:
+def find_undecided(kept: KeptLayers, decided: DecidedGraph) -> set[str]:
     """The kept ops whose layers infer, and would have to be decided for training."""
     inferred = {kept.layers[name] for name in decided.needed if name in kept.layers}
-    return {name for name in kept.ops - decided.found.keys() if kept.layers[name] in inferred}
+    return {name for name in kept.ops - decided.modes.keys() if kept.layers[name] in inferred}
 
 
-def refusals(conditionals: Conditionals, before: Decided, after: Decided) -> list[Finding]:
+def find_refusals(conditionals: Conditionals, before: DecidedGraph, after: DecidedGraph) -> list[Finding]:
     """Layers that cannot go on normalizing by the batch alone: `after` is `before` with them decided for training."""
-    kept, missing = conditionals.kept, undecided(conditionals.kept, before)
+    kept, missing = conditionals.kept, find_undecided(conditionals.kept, before)
     problems: dict[str, str] = {}
-    for name in kept.ops - after.found.keys():
+    for name in kept.ops - after.modes.keys():
         if name in missing:
             problems[name] = "nothing that is pinned to False takes it into training by being True, or 1, instead"
-        elif any(name in ops and not ops & after.found.keys() for ops in kept.named.values()):
+        elif any(name in ops and not ops & after.modes.keys() for ops in kept.ops_by_scope.values()):
             problems[name] = "the outputs are computed from it in training alone"
     for op, reason in _brought_along(kept, before, after).items():
         for name in conditionals.beside(op, missing) or missing:
@@ -169,7 +169,7 @@ def refusals(conditionals: Conditionals, before: Decided, after: Decided) -> lis
     return _findings(kept, problems)
 
 
-def _findings(kept: Kept, problems: dict[str, str]) -> list[Finding]:
+def _findings(kept: KeptLayers, problems: dict[str, str]) -> list[Finding]:
     return [
         Finding(
             "keep_training",
@@ -183,9 +183,9 @@ def _findings(kept: Kept, problems: dict[str, str]) -> list[Finding]:
     ]
 
 
-def _brought_along(kept: Kept, before: Decided, after: Decided) -> dict[str, str]:
+def _brought_along(kept: KeptLayers, before: DecidedGraph, after: DecidedGraph) -> dict[str, str]:
     """What comes into the graph with the branches of the kept layers, and is not theirs."""
-    found = dict.fromkeys(after.found.keys() - before.found.keys() - kept.ops, "normalizes by the batch")
+    reasons = dict.fromkeys(after.modes.keys() - before.modes.keys() - kept.ops, "normalizes by the batch")
     own = {
         variable.name
         for scope in {kept.layers[name] for name in kept.ops} & kept.recognized.layers.keys()
@@ -196,13 +196,13 @@ def _brought_along(kept: Kept, before: Decided, after: Decided) -> dict[str, str
         if name in before.needed:
             continue
         if is_random(node.op):
-            found[name] = "is random"
+            reasons[name] = "is random"
         elif node.op in VARIABLES and name not in own:
-            found[name] = "inference does not read"
-    return found
+            reasons[name] = "inference does not read"
+    return reasons
 
 
-def computed_with(kept: Kept, decided: Decided, pinned: Iterable[str]) -> list[Finding]:
+def find_arithmetic(kept: KeptLayers, decided: DecidedGraph, pinned: Iterable[str]) -> list[Finding]:
     """Layers that compute with what says whether they train, and take no branch by it."""
     nodes = decided.needed
     origins = {name: name for name in nodes if name in pinned or _is_flag(nodes[name])}
@@ -229,11 +229,11 @@ def _is_flag(node: Any) -> bool:
     return node.attr["dtype"].type == tf.bool.as_datatype_enum and not shape.unknown_rank and not shape.dim
 
 
-def decided_by_runs(conditionals: Conditionals, decided: Decided) -> set[str]:
+def find_run_decided(conditionals: Conditionals, decided: DecidedGraph) -> set[str]:
     """The ops of kept layers of which a placeholder or a variable still says whether they normalize by the batch."""
     return {
         name
-        for name, (_, mode) in decided.found.items()
+        for name, (_, mode) in decided.modes.items()
         if name in conditionals.kept.ops and mode == "dynamic"
         if pins.deciding(
             decided.needed,

@@ -16,14 +16,11 @@ import numpy as np
 from tfbn.fold import kernels
 from tfbn.fold.constants import SHAPES, Constants, squeezed
 from tfbn.fold.frozen import Frozen
-from tfbn.fold.linear import LINEAR, Linear, linear_of
+from tfbn.fold.inventory import ADDING, GLOBAL, MOVING, NORMS, PASSING, SCALING, explain, list_batch_norms, trains
+from tfbn.fold.linear import Linear, linear_of
 from tfbn.graph.dataflow import Node, Tensor
 from tfbn.graph.recognize import FUSED
 
-PASSING = ("Identity", "Snapshot", "StopGradient")
-MOVING = ("Reshape", "Squeeze", "ExpandDims", "Transpose")
-ADDING = ("BiasAdd", "BiasAddV1", "Add", "AddV2", "Sub")
-SCALING = ("Mul", "RealDiv", "Div")
 _MOST = 4_000_000  # positions to number, beyond which unneeded sizes are taken for 2
 
 
@@ -40,33 +37,35 @@ class Step(NamedTuple):
 class Chain(NamedTuple):
     linear: Linear
     steps: list[Step]
-    batch_norms: list[str]
+    batch_norms: list[Node]
 
 
 class Found(NamedTuple):
-    """What can be folded, and why other batch norms cannot, by their names."""
+    """What can be folded, and why other batch norms cannot."""
 
     chains: list[Chain]
-    reasons: dict[str, str]
+    reasons: dict[Node, str]
 
 
 def find(frozen: Frozen) -> Found:
     """Looks behind every linear layer of the graph."""
-    chains, reasons = [], {}
+    chains: list[Chain] = []
+    reasons: dict[Node, str] = {}
     constants = Constants()
     for node in frozen.nodes:
-        linear = linear_of(node, constants)
+        linear = None if frozen.why_unfoldable(node) else linear_of(node, constants)
         if isinstance(linear, Linear):
             walk = _Walk(frozen, constants, linear)
             if walk.batch_norms:
                 chains.append(Chain(linear, walk.steps, walk.batch_norms))
             reasons.update(walk.reasons)
         elif linear:
-            reasons.update({norm.name: linear for _, norm in _next_norms(frozen, constants, (node, 0))})
-    folded = {name for chain in chains for name in chain.batch_norms}
-    for name, reason in _others(frozen, constants):
-        if name not in folded:
-            reasons.setdefault(name, reason)
+            reasons.update({norm: linear for _, norm in _next_norms(frozen, constants, (node, 0))})
+    folded = {norm for chain in chains for norm in chain.batch_norms}
+    for norm, reason in list_batch_norms(frozen, constants):
+        if trains(norm) or norm not in reasons:  # whatever stands around what trains, that keeps it
+            reasons[norm] = reason
+    reasons = {norm: reason for norm, reason in reasons.items() if norm not in folded}
     return Found(chains, reasons)
 
 
@@ -83,8 +82,8 @@ class _Walk:
     def __init__(self, frozen: Frozen, constants: Constants, linear: Linear) -> None:
         self._frozen, self._constants = frozen, constants
         self.steps: list[Step] = []
-        self.batch_norms: list[str] = []
-        self.reasons: dict[str, str] = {}
+        self.batch_norms: list[Node] = []
+        self.reasons: dict[Node, str] = {}
         self._size = kernels.outputs_of(linear.layer, linear.kernel)
         self._slope, self._offset, self._moved = np.ones(self._size), np.zeros(self._size), False
         self._shapes: dict[Tensor, tuple[int, ...]] = {}
@@ -122,20 +121,20 @@ class _Walk:
     def _affine(self, node: Node, tensor: Tensor, numbers: np.ndarray) -> tuple[Tensor | None, np.ndarray | None]:
         values = _factor_and_term(node, tensor, numbers.ndim, self._constants)
         if values is None:
-            if node.type in FUSED:
-                self.reasons[node.name] = _why_not_fused(node)
+            if node.type in NORMS:
+                self.reasons[node] = explain(node, self._frozen, self._constants)
             return None, None
         factor, term = (_by_number(value, numbers, self._size) for value in values)
         if factor is None or term is None:
             if _is_norm(node, tensor, self._constants):
-                self.reasons[node.name] = (
+                self.reasons[node] = (
                     f"its constants are not one value for each output channel of {_first_of(self._shapes).name}"
                 )
             return None, None
         self._slope, self._offset = self._slope * factor, self._offset * factor + term
         self.steps.append(Step(node, tensor[0].name, self._slope, self._offset, self._moved))
         if _is_norm(node, tensor, self._constants):
-            self.batch_norms.append(node.name)
+            self.batch_norms.append(node)
         return (node, 0), numbers
 
     def _move(self, node: Node, tensor: Tensor, numbers: np.ndarray) -> np.ndarray | None:
@@ -166,15 +165,15 @@ class _Walk:
         for first, norm in _next_norms(self._frozen, self._constants, tensor):
             others = [node.name for node in [*users, *self._frozen.waiting_for(tensor[0])] if node is not first]
             use = "an output of the graph" if asked_for else f"used by {', '.join(dict.fromkeys(others))} as well"
-            self.reasons[norm.name] = f"the output of {tensor[0].name} in front of it is {use}"
+            self.reasons[norm] = f"the output of {tensor[0].name} in front of it is {use}"
 
 
 def _factor_and_term(
     node: Node, tensor: Tensor, rank: int, constants: Constants
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """What an op multiplies a tensor of this rank by and then adds, shaped to broadcast; None of other ops."""
-    if node.type in FUSED[:3]:
-        return _fused(node, tensor, constants)
+    if node.type in (*FUSED[:3], GLOBAL):
+        return _of_one_op(node, tensor, constants)
     if node.type not in (*ADDING, *SCALING) or len(node.inputs) != 2:
         return None
     place = node.inputs.index(tensor)
@@ -193,27 +192,27 @@ def _factor_and_term(
     return one, value
 
 
-def _fused(node: Node, tensor: Tensor, constants: Constants) -> tuple[np.ndarray, np.ndarray] | None:
-    if _trains(node) or node.inputs[0] != tensor:
+def _of_one_op(node: Node, tensor: Tensor, constants: Constants) -> tuple[np.ndarray, np.ndarray] | None:
+    if trains(node) or node.inputs[0] != tensor:
         return None
-    found = [constants.value(each) for each in node.inputs[1:5]]
-    gamma, beta, mean, variance = found
-    if mean is None or variance is None or gamma is None or beta is None:
+    values = [constants.value(each) for each in node.inputs[1:5]]
+    if any(value is None for value in values):
         return None
-    epsilon = node.attr["epsilon"].f if "epsilon" in node.attr else 1e-4
+    if node.type == GLOBAL:
+        mean, variance, beta, gamma = values
+        gamma = gamma if node.attr["scale_after_normalization"].b else None
+        epsilon = node.attr["variance_epsilon"].f
+    else:
+        gamma, beta, mean, variance = values
+        epsilon = node.attr["epsilon"].f if "epsilon" in node.attr else 1e-4
     both = kernels.slope_and_offset(mean, variance, gamma, beta, epsilon)
     axis = 1 if "data_format" in node.attr and node.attr["data_format"].s == b"NCHW" else 3
     return kernels.along(both[0], axis, 4), kernels.along(both[1], axis, 4)
 
 
-def _trains(node: Node) -> bool:
-    # Exported without default attributes, an op in training mode has none that says so.
-    return "is_training" not in node.attr or node.attr["is_training"].b
-
-
 def _is_norm(node: Node, tensor: Tensor, constants: Constants) -> bool:
-    """Whether it is what multiplies in a batch norm: the fused op, or an op with one constant for each channel."""
-    if node.type in FUSED:
+    """Whether it is what multiplies in a batch norm: an op for all of it, or one with a constant for each channel."""
+    if node.type in NORMS:
         return True
     if node.type not in SCALING or (node.type != "Mul" and node.inputs[0] != tensor):
         return False
@@ -232,7 +231,7 @@ def _next_norms(frozen: Frozen, constants: Constants, tensor: Tensor) -> Iterato
     """
     for node in frozen.users(tensor):
         after = (node, 0)
-        if node.type in FUSED:
+        if node.type in NORMS:
             yield node, node
         elif _is_norm(node, tensor, constants):
             adding = [each for each in frozen.users(after) if each.type in ADDING]
@@ -240,43 +239,6 @@ def _next_norms(frozen: Frozen, constants: Constants, tensor: Tensor) -> Iterato
                 yield node, node
         elif node.type in (*MOVING, *PASSING) or (node.type in ADDING and _vector_beside(node, tensor, constants)):
             yield from ((node, each) for each in frozen.users(after) if _is_norm(each, after, constants))
-
-
-def _others(frozen: Frozen, constants: Constants) -> Iterator[tuple[str, str]]:
-    """All batch norms, with the reason that there is where no layer has given another."""
-    for node in frozen.nodes:
-        if node.type in FUSED:
-            yield node.name, _why_not_fused(node) if _trains(node) else _why_not_behind(node.inputs[0][0])
-        elif node.type == "Rsqrt" and constants.value((node, 0)) is not None:
-            for scaled in _scaled_by(frozen, constants, (node, 0)):
-                data = [each for each in scaled.inputs if constants.value(each) is None]
-                yield scaled.name, _why_not_behind(data[0][0])
-    for node in frozen.in_functions:
-        if node.type in FUSED:
-            yield node.name, "it is in a function: freeze the graph with its functions inlined"
-
-
-def _scaled_by(frozen: Frozen, constants: Constants, tensor: Tensor) -> Iterator[Node]:
-    """What multiplies something that is no constant by what becomes of a constant."""
-    for node in frozen.users(tensor):
-        if constants.value((node, 0)) is not None:
-            yield from _scaled_by(frozen, constants, (node, 0))
-        elif node.type in SCALING:
-            yield node
-
-
-def _why_not_fused(node: Node) -> str:
-    if _trains(node):
-        return "it normalizes by the batch: make an inference graph first, with tfbn.export"
-    return "its parameters or statistics are no constants"
-
-
-def _why_not_behind(node: Node) -> str:
-    while node.type in (*PASSING, *MOVING, *ADDING) and node.inputs:
-        node = node.inputs[0][0]
-    if node.type in LINEAR:
-        return f"what stands between {node.name} and it is not followed"
-    return f"in front of it is no linear layer but {node.name} ({node.type})"
 
 
 def _by_number(value: np.ndarray, numbers: np.ndarray, size: int) -> np.ndarray | None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tfbn.graph import tensor_names
-from tfbn.graph.dataflow import Dataflow, Node, Tensor, controls_of
+from tfbn.graph.dataflow import Conditions, Dataflow, Node, Tensor, controls_of
 from tfbn.graph.recognize import VARIABLES
 
 _UNUSED = ("Const", "Placeholder", "PlaceholderWithDefault")
+_IN_LOOP = "it is in the body of {}, where nothing is folded"
+_IN_BRANCH = "it is in a branch of {}, where nothing is folded: make an inference graph first, with tfbn.export"
 
 
 class Frozen:
@@ -22,7 +24,9 @@ class Frozen:
         dataflow = Dataflow(graph_def)
         self._definitions, self._library = {node.name: node for node in graph_def.node}, graph_def.library
         self.nodes = list(dataflow.nodes.values())
-        self.in_functions = [node for node in dataflow.all if node.callers]
+        self.in_functions = [node for node in dataflow.in_functions() if node.type != "_Arg"]
+        self._conditions = Conditions(dataflow, dataflow.in_order())
+        self._own = set(self.nodes)
         for node in [*self.nodes, *self.in_functions]:
             if node.type in VARIABLES:
                 raise ValueError(
@@ -31,7 +35,7 @@ class Frozen:
                 )
         self._users: dict[Tensor, list[Node]] = {}
         self._waiting: dict[Node, list[Node]] = {}
-        for node in self.nodes:
+        for node in [*self.nodes, *self.in_functions]:
             for tensor in node.inputs:
                 self._users.setdefault(tensor, []).append(node)
             for each in controls_of(node):
@@ -53,6 +57,32 @@ class Frozen:
     def users(self, tensor: Tensor) -> list[Node]:
         """The ops that take the tensor, once for each input."""
         return self._users.get(tensor, [])
+
+    def why_unfoldable(self, node: Node) -> str:
+        """The reason why nothing is folded where an op is: in a function, a loop or a branch; elsewhere ''."""
+        if node in self._own:
+            branches = [each.branch for each in self._conditions.of(node)]
+            if None in branches:
+                return _IN_LOOP.format("a loop")
+            return _IN_BRANCH.format("a conditional") if branches else ""
+        caller = node.callers[0][0] if node.callers else None
+        if caller is not None and "While" in caller.type:
+            return _IN_LOOP.format(f"{caller.name} ({caller.type})")
+        if caller is not None and ("If" in caller.type or "Case" in caller.type):
+            return _IN_BRANCH.format(f"{caller.name} ({caller.type})")
+        return "it is in a function: freeze the graph with its functions inlined"
+
+    def remains_in(self, node: Node, names: Set[str]) -> bool:
+        """Whether an op is in a graph of ops with these names, or in a function that one of them leads to."""
+        found, waiting = {node}, [node]
+        while waiting:
+            each = waiting.pop()
+            if each.name in names if each in self._own else not each.callers:
+                return True
+            callers = {caller for caller, _ in each.callers} - found
+            found |= callers
+            waiting += callers
+        return False
 
     def waiting_for(self, node: Node) -> list[Node]:
         """The ops that a control edge makes wait for it."""
@@ -76,7 +106,9 @@ class Frozen:
         return self._graph.get_tensor_by_name(f"{tensor[0].name}:{tensor[1]}").dtype
 
     def shape(self, tensor: Tensor) -> list[int | None] | None:
-        """As far as TensorFlow infers it."""
+        """As far as TensorFlow infers it, which it does not in functions."""
+        if tensor[0] not in self._own:
+            return None
         shape = self._graph.get_tensor_by_name(f"{tensor[0].name}:{tensor[1]}").shape
         return None if shape.rank is None else shape.as_list()
 

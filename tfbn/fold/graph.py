@@ -35,6 +35,8 @@ class FoldedGraph(NamedTuple):
     output: str  # in which that was; '' where there was nothing to compare
 
     def __str__(self) -> str:
+        if not self.folded and not self.left:
+            return "0 batch norms found."
         lines = [f"Folded: {len(self.folded)}. Left as they are: {len(self.left)}."]
         lines += [f"  {each.batch_norm} into {each.layer} ({each.type})" for each in self.folded]
         lines += [f"  {each.batch_norm} stays: {each.reason}." for each in self.left]
@@ -53,11 +55,14 @@ def fold_graph(
     """Folds the batch norms of a frozen inference graph into the weights of the linear layers in front of them.
 
     The layers are Conv2D, Conv3D, DepthwiseConv2dNative, Conv2DBackpropInput, Conv3DBackpropInputV2 and MatMul, in
-    either layout, with a kernel that is a constant. A batch norm is FusedBatchNorm, V2 or V3 in inference, or the ops
-    that it is composed of: every multiplication by a constant for each channel, with the additions around it. Biases
-    and reshapes may stand between. The layer gets a new kernel, and a BiasAdd takes the place, and the name, of the
-    batch norm's last op. What depends on inputs only by their shapes does not count as a use of the layer's outputs;
-    any other second use keeps the batch norm as it is.
+    either layout, with a kernel that is a constant. A batch norm is FusedBatchNorm, V2 or V3 in inference,
+    BatchNormWithGlobalNormalization, or the ops that it is composed of: every multiplication by a constant for each
+    channel, with the additions around it. Biases and reshapes may stand between. The layer gets a new kernel, and a
+    BiasAdd takes the place, and the name, of the batch norm's last op. What depends on inputs only by their shapes does
+    not count as a use of the layer's outputs; any other second use keeps the batch norm as it is.
+
+    What looks like a batch norm and is not folded is listed as left: what scales by the root of a constant, or of a
+    variance over the batch plus a constant, also in functions, branches and loops.
 
     Both graphs are then run on the same inputs, and their floating outputs compared; where none is floating, what
     comes out of the batch norms.
@@ -103,14 +108,16 @@ def fold_graph(
     feeds = None if inputs is None else _feeds(frozen, inputs)
     found = chains.find(frozen)
     folded = [
-        Fold(name, chain.linear.node.name, chain.linear.node.type)
+        Fold(norm.name, chain.linear.node.name, chain.linear.node.type)
         for chain in found.chains
-        for name in chain.batch_norms
+        for norm in chain.batch_norms
     ]
-    left = [Left(name, reason) for name, reason in found.reasons.items()]
     if not folded:
+        left = [Left(norm.name, reason) for norm, reason in found.reasons.items()]
         return FoldedGraph(graph_def, folded, left, 0.0, "")
     made = rewrite(graph_def, frozen, found.chains)
+    there = {node.name for node in made.node}
+    left = [Left(norm.name, reason) for norm, reason in found.reasons.items() if frozen.remains_in(norm, there)]
     feeds = [verify.random_inputs(frozen.placeholders)] if feeds is None else feeds
     compared = [tensor for tensor in frozen.outputs if frozen.dtype(tensor).is_floating]
     compared = compared or [(chain.steps[-1].node, 0) for chain in found.chains]

@@ -161,6 +161,22 @@ class Dataflow:
         body.controls.extend(by_name[each] for each in function.control_ret.values())
         return body
 
+    def in_functions(self) -> list[Node]:
+        """The nodes of all functions that the graph's ops call, or name in an attribute as a dataset does."""
+        found: list[Node] = []
+        done: set[str] = set()
+        waiting = list(self.nodes.values())
+        while waiting:
+            node = waiting.pop()
+            attrs = node.attr.values() if node.attr is not None else ()
+            named = [each.name for attr in attrs for each in (attr.func, *attr.list.func)]
+            for name in (node.type, *named):
+                if name in self._functions and name not in done:
+                    done.add(name)
+                    found += self._body(name).nodes
+                    waiting += self._body(name).nodes
+        return found
+
     def reach(self, starts: Iterable[Node], follow: Callable[[Node], Iterator[Node]] | None = None) -> set[Node]:
         """What runs when `starts` do, or what `follow` leads to; every node is looked at once."""
         follow = follow or requirements
