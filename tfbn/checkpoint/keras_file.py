@@ -1,4 +1,4 @@
-"""Weight files of Keras 2 and 3, read and filled in with h5py: `.h5`, `.weights.h5` and the one inside `.keras`.
+"""Weight files of Keras 2 and 3, read and filled in: `.h5`, `.weights.h5` and the one inside `.keras`.
 
 Keras itself is not needed. A `.h5` has weights by the names of layers and variables, a `.weights.h5` numbers them.
 """
@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from tfbn.checkpoint import hdf5
 from tfbn.checkpoint.reader import Entry, Reader
 from tfbn.checkpoint.tables import natural
 
@@ -39,27 +40,21 @@ class KerasReader(Reader):
     def __init__(self, path: str) -> None:
         self._stack = contextlib.ExitStack()
         with self._stack:
-            file, config = self._stack.enter_context(_opened(path, "r"))
-            self._file = file
-            datasets: dict[str, Any] = {}
-            file.visititems(lambda name, item: datasets.update({name: item}) if hasattr(item, "dtype") else None)
-            paths = _paths(file, datasets, config)
+            file, self._datasets, config = self._stack.enter_context(_opened(path))
+            with hdf5.clear_errors(path, "a whole file", "that is damaged"):
+                paths = _paths(file, self._datasets, config)
             super().__init__(
                 path,
                 {
-                    name: Entry(name, paths[name], tuple(item.shape), _dtype(item.dtype))
-                    for name, item in sorted(datasets.items())
+                    name: Entry(name, paths[name], *_shape_and_dtype(path, name, item))
+                    for name, item in sorted(self._datasets.items())
                 },
             )
             self._stack = self._stack.pop_all()
 
     def _read(self, name: str) -> np.ndarray:
-        try:
-            return np.asarray(self._file[name][()])
-        except (OSError, KeyError, RuntimeError) as error:
-            raise ValueError(
-                f"{self.path}: expected a whole file, got one in which {name} is damaged: {error}"
-            ) from error
+        with hdf5.clear_errors(self.path, "a whole file", f"in which {name} is damaged"):
+            return np.asarray(self._datasets[name][()])
 
     def close(self) -> None:
         self._stack.close()
@@ -69,7 +64,7 @@ def write(like: str, target: Path, arrays: Iterator[tuple[str, np.ndarray]]) -> 
     """Copies the file `like` to `target` and puts the arrays in place of the datasets of these names, one at a time."""
     if not _is_archive(like):
         shutil.copyfile(like, target)
-        _fill(target, arrays)
+        _fill(target, like, arrays)
         return
     inner = target.with_name(f"{target.name}.{_INNER}")
     try:
@@ -79,7 +74,7 @@ def write(like: str, target: Path, arrays: Iterator[tuple[str, np.ndarray]]) -> 
                     if info.filename == _INNER:
                         with inner.open("wb") as weights:
                             shutil.copyfileobj(member, weights)
-                        _fill(inner, arrays)
+                        _fill(inner, like, arrays)
                         made.write(inner, _INNER)
                     else:
                         made.writestr(info, member.read())
@@ -87,51 +82,67 @@ def write(like: str, target: Path, arrays: Iterator[tuple[str, np.ndarray]]) -> 
         inner.unlink(missing_ok=True)
 
 
-def _fill(path: Path, arrays: Iterator[tuple[str, np.ndarray]]) -> None:
-    with _h5py().File(path, "r+") as file:
+def _fill(copy: Path, like: str, arrays: Iterator[tuple[str, np.ndarray]]) -> None:
+    with hdf5.opened(copy, like, "r+") as (file, datasets):
+        _separate(file, datasets)
         for name, array in arrays:
             file[name][...] = array
 
 
+def _separate(file: Any, datasets: Mapping[str, Any]) -> None:
+    """Copies a dataset that has several names, so that each name has one: the values to write there may differ."""
+    first: dict[Any, str] = {}
+    for name, dataset in datasets.items():
+        if first.setdefault(dataset, name) != name:
+            del file[name]
+            file.copy(dataset, name)
+
+
 @contextlib.contextmanager
-def _opened(path: str, mode: str) -> Iterator[tuple[Any, Any]]:
-    """The h5py file, and of a .keras file its config."""
-    h5py = _h5py()
+def _opened(path: str) -> Iterator[tuple[Any, dict[str, Any], Any]]:
+    """The HDF5 file with its datasets, and of a .keras file its config."""
     if not os.path.exists(path):
         raise FileNotFoundError(f"{path}: expected a file of Keras, but there is no such file.")
     with contextlib.ExitStack() as stack:
-        try:
-            config = None
-            file: Any = path
-            if _is_archive(path):
-                archive = stack.enter_context(zipfile.ZipFile(path))
-                config = json.loads(archive.read("config.json"))
-                file = stack.enter_context(archive.open(_INNER))
-            opened = stack.enter_context(h5py.File(file, mode))
-        except (OSError, KeyError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
+        config, weights = None, path
+        if _is_archive(path):
+            config, weights = stack.enter_context(_unpacked(path))
+        yield (*stack.enter_context(hdf5.opened(weights, path, "r")), config)
+
+
+@contextlib.contextmanager
+def _unpacked(path: str) -> Iterator[tuple[Any, Any]]:
+    """The config and the weights, as a binary file, of a .keras file."""
+    with contextlib.ExitStack() as stack:
+        with hdf5.clear_errors(path, "a weights or model file of Keras", "that cannot be opened"):
+            archive = stack.enter_context(zipfile.ZipFile(path))
+            config = json.loads(archive.read("config.json"))
+            weights = stack.enter_context(archive.open(_INNER))
+        if archive.namelist().count(_INNER) > 1:
             raise ValueError(
-                f"{path}: expected a weights or model file of Keras, got one that cannot be opened: {error}"
-            ) from error
-        yield opened, config
+                f"{path}: expected an archive with one {_INNER}, got one with several, of which programs read this or "
+                "that. Save the model anew."
+            )
+        yield config, weights
 
 
 def _is_archive(path: str) -> bool:
     """Keras 2.12 gives the ending .keras to plain HDF5 files as well."""
-    return path.endswith(".keras") and (zipfile.is_zipfile(path) or not _h5py().is_hdf5(path))
+    return path.endswith(".keras") and (zipfile.is_zipfile(path) or not hdf5.h5py().is_hdf5(path))
 
 
-def _h5py() -> Any:
+def _shape_and_dtype(path: str, name: str, dataset: Any) -> tuple[tuple[int, ...], str]:
     try:
-        import h5py
-    except ImportError as error:
-        raise ImportError(
-            "Files of Keras need h5py, and this Python has none. Install it: pip install 'tfbn[tools]'.", name="h5py"
-        ) from error
-    return h5py
-
-
-def _dtype(dtype: Any) -> str:
-    return "string" if dtype.kind in "OSU" else str(dtype.name)
+        dtype = dataset.dtype
+    except TypeError:  # NumPy has no such type
+        dtype = None
+    is_string = dtype is not None and hdf5.h5py().check_string_dtype(dtype) is not None
+    if dtype is None or dataset.shape is None or (dtype.kind == "O" and not is_string):
+        raise ValueError(
+            f"{path}: expected datasets of numbers, booleans or strings, got {name}, which contains none of these. "
+            "Save the model's weights anew."
+        )
+    return tuple(dataset.shape), "string" if is_string or dtype.kind == "U" else str(dtype.name)
 
 
 def _paths(file: Any, datasets: Mapping[str, Any], config: Any) -> dict[str, str]:

@@ -1,0 +1,118 @@
+"""The one place where HDF5 files are opened, and searched for what leads out of them.
+
+HDF5 can store the values of a dataset in other files, assemble a dataset from parts of others, and link to a name in
+another file. h5py follows all of that without a word: a weight file could have any file of the user read and, as the
+`like` of a conversion, written over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import zipfile
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+# What h5py raises for damaged files, and Python for a damaged archive around one.
+_DAMAGE = (OSError, KeyError, ValueError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error)
+
+
+def h5py() -> Any:
+    """The module, which tfbn needs for files of Keras alone."""
+    try:
+        import h5py as module
+    except ImportError as error:
+        raise ImportError(
+            "Files of Keras need h5py, and this Python has none. Install it: pip install 'tfbn[tools]'.", name="h5py"
+        ) from error
+    return module
+
+
+@contextlib.contextmanager
+def clear_errors(path: str, expected: str, defect: str) -> Iterator[None]:
+    """Raises ValueError with the name of the file for what the libraries raise for a damaged one."""
+    try:
+        yield
+    except _DAMAGE as error:
+        raise ValueError(f"{path}: expected {expected}, got one {defect}: {error}") from error
+
+
+@contextlib.contextmanager
+def opened(source: Any, path: str, mode: str) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """An HDF5 file that contains all of its data itself, and its datasets by name.
+
+    A dataset that has several names is there under each.
+
+    Args:
+      source: the path to open, or a binary file.
+      path: the name of the file in errors.
+      mode: 'r' or 'r+'.
+
+    Raises:
+      ValueError: no HDF5 file, or a damaged one; data elsewhere, whatever leads there: external storage, a virtual
+        dataset, a link other than a hard one; a group that has several names.
+    """
+    library = h5py()
+    with contextlib.ExitStack() as stack:
+        with clear_errors(path, "a weights or model file of Keras", "that cannot be opened"):
+            file = stack.enter_context(library.File(source, mode))
+        with clear_errors(path, "a whole file", "that is damaged"):
+            datasets, outside = _search(library, file)
+        if outside:
+            raise ValueError(
+                f"{path}: expected a file that contains all of its variables itself, in one tree of groups, got one in "
+                f"which {outside}. Nothing else is read or written. Save the model's weights anew, into one file."
+            )
+        yield file, datasets
+
+
+def _search(library: Any, file: Any) -> tuple[dict[str, Any], str]:
+    """All datasets by name, and the first thing that leads out of the tree; '' where nothing does."""
+    datasets: dict[str, Any] = {}
+    groups = {file["/"]: "/"}
+    waiting = [("", file["/"])]
+    while waiting:
+        around, group = waiting.pop()
+        for child in group:
+            name = f"{around}{child}"
+            outside = _leads_outside(library, group, child)
+            if outside:
+                return datasets, f"{name} {outside}"
+            item = group[child]
+            if isinstance(item, library.Group):
+                # Groups may contain each other, and each with two names doubles the number of paths.
+                if item in groups:
+                    return datasets, f"{name} is the group {groups[item]} once more"
+                groups[item] = name
+                waiting.append((f"{name}/", item))
+            elif isinstance(item, library.Dataset):
+                # Before anything else is asked of it: for a virtual dataset's shape HDF5 opens other files.
+                outside = _stored_outside(item)
+                if outside:
+                    return datasets, f"{name} {outside}"
+                datasets[name] = item
+    return datasets, ""
+
+
+def _leads_outside(library: Any, group: Any, child: str) -> str:
+    try:
+        link = group.get(child, getlink=True)
+    except TypeError:  # a kind that a program has defined
+        return "is a link of a kind that is not known here"
+    if link is None:
+        raise KeyError(f"{child} is listed in {group.name}, and is not there")
+    if isinstance(link, library.HardLink):
+        return ""
+    file = getattr(link, "filename", None)
+    return f"is a soft link to {link.path}" if file is None else f"is a link to {link.path} in the file {file}"
+
+
+def _stored_outside(dataset: Any) -> str:
+    if dataset.external:
+        return f"has its values in another file, {dataset.external[0][0]}"
+    if dataset.is_virtual:
+        sources = ", ".join(
+            sorted({f"{source.dset_name} in {source.file_name}" for source in dataset.virtual_sources()})
+        )
+        return f"is a virtual dataset, which shows {sources or 'others'}"
+    return ""
