@@ -169,6 +169,22 @@ class TestArguments:
         given["target"] = tmp_path / given.get("target", "out")
         refused(tmp_path, text, **given)
 
+    @pytest.mark.parametrize("name", ["source", "like"])
+    @pytest.mark.parametrize("target", ["{}.index", "{}.data-00000-of-00001", "linked", "real"])
+    def test_a_target_among_the_files_that_are_read(self, target, name, write, tmp_path):
+        """Which `force` would remove: one of them, or all through links from one path to the other."""
+        paths = {"source": write("source", STATISTICS), "like": write("like", STATISTICS)}
+        path = paths[name]
+        if target in ("linked", "real"):
+            for ending in ("index", "data-00000-of-00001"):
+                os.symlink(f"{path}.{ending}", tmp_path / f"linked.{ending}")
+        if target == "real":
+            paths[name], target = str(tmp_path / "linked"), path
+        before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+        text = r"^target: expected another path than that of what is read, got .*\. Write beside it, and rename\."
+        refused(tmp_path, text, paths["source"], tmp_path / target.format(name), like=paths["like"], force=True)
+        assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
     def test_keras_by_its_ending(self, write, tmp_path):
         """What model.load_weights goes by."""
         with h5py.File(tmp_path / "like.weights.h5", "w") as file:

@@ -77,6 +77,42 @@ class TestFormats:
         with pytest.raises(ValueError, match="expected a folder with a SavedModel, or with a file `checkpoint`"):
             checkpoint.open(models.DATA)
 
+    @pytest.mark.parametrize("where", ["{}/elsewhere/model", "../elsewhere/model"], ids=["absolute", "relative"])
+    def test_a_folder_that_names_a_checkpoint_outside(self, where, tmp_path):
+        """As after a copy, where absolute paths still lead to the folder that was copied."""
+        norm = tf.train.Checkpoint(norm=tfbn.BatchNorm(3))
+        norm.write(str(tmp_path / "elsewhere" / "model"))
+        norm.write(str(tmp_path / "run" / "model"))
+        state = tmp_path / "run" / "checkpoint"
+        state.write_text(f'model_checkpoint_path: "{where.format(tmp_path)}"')
+        text = (
+            rf"^{state.parent}: expected a folder whose file `checkpoint` names a checkpoint in it, got one that names"
+        )
+        with pytest.raises(
+            ValueError, match=rf"{text} .*elsewhere/model, which is outside. Name the checkpoint itself"
+        ):
+            checkpoint.open(state.parent)
+        state.write_text(f'model_checkpoint_path: "{state.parent}/model"')
+        (tmp_path / "link").symlink_to(state.parent)
+        with checkpoint.open(tmp_path / "link") as reader:
+            assert reader.path == f"{state.parent}/model"
+
+    @pytest.mark.parametrize("name", ["m[1]", "m?", "m*", "m\\1"])
+    @pytest.mark.parametrize("sharded", [False, True], ids=["one file", "shards"])
+    def test_names_that_are_patterns(self, sharded, name, tmp_path):
+        """TensorFlow would read the V1 checkpoint `m1` in place of each of these."""
+        for path, value in (("m1", 3.0), ("other", 5.0)):
+            with tf.Graph().as_default(), tf1.Session() as session:
+                with tf1.variable_scope("", partitioner=tf1.fixed_size_partitioner(2)):
+                    weights = tf1.get_variable("w", [3, 2], initializer=tf1.constant_initializer(value))
+                session.run(tf1.global_variables_initializer())
+                saver = tf1.train.Saver([weights], write_version=1, sharded=sharded)
+                saver.save(session, str(tmp_path / path), write_meta_graph=False, write_state=False)
+        for path in tmp_path.glob("other*"):
+            path.rename(tmp_path / path.name.replace("other", name))
+        with checkpoint.open(tmp_path / name) as reader:
+            assert reader["w"].tolist() == [[5.0, 5.0]] * 3
+
     def test_objects(self, tmp_path):
         """Attributes, lists, and TF1's names inside of a TF1Module; the bookkeeping has no path."""
         both = tf.train.Checkpoint(norms=[tfbn.BatchNorm(3)], old=models.TF1Builder().module)

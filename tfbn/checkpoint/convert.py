@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tfbn.checkpoint import bundle, keras_file, object_graph, plan, values
+from tfbn.checkpoint import bundle, keras_file, object_graph, plan, stored, values
 from tfbn.checkpoint.plan import Plan, Step
 from tfbn.checkpoint.reader import KERAS_ENDINGS, Reader
 from tfbn.checkpoint.reader import open as open_checkpoint
@@ -72,7 +72,7 @@ def convert(
 
     Raises:
       ValueError: variables would be lost or stay unmatched, unless with dry_run; an argument out of range; a damaged
-        source, of which nothing is written.
+        source, of which nothing is written; a target that is, or leads by a link to, a file of the source or of `like`.
       FileExistsError: the target exists.
       FileNotFoundError, ImportError: as `open`; no folder to write to.
 
@@ -123,9 +123,9 @@ def carry_out(made: Plan, like: Reader | None, force: bool) -> None:
         return
     with bundle.writing(made.target, force) as writer, progress as bar:
         for step in made.steps:
-            stored = step.value.stored if writer.takes_copies else None
-            if stored is not None:
-                writer.copy(step.name, stored)
+            origin = step.value.stored if writer.takes_copies else None
+            if origin is not None:
+                writer.copy(step.name, origin)
             else:
                 # No name for the array here, which would hold it while the next one is read.
                 writer.add(step.name, step.value.read())
@@ -176,8 +176,10 @@ def _kind(to: str | None, target: str, like: Reader | None) -> str:
 
 
 def _check_apart(target: str, *readers: Reader | None) -> None:
+    """Compares files: a target can be one file of what is read, or lead to it through a link."""
+    replaced = {os.path.realpath(path) for path in (Path(target), *stored.files(target))}
     for reader in readers:
-        if reader is not None and os.path.realpath(reader.path) == os.path.realpath(target):
+        if reader is not None and replaced & {os.path.realpath(path) for path in (Path(reader.path), *reader.files())}:
             raise ValueError(
                 f"target: expected another path than that of what is read, got {target}. Write beside it, and rename."
             )

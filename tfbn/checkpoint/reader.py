@@ -6,14 +6,15 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from tfbn.checkpoint import object_graph
-from tfbn.checkpoint.stored import Stored, locate
+from tfbn.checkpoint import object_graph, stored
+from tfbn.checkpoint.stored import Stored
 
 KERAS_ENDINGS = (".h5", ".hdf5", ".keras")
 _PART = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
@@ -69,6 +70,10 @@ class Reader(Mapping[str, np.ndarray]):
         """Where the bytes of a variable are that may be copied as they are; None where there are no such."""
         return None
 
+    def files(self) -> list[Path]:
+        """The files that it reads, as far as they are on this machine."""
+        return stored.files(self.path)
+
     def close(self) -> None:
         """Lets go of the file."""
 
@@ -94,7 +99,9 @@ def open(path: str | os.PathLike[str]) -> Reader:
 
     Raises:
       FileNotFoundError: nothing is there.
-      ValueError: the files are no checkpoint, or a damaged one; of a damaged array, when it is read.
+      ValueError: the files are no checkpoint, or a damaged one; of a damaged array, when it is read. A folder whose
+        file `checkpoint` names a checkpoint outside; a file of Keras with links, virtual datasets or values in other
+        files.
       ImportError: a file of Keras, and no h5py.
 
     Example:
@@ -127,16 +134,27 @@ def _prefix(path: str) -> str:
                 f"{path}: expected a folder with a SavedModel, or with a file `checkpoint` that names the latest "
                 "checkpoint, got one with neither. Name the checkpoint itself, such as model.ckpt-100."
             )
+        # By an absolute path, it names the files of another run after its folder was copied.
+        if not _is_within(latest, path):
+            raise ValueError(
+                f"{path}: expected a folder whose file `checkpoint` names a checkpoint in it, got one that names "
+                f"{latest}, which is outside. Name the checkpoint itself, such as {path}/model.ckpt-100."
+            )
         return latest
     prefix = _PART.sub("", path)
     for candidate in (path, prefix):
         if tf.io.gfile.exists(f"{candidate}.index"):
             return candidate
-    if not tf.io.gfile.exists(path) and not tf.io.gfile.glob(f"{path}-?????-of-?????"):
-        data = tf.io.gfile.glob(f"{prefix}.data-?????-of-?????")
+    if not tf.io.gfile.exists(path) and not tf.io.gfile.glob(f"{stored.pattern(path)}-?????-of-?????"):
+        data = tf.io.gfile.glob(f"{stored.pattern(prefix)}.data-?????-of-?????")
         reason = f"{data[0]} is there, but without an index there is no checkpoint" if data else "there is no such file"
         raise FileNotFoundError(f"{path}: expected a checkpoint, but {reason}.")
     return path
+
+
+def _is_within(path: str, folder: str) -> bool:
+    inside, around = os.path.realpath(path), os.path.realpath(folder)
+    return inside.startswith(os.path.join(around, ""))
 
 
 class BundleReader(Reader):
@@ -144,9 +162,11 @@ class BundleReader(Reader):
 
     def __init__(self, prefix: str, saved_model: bool = False) -> None:
         self._v2 = tf.io.gfile.exists(f"{prefix}.index")
-        self._sharded = not self._v2 and not tf.io.gfile.exists(prefix)
+        sharded = not self._v2 and not tf.io.gfile.exists(prefix)
+        # TensorFlow takes the path of a V1 checkpoint for a pattern, by which it would read other files as well.
+        self._location = prefix if self._v2 else stored.pattern(prefix) + ("-?????-of-?????" if sharded else "")
         with _clear_errors(prefix, "cannot be opened"):
-            self._reader = tf.train.load_checkpoint(f"{prefix}-?????-of-?????" if self._sharded else prefix)
+            self._reader = tf.train.load_checkpoint(self._location)
             shapes, dtypes = self._reader.get_variable_to_shape_map(), self._reader.get_variable_to_dtype_map()
         self.object_graph: bytes | None = None
         paths = {name: name for name in shapes}
@@ -162,7 +182,7 @@ class BundleReader(Reader):
 
     def stored(self, name: str) -> Stored | None:
         if self._stored is None:
-            self._stored = locate(self.path) if self._v2 else {}
+            self._stored = stored.locate(self.path) if self._v2 else {}
         found = self._stored.get(name)
         # Somebody may have replaced the files since they were opened.
         return found if found and _describes(found.entry, self.entries[name]) else None
@@ -181,7 +201,7 @@ class BundleReader(Reader):
         # In a graph: eager tensors keep what they were made of for longer.
         with tf.Graph().as_default(), tf.compat.v1.Session() as session:
             (value,) = tf.raw_ops.RestoreV2(
-                prefix=f"{self.path}-?????-of-?????" if self._sharded else self.path,
+                prefix=self._location,
                 tensor_names=[name],
                 shape_and_slices=[""],
                 dtypes=[tf.as_dtype(self.entries[name].dtype)],

@@ -1,7 +1,8 @@
-"""Where the variables of a V2 checkpoint lie in its files."""
+"""Which files a checkpoint consists of, and where the variables of a V2 checkpoint lie in them."""
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +20,20 @@ class Stored(NamedTuple):
     name: str
     file: str
     entry: Any  # of the index: dtype, shape, offset, size and checksum
+
+
+def files(prefix: str) -> list[Path]:
+    """The files of a V1 or V2 checkpoint, as far as they are on this machine."""
+    place = Path(prefix)
+    if "://" in prefix or not place.parent.is_dir():
+        return []
+    names = re.compile(rf"{re.escape(place.name)}(\.index|\.data-\d{{5}}-of-\d{{5}}|-\d{{5}}-of-\d{{5}})?")
+    return sorted(path for path in place.parent.iterdir() if names.fullmatch(path.name) and path.is_file())
+
+
+def pattern(path: str) -> str:
+    """A pattern that matches only this path: TensorFlow takes the path of a V1 checkpoint for one."""
+    return re.sub(r"([*?\[\]\\])", r"\\\1", path)
 
 
 def locate(prefix: str) -> dict[str, Stored]:
