@@ -388,3 +388,20 @@ def test_a_momentum_per_channel():
             tfbn.batch_normalization(tf.zeros([4, 3]), momentum=tf.ones([2]), training=True, name="other")
         assert len(tf1.global_variables()) == 4
     np.testing.assert_allclose(found, (1 - momentum) * x.mean(0), rtol=1e-5)
+
+
+def test_an_adjustment_of_samples_whose_number_is_not_known():
+    """It differs between samples, which a gradient that takes it for one of channels would add up."""
+    x = oracle.batch([6, 3, 4, 5])
+    slope, a = (np.random.RandomState(8).uniform(0.5, 1.5, shape) for shape in (x.shape, (6, 1, 1, 1)))
+    with graph():
+        placeholder, scale = (tf1.placeholder(tf.float32, [None, *v.shape[1:]]) for v in (x, a))
+        norm = tfbn.BatchNormalization(axis=[1, -1], adjustment=lambda shape: (scale, tf.zeros_like(scale)))
+        y = norm(placeholder, training=True)
+        with session() as opened:
+            of_x, of_a = opened.run(tf1.gradients(y * slope, [placeholder, scale]), {placeholder: x, scale: a})
+    inverse = 1 / np.sqrt(x.var((0, 2), keepdims=True) + 1e-3)
+    xhat, by_xhat = (x - x.mean((0, 2), keepdims=True)) * inverse, slope * a
+    means = [(v * by_xhat).mean((0, 2), keepdims=True) for v in (1, xhat)]
+    np.testing.assert_allclose(of_x, inverse * (by_xhat - means[0] - xhat * means[1]), **OUTPUT)
+    np.testing.assert_allclose(of_a, (slope * xhat).sum((1, 2, 3), keepdims=True), rtol=0, atol=1e-4)

@@ -75,8 +75,8 @@ def normalize_batch(
     """Normalizes `inputs` by their own statistics, or by `pooled` ones, as training does.
 
     xhat = (x - mean) / sqrt(variance + epsilon); with renorm xhat = xhat * r + d; with an adjustment (a, b)
-    xhat = xhat * a + b; y = xhat * gamma + beta. `some` is what `has_samples` says: a batch without samples is
-    normalized by the moving statistics. `weights` are `sample_weights`.
+    xhat = xhat * a + b; y = xhat * gamma + beta. `some` is what `has_samples` says: a batch, or a virtual batch,
+    without samples is normalized by the moving statistics, with an r of 1 and a d of 0. `weights` are `sample_weights`.
     """
     layout = _layout(inputs, options)
     dtype = compute_dtype(inputs.dtype)
@@ -117,9 +117,7 @@ def _by_fused_training(
     epsilon, stddev, r, d = options.epsilon, None, None, None
     if options.renorm_clipping is not None:
         own = _fused_moments(inputs, options, layout)
-        scale, offset, stddev, r, d = _renormed(
-            scale, offset, _or_moving(own, state, some, layout), state, options, layout
-        )
+        scale, offset, stddev, r, d = _renormed(scale, offset, own, state, options, some, layout)
     scale, offset = normalize.or_constants(scale, offset, tf.float32, layout)
     found = normalize.fused_train(inputs, scale, offset, epsilon, layout)
     variance = found.variance if options.unbiased else moments.biased(found.variance, inputs, layout)
@@ -153,7 +151,7 @@ def _by_moments(
     whole = moments.of_virtual_batches(of_batch, shares, layout)
     stddev, r, d = None, None, None
     if options.renorm_clipping is not None:
-        scale, offset, stddev, r, d = _renormed(scale, offset, whole, state, options, layout)
+        scale, offset, stddev, r, d = _renormed(scale, offset, whole, state, options, some, layout)
     last = not _per_channel(scale, offset, layout)
     given = (None, None) if last else (scale, offset)
     fused = _takes_fused(inputs, options, layout) and layout.fused_format == "NHWC"
@@ -188,9 +186,14 @@ def _renormed(
     whole: moments.Moments,
     state: State,
     options: Options,
+    some: tf.Tensor | bool,
     layout: Layout,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Scale and offset that follow renorm's corrections; the batch's deviation, and r and d."""
+    """Scale and offset that follow renorm's corrections; the batch's deviation, and r and d.
+
+    What is normalized by the moving statistics, a virtual batch or all, has nothing to correct: there the scale and
+    the offset follow an r of 1 and a d of 0.
+    """
     assert options.renorm_clipping is not None
     dtype = whole.mean.dtype
     stddev = tf.sqrt(whole.variance + options.epsilon)
@@ -198,7 +201,14 @@ def _renormed(
     with tf.control_dependencies([whole.mean]):
         mean, deviation = (_read_now(value, dtype) for value in (state.renorm_mean, state.renorm_stddev))
     r, d = renorm.corrections(whole.mean, stddev, mean, deviation, options.epsilon, options.renorm_clipping)
-    return (*_then(r, d, scale, offset, layout), stddev, r, d)
+    applied = r, d
+    if some is not True:
+        corrected = tf.convert_to_tensor(truth(some))
+        if corrected.shape.rank == layout.rank:  # each virtual batch may have weight or not
+            applied = layout.broadcast(r), layout.broadcast(d)
+        constants = tf.ones([], dtype), tf.zeros([], dtype)
+        applied = tuple(tf.where(corrected, part, constant) for part, constant in zip(applied, constants))
+    return (*_then(*applied, scale, offset, layout), stddev, r, d)
 
 
 def normalize_by_moving(inputs: tf.Tensor, params: Params, state: State, options: Options) -> tf.Tensor:
@@ -237,10 +247,9 @@ def _takes_fused(inputs: tf.Tensor, options: Options, layout: Layout) -> bool:
 
 
 def _per_channel(scale: tf.Tensor | None, offset: tf.Tensor | None, layout: Layout) -> bool:
-    shape = layout.param_shape
-    return all(
-        part is None or part.shape.is_compatible_with(shape) and part.shape.rank is not None for part in (scale, offset)
-    )
+    # A size that is not known may be that of a batch.
+    shape = tf.TensorShape(layout.param_shape)
+    return all(part is None or part.shape == shape for part in (scale, offset))
 
 
 def _spread(part: tf.Tensor, layout: Layout) -> tf.Tensor:

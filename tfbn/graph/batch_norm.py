@@ -83,7 +83,8 @@ def batch_norm(
 
     Where renorm and batch_weights, zero_debias_moving_mean or another updates_collections meet, and for float64, empty
     batches and weights that sum to zero, the original fails; here each works. A batch without samples or weight leaves
-    every statistic as it is and is normalized by the moving ones.
+    every statistic as it is and is normalized by the moving ones, with r = 1 and d = 0; so is a virtual batch, which
+    the moving averages then leave out.
 
     Args:
       inputs: tensor of float16, bfloat16, float32 or float64, of rank 1 or more, first axis the batch. Its rank and
