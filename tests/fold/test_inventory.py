@@ -60,9 +60,9 @@ def by_batch(form):
             mean = tf.reduce_mean(x, [-4, 1, 2], keepdims=True)
             squares = tf.reduce_mean(x * x, [-4, 1, 2], keepdims=True)
             return (x - mean) / tf.sqrt(squares - mean * mean + 1e-3)
-        weights = tf.reshape(tf.range(1.0, 5.0), [4, 1, 1, 1])
-        sums = tf.reduce_sum(tf.reduce_sum(tf.square(x - mean), [1, 2], keepdims=True) * weights, 0)
-        return (x - mean) * tf.math.rsqrt(sums / 420.0 + 1e-3)
+        weights = tf.reshape(tf.range(1.0, 8.0), [7, 1, 1])
+        sums = tf.reduce_sum(tf.reduce_sum(tf.square(x - mean), 0, keepdims=True) * weights, [1, 2])
+        return (x - mean) * tf.math.rsqrt(sums / 168.0 + 1e-3)
 
     return make
 
