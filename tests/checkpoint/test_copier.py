@@ -12,7 +12,7 @@ import tensorflow as tf
 from tests.checkpoint.models import reference
 from tests.checkpoint.test_bundle import write
 from tfbn import _tensorflow, checkpoint
-from tfbn.checkpoint import bundle, copier, reader, stored, table_file
+from tfbn.checkpoint import bundle, bundle_reader, copier, stored, table_file
 
 tf1 = tf.compat.v1
 
@@ -206,8 +206,10 @@ class TestConversion:
     def test_what_is_unchanged_is_copied(self, source, small, tmp_path, monkeypatch):
         """No array of it is made; what changes is read."""
         read = []
-        original = reader.BundleReader._read
-        monkeypatch.setattr(reader.BundleReader, "_read", lambda self, name: read.append(name) or original(self, name))
+        original = bundle_reader.BundleReader._read
+        monkeypatch.setattr(
+            bundle_reader.BundleReader, "_read", lambda self, name: read.append(name) or original(self, name)
+        )
         checkpoint.convert(source, tmp_path / "same", "contrib", rename=[("^a/", "c/")])
         assert read == []
         write(tmp_path / "like", {**small, "a/float32": small["a/float32"].astype(np.float64)})

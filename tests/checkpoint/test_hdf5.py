@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tfbn import checkpoint, cli
-from tfbn.checkpoint import keras_file
+from tfbn.checkpoint.kinds import keras
 
 LAYER = "layers/batch_normalization/vars"
 RANDOM = np.random.default_rng(7)
@@ -159,7 +159,7 @@ def test_replaced_after_it_was_read(third, tmp_path, monkeypatch):
         with h5py.File(copied, "a") as file:
             external_storage(file, third)
 
-    monkeypatch.setattr(keras_file.shutil, "copyfile", copy)
+    monkeypatch.setattr(keras.shutil, "copyfile", copy)
     before = contents(tmp_path)
     with pytest.raises(ValueError, match=rf"like\.weights\.h5: .* {LAYER}/1 has its values in another file"):
         checkpoint.convert(source, tmp_path / "out.weights.h5", like=like)

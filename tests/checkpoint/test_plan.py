@@ -137,7 +137,7 @@ class TestRename:
             ([("n", r"\1")], "rename: expected a regular expression and its replacement"),
             (
                 [("moving_.*", "x")],
-                "rename: expected a name of its own for each variable, got 'n/x' for n/moving_mean and",
+                "rename: expected a different name for each variable, got 'n/x' for n/moving_mean and",
             ),
         ],
     )
@@ -150,7 +150,10 @@ class TestArguments:
         "more, text",
         [
             ({"to": "keras"}, r"^to: expected one of \('contrib', .*got 'keras'"),
-            ({"to": None}, "^to: expected one of .* where no like is given, got None"),
+            (
+                {"to": None},
+                r"^to: expected one of \(.*\), or a checkpoint as like, got neither. Pass --to KIND or --like",
+            ),
             ({"to": "Keras"}, "^like: expected a weight file of the Keras model, got None"),
             (
                 {"zero_debias": "invent"},

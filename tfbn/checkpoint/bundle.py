@@ -21,15 +21,21 @@ import tensorflow as tf
 
 from tfbn.checkpoint.copier import Copier
 from tfbn.checkpoint.stored import Stored
+from tfbn.checkpoint.writer import Writer
 
 # Small tensors share a data file up to this size: a file each would be thousands, and more would have to be held.
 _SHARE = 4 * 2**20
 
 
-class BundleWriter:
-    """Puts arrays and copies into a checkpoint in `folder`; `finish` returns its prefix."""
+class BundleWriter(Writer):
+    """Puts arrays and copies into a checkpoint in `folder`; `finish` returns its prefix.
+
+    Attributes:
+      names: those that were added or copied.
+    """
 
     def __init__(self, folder: Path) -> None:
+        self.names: list[str] = []
         self._folder = folder
         self._parts: list[str] = []
         self._waiting: dict[str, np.ndarray] = {}
@@ -47,6 +53,7 @@ class BundleWriter:
         self.takes_copies = not set("*?[\\") & set(str(folder))
 
     def add(self, name: str, array: np.ndarray) -> None:
+        self.names.append(name)
         if self._size + array.nbytes > _SHARE:
             self._flush()
         self._waiting[name] = array
@@ -55,7 +62,7 @@ class BundleWriter:
             self._flush()  # and nothing of it is held while the next one is read
 
     def copy(self, name: str, origin: Stored) -> None:
-        """Adds a variable of another checkpoint as the bytes that it is; only where the writer `takes_copies`."""
+        self.names.append(name)
         if self._copier is None:
             self._copier = Copier(self._folder)
         self._copier.copy(name, origin)

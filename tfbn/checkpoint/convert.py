@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import numpy as np
-
-from tfbn.checkpoint import bundle, keras_file, object_graph, plan, stored, values
-from tfbn.checkpoint.plan import Plan, Step
-from tfbn.checkpoint.reader import KERAS_ENDINGS, Reader
-from tfbn.checkpoint.reader import open as open_checkpoint
-from tfbn.files import replacing
+from tfbn.checkpoint import bundle, plan, stored, values
+from tfbn.checkpoint.kinds import Kind
+from tfbn.checkpoint.open import KINDS, writable_kinds
+from tfbn.checkpoint.open import open as open_checkpoint
+from tfbn.checkpoint.plan import Plan
+from tfbn.checkpoint.reader import Reader
 from tfbn.progress import Progress
 
-KINDS = ("contrib", "tf.layers", "TF1Module", "BatchNorm", "Keras")
 ZERO_DEBIAS = ("keep", "drop", "synthesize")
 
 
@@ -85,11 +83,12 @@ def convert(
       ['net/BatchNorm/beta', 'net/BatchNorm/moving_mean', 'net/BatchNorm/moving_variance']
     """
     source, target = os.fspath(source), os.fspath(target)
-    options = values.Options(moving_average, _checked("zero_debias", zero_debias, ZERO_DEBIAS), fill_affine, epsilon)
-    with planned(source, target, to, like, options, rename, allow) as (made, given):
+    _check_choice("zero_debias", zero_debias, ZERO_DEBIAS)
+    options = values.Options(moving_average, zero_debias, fill_affine, epsilon)
+    with planned(source, target, to, like, options, rename, allow) as (result, like_reader):
         if not dry_run:
-            carry_out(made, given, force)
-        return made
+            execute(result, like_reader, force)
+        return result
 
 
 @contextmanager
@@ -104,25 +103,22 @@ def planned(
 ) -> Iterator[tuple[Plan, Reader | None]]:
     """The plan, and the reader of `like`, while what they read from is open."""
     with ExitStack() as stack:
-        given = None if like is None else stack.enter_context(open_checkpoint(like))
-        kind = _kind(to, target, given)
+        like_reader = None if like is None else stack.enter_context(open_checkpoint(like))
+        kind = _choose_kind(to, like_reader)
+        _check_ending(kind, target, like_reader)
         reader = stack.enter_context(open_checkpoint(source))
-        _check_apart(target, reader, given)
-        yield plan.make(reader, target, kind, given, options, rename, allow), given
+        _check_apart(target, reader, like_reader)
+        yield plan.make(reader, target, kind, like_reader, options, rename, allow), like_reader
 
 
-def carry_out(made: Plan, like: Reader | None, force: bool) -> None:
+def execute(plan: Plan, like: Reader | None, force: bool) -> None:
     """Writes the target of a plan that loses nothing."""
-    bundle.check_free(made.target, force)
-    made.check()
-    progress = Progress("Converting", sum(step.value.size for step in made.steps), "B")
-    if made.to == "Keras" and like is not None:
-        bundle.remove_leftovers(Path(os.path.abspath(made.target)))
-        with replacing(made.target) as partial, progress as bar:
-            keras_file.write(like.path, partial, _read(made.steps, bar))
-        return
-    with bundle.writing(made.target, force) as writer, progress as bar:
-        for step in made.steps:
+    bundle.check_free(plan.target, force)
+    plan.check()
+    bundle.remove_leftovers(Path(os.path.abspath(plan.target)))
+    progress = Progress("Converting", sum(step.value.size for step in plan.steps), "B")
+    with plan.kind.writing(plan.target, like, force) as writer, progress as bar:
+        for step in plan.steps:
             origin = step.value.stored if writer.takes_copies else None
             if origin is not None:
                 writer.copy(step.name, origin)
@@ -130,49 +126,43 @@ def carry_out(made: Plan, like: Reader | None, force: bool) -> None:
                 # No name for the array here, which would hold it while the next one is read.
                 writer.add(step.name, step.value.read())
             bar.update(step.value.size)
-        if made.to == "BatchNorm" and like is None:
-            graph = object_graph.build({object_graph.path_of(step.name) for step in made.steps})
-            writer.add(object_graph.KEY, np.array(graph, dtype=object))
 
 
-def _read(steps: Iterable[Step], bar: Progress) -> Iterator[tuple[str, np.ndarray]]:
-    for step in steps:
-        yield step.name, step.value.read()
-        bar.update(step.value.size)
-
-
-def _kind(to: str | None, target: str, like: Reader | None) -> str:
+def _choose_kind(to: str | None, like: Reader | None) -> Kind:
+    """The kind of the target, by its name or by what is to be like it."""
+    kinds = writable_kinds()
     if to is not None:
-        _checked("to", to, KINDS)
+        _check_choice("to", to, tuple(kinds))
     elif like is None:
         raise ValueError(
-            f"to: expected one of {KINDS} where no like is given, got None. Say what is to read the target."
+            f"to: expected one of {tuple(kinds)}, or a checkpoint as like, got neither. Pass --to KIND or --like "
+            "CHECKPOINT."
         )
     if like is not None:
-        if like.format == "SavedModel":
+        possible = [name for name, kind in kinds.items() if like.format in kind.like_formats]
+        if not possible:
             raise ValueError(
-                f"like: expected a checkpoint or weight file, got the SavedModel {like.path}, whose variables are of "
-                "use with its graphs alone. Give what tf.train.Checkpoint or the Saver has written."
+                f"like: expected a checkpoint or weight file, got the {like.format} {like.path}, which can only be "
+                "read. Give what the other program itself saves its variables in."
             )
-        fits = {"Keras": ("Keras",), "objects": ("BatchNorm", "TF1Module")}
-        possible = fits.get(like.format, ("contrib", "tf.layers", "TF1Module"))
         if to is not None and to not in possible:
             raise ValueError(
                 f"like: expected a checkpoint of {to}, got {like.path}, which is one of {' or '.join(possible)}."
             )
         to = to or possible[0]
-    elif to == "Keras":
-        raise ValueError(
-            "like: expected a weight file of the Keras model, got None. Only there is the order of its layers known: "
-            "build the model, call model.save_weights, and give that file."
-        )
-    endings = KERAS_ENDINGS if like is None or to != "Keras" else (os.path.splitext(like.path)[1],)
-    if (to == "Keras") != target.endswith(endings):
-        raise ValueError(
-            f"target: expected {'a path that ends in ' + endings[0] if to == 'Keras' else 'the prefix of a checkpoint'}"
-            f" for {to}, got {target}."
-        )
-    return str(to)
+    kind = kinds[str(to)]
+    kind.check_like(like)
+    return kind
+
+
+def _check_ending(kind: Kind, target: str, like: Reader | None) -> None:
+    """By the ending a program tells files of its kind from others; one of all kinds' endings is of no prefix."""
+    if kind.endings:
+        endings = kind.endings if like is None else (os.path.splitext(like.path)[1],)
+        if not target.endswith(endings):
+            raise ValueError(f"target: expected a path that ends in {endings[0]} for {kind.name}, got {target}.")
+    elif target.endswith(tuple(ending for other in KINDS for ending in other.endings)):
+        raise ValueError(f"target: expected the prefix of a checkpoint for {kind.name}, got {target}.")
 
 
 def _check_apart(target: str, *readers: Reader | None) -> None:
@@ -185,7 +175,6 @@ def _check_apart(target: str, *readers: Reader | None) -> None:
             )
 
 
-def _checked(name: str, value: str, possible: Sequence[str]) -> str:
+def _check_choice(name: str, value: str, possible: Sequence[str]) -> None:
     if value not in possible:
         raise ValueError(f"{name}: expected one of {tuple(possible)}, got {value!r}.")
-    return value

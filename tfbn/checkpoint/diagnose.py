@@ -9,8 +9,8 @@ import numpy as np
 
 from tfbn.checkpoint import rules
 from tfbn.checkpoint.layers import find
+from tfbn.checkpoint.open import open as open_checkpoint
 from tfbn.checkpoint.reader import Reader
-from tfbn.checkpoint.reader import open as open_checkpoint
 from tfbn.checkpoint.tables import table
 from tfbn.errors import Finding
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from tfbn.checkpoint import layers, plan, values
+from tfbn.checkpoint.open import open as open_checkpoint
 from tfbn.checkpoint.reader import Entry, Reader
-from tfbn.checkpoint.reader import open as open_checkpoint
 from tfbn.checkpoint.tables import natural, shown, table
 
 
@@ -63,7 +63,7 @@ def diff(
       norm/beta  values      1 of 2 elements, by up to 0.5
     """
     with open_checkpoint(first) as one, open_checkpoint(second) as other:
-        in_one, in_other = plan.renamed(_by_path(one), rename), _by_path(other)
+        in_one, in_other = plan.apply_renames(_by_path(one), rename), _by_path(other)
         found = []
         for path in sorted({*in_one, *in_other}, key=natural):
             if path not in in_other:
@@ -77,7 +77,7 @@ def diff(
 
 def _by_path(reader: Reader) -> dict[str, Entry]:
     entries = reader.entries.values()
-    paths = values.canonical(entries, layers.find(entries).layers)
+    paths = values.canonical_paths(entries, layers.find(entries).layers)
     return {paths[entry.name]: entry for entry in entries if paths[entry.name]}
 
 

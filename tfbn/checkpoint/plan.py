@@ -5,28 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeVar
-
-import numpy as np
+from typing import Any, TypeVar
 
 from tfbn.checkpoint import layers, object_graph, values
+from tfbn.checkpoint.kinds import Kind
 from tfbn.checkpoint.layers import AFFINE, DEBIAS, SHORT_NAMES, STATISTICS, join, split
+from tfbn.checkpoint.open import KINDS
 from tfbn.checkpoint.reader import Entry, Reader
 from tfbn.checkpoint.tables import natural, shown, table
-from tfbn.checkpoint.values import Value
+from tfbn.checkpoint.values import Step, Value
 
 T = TypeVar("T")
 
-# What layers are called by default under these names.
-_DEFAULT_SCOPES = {"contrib": ("batch_normalization", "BatchNorm"), "tf.layers": ("BatchNorm", "batch_normalization")}
 _WIDTH = {"bfloat16": 16, "float16": 16, "float32": 32, "float64": 64}
-
-
-class Step(NamedTuple):
-    """One variable of the target."""
-
-    name: str  # in the target
-    value: Value
 
 
 @dataclass
@@ -43,12 +34,17 @@ class Plan:
 
     source: str
     target: str
-    to: str
+    kind: Kind
     steps: list[Step] = field(default_factory=list)
     lost: dict[str, str] = field(default_factory=dict)
     unmatched: dict[str, str] = field(default_factory=dict)
     allowed: set[str] = field(default_factory=set)
     left_out: list[str] = field(default_factory=list)
+
+    @property
+    def to(self) -> str:
+        """The kind's name."""
+        return self.kind.name
 
     @property
     def refused(self) -> bool:
@@ -77,11 +73,11 @@ class Plan:
 
     def problems(self, only_refused: bool = False) -> list[str]:
         lines = []
-        for title, found in (
+        for title, paths in (
             ("lost, because the target has no place for them:", self.lost),
             ("unmatched, because the source has nothing for them:", self.unmatched),
         ):
-            chosen = {path: reason for path, reason in found.items() if not (only_refused and path in self.allowed)}
+            chosen = {path: reason for path, reason in paths.items() if not (only_refused and path in self.allowed)}
             if chosen:
                 lines += ["", title]
                 lines += [
@@ -106,32 +102,32 @@ class Plan:
 def make(
     reader: Reader,
     target: str,
-    to: str,
+    kind: Kind,
     like: Reader | None,
     options: values.Options,
     rename: Sequence[tuple[str, str]],
     allow: Sequence[str],
 ) -> Plan:
     """The plan for a source, without or with a checkpoint whose names and shapes the target is to have."""
-    found = values.carried(reader, options)
-    wanted = renamed(found.values, rename)
-    plan = Plan(reader.path, target, to, left_out=found.left_out)
+    source = values.read_values(reader, options)
+    by_path = apply_renames(source.values, rename)
+    plan = Plan(reader.path, target, kind, left_out=source.left_out)
     if like is not None:
-        _match(plan, wanted, like, options)
+        _match_like(plan, by_path, like, options)
     else:
-        _place(plan, wanted, to)
+        _name_as_kind(plan, by_path)
     plan.allowed = {
         path for path in (*plan.lost, *plan.unmatched) if any(re.fullmatch(pattern, path) for pattern in allow)
     }
     if like is not None:
-        _force(plan, wanted, like)
+        _fill_allowed(plan, by_path, like)
     plan.steps.sort(key=lambda step: natural(step.name))
     return plan
 
 
-def renamed(found: Mapping[str, T], rename: Iterable[tuple[str, str]]) -> dict[str, T]:
-    """What is found by its paths, by those that the pairs of a pattern and its replacement make of them."""
-    names = {path: path for path in found}
+def apply_renames(by_path: Mapping[str, T], rename: Iterable[tuple[str, str]]) -> dict[str, T]:
+    """The same values, by the paths that pairs of a pattern and its replacement turn theirs into."""
+    names = {path: path for path in by_path}
     for pattern, replacement in rename:
         try:
             changed = {path: re.sub(pattern, replacement, name) for path, name in names.items()}
@@ -146,74 +142,76 @@ def renamed(found: Mapping[str, T], rename: Iterable[tuple[str, str]]) -> dict[s
                 f"{sorted(names.values(), key=natural)}."
             )
         names = changed
-    return _unique(names, found)
+    return _with_names(by_path, names)
 
 
-def _unique(names: Mapping[str, str], found: Mapping[str, T]) -> dict[str, T]:
-    made: dict[str, str] = {}
+def _with_names(by_path: Mapping[str, T], names: Mapping[str, str]) -> dict[str, T]:
+    paths: dict[str, str] = {}
     for path, name in names.items():
-        if name in made:
+        if name in paths:
             raise ValueError(
-                f"rename: expected a name of its own for each variable, got {name!r} for {made[name]} and {path}."
+                f"rename: expected a different name for each variable, got {name!r} for {paths[name]} and {path}."
             )
-        made[name] = path
-    return {name: found[path] for name, path in made.items()}
+        paths[name] = path
+    return {name: by_path[path] for name, path in paths.items()}
 
 
-def _place(plan: Plan, wanted: dict[str, Value], to: str) -> None:
-    """Names that follow from the source's alone."""
-    scopes = {split(path)[0] for path in wanted if split(path)[1] in STATISTICS}
-    names: dict[str, str] = {}
-    for path, value in wanted.items():
+def _name_as_kind(plan: Plan, by_path: Mapping[str, Value]) -> None:
+    """Gives the variables the names that follow from their paths alone."""
+    scopes = {split(path)[0] for path in by_path if split(path)[1] in STATISTICS}
+    values_kept: dict[str, Value] = {}
+    for path, value in by_path.items():
         scope, short = split(path)
-        names[path] = path
         if object_graph.SLOT in path.split("/"):
             plan.lost[path] = "an optimizer's slot, which only a program can place; save one there and give it as like"
-        elif scope in scopes and short in DEBIAS and to == "tf.layers":
-            plan.lost[path] = 'tf.layers has no zero debias; leave it out with zero_debias="drop"'
-        elif scope in scopes and to == "BatchNorm" and short in SHORT_NAMES and _flat(value) is not None:
-            wanted[path] = values.reshaped(value, _flat(value) or (), value.dtype)
-    if to in _DEFAULT_SCOPES:
-        old, new = _DEFAULT_SCOPES[to]
-        for path in wanted:
-            scope = path
-            while "/" in scope:
-                scope = split(scope)[0]
-                if scope in scopes:
-                    around, last = split(scope)
-                    names[path] = join(around, re.sub(rf"^{old}(_\d+)?$", rf"{new}\1", last)) + path[len(scope) :]
-                    break
-    kept = _unique({path: name for path, name in names.items() if path not in plan.lost}, wanted)
-    renamed_scopes = {split(name)[0] for path, name in names.items() if split(path)[1] in STATISTICS}
-    for path, value in kept.items():
-        scope, short = split(path)
-        if to == "BatchNorm":
-            plan.steps.append(Step(object_graph.name_of(path), value))
-        elif scope in renamed_scopes and short in DEBIAS:
-            plan.steps.append(Step(f"{scope}/{scope}/moving_mean/{short}".lstrip("/"), value))
+        elif scope in scopes and short in plan.kind.lacks:
+            plan.lost[path] = plan.kind.lacks[short]
+        elif scope in scopes and short in SHORT_NAMES:
+            values_kept[path] = values.reshape(value, plan.kind.layer_shape(value.shape), value.dtype)
         else:
-            plan.steps.append(Step(path, value))
-    if to == "BatchNorm":
-        # As tf.train.Checkpoint.save writes it; without it `restore` takes the checkpoint for an incomplete one.
-        counter = Value((), "int64", "", "for tf.train.Checkpoint.restore", lambda: np.array(1))
-        plan.steps.append(Step(object_graph.name_of(object_graph.COUNTER), counter))
+            values_kept[path] = value
+    default_scopes = {kind.default_scope for kind in KINDS} - {""}
+    names = {path: path for path in values_kept}
+    if plan.kind.default_scope:
+        for path in names:
+            around = _layer_scope(path, scopes)
+            if around is not None:
+                names[path] = _default_scope_replaced(around, default_scopes, plan.kind) + path[len(around) :]
+    layer_scopes = {split(name)[0] for path, name in names.items() if split(path)[1] in STATISTICS}
+    for path, value in _with_names(values_kept, names).items():
+        scope, short = split(path)
+        is_debias = scope in layer_scopes and short in DEBIAS
+        plan.steps.append(Step(plan.kind.name_of(path, is_debias), value))
+    plan.steps += plan.kind.own_steps()
 
 
-def _flat(value: Value) -> tuple[int, ...] | None:
-    """[C] for a shape of [1, 1, 1, C] or so, where the ones tell nothing."""
-    if len(value.shape) > 1 and sum(size != 1 for size in value.shape) <= 1:
-        return (max(value.shape),)
+def _layer_scope(path: str, scopes: set[str]) -> str | None:
+    """The innermost of the scopes that a path is under."""
+    scope = path
+    while "/" in scope:
+        scope = split(scope)[0]
+        if scope in scopes:
+            return scope
     return None
 
 
-def _match(plan: Plan, wanted: dict[str, Value], like: Reader, options: values.Options) -> None:
-    """Names and shapes of another checkpoint."""
-    for name, path in _canonical(like).items():
+def _default_scope_replaced(scope: str, default_scopes: Iterable[str], kind: Kind) -> str:
+    """`a/BatchNorm_1` for `a/batch_normalization_1`, where the former is this kind's default."""
+    around, last = split(scope)
+    for default in default_scopes:
+        last = re.sub(rf"^{re.escape(default)}(_\d+)?$", rf"{kind.default_scope}\1", last)
+    return join(around, last)
+
+
+def _match_like(plan: Plan, by_path: Mapping[str, Value], like: Reader, options: values.Options) -> None:
+    """Gives the variables the names and shapes of another checkpoint."""
+    paths = _canonical_paths(like)
+    for name, path in paths.items():
         entry = like.entries[name]
         if not path:
-            plan.steps.append(Step(name, _of_like(like, entry)))
+            plan.steps.append(Step(name, _keep_like(like, entry)))
             continue
-        value = wanted.get(path) or _made_up(path, wanted, options)
+        value = by_path.get(path) or _synthesize(path, by_path, options)
         if value is None:
             plan.unmatched[path] = ""
         elif not _fits(value, entry):
@@ -221,41 +219,41 @@ def _match(plan: Plan, wanted: dict[str, Value], like: Reader, options: values.O
                 f"{shown(value.shape)} of {value.dtype} does not fit {shown(entry.shape)} of {entry.dtype}"
             )
         else:
-            plan.steps.append(Step(name, values.reshaped(value, entry.shape, entry.dtype)))
-    placed = set(_canonical(like).values())
-    plan.lost.update({path: "" for path in wanted if path not in placed})
+            plan.steps.append(Step(name, values.reshape(value, entry.shape, entry.dtype)))
+    placed = set(paths.values())
+    plan.lost.update({path: "" for path in by_path if path not in placed})
 
 
-def _force(plan: Plan, wanted: Mapping[str, Value], like: Reader) -> None:
-    """What is allowed to stay unmatched keeps the value that it has there, or takes one and loses digits."""
-    for name, path in _canonical(like).items():
+def _fill_allowed(plan: Plan, by_path: Mapping[str, Value], like: Reader) -> None:
+    """What may stay unmatched keeps the value that it has in `like`, or takes the source's and loses digits."""
+    for name, path in _canonical_paths(like).items():
         if path in plan.unmatched and path in plan.allowed:
-            entry, value = like.entries[name], wanted.get(path)
+            entry, value = like.entries[name], by_path.get(path)
             narrowed = value is not None and _same_elements(value.shape, entry.shape) and value.dtype in _WIDTH
             if value is not None and narrowed and entry.dtype in _WIDTH:
-                plan.steps.append(Step(name, values.reshaped(value, entry.shape, entry.dtype)))
+                plan.steps.append(Step(name, values.reshape(value, entry.shape, entry.dtype)))
             else:
-                plan.steps.append(Step(name, _of_like(like, entry)))
+                plan.steps.append(Step(name, _keep_like(like, entry)))
 
 
-def _canonical(reader: Reader) -> dict[str, str]:
+def _canonical_paths(reader: Reader) -> dict[str, str]:
     entries = reader.entries.values()
-    return values.canonical(entries, layers.find(entries).layers)
+    return values.canonical_paths(entries, layers.find(entries).layers)
 
 
-def _of_like(like: Reader, entry: Entry) -> Value:
+def _keep_like(like: Reader, entry: Entry) -> Value:
     return Value(entry.shape, entry.dtype, "", "as in the checkpoint given as like", values.Unchanged(like, entry.name))
 
 
-def _made_up(path: str, wanted: Mapping[str, Value], options: values.Options) -> Value | None:
-    """What a layer of the target has and that of the source does without."""
+def _synthesize(path: str, by_path: Mapping[str, Value], options: values.Options) -> Value | None:
+    """A value that a layer of the target needs and that of the source lacks, where one can be derived."""
     scope, short = split(path)
-    if not any(join(scope, name) in wanted for name in STATISTICS):
+    if not any(join(scope, name) in by_path for name in STATISTICS):
         return None
     if short in AFFINE:
-        return values.filled(wanted, scope, short)
-    if short in DEBIAS and options.zero_debias == "synthesize" and join(scope, "moving_mean") in wanted:
-        return values.synthesized(wanted, scope, short)
+        return values.fill_affine(by_path, scope, short)
+    if short in DEBIAS and options.zero_debias == "synthesize" and join(scope, "moving_mean") in by_path:
+        return values.synthesize_debias(by_path, scope, short)
     return None
 
 

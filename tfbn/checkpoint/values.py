@@ -59,35 +59,42 @@ class Value(NamedTuple):
         return self.read.reader.stored(self.read.name) if isinstance(self.read, Unchanged) else None
 
 
-class Carried(NamedTuple):
+class Step(NamedTuple):
+    """One variable of the target."""
+
+    name: str  # in the target
+    value: Value
+
+
+class SourceValues(NamedTuple):
     values: dict[str, Value]  # by canonical path
     left_out: list[str]  # what was asked to be left out, or went into another value
 
 
-def carried(reader: Reader, options: Options) -> Carried:
+def read_values(reader: Reader, options: Options) -> SourceValues:
     """All of a checkpoint but the bookkeeping of TensorFlow and Keras."""
     found = layers.find(reader.entries.values()).layers
-    paths = canonical(reader.entries.values(), found)
-    values = {paths[name]: _as_it_is(reader, entry) for name, entry in reader.entries.items() if paths[name]}
+    paths = canonical_paths(reader.entries.values(), found)
+    values = {paths[name]: _unchanged(reader, entry) for name, entry in reader.entries.items() if paths[name]}
     left_out: list[str] = []
     if options.moving_average:
-        left_out += _take_shadows(values, reader.path)
+        left_out += _replace_by_shadows(values, reader.path)
     for layer in found:
         if layer.renorm == "up to 1.14":
-            left_out += _bring_forward(layer.scope, values, options.epsilon)
+            left_out += _upgrade_renorm(layer.scope, values, options.epsilon)
         if options.fill_affine:
             for short in layers.AFFINE:
                 if join(layer.scope, short) not in values:
-                    values[join(layer.scope, short)] = filled(values, layer.scope, short)
+                    values[join(layer.scope, short)] = fill_affine(values, layer.scope, short)
         pair = [join(layer.scope, short) for short in layers.DEBIAS]
         if options.zero_debias == "drop":
             left_out += [path for path in pair if values.pop(path, None)]
         elif options.zero_debias == "synthesize" and not set(pair) & set(values):
-            values.update({path: synthesized(values, layer.scope, split(path)[1]) for path in pair})
-    return Carried(values, left_out)
+            values.update({path: synthesize_debias(values, layer.scope, split(path)[1]) for path in pair})
+    return SourceValues(values, left_out)
 
 
-def canonical(entries: Iterable[Entry], found: Iterable[Layer]) -> dict[str, str]:
+def canonical_paths(entries: Iterable[Entry], found: Iterable[Layer]) -> dict[str, str]:
     """The canonical path of each name; '' of bookkeeping."""
     paths = {entry.name: entry.path for entry in entries}
     for layer in found:
@@ -96,11 +103,11 @@ def canonical(entries: Iterable[Entry], found: Iterable[Layer]) -> dict[str, str
     return paths
 
 
-def _as_it_is(reader: Reader, entry: Entry) -> Value:
+def _unchanged(reader: Reader, entry: Entry) -> Value:
     return Value(entry.shape, entry.dtype, entry.path, "", Unchanged(reader, entry.name))
 
 
-def _take_shadows(values: dict[str, Value], source: str) -> list[str]:
+def _replace_by_shadows(values: dict[str, Value], source: str) -> list[str]:
     shadows = [path for path in values if path.endswith(SHADOW)]
     if not shadows:
         raise ValueError(
@@ -116,7 +123,7 @@ def _take_shadows(values: dict[str, Value], source: str) -> list[str]:
     return left_out
 
 
-def _bring_forward(scope: str, values: dict[str, Value], epsilon: float) -> list[str]:
+def _upgrade_renorm(scope: str, values: dict[str, Value], epsilon: float) -> list[str]:
     """Renorm's averages as they are from 1.15 on: of their full weight from the first step, and with moving_stddev.
 
     Up to 1.14 they start at 0, and what they lack is filled up by the batch: the average is what they hold divided by
@@ -131,19 +138,21 @@ def _bring_forward(scope: str, values: dict[str, Value], epsilon: float) -> list
         return np.sqrt(array.astype(np.float64) + epsilon).astype(array.dtype)
 
     rooted = variance._replace(change=f"sqrt({{}} + {epsilon:g})", read=stddev)
-    values[join(scope, "moving_stddev")] = _described(rooted)
+    values[join(scope, "moving_stddev")] = _insert_name(rooted)
     consumed = []
     for short, initial in (("renorm_mean", None), ("renorm_stddev", stddev)):
         average, weight = values.get(join(scope, short)), values.pop(join(scope, f"{short}_weight"), None)
         if average is not None and weight is not None:
             consumed.append(join(scope, f"{short}_weight"))
             values[join(scope, short)] = average._replace(
-                change=f"divided by {short}_weight", read=_unweighted(average, weight, initial)
+                change=f"divided by {short}_weight", read=_divide_by_weight(average, weight, initial)
             )
     return consumed
 
 
-def _unweighted(average: Value, weight: Value, initial: Callable[[], np.ndarray] | None) -> Callable[[], np.ndarray]:
+def _divide_by_weight(
+    average: Value, weight: Value, initial: Callable[[], np.ndarray] | None
+) -> Callable[[], np.ndarray]:
     def read() -> np.ndarray:
         array, share = average.read(), float(weight.read())
         if share > 0:
@@ -153,11 +162,11 @@ def _unweighted(average: Value, weight: Value, initial: Callable[[], np.ndarray]
     return read
 
 
-def _described(value: Value) -> Value:
+def _insert_name(value: Value) -> Value:
     return value._replace(change=value.change.format(split(value.origin)[1]))
 
 
-def filled(values: Mapping[str, Value], scope: str, short: str) -> Value:
+def fill_affine(values: Mapping[str, Value], scope: str, short: str) -> Value:
     """Gamma of ones, or beta of zeros, for a layer that does without."""
     like = next(values[join(scope, name)] for name in layers.STATISTICS if join(scope, name) in values)
     number = {"gamma": 1, "beta": 0}[short]
@@ -165,7 +174,7 @@ def filled(values: Mapping[str, Value], scope: str, short: str) -> Value:
     return Value(like.shape, like.dtype, "", f"filled with {number}", lambda: np.full(like.shape, number, dtype))
 
 
-def synthesized(values: Mapping[str, Value], scope: str, short: str) -> Value:
+def synthesize_debias(values: Mapping[str, Value], scope: str, short: str) -> Value:
     """Zero debias' pair for an average that had none: as if its start were too long ago to matter.
 
     The next step is then that of the average without zero debias. The count is a power of two that every floating type
@@ -179,15 +188,15 @@ def synthesized(values: Mapping[str, Value], scope: str, short: str) -> Value:
     return Value((), mean.dtype, "", f"a count of {count}", lambda: np.array(count, dtype))
 
 
-def reshaped(value: Value, shape: tuple[int, ...], dtype: str) -> Value:
+def reshape(value: Value, shape: tuple[int, ...], dtype: str) -> Value:
     """The same elements in another shape, such as [C] for [1, 1, 1, C], and another dtype."""
     if (shape, dtype) == (value.shape, value.dtype):
         return value
     as_numpy = tf.as_dtype(dtype).as_numpy_dtype
     changes = [value.change, "reshaped" if shape != value.shape else "", f"as {dtype}" if dtype != value.dtype else ""]
-    made = replace_read(value, lambda array: array.reshape(shape).astype(as_numpy, copy=False))
+    made = _map_read(value, lambda array: array.reshape(shape).astype(as_numpy, copy=False))
     return made._replace(shape=shape, dtype=dtype, change=", ".join(filter(None, changes)))
 
 
-def replace_read(value: Value, change: Callable[[np.ndarray], np.ndarray]) -> Value:
+def _map_read(value: Value, change: Callable[[np.ndarray], np.ndarray]) -> Value:
     return value._replace(read=lambda: change(value.read()))

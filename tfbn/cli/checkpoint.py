@@ -145,7 +145,7 @@ def _diagnose(options: argparse.Namespace) -> int:
 
 
 def _convert(options: argparse.Namespace) -> int:
-    from tfbn.checkpoint.convert import carry_out, planned
+    from tfbn.checkpoint.convert import execute, planned
     from tfbn.checkpoint.values import Options
 
     chosen = Options(options.moving_average, options.zero_debias, options.fill_affine, options.epsilon)
@@ -158,7 +158,7 @@ def _convert(options: argparse.Namespace) -> int:
         if options.dry_run:
             return FINDINGS if plan.refused else FINE
         plan.check(listed=not options.json)
-        carry_out(plan, like, options.force)
+        execute(plan, like, options.force)
     return FINE
 
 

@@ -19,8 +19,11 @@ from typing import Any
 import numpy as np
 
 from tfbn.checkpoint import hdf5
+from tfbn.checkpoint.kinds import Kind
 from tfbn.checkpoint.reader import Entry, Reader
 from tfbn.checkpoint.tables import natural
+from tfbn.checkpoint.writer import Writer
+from tfbn.files import replacing
 
 _INNER = "model.weights.h5"  # in a .keras file
 _NUMBERED = re.compile(r"(?P<group>.*?)/?vars/(?P<number>\d+)$")
@@ -30,6 +33,28 @@ _KERNEL = re.compile(r"(dense|conv\dd|conv\dd_transpose)(_\d+)?$")
 _STATISTICS = ["moving_mean", "moving_variance"]
 _RENORM = ["moving_stddev", "renorm_mean", "renorm_stddev"]
 _OPTIMIZERS = ("optimizer/", "optimizer_weights/")
+
+
+class Keras(Kind):
+    name = "Keras"
+    endings = (".h5", ".hdf5", ".keras")
+    like_formats = ("Keras",)
+
+    def open(self, path: str) -> Reader:
+        return KerasReader(path)
+
+    def check_like(self, like: Reader | None) -> None:
+        if like is None:
+            raise ValueError(
+                "like: expected a weight file of the Keras model, got None. Only there is the order of its layers "
+                "known: build the model, call model.save_weights, and give that file."
+            )
+
+    @contextlib.contextmanager
+    def writing(self, target: str, like: Reader | None, force: bool) -> Iterator[Writer]:
+        assert like is not None  # or check_like has refused it
+        with replacing(target) as partial, _fill(like.path, partial) as writer:
+            yield writer
 
 
 class KerasReader(Reader):
@@ -60,33 +85,44 @@ class KerasReader(Reader):
         self._stack.close()
 
 
-def write(like: str, target: Path, arrays: Iterator[tuple[str, np.ndarray]]) -> None:
-    """Copies the file `like` to `target` and puts the arrays in place of the datasets of these names, one at a time."""
+class _Filler(Writer):
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def add(self, name: str, array: np.ndarray) -> None:
+        self._file[name][...] = array
+
+
+@contextlib.contextmanager
+def _fill(like: str, target: Path) -> Iterator[Writer]:
+    """Copies the file `like` to `target`; the writer puts arrays in place of the datasets of their names."""
     if not _is_archive(like):
         shutil.copyfile(like, target)
-        _fill(target, like, arrays)
+        with _filler(target, like) as writer:
+            yield writer
         return
     inner = target.with_name(f"{target.name}.{_INNER}")
     try:
-        with zipfile.ZipFile(like) as given, zipfile.ZipFile(target, "w") as made:
-            for info in given.infolist():
-                with given.open(info) as member:
+        with zipfile.ZipFile(like) as archive:
+            with archive.open(_INNER) as member, inner.open("wb") as weights:
+                shutil.copyfileobj(member, weights)
+            with _filler(inner, like) as writer:
+                yield writer
+            with zipfile.ZipFile(target, "w") as filled:
+                for info in archive.infolist():
                     if info.filename == _INNER:
-                        with inner.open("wb") as weights:
-                            shutil.copyfileobj(member, weights)
-                        _fill(inner, like, arrays)
-                        made.write(inner, _INNER)
+                        filled.write(inner, _INNER)
                     else:
-                        made.writestr(info, member.read())
+                        filled.writestr(info, archive.read(info))
     finally:
         inner.unlink(missing_ok=True)
 
 
-def _fill(copy: Path, like: str, arrays: Iterator[tuple[str, np.ndarray]]) -> None:
+@contextlib.contextmanager
+def _filler(copy: Path, like: str) -> Iterator[Writer]:
     with hdf5.opened(copy, like, "r+") as (file, datasets):
         _separate(file, datasets)
-        for name, array in arrays:
-            file[name][...] = array
+        yield _Filler(file)
 
 
 def _separate(file: Any, datasets: Mapping[str, Any]) -> None:

@@ -1,0 +1,61 @@
+"""What each kind of checkpoint defines, in one file here for each; `tfbn.checkpoint.open` lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+
+from tfbn.checkpoint.reader import Reader
+from tfbn.checkpoint.values import Step
+from tfbn.checkpoint.writer import Writer
+
+
+class Kind:
+    """How a kind of checkpoint is recognized, read, named and written; the defaults are those of a plain file.
+
+    Attributes:
+      name: what `convert` calls it.
+      endings: of its files; empty where its path is the prefix of several.
+      like_formats: the `format` of the checkpoints whose names and shapes a target of this kind can have; empty for a
+        kind that is read and not written.
+      default_scope: the scope of a layer for which the program names none; '' where it has no such default.
+      lacks: from short names of a layer's variables that have no place in it to the reason.
+    """
+
+    name: str
+    endings: tuple[str, ...] = ()
+    like_formats: tuple[str, ...] = ()
+    default_scope = ""
+    lacks: Mapping[str, str] = {}
+
+    def recognizes(self, path: str) -> bool:
+        """Whether `path` leads to a checkpoint that this kind reads."""
+        return path.endswith(self.endings)
+
+    def open(self, path: str) -> Reader:
+        """A reader of what it recognizes; raises as `tfbn.checkpoint.open`."""
+        raise NotImplementedError
+
+    def check_like(self, like: Reader | None) -> None:
+        """Raises ValueError where a target cannot be written without `like`."""
+
+    def name_of(self, path: str, is_debias: bool) -> str:
+        """The name in a target of what is known as `path`; `is_debias` of a layer's biased and local_step."""
+        return path
+
+    def layer_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape that a layer's variable of this shape takes."""
+        return shape
+
+    def own_steps(self) -> Sequence[Step]:
+        """What a target has beside the variables of its source."""
+        return ()
+
+    def writing(self, target: str, like: Reader | None, force: bool) -> AbstractContextManager[Writer]:
+        """A writer whose checkpoint becomes `target` when the block ends; nothing stays of it when the block raises.
+
+        Args:
+          target: a path that is free, or with `force` is replaced.
+          like: the checkpoint whose names the target has, or None.
+        """
+        raise NotImplementedError

@@ -1,0 +1,19 @@
+"""tf.contrib.layers and slim, whose names the variables of any other TF1 program are read by, too."""
+
+from __future__ import annotations
+
+from tfbn.checkpoint.bundle_reader import BundleReader, find_prefix
+from tfbn.checkpoint.reader import Reader
+from tfbn.checkpoint.tf1_names import TF1Names
+
+
+class Contrib(TF1Names):
+    name = "contrib"
+    default_scope = "BatchNorm"
+
+    def recognizes(self, path: str) -> bool:
+        """Everything: what is no other kind is a checkpoint by name, or none, and then its reader says why."""
+        return True
+
+    def open(self, path: str) -> Reader:
+        return BundleReader(find_prefix(path))

@@ -1,0 +1,21 @@
+"""The variables of a SavedModel, which are of use with its graphs alone: read, and not written."""
+
+from __future__ import annotations
+
+import os
+
+import tensorflow as tf
+
+from tfbn.checkpoint.bundle_reader import BundleReader
+from tfbn.checkpoint.kinds import Kind
+from tfbn.checkpoint.reader import Reader
+
+
+class SavedModel(Kind):
+    name = "SavedModel"
+
+    def recognizes(self, path: str) -> bool:
+        return any(tf.io.gfile.exists(os.path.join(path, f"saved_model.{ending}")) for ending in ("pb", "pbtxt"))
+
+    def open(self, path: str) -> Reader:
+        return BundleReader(os.path.join(path, "variables", "variables"), self.name)
