@@ -20,7 +20,7 @@ from tfbn.checkpoint import bundle
 
 
 def main(source, folder, ending, arguments, share, kills, seed):
-    bundle._SHARE = share
+    bundle._MAX_SHARED_BYTES = share
     folder = Path(folder)
     target = folder / f"target{ending}"
     whole = folder / "whole"

@@ -42,7 +42,7 @@ class TestWriting:
 
     def test_large_tensors_have_files_of_their_own(self, small, tmp_path, monkeypatch):
         """So that no more than one is held."""
-        monkeypatch.setattr(bundle, "_SHARE", 64)
+        monkeypatch.setattr(bundle, "_MAX_SHARED_BYTES", 64)
         write(tmp_path / "model", small)
         assert len(list(tmp_path.glob("model.data-*"))) == 3
         with checkpoint.open(tmp_path / "model") as reader:
@@ -66,7 +66,7 @@ class TestWriting:
 
     def test_force_replaces_all_of_it(self, small, tmp_path, monkeypatch):
         """More data files by fewer; and a V1 file, which is the prefix itself."""
-        monkeypatch.setattr(bundle, "_SHARE", 64)
+        monkeypatch.setattr(bundle, "_MAX_SHARED_BYTES", 64)
         write(tmp_path / "model", small)
         monkeypatch.undo()
         (tmp_path / "model").write_bytes(b"a V1 file")

@@ -20,7 +20,7 @@ tf1 = tf.compat.v1
 @pytest.fixture
 def source(small, tmp_path, monkeypatch):
     """Variables of every dtype, in several data files."""
-    monkeypatch.setattr(bundle, "_SHARE", 64)
+    monkeypatch.setattr(bundle, "_MAX_SHARED_BYTES", 64)
     write(tmp_path / "source", small)
     monkeypatch.undo()
     assert len(list(tmp_path.glob("source.data-*"))) > 1
@@ -61,7 +61,7 @@ class TestLocate:
         table = table_file.read(index.read_bytes())
         header = _tensorflow.bundle_types()[0].FromString(table[b""])
         header.endianness = 1 - header.endianness
-        index.write_bytes(table_file.made({**table, b"": header.SerializeToString()}))
+        index.write_bytes(table_file.build({**table, b"": header.SerializeToString()}))
         assert stored.locate(str(source)) == {}
 
     def test_elsewhere(self):
@@ -158,7 +158,7 @@ class TestCopier:
 
     def test_many_parts(self, source, small, tmp_path, monkeypatch):
         """One for each variable here; they are compared while the next is copied."""
-        monkeypatch.setattr(copier, "_NUMBER", 1)
+        monkeypatch.setattr(copier, "_MAX_PART_VARIABLES", 1)
         copy(stored.locate(str(source)), tmp_path / "out")
         assert len(list(tmp_path.glob("out.data-*"))) == len(small)
         with checkpoint.open(tmp_path / "out") as found:
@@ -172,7 +172,7 @@ class TestCopier:
         def full(*_):
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(table_file, "made", full)
+        monkeypatch.setattr(table_file, "build", full)
         with pytest.raises(OSError, match=r"^target: .*out cannot be written: .*No space left on device"):
             copy({"x": place}, tmp_path / "out")
         assert not list(tmp_path.glob("*out*"))

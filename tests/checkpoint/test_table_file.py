@@ -30,7 +30,7 @@ def test_reading(index):
 def test_what_is_written_is_read(index):
     """By TensorFlow, that checks the checksums of blocks, and by this module."""
     table = table_file.read(index.with_name("model.index").read_bytes())
-    written = table_file.made(dict(reversed(table.items())))
+    written = table_file.build(dict(reversed(table.items())))
     assert table_file.read(written) == table
     index.with_name("again.index").write_bytes(written)
     data = index.with_name("model.data-00000-of-00001")
@@ -45,7 +45,7 @@ def test_what_is_written_is_read(index):
 @pytest.mark.parametrize("items", [{}, {b"": b""}, {b"k" * 300: b"v" * 70_000, b"\xff\x00": b"\x00"}])
 def test_corners(items):
     """Nothing at all, empty keys, and lengths of more than one byte."""
-    assert table_file.read(table_file.made(items)) == items
+    assert table_file.read(table_file.build(items)) == items
 
 
 def test_masked_crc32c():
@@ -72,7 +72,7 @@ def test_foreign(index):
 def test_compressed(index):
     """The type of the first block is changed: 1 would be Snappy."""
     table = {b"key": b"value"}
-    content = bytearray(table_file.made(table))
+    content = bytearray(table_file.build(table))
     place = content.index(b"value") + len(b"value") + 8
     assert content[place] == 0
     content[place] = 1

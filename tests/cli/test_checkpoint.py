@@ -82,7 +82,7 @@ def test_diagnose(command, tmp_path):
     picture = tmp_path / "picture.png"
     status, out, _ = command("diagnose", reference("contrib"), "--decay", "0.99", "--plot", picture)
     assert status == 1
-    assert "after 20 steps with decay 0.99, 18% of them is from batches" in out
+    assert "after 20 steps with decay 0.99, only 18% of the statistics come from data" in out
     assert picture.read_bytes()[:4] == b"\x89PNG"
     status, out, _ = command("diagnose", reference("contrib"), "--decay", "0.99", "--json")
     assert status == 1

@@ -1,8 +1,8 @@
 """Writes V2 checkpoints a few tensors at a time, so that a crash leaves a whole one or none.
 
-Everything is made in a folder of its own beside the target. Then the data files are renamed to their places, and the
-index last: without an index there is no checkpoint. What a killed run leaves behind the next one to the same target
-removes; it is known by the folder's name.
+The files are written to a new folder beside the target. Then the data files are renamed to their places, and the index
+last: without an index there is no checkpoint. The next run to the same target removes what a killed run has left
+behind, which it knows by the name of the folder.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from tfbn.checkpoint.copier import Copier
 from tfbn.checkpoint.stored import Stored
 from tfbn.checkpoint.writer import Writer
 
-# Small tensors share a data file up to this size: a file each would be thousands, and more would have to be held.
-_SHARE = 4 * 2**20
+# Small tensors share a data file up to this size: a file for each would be thousands, and these wait in memory.
+_MAX_SHARED_BYTES = 4 * 2**20
 
 
 class BundleWriter(Writer):
@@ -39,10 +39,10 @@ class BundleWriter(Writer):
         self._folder = folder
         self._parts: list[str] = []
         self._waiting: dict[str, np.ndarray] = {}
-        self._size = 0  # of what waits, in bytes
-        # Eager ops hold on to what they are given for longer.
+        self._size = 0  # in bytes, of the waiting arrays
+        # Eager ops keep their inputs in memory for longer.
         self._graph = tf.Graph()
-        # One thread: each would keep what it has freed in a place of its own.
+        # One thread: memory that a thread frees stays reserved for that thread.
         threads = tf.compat.v1.ConfigProto(
             inter_op_parallelism_threads=1, intra_op_parallelism_threads=1, use_per_session_threads=True
         )
@@ -54,12 +54,12 @@ class BundleWriter(Writer):
 
     def add(self, name: str, array: np.ndarray) -> None:
         self.names.append(name)
-        if self._size + array.nbytes > _SHARE:
+        if self._size + array.nbytes > _MAX_SHARED_BYTES:
             self._flush()
         self._waiting[name] = array
         self._size += array.nbytes
-        if array.nbytes > _SHARE:
-            self._flush()  # and nothing of it is held while the next one is read
+        if array.nbytes > _MAX_SHARED_BYTES:
+            self._flush()  # so that it is not in memory while the next one is read
 
     def copy(self, name: str, origin: Stored) -> None:
         self.names.append(name)
@@ -88,7 +88,7 @@ class BundleWriter(Writer):
         if not self._waiting:
             return
         arrays = list(self._waiting.values())
-        dtypes = tuple(tf.string if each.dtype.kind in "OSU" else tf.as_dtype(each.dtype) for each in arrays)
+        dtypes = tuple(tf.string if array.dtype.kind in "OSU" else tf.as_dtype(array.dtype) for array in arrays)
         prefix, names, tensors, save = self._op(dtypes)
         part = str(self._folder / "parts" / str(len(self._parts)))
         self._session.run(save, {prefix: part, names: list(self._waiting), **dict(zip(tensors, arrays))})
@@ -111,7 +111,7 @@ class BundleWriter(Writer):
 
 @contextmanager
 def writing(target: str, force: bool) -> Iterator[BundleWriter]:
-    """A writer whose checkpoint becomes `target` when the block ends; nothing stays of it when the block raises."""
+    """A writer whose checkpoint becomes `target` when the block ends, and is removed when the block raises."""
     place = Path(os.path.abspath(target))
     check_free(target, force)
     remove_leftovers(place)
@@ -130,8 +130,8 @@ def writing(target: str, force: bool) -> Iterator[BundleWriter]:
 def _move(whole: Path, place: Path) -> None:
     index = Path(f"{place}.index")
     # From here on there is no checkpoint, also where one is replaced, until the index is in place.
-    _remove([index, *_data(place), *([place] if place.is_file() else [])])
-    for data in _data(whole):
+    _remove([index, *_list_data(place), *([place] if place.is_file() else [])])
+    for data in _list_data(whole):
         os.replace(data, f"{place}{data.name[len(whole.name) :]}")
     os.replace(f"{whole}.index", index)
 
@@ -142,7 +142,7 @@ def check_free(target: str, force: bool) -> None:
     if "://" in target or not place.parent.is_dir():
         raise FileNotFoundError(f"target: expected a path in a folder of this machine that exists, got {target}.")
     there = [path for path in (Path(f"{place}.index"), place) if path.exists()]
-    there += [] if _leftovers(place) else _data(place)
+    there += [] if _list_leftovers(place) else _list_data(place)
     if there and not force:
         raise FileExistsError(
             f"target: expected a path where nothing is, got {target}: {there[0]} exists. Name another, or replace it "
@@ -153,24 +153,24 @@ def check_free(target: str, force: bool) -> None:
 
 
 def remove_leftovers(place: Path) -> None:
-    """Removes what runs to this target that were killed have left beside it."""
-    found = _leftovers(place)
-    if found and not Path(f"{place}.index").exists():
-        _remove(_data(place))  # first, because without the folder nothing tells whose they are
-    for path in found:
+    """Removes what killed runs to this target have left beside it."""
+    leftovers = _list_leftovers(place)
+    if leftovers and not Path(f"{place}.index").exists():
+        _remove(_list_data(place))  # first: without the folder, nothing tells that they are of a killed run
+    for path in leftovers:
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink()
 
 
-def _leftovers(place: Path) -> list[Path]:
+def _list_leftovers(place: Path) -> list[Path]:
     """Folders of `writing`, and files of `tfbn.files.replacing`; the eight characters are from tempfile."""
     pattern = re.compile(rf"\.{re.escape(place.name)}\.[a-z0-9_]{{8}}\.partial(\..+)?")
     return sorted(path for path in place.parent.iterdir() if pattern.fullmatch(path.name))
 
 
-def _data(place: Path) -> list[Path]:
+def _list_data(place: Path) -> list[Path]:
     pattern = re.compile(rf"{re.escape(place.name)}\.data-\d{{5}}-of-\d{{5}}")
     return sorted(path for path in place.parent.iterdir() if pattern.fullmatch(path.name))
 

@@ -59,7 +59,7 @@ class BundleReader(Reader):
         return np.asarray(value, dtype=object if self.entries[name].dtype == "string" else None)
 
     def _restore(self, name: str) -> np.ndarray:
-        # In a graph: eager tensors keep what they were made of for longer.
+        # In a graph: eager tensors keep memory for longer.
         with tf.Graph().as_default(), tf.compat.v1.Session() as session:
             (value,) = tf.raw_ops.RestoreV2(
                 prefix=self._location,
@@ -130,7 +130,7 @@ def _describes(entry: Any, variable: Entry) -> bool:
 
 @contextmanager
 def _clear_errors(path: str, what: str) -> Iterator[None]:
-    """TensorFlow's reader raises many types for files that are damaged or something else altogether."""
+    """TensorFlow's reader raises many types for files that are damaged or no checkpoints."""
     try:
         yield
     except (tf.errors.OpError, IndexError, RuntimeError, UnicodeDecodeError, ValueError) as error:

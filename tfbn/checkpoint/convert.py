@@ -39,9 +39,9 @@ def convert(
     saved, the target has its names, shapes and dtypes. Variables are matched by scope and short name, as `list_layers`
     and `open(...).entries` show them, after `rename`.
 
-    Nothing is held but the largest variable, or 4 MB of small ones. The source is only read. A target is made beside
-    its place, and its index renamed last: killed at any moment, this leaves a whole target or none, and what is left
-    over the next run to the same target removes.
+    No more is in memory than the largest variable, or 4 MB of small ones. The source is only read. The target is
+    written beside its place, and its index renamed last: killed at any moment, this leaves a whole target or none, and
+    the next run to the same target removes the remains.
 
     Args:
       source: as for `open`.

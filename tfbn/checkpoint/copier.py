@@ -1,8 +1,8 @@
-"""Copies variables from V2 checkpoints into another as the bytes that they are.
+"""Copies the bytes of variables from V2 checkpoints into another.
 
-That takes less time and memory than to read and write arrays. The entry in the index is taken over with the checksum
-that the source has of the variable; TensorFlow reads what was copied and compares, while the next is copied. That finds
-a damaged source, and would find bytes that are not the variable's.
+That takes less time and memory than reading and writing arrays. The entry in the index is copied too, with the
+variable's checksum; TensorFlow reads the copy and compares, while the next variables are copied. That detects a damaged
+source, and would detect bytes of something else.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from tfbn.checkpoint import stored, table_file
 from tfbn.checkpoint.stored import Stored
 from tfbn.progress import Progress
 
-_CHUNK = 2**20  # bytes, which stay in the processor's cache between reading and writing
-# A part is whole when it has this size or this many variables. Of larger variables, as many as threads are held.
-_SIZE, _NUMBER = 4 * 2**20, 500
+_CHUNK_BYTES = 2**20  # small enough to stay in the processor's cache between reading and writing
+# A part is complete with this many bytes or variables. Larger variables are in memory one for each thread.
+_MAX_PART_BYTES, _MAX_PART_VARIABLES = 4 * 2**20, 500
 _THREADS = 2
 
 
 class Copier:
-    """Makes checkpoints in a folder, of one data file each: `finish` returns their prefixes."""
+    """Writes checkpoints of one data file to a folder; `finish` returns their prefixes."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._part: _Part | None = None
         self._source: io.FileIO | None = None
-        self._buffer = memoryview(bytearray(_CHUNK))
+        self._buffer = memoryview(bytearray(_CHUNK_BYTES))
         self._pool = ThreadPoolExecutor(_THREADS)
         self._checks: list[tuple[_Part, Future]] = []
 
@@ -71,21 +71,21 @@ class Copier:
             self._part = None
 
     def _chunks(self, origin: Stored) -> Iterator[memoryview]:
-        """Each holds until the next one is asked for."""
+        """The bytes in order; a chunk is valid until the next one."""
         try:
-            source = self._opened(origin.file)
+            source = self._open_source(origin.file)
             source.seek(origin.entry.offset)
-            left = origin.entry.size
-            while left:
-                count = source.readinto(self._buffer[:left])
+            remaining = origin.entry.size
+            while remaining:
+                count = source.readinto(self._buffer[:remaining])
                 if not count:
-                    raise _damaged(origin, f"{origin.file} ends before it does")
-                left -= count
+                    raise _damage_error(origin, f"{origin.file} ends before it does")
+                remaining -= count
                 yield self._buffer[:count]
         except OSError as error:
-            raise _damaged(origin, str(error)) from error
+            raise _damage_error(origin, str(error)) from error
 
-    def _opened(self, file: str) -> io.FileIO:
+    def _open_source(self, file: str) -> io.FileIO:
         if self._source is None or self._source.name != file:
             if self._source is not None:
                 self._source.close()
@@ -117,7 +117,7 @@ class _Part:
 
     @property
     def is_full(self) -> bool:
-        return self._size >= _SIZE or len(self._entries) >= _NUMBER
+        return self._size >= _MAX_PART_BYTES or len(self._entries) >= _MAX_PART_VARIABLES
 
     def finish(self) -> None:
         """Writes the index."""
@@ -125,7 +125,7 @@ class _Part:
         header_type, _ = _tensorflow.bundle_types()
         header = header_type(num_shards=1, endianness=stored.endianness())
         header.version.producer = 1
-        table = table_file.made({b"": header.SerializeToString(), **self._entries})
+        table = table_file.build({b"": header.SerializeToString(), **self._entries})
         Path(f"{self.prefix}.index").write_bytes(table)
 
     def check(self) -> None:
@@ -137,14 +137,14 @@ class _Part:
                 try:
                     self._read([name])
                 except tf.errors.OpError as error:
-                    raise _damaged(origin, "its checksum or its size is not the one in the index") from error
+                    raise _damage_error(origin, "its checksum or its size is not the one in the index") from error
             raise
 
     def close(self) -> None:
         self._data.close()
 
     def _read(self, names: Sequence[str]) -> None:
-        """By an op of which nothing is fetched, so that no array is made: there are dtypes that NumPy does not have."""
+        """By an op without fetching its outputs, which would become arrays: NumPy does not have all of the dtypes."""
         with tf.Graph().as_default() as graph:
             read = tf.raw_ops.RestoreV2(
                 prefix=self.prefix,
@@ -159,7 +159,7 @@ class _Part:
             session.run(read[0].op)
 
 
-def _damaged(origin: Stored, reason: str) -> ValueError:
+def _damage_error(origin: Stored, reason: str) -> ValueError:
     return ValueError(
         f"{origin.checkpoint}: expected a whole checkpoint, got one that is damaged: {origin.name} cannot be read: "
         f"{reason}."

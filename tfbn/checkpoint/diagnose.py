@@ -51,11 +51,11 @@ def diagnose(path: str | os.PathLike[str] | Reader, decay: float | None = None) 
     And warnings:
       half precision: statistics of 16 bits, which with this decay stop more than 1 % from those of the batches.
       zero debias unpaired: a part of the pair is missing, a layer has none while others do, or a pair is in no layer.
-      slow decay: less than 90 % of the statistics is from batches: by 1 - decay**global_step, by the weights of renorm
+      slow decay: less than 90 % of the statistics come from data: by 1 - decay**global_step, by the weights of renorm
         up to 1.14, or by zero debias' pair.
       dead channels: gamma below 1e-3, or moving_variance below 1e-6, of the layer's median.
       outlier: a median variance above 1e4 times, or below 1e-4 times, that of each layer around it, the two before and
-        the two after; or means more than 100 deviations from 0 and 100 times as many as those of each.
+        the two after; or means more than 100 standard deviations from 0 and 100 times as many as those of each.
 
     Args:
       path: as for `open`, or what `open` returned.
@@ -82,8 +82,8 @@ def diagnose(path: str | os.PathLike[str] | Reader, decay: float | None = None) 
     if not isinstance(path, Reader):
         with open_checkpoint(path) as reader:
             return diagnose(reader, decay)
-    reader, found = path, find(path.entries.values())
-    if not found.layers:
+    reader, result = path, find(path.entries.values())
+    if not result.layers:
         raise ValueError(
             f"{reader.path}: expected a checkpoint with batch norm layers, got one without. It has "
             f"{sorted(entry.path for entry in reader.entries.values() if entry.path)[:20]}; a layer is what has a "
@@ -94,10 +94,10 @@ def diagnose(path: str | os.PathLike[str] | Reader, decay: float | None = None) 
             layer,
             {short: np.ravel(reader[name]).astype(np.float64) for short, name in layer.variables.items()},
         )
-        for layer in found.layers
+        for layer in result.layers
     ]
     network = rules.Network(layers, _steps(reader), decay)
-    return Diagnosis(rules.findings(network, found.orphans), layers)
+    return Diagnosis(rules.findings(network, result.orphans), layers)
 
 
 def _steps(reader: Reader) -> int | None:

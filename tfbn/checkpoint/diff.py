@@ -1,4 +1,4 @@
-"""`diff`: what differs between two checkpoints, whatever wrote them."""
+"""`diff`: the differences between two checkpoints, of the same kind or not."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tfbn.checkpoint import layers, plan, values
+from tfbn.checkpoint import plan, values
 from tfbn.checkpoint.open import open as open_checkpoint
 from tfbn.checkpoint.reader import Entry, Reader
 from tfbn.checkpoint.tables import natural, shown, table
@@ -20,7 +20,7 @@ class Difference(NamedTuple):
     path: str
     kind: str  # 'only in the first', 'only in the second', 'shape', 'dtype', 'values'
     detail: str
-    largest: float  # the largest difference between values; 0 where there is none to take
+    largest: float  # between values; 0 for the other kinds of difference
 
 
 class Differences(list):
@@ -29,7 +29,7 @@ class Differences(list):
     def __str__(self) -> str:
         if not self:
             return "No differences."
-        return table([("variable", "difference", ""), *((each.path, each.kind, each.detail) for each in self)])
+        return table([("variable", "difference", ""), *((row.path, row.kind, row.detail) for row in self)])
 
     __repr__ = __str__
 
@@ -37,7 +37,7 @@ class Differences(list):
 def diff(
     first: str | os.PathLike[str], second: str | os.PathLike[str], *, rename: Sequence[tuple[str, str]] = ()
 ) -> Differences:
-    """Compares two checkpoints, of whatever kinds, variable by variable; one variable of each is held at a time.
+    """Compares two checkpoints, of the same kind or not, with one variable of each in memory at a time.
 
     Variables are matched by scope and short name. NaN is equal to NaN.
 
@@ -51,7 +51,7 @@ def diff(
       'shape', 'dtype', 'values'), detail and the largest difference; `print` shows it as a table.
 
     Raises:
-      FileNotFoundError, ValueError, ImportError: as `open`; ValueError also for a pattern that is found nowhere.
+      FileNotFoundError, ValueError, ImportError: as `open`; ValueError also for a pattern that matches nothing.
 
     Example:
       >>> import tempfile, tensorflow as tf, tfbn
@@ -63,30 +63,29 @@ def diff(
       norm/beta  values      1 of 2 elements, by up to 0.5
     """
     with open_checkpoint(first) as one, open_checkpoint(second) as other:
-        in_one, in_other = plan.apply_renames(_by_path(one), rename), _by_path(other)
-        found = []
-        for path in sorted({*in_one, *in_other}, key=natural):
-            if path not in in_other:
-                found.append(Difference(path, "only in the first", shown(in_one[path].shape), 0.0))
-            elif path not in in_one:
-                found.append(Difference(path, "only in the second", shown(in_other[path].shape), 0.0))
+        first_entries, second_entries = plan.apply_renames(_entries_by_path(one), rename), _entries_by_path(other)
+        differences = []
+        for path in sorted({*first_entries, *second_entries}, key=natural):
+            if path not in second_entries:
+                differences.append(Difference(path, "only in the first", shown(first_entries[path].shape), 0.0))
+            elif path not in first_entries:
+                differences.append(Difference(path, "only in the second", shown(second_entries[path].shape), 0.0))
             else:
-                found += _of_both(path, one, in_one[path], other, in_other[path])
-        return Differences(found)
+                differences += _compare(path, one, first_entries[path], other, second_entries[path])
+        return Differences(differences)
 
 
-def _by_path(reader: Reader) -> dict[str, Entry]:
-    entries = reader.entries.values()
-    paths = values.canonical_paths(entries, layers.find(entries).layers)
-    return {paths[entry.name]: entry for entry in entries if paths[entry.name]}
+def _entries_by_path(reader: Reader) -> dict[str, Entry]:
+    paths = values.canonical_paths(reader)
+    return {paths[name]: entry for name, entry in reader.entries.items() if paths[name]}
 
 
-def _of_both(path: str, one: Reader, in_one: Entry, other: Reader, in_other: Entry) -> list[Difference]:
-    if in_one.shape != in_other.shape:
-        return [Difference(path, "shape", f"{shown(in_one.shape)} and {shown(in_other.shape)}", 0.0)]
-    if in_one.dtype != in_other.dtype:
-        return [Difference(path, "dtype", f"{in_one.dtype} and {in_other.dtype}", 0.0)]
-    a, b = one[in_one.name], other[in_other.name]
+def _compare(path: str, one: Reader, entry: Entry, other: Reader, other_entry: Entry) -> list[Difference]:
+    if entry.shape != other_entry.shape:
+        return [Difference(path, "shape", f"{shown(entry.shape)} and {shown(other_entry.shape)}", 0.0)]
+    if entry.dtype != other_entry.dtype:
+        return [Difference(path, "dtype", f"{entry.dtype} and {other_entry.dtype}", 0.0)]
+    a, b = one[entry.name], other[other_entry.name]
     unequal = np.asarray(a != b)
     if a.dtype.kind not in "OSUb":
         unequal &= ~((a != a) & (b != b))

@@ -1,4 +1,4 @@
-"""Finds the batch norm layers of a checkpoint by the names of their variables, whatever wrote it."""
+"""Finds the batch norm layers of a checkpoint by the names of their variables."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OLD_RENORM = ("renorm_mean_weight", "renorm_stddev_weight")  # of TensorFlow up 
 DEBIAS = ("biased", "local_step")
 SHORT_NAMES = (*AFFINE, *STATISTICS, *RENORM, *OLD_RENORM)
 SHADOW = "/ExponentialMovingAverage"
-# A scope that says batch norm even where nothing but beta or gamma is in it.
+# A scope that is of batch norm even if it has beta or gamma alone.
 _NAMED = re.compile(r"(?:.*[/_])?(batch_?norm\w*|bn\w{0,2})", re.IGNORECASE)
 _PAIR = re.compile(r"(?P<around>.*?)/?moving_mean/(?P<short>biased|local_step)(?P<number>_\d+)?")
 _AMBIGUOUS = "gamma_or_beta"
@@ -34,12 +34,12 @@ class Layer(NamedTuple):
     renorm: str  # 'up to 1.14', 'from 1.15' or ''
 
 
-class Found(NamedTuple):
+class SearchResult(NamedTuple):
     layers: list[Layer]  # in the natural order of their scopes
     orphans: list[str]  # paths of zero-debias variables that belong to no layer
 
 
-def find(entries: Iterable[Entry]) -> Found:
+def find(entries: Iterable[Entry]) -> SearchResult:
     """The layers among variables."""
     by_path = {entry.path: entry for entry in entries if entry.path}
     variables: dict[str, dict[str, Entry]] = {}
@@ -51,43 +51,43 @@ def find(entries: Iterable[Entry]) -> Found:
             kind.setdefault(scope, {})[short] = entry
     scopes = {
         scope
-        for scope, found in variables.items()
-        if set(STATISTICS) & set(found) or (set(AFFINE) & set(found) and _NAMED.fullmatch(scope))
+        for scope, shorts in variables.items()
+        if set(STATISTICS) & set(shorts) or (set(AFFINE) & set(shorts) and _NAMED.fullmatch(scope))
     }
     naming: dict[str, str] = {}
     orphans: list[str] = []
     for path, entry in by_path.items():
-        parted = _pair_of(path, scopes)
-        if parted is None:
+        debias = _parse_debias(path, scopes)
+        if debias is None:
             continue
-        owner, short, how = parted
+        owner, short, how = debias
         if owner is None:
             orphans.append(path)
         else:
             variables[owner][short] = entry
             naming[owner] = how
-    layers = [_layer(scope, variables[scope], shadows.get(scope, {}), naming.get(scope, "")) for scope in scopes]
-    return Found(sorted(layers, key=lambda layer: natural(layer.scope)), sorted(orphans, key=natural))
+    layers = [_make_layer(scope, variables[scope], shadows.get(scope, {}), naming.get(scope, "")) for scope in scopes]
+    return SearchResult(sorted(layers, key=lambda layer: natural(layer.scope)), sorted(orphans, key=natural))
 
 
-def _pair_of(path: str, scopes: set[str]) -> tuple[str | None, str, str] | None:
+def _parse_debias(path: str, scopes: set[str]) -> tuple[str | None, str, str] | None:
     """Scope, short name and naming of a zero-debias variable; no scope for an orphan, None for other variables."""
-    found = _PAIR.fullmatch(path)
-    if found is None:
+    match = _PAIR.fullmatch(path)
+    if match is None:
         scope, short = split(path)
         return (scope, short, "attributes") if short in DEBIAS and scope in scopes else None
-    around = found["around"]
+    around = match["around"]
     if around in scopes:
-        return around, found["short"], "suffixed" if found["number"] else "single"
+        return around, match["short"], "suffixed" if match["number"] else "single"
     for scope in scopes:
         inner = around.removeprefix(f"{scope}/")
         if inner != around and re.fullmatch(rf"{re.escape(scope)}(_\d+)?", inner):
-            suffixed = found["number"] or inner != scope
-            return scope, found["short"], "suffixed" if suffixed else "doubled"
-    return None, found["short"], ""
+            suffixed = match["number"] or inner != scope
+            return scope, match["short"], "suffixed" if suffixed else "doubled"
+    return None, match["short"], ""
 
 
-def _layer(scope: str, variables: dict[str, Entry], shadows: dict[str, Entry], naming: str) -> Layer:
+def _make_layer(scope: str, variables: dict[str, Entry], shadows: dict[str, Entry], naming: str) -> Layer:
     order = [name for name in (*SHORT_NAMES, _AMBIGUOUS, *DEBIAS) if name in variables]
     one = variables[next(name for name in (*STATISTICS, *order) if name in variables)]
     old = set(OLD_RENORM) & set(variables)

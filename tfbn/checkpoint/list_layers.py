@@ -45,8 +45,9 @@ def list_layers(path: str | os.PathLike[str] | Reader) -> Layers:
     Returns:
       A list with a record for each layer, in the natural order of the scopes; `print` shows it as a table. The fields:
       scope; shape and dtype of the statistics; variables and shadows, dicts from short names to names in the
-      checkpoint, the latter for what tf.train.ExponentialMovingAverage made; zero_debias, how the pair of biased and
-      local_step is named ('single', 'doubled', 'suffixed', 'attributes' or ''); renorm ('up to 1.14', 'from 1.15', '').
+      checkpoint, the latter for the averages of tf.train.ExponentialMovingAverage; zero_debias, how biased and
+      local_step are named ('single', 'doubled', 'suffixed', 'attributes' or ''); renorm ('up to 1.14', 'from 1.15' or
+      '').
 
     Raises:
       FileNotFoundError, ValueError, ImportError: as `open`.

@@ -21,31 +21,31 @@ _TWICE = re.compile(r"(variables|trainable_variables|non_trainable_variables)/\d
 
 
 def paths(graph: bytes, names: Iterable[str]) -> dict[str, str]:
-    """The path of each name; '' for the bookkeeping of TensorFlow and what is saved a second time."""
+    """The path of each name; '' for the bookkeeping of TensorFlow and for what is saved a second time."""
     names = list(names)
     message = _tensorflow.object_graph_type().FromString(graph)
-    own_names = {each.checkpoint_key: each.full_name for node in message.nodes for each in node.attributes}
+    own_names = {item.checkpoint_key: item.full_name for node in message.nodes for item in node.attributes}
     exported = any(name.startswith("_all_variables/") for name in names)
-    by_object = {name: _components(name) for name in names}
-    found = {name: _path(parts, own_names.get(name, "")) for name, parts in by_object.items()}
-    taken = Counter(found.values())
-    for name, parts in by_object.items():
-        if taken[found[name]] > 1:
-            found[name] = "/".join(parts)
+    components = {name: _components(name) for name in names}
+    result = {name: _path(parts, own_names.get(name, "")) for name, parts in components.items()}
+    counts = Counter(result.values())
+    for name, parts in components.items():
+        if counts[result[name]] > 1:
+            result[name] = "/".join(parts)
         if (
             name == KEY
             or name.endswith(_CONFIG)
-            or found[name] == COUNTER
+            or result[name] == COUNTER
             or (exported and _TWICE.match("/".join(parts)))
         ):
-            found[name] = ""
-    return found
+            result[name] = ""
+    return result
 
 
 def _components(name: str) -> list[str]:
     # Names that TensorFlow starts with a dot are its own, and not escaped.
     parts = name.removesuffix(SUFFIX).split("/")
-    return [part if part in (SLOT, ".ATTRIBUTES") else _unescaped(part) for part in parts]
+    return [part if part in (SLOT, ".ATTRIBUTES") else _unescape(part) for part in parts]
 
 
 def _path(parts: list[str], own_name: str) -> str:
@@ -58,20 +58,20 @@ def _path(parts: list[str], own_name: str) -> str:
 
 def name_of(path: str) -> str:
     """The name under which tf.train.Checkpoint looks for the variable that it reaches by these attributes."""
-    return "/".join(_escaped(part) for part in path.split("/")) + SUFFIX
+    return "/".join(_escape(part) for part in path.split("/")) + SUFFIX
 
 
 def path_of(name: str) -> str:
-    """The path that `name_of` made the name of."""
+    """The inverse of `name_of`."""
     return "/".join(_components(name))
 
 
-def build(made: Iterable[str]) -> bytes:
+def build(paths: Iterable[str]) -> bytes:
     """An object graph in which each path is a chain of attributes that ends at a variable."""
     message = _tensorflow.object_graph_type()()
     message.nodes.add()
     numbers: dict[str, int] = {"": 0}
-    for path in sorted(made):
+    for path in sorted(paths):
         parent, so_far = 0, ""
         for part in path.split("/"):
             so_far = f"{so_far}/{part}"
@@ -86,9 +86,9 @@ def build(made: Iterable[str]) -> bytes:
     return message.SerializeToString(deterministic=True)
 
 
-def _escaped(part: str) -> str:
+def _escape(part: str) -> str:
     return part.replace(".", "..").replace("/", ".S")
 
 
-def _unescaped(part: str) -> str:
-    return re.sub(r"\.(.)", lambda found: "/" if found[1] == "S" else found[1], part)
+def _unescape(part: str) -> str:
+    return re.sub(r"\.(.)", lambda match: "/" if match[1] == "S" else match[1], part)

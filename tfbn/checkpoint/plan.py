@@ -1,4 +1,4 @@
-"""What a conversion will write, decided and shown before anything is written."""
+"""`Plan`: what a conversion will write, decided and shown before it writes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from tfbn.checkpoint import layers, object_graph, values
+from tfbn.checkpoint import object_graph, values
 from tfbn.checkpoint.kinds import Kind
 from tfbn.checkpoint.layers import AFFINE, DEBIAS, SHORT_NAMES, STATISTICS, join, split
 from tfbn.checkpoint.open import KINDS
@@ -27,8 +27,8 @@ class Plan:
     Attributes:
       steps: the variables of the target, in the order of writing.
       lost: dict from paths in the source that have no place in the target to the reason.
-      unmatched: dict from paths in the target that nothing in the source fits to the reason.
-      allowed: the paths among these that `allow` names.
+      unmatched: dict from paths in the target for which the source has no value to the reason.
+      allowed: those of these paths that match `allow`.
       left_out: paths in the source that the arguments leave out or merge into others.
     """
 
@@ -48,7 +48,7 @@ class Plan:
 
     @property
     def refused(self) -> bool:
-        """Whether something would be lost or stay unmatched that is not allowed."""
+        """Whether a variable would be lost or stay unmatched that is not allowed to."""
         return not {*self.lost, *self.unmatched} <= self.allowed
 
     def __str__(self) -> str:
@@ -87,7 +87,7 @@ class Plan:
         return lines
 
     def check(self, listed: bool = False) -> None:
-        """Raises ValueError where the plan is not to be carried out; without the variables that the user has seen."""
+        """Raises ValueError where the plan is refused; with its variables, unless they are `listed` already."""
         if self.refused:
             first = next(path for path in (*self.lost, *self.unmatched) if path not in self.allowed)
             raise ValueError(
@@ -163,7 +163,9 @@ def _name_as_kind(plan: Plan, by_path: Mapping[str, Value]) -> None:
     for path, value in by_path.items():
         scope, short = split(path)
         if object_graph.SLOT in path.split("/"):
-            plan.lost[path] = "an optimizer's slot, which only a program can place; save one there and give it as like"
+            plan.lost[path] = (
+                "an optimizer's slot, whose place only the other program knows; pass a checkpoint of it as like"
+            )
         elif scope in scopes and short in plan.kind.lacks:
             plan.lost[path] = plan.kind.lacks[short]
         elif scope in scopes and short in SHORT_NAMES:
@@ -205,7 +207,7 @@ def _default_scope_replaced(scope: str, default_scopes: Iterable[str], kind: Kin
 
 def _match_like(plan: Plan, by_path: Mapping[str, Value], like: Reader, options: values.Options) -> None:
     """Gives the variables the names and shapes of another checkpoint."""
-    paths = _canonical_paths(like)
+    paths = values.canonical_paths(like)
     for name, path in paths.items():
         entry = like.entries[name]
         if not path:
@@ -226,7 +228,7 @@ def _match_like(plan: Plan, by_path: Mapping[str, Value], like: Reader, options:
 
 def _fill_allowed(plan: Plan, by_path: Mapping[str, Value], like: Reader) -> None:
     """What may stay unmatched keeps the value that it has in `like`, or takes the source's and loses digits."""
-    for name, path in _canonical_paths(like).items():
+    for name, path in values.canonical_paths(like).items():
         if path in plan.unmatched and path in plan.allowed:
             entry, value = like.entries[name], by_path.get(path)
             narrowed = value is not None and _same_elements(value.shape, entry.shape) and value.dtype in _WIDTH
@@ -234,11 +236,6 @@ def _fill_allowed(plan: Plan, by_path: Mapping[str, Value], like: Reader) -> Non
                 plan.steps.append(Step(name, values.reshape(value, entry.shape, entry.dtype)))
             else:
                 plan.steps.append(Step(name, _keep_like(like, entry)))
-
-
-def _canonical_paths(reader: Reader) -> dict[str, str]:
-    entries = reader.entries.values()
-    return values.canonical_paths(entries, layers.find(entries).layers)
 
 
 def _keep_like(like: Reader, entry: Entry) -> Value:

@@ -10,12 +10,12 @@ import numpy as np
 from tfbn.checkpoint.diagnose import Diagnosis
 from tfbn.files import replacing
 
-_SUSPECT, _FINE = "tab:red", "tab:blue"
-_LONGEST = 44  # characters of a scope
+_SUSPECT_COLOR, _FINE_COLOR = "tab:red", "tab:blue"
+_MAX_SCOPE_CHARACTERS = 44
 
 
 def plot(diagnosis: Diagnosis, path: str | os.PathLike[str]) -> None:
-    """Draws, per layer, the spread of moving mean and deviation over channels, to a PNG; suspects are red.
+    """Draws, per layer, the spread of moving mean and standard deviation over channels, to a PNG; suspects are red.
 
     A box has the middle half of the channels and the median, whiskers reach to the least and the largest.
 
@@ -36,12 +36,12 @@ def plot(diagnosis: Diagnosis, path: str | os.PathLike[str]) -> None:
     suspects = {finding.layer: finding.kind for finding in reversed(diagnosis)}
     count = len(diagnosis.layers)
     figure = Figure(figsize=(14, 2 + 0.32 * count), layout="constrained")
-    means, deviations = figure.subplots(1, 2, sharey=True)
+    means, stddevs = figure.subplots(1, 2, sharey=True)
     for place, one in enumerate(diagnosis.layers):
-        color = _SUSPECT if one.layer.scope in suspects else _FINE
+        color = _SUSPECT_COLOR if one.layer.scope in suspects else _FINE_COLOR
         _box(means, place, one.values.get("moving_mean"), color)
         variance = one.values.get("moving_variance")
-        _box(deviations, place, None if variance is None else np.sqrt(np.where(variance > 0, variance, np.nan)), color)
+        _box(stddevs, place, None if variance is None else np.sqrt(np.where(variance > 0, variance, np.nan)), color)
     scopes = [one.layer.scope for one in diagnosis.layers]
     # What all of them begin with tells nothing.
     common = os.path.commonprefix(scopes).rpartition("/")[0] if count > 1 else ""
@@ -50,20 +50,23 @@ def plot(diagnosis: Diagnosis, path: str | os.PathLike[str]) -> None:
     if common:
         means.set_ylabel(f"layers in {common}")
     for label, one in zip(means.get_yticklabels(), diagnosis.layers):
-        label.set_color(_SUSPECT if one.layer.scope in suspects else "black")
+        label.set_color(_SUSPECT_COLOR if one.layer.scope in suspects else "black")
     means.set_ylim(count - 0.4, -0.6)
     means.set_xscale("symlog", linthresh=1.0)
     means.set_xlabel("moving mean (linear from -1 to 1, logarithmic beyond)")
-    deviations.set_xscale("log")
-    deviations.set_xlabel("moving standard deviation (logarithmic)")
-    for axes in (means, deviations):
+    stddevs.set_xscale("log")
+    stddevs.set_xlabel("moving standard deviation (logarithmic)")
+    for axes in (means, stddevs):
         axes.grid(axis="x", alpha=0.3)
     named = {one.layer.scope for one in diagnosis.layers}
     marked = sum(scope in suspects for scope in named)
     figure.suptitle(f"Moving statistics over the channels of {count} batch norm layers, {marked} of them suspect")
     handles = [
         Line2D([], [], color=color, linewidth=6, label=label)
-        for color, label in ((_FINE, "nothing found"), (_SUSPECT, "suspect, with the first rule that says so"))
+        for color, label in (
+            (_FINE_COLOR, "nothing found"),
+            (_SUSPECT_COLOR, "suspect, with the first rule that says so"),
+        )
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=2)
     with replacing(path) as partial:
@@ -86,6 +89,6 @@ def _box(axes: Any, place: int, values: np.ndarray | None, color: str) -> None:
 def _label(scope: str, common: int, suspects: dict[str, str]) -> str:
     """The scope, without its first `common` characters, shortened in the middle; and the rule that suspects it."""
     short = scope[common:]
-    if len(short) > _LONGEST:
-        short = f"{short[: _LONGEST // 2 - 2]}...{short[1 - _LONGEST // 2 :]}"
+    if len(short) > _MAX_SCOPE_CHARACTERS:
+        short = f"{short[: _MAX_SCOPE_CHARACTERS // 2 - 2]}...{short[1 - _MAX_SCOPE_CHARACTERS // 2 :]}"
     return f"{short}\n{suspects[scope]}" if scope in suspects else short

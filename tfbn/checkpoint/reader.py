@@ -29,7 +29,7 @@ def size_of(shape: tuple[int, ...], dtype: str) -> int:
 
 
 class Reader(Mapping[str, np.ndarray]):
-    """A checkpoint, opened to be read: a mapping from names to arrays that holds none of them.
+    """A checkpoint, opened to be read: a mapping from names to arrays, which are read when they are asked for.
 
     Attributes:
       path: the file or prefix.
@@ -61,7 +61,7 @@ class Reader(Mapping[str, np.ndarray]):
         raise NotImplementedError
 
     def stored(self, name: str) -> Stored | None:
-        """Where the bytes of a variable are that may be copied as they are; None where there are no such."""
+        """Where the bytes of a variable are, if they can be copied; else None."""
         return None
 
     def files(self) -> list[Path]:
@@ -69,7 +69,7 @@ class Reader(Mapping[str, np.ndarray]):
         return stored.files(self.path)
 
     def close(self) -> None:
-        """Lets go of the file."""
+        """Closes the file."""
 
     def __enter__(self) -> Reader:
         return self

@@ -1,4 +1,4 @@
-"""What can be wrong with a layer's statistics, a rule each. Every threshold stands here with its reason."""
+"""What can be wrong with a layer's statistics, one rule for each. Every threshold is here, with its reason."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HALF = {"float16": 2.0**-10, "bfloat16": 2.0**-7}  # their eps
 WARMED_UP = 0.9
 # Trained networks have variances within some three orders of magnitude from layer to layer, residual branches included.
 OUTLIER_VARIANCE = 1e4
-# And means within some ten deviations.
+# And means within some ten standard deviations.
 OUTLIER_MEAN = 100.0
 NEIGHBOURS = 2  # on each side, in the natural order of names, which most programs build their layers in
 
@@ -38,7 +38,7 @@ class Arrays(NamedTuple):
 
 @dataclass(frozen=True)
 class Network:
-    """What rules know beside a layer."""
+    """What rules look at beside the layer itself."""
 
     layers: list[Arrays]
     steps: int | None  # by the global step
@@ -93,7 +93,7 @@ def _half(one: Arrays, network: Network) -> Iterator[str]:
 
 def _unpaired(one: Arrays, network: Network) -> Iterator[str]:
     has = [name for name in DEBIAS if name in one.values]
-    others = [each for each in network.layers if set(DEBIAS) <= set(each.values)]
+    others = [other for other in network.layers if set(DEBIAS) <= set(other.values)]
     if has == ["local_step"] and one.layer.zero_debias == "attributes":
         return  # a cumulative average counts its steps
     if len(has) == 1:
@@ -106,7 +106,7 @@ def _unpaired(one: Arrays, network: Network) -> Iterator[str]:
 def _dead(one: Arrays, network: Network) -> Iterator[str]:
     for name, fraction in (("gamma", DEAD_GAMMA), ("moving_variance", DEAD_VARIANCE)):
         sizes = one.values.get(name, np.zeros(0))
-        sizes = np.abs(sizes) if name == "gamma" else sizes[sizes >= 0]  # what is negative is another rule's
+        sizes = np.abs(sizes) if name == "gamma" else sizes[sizes >= 0]  # negative ones have a rule
         if sizes.size and np.isfinite(sizes).all():
             median = np.median(sizes)
             dead = sizes < fraction * median
@@ -115,11 +115,12 @@ def _dead(one: Arrays, network: Network) -> Iterator[str]:
 
 
 def _cold(one: Arrays, network: Network) -> Iterator[str]:
-    """By decay and steps; of zero debias' pair, whose quotient is that share, without knowing the decay."""
+    """By decay and steps; or by the quotient of zero debias' pair, which is that share whatever the decay."""
     if network.decay is not None and network.steps is not None and not set(DEBIAS) <= set(one.values):
         share = 1 - network.decay**network.steps
         if share < WARMED_UP:
-            yield f"after {network.steps} steps with decay {network.decay:g}, {share:.0%} of them is from batches"
+            after = f"after {network.steps} steps with decay {network.decay:g}"
+            yield f"{after}, only {share:.0%} of the statistics come from data"
     for name in ("renorm_mean", "renorm_stddev"):
         weight = one.values.get(f"{name}_weight")
         if weight is not None and weight[0] < WARMED_UP:
@@ -130,27 +131,27 @@ def _cold(one: Arrays, network: Network) -> Iterator[str]:
         largest = np.argmax(np.abs(mean))
         share = biased[largest] / mean[largest]
         if share < WARMED_UP:
-            yield f"{share:.0%} of moving_variance is from batches, by the quotient of biased and moving_mean"
+            yield f"only {share:.0%} of moving_variance comes from data, by the quotient of biased and moving_mean"
 
 
 def _outlier(one: Arrays, network: Network) -> Iterator[str]:
-    index = next(i for i, each in enumerate(network.layers) if each is one)
+    index = next(i for i, other in enumerate(network.layers) if other is one)
     around = [
-        each
-        for i, each in enumerate(network.layers)
-        if 0 < abs(i - index) <= NEIGHBOURS and not np.isnan(_variance(each))
+        other
+        for i, other in enumerate(network.layers)
+        if 0 < abs(i - index) <= NEIGHBOURS and not np.isnan(_variance(other))
     ]
     own = _variance(one)
     if np.isnan(own) or len(around) < 2 or any(True for _ in _never_updated(one, network)):
         return
-    # From all of them: one that is an outlier itself must not make its neighbours look like some.
+    # Compared with all of them, so that a layer next to an outlier does not look like one.
     low, high = min(map(_variance, around)), max(map(_variance, around))
     if not low / OUTLIER_VARIANCE <= own <= high * OUTLIER_VARIANCE:
         yield f"its median variance is {own:.3g}, those of the layers around it {low:.3g} to {high:.3g}"
-        return  # which moves the distance as well
+        return  # such a variance moves the distance as well
     far, most = _distance(one), max(map(_distance, around))
     if far > OUTLIER_MEAN * max(1.0, most):
-        yield f"its means are {far:.3g} deviations from 0, those of the layers around it at most {most:.3g}"
+        yield f"its means are {far:.3g} standard deviations from 0, those of the layers around it at most {most:.3g}"
 
 
 def _variance(one: Arrays) -> float:
@@ -247,15 +248,15 @@ ORPHAN = Rule(
 
 
 def findings(network: Network, orphans: list[str]) -> list[Finding]:
-    """What every rule finds, in the order of the rules and then of the layers."""
-    found = [
+    """The findings of every rule: errors first, then by rule and by layer."""
+    result = [
         Finding(rule.kind, rule.severity, one.layer.scope, problem, rule.remedy)
         for rule in RULES
         for one in network.layers
         for problem in rule.check(one, network)
     ]
-    found += [
+    result += [
         Finding(ORPHAN.kind, ORPHAN.severity, path, "no layer has this variable of zero debias", ORPHAN.remedy)
         for path in orphans
     ]
-    return sorted(found, key=lambda finding: finding.severity != "error")
+    return sorted(result, key=lambda finding: finding.severity != "error")

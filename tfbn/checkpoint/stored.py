@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from tfbn import _tensorflow
 from tfbn.checkpoint import table_file
 
-_OF_A_PART = b"\x00"  # what the key of a part of a partitioned variable begins with
+_PART_PREFIX = b"\x00"  # what the key of a part of a partitioned variable begins with
 
 
 class Stored(NamedTuple):
@@ -52,13 +52,13 @@ def locate(prefix: str) -> dict[str, Stored]:
     header = header_type.FromString(table.pop(b"", b""))
     if header.endianness != endianness():
         return {}
-    found = {}
+    places = {}
     for key, value in table.items():
         entry = entry_type.FromString(value)
-        if not entry.slices and not key.startswith(_OF_A_PART):
+        if not entry.slices and not key.startswith(_PART_PREFIX):
             file = f"{prefix}.data-{entry.shard_id:05d}-of-{header.num_shards:05d}"
-            found[key.decode()] = Stored(prefix, key.decode(), file, entry)
-    return found
+            places[key.decode()] = Stored(prefix, key.decode(), file, entry)
+    return places
 
 
 def endianness() -> int:

@@ -36,7 +36,7 @@ def read(content: bytes) -> dict[bytes, bytes]:
         raise ForeignTable("it ends too early") from error
 
 
-def made(items: Mapping[bytes, bytes]) -> bytes:
+def build(items: Mapping[bytes, bytes]) -> bytes:
     """A table of these keys and values, in a single block."""
     content = bytearray()
     data = _append(content, _entries_block(sorted(items.items())))
@@ -77,9 +77,9 @@ def _entries(block: bytes) -> Iterator[tuple[bytes, bytes]]:
     end = len(block) - 4 * (restarts + 1)
     key, place = b"", 0
     while place < end:
-        shared, place = _varint(block, place)
-        own, place = _varint(block, place)
-        size, place = _varint(block, place)
+        shared, place = _decode_varint(block, place)
+        own, place = _decode_varint(block, place)
+        size, place = _decode_varint(block, place)
         key = key[:shared] + block[place : place + own]
         yield key, block[place + own : place + own + size]
         place += own + size
@@ -90,25 +90,25 @@ def _entries_block(items: list[tuple[bytes, bytes]]) -> bytes:
     content, places = bytearray(), []
     for key, value in items:
         places.append(len(content))
-        content += _as_varint(0) + _as_varint(len(key)) + _as_varint(len(value)) + key + value
+        content += _encode_varint(0) + _encode_varint(len(key)) + _encode_varint(len(value)) + key + value
     places = places or [0]
     return bytes(content) + struct.pack(f"<{len(places) + 1}I", *places, len(places))
 
 
 def _append(content: bytearray, block: bytes) -> bytes:
     """The handle of a block that is put at the end."""
-    handle = _as_varint(len(content)) + _as_varint(len(block))
+    handle = _encode_varint(len(content)) + _encode_varint(len(block))
     content += block + _TYPE + struct.pack("<I", masked_crc32c(block + _TYPE))
     return handle
 
 
 def _handle(content: bytes, place: int) -> tuple[tuple[int, int], int]:
-    offset, place = _varint(content, place)
-    size, place = _varint(content, place)
+    offset, place = _decode_varint(content, place)
+    size, place = _decode_varint(content, place)
     return (offset, size), place
 
 
-def _varint(content: bytes, place: int) -> tuple[int, int]:
+def _decode_varint(content: bytes, place: int) -> tuple[int, int]:
     """A number, seven bits a byte with the lowest first, and the place after it."""
     value = shift = 0
     while True:
@@ -119,7 +119,7 @@ def _varint(content: bytes, place: int) -> tuple[int, int]:
             return value, place
 
 
-def _as_varint(value: int) -> bytes:
+def _encode_varint(value: int) -> bytes:
     content = bytearray()
     while value >= 0x80:
         content.append(value & 0x7F | 0x80)

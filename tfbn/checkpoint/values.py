@@ -1,12 +1,12 @@
-"""What of a source checkpoint is to be carried over: values by canonical paths, read when they are written.
+"""The values of a source checkpoint by canonical path, with the changes asked for; read when they are written.
 
-The canonical path of a layer's variable is its scope and short name, that of zero debias' pair too: `a/norm/biased` for
+The canonical path of a layer's variable is its scope and short name, that of zero debias included: `a/norm/biased` for
 `a/norm/a/norm/moving_mean/biased`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -14,8 +14,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfbn.checkpoint import layers
-from tfbn.checkpoint.layers import SHADOW, Layer, join, split
-from tfbn.checkpoint.reader import Entry, Reader, size_of
+from tfbn.checkpoint.layers import SHADOW, join, split
+from tfbn.checkpoint.reader import Reader, size_of
 from tfbn.checkpoint.stored import Stored
 
 
@@ -41,12 +41,12 @@ class Unchanged:
 
 
 class Value(NamedTuple):
-    """An array to be: `read` makes it."""
+    """An array that `read` returns."""
 
     shape: tuple[int, ...]
     dtype: str
-    origin: str  # its path, or paths, in the source; '' for what is made up
-    change: str  # what is done to it, in words
+    origin: str  # its path, or paths, in the source; '' for one that is synthesized
+    change: str  # how it differs from that, in words
     read: Callable[[], np.ndarray]
 
     @property
@@ -55,7 +55,7 @@ class Value(NamedTuple):
 
     @property
     def stored(self) -> Stored | None:
-        """The bytes that it is, where it is those of a checkpoint."""
+        """Where its bytes are, if a checkpoint contains it unchanged."""
         return self.read.reader.stored(self.read.name) if isinstance(self.read, Unchanged) else None
 
 
@@ -68,18 +68,21 @@ class Step(NamedTuple):
 
 class SourceValues(NamedTuple):
     values: dict[str, Value]  # by canonical path
-    left_out: list[str]  # what was asked to be left out, or went into another value
+    left_out: list[str]  # paths that the options leave out, or that became part of another value
 
 
 def read_values(reader: Reader, options: Options) -> SourceValues:
-    """All of a checkpoint but the bookkeeping of TensorFlow and Keras."""
-    found = layers.find(reader.entries.values()).layers
-    paths = canonical_paths(reader.entries.values(), found)
-    values = {paths[name]: _unchanged(reader, entry) for name, entry in reader.entries.items() if paths[name]}
+    """All variables but the bookkeeping of TensorFlow and Keras."""
+    paths = canonical_paths(reader)
+    values = {
+        paths[name]: Value(entry.shape, entry.dtype, entry.path, "", Unchanged(reader, name))
+        for name, entry in reader.entries.items()
+        if paths[name]
+    }
     left_out: list[str] = []
     if options.moving_average:
         left_out += _replace_by_shadows(values, reader.path)
-    for layer in found:
+    for layer in layers.find(reader.entries.values()).layers:
         if layer.renorm == "up to 1.14":
             left_out += _upgrade_renorm(layer.scope, values, options.epsilon)
         if options.fill_affine:
@@ -94,17 +97,14 @@ def read_values(reader: Reader, options: Options) -> SourceValues:
     return SourceValues(values, left_out)
 
 
-def canonical_paths(entries: Iterable[Entry], found: Iterable[Layer]) -> dict[str, str]:
-    """The canonical path of each name; '' of bookkeeping."""
+def canonical_paths(reader: Reader) -> dict[str, str]:
+    """The canonical path of each name; '' for bookkeeping."""
+    entries = reader.entries.values()
     paths = {entry.name: entry.path for entry in entries}
-    for layer in found:
+    for layer in layers.find(entries).layers:
         for short, name in layer.variables.items():
             paths[name] = join(layer.scope, short)
     return paths
-
-
-def _unchanged(reader: Reader, entry: Entry) -> Value:
-    return Value(entry.shape, entry.dtype, entry.path, "", Unchanged(reader, entry.name))
 
 
 def _replace_by_shadows(values: dict[str, Value], source: str) -> list[str]:
@@ -124,10 +124,9 @@ def _replace_by_shadows(values: dict[str, Value], source: str) -> list[str]:
 
 
 def _upgrade_renorm(scope: str, values: dict[str, Value], epsilon: float) -> list[str]:
-    """Renorm's averages as they are from 1.15 on: of their full weight from the first step, and with moving_stddev.
+    """Renorm's averages as 1.15 keeps them, which have full weight from the first step; and its moving_stddev.
 
-    Up to 1.14 they start at 0, and what they lack is filled up by the batch: the average is what they hold divided by
-    the weight, which says how much that is.
+    Up to 1.14 they start at 0, beside weights that start at 0 too: the average is the quotient of the two.
     """
     variance = values.get(join(scope, "moving_variance"))
     if variance is None:
@@ -137,8 +136,8 @@ def _upgrade_renorm(scope: str, values: dict[str, Value], epsilon: float) -> lis
         array = variance.read()
         return np.sqrt(array.astype(np.float64) + epsilon).astype(array.dtype)
 
-    rooted = variance._replace(change=f"sqrt({{}} + {epsilon:g})", read=stddev)
-    values[join(scope, "moving_stddev")] = _insert_name(rooted)
+    change = f"sqrt({split(variance.origin)[1]} + {epsilon:g})"
+    values[join(scope, "moving_stddev")] = variance._replace(change=change, read=stddev)
     consumed = []
     for short, initial in (("renorm_mean", None), ("renorm_stddev", stddev)):
         average, weight = values.get(join(scope, short)), values.pop(join(scope, f"{short}_weight"), None)
@@ -162,12 +161,8 @@ def _divide_by_weight(
     return read
 
 
-def _insert_name(value: Value) -> Value:
-    return value._replace(change=value.change.format(split(value.origin)[1]))
-
-
 def fill_affine(values: Mapping[str, Value], scope: str, short: str) -> Value:
-    """Gamma of ones, or beta of zeros, for a layer that does without."""
+    """Gamma of ones, or beta of zeros, for a layer without."""
     like = next(values[join(scope, name)] for name in layers.STATISTICS if join(scope, name) in values)
     number = {"gamma": 1, "beta": 0}[short]
     dtype = tf.as_dtype(like.dtype).as_numpy_dtype
@@ -175,7 +170,7 @@ def fill_affine(values: Mapping[str, Value], scope: str, short: str) -> Value:
 
 
 def synthesize_debias(values: Mapping[str, Value], scope: str, short: str) -> Value:
-    """Zero debias' pair for an average that had none: as if its start were too long ago to matter.
+    """Zero debias' biased or local_step for an average without: as if it had started too long ago to matter.
 
     The next step is then that of the average without zero debias. The count is a power of two that every floating type
     of at least its size has: of bfloat16 and wider types 2**24, of float16 2**15.
@@ -194,9 +189,9 @@ def reshape(value: Value, shape: tuple[int, ...], dtype: str) -> Value:
         return value
     as_numpy = tf.as_dtype(dtype).as_numpy_dtype
     changes = [value.change, "reshaped" if shape != value.shape else "", f"as {dtype}" if dtype != value.dtype else ""]
-    made = _map_read(value, lambda array: array.reshape(shape).astype(as_numpy, copy=False))
-    return made._replace(shape=shape, dtype=dtype, change=", ".join(filter(None, changes)))
-
-
-def _map_read(value: Value, change: Callable[[np.ndarray], np.ndarray]) -> Value:
-    return value._replace(read=lambda: change(value.read()))
+    return value._replace(
+        shape=shape,
+        dtype=dtype,
+        change=", ".join(filter(None, changes)),
+        read=lambda: value.read().reshape(shape).astype(as_numpy, copy=False),
+    )

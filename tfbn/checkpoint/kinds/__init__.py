@@ -52,7 +52,7 @@ class Kind:
         return ()
 
     def writing(self, target: str, like: Reader | None, force: bool) -> AbstractContextManager[Writer]:
-        """A writer whose checkpoint becomes `target` when the block ends; nothing stays of it when the block raises.
+        """A writer whose checkpoint becomes `target` when the block ends, and is removed when the block raises.
 
         Args:
           target: a path that is free, or with `force` is replaced.

@@ -182,58 +182,60 @@ def _shape_and_dtype(path: str, name: str, dataset: Any) -> tuple[tuple[int, ...
 
 
 def _paths(file: Any, datasets: Mapping[str, Any], config: Any) -> dict[str, str]:
-    """Scope and short name of each dataset; '' for what Keras keeps of metrics and of its own."""
+    """Scope and short name of each dataset; '' for those of metrics."""
     numbered = {name: _NUMBERED.match(name) for name in datasets}
-    groups: dict[str, int] = Counter(found["group"] for found in numbered.values() if found)
-    layers = _layers(file, [group for group in groups if not group.startswith(_OPTIMIZERS)])
+    groups: dict[str, int] = Counter(match["group"] for match in numbered.values() if match)
+    layers = _layer_names(file, [group for group in groups if not group.startswith(_OPTIMIZERS)])
     scales = _scales(layers, config)
     paths = {}
-    for name, found in numbered.items():
+    for name, match in numbered.items():
         if f"{name}/".startswith("metrics/") or f"{name}/".startswith(_OPTIMIZERS):
             paths[name] = "" if name.startswith("metrics/") else name
-        elif found and found["group"] in layers:
-            group = found["group"]
-            shorts = _short_names(group, groups[group], datasets[name].shape, scales.get(group))
-            number = int(found["number"])
+        elif match and match["group"] in layers:
+            group = match["group"]
+            shorts = _short_names(group, groups[group], scales.get(group))
+            number = int(match["number"])
             paths[name] = f"{layers[group]}/{shorts[number] if number < len(shorts) else f'vars/{number}'}".lstrip("/")
         else:
-            # The group of the layer around the variable's own name, which has the layer's name once more.
+            # The group is the layer's, and the variable's own name in it has the layer's name once more.
             paths[name] = name.removeprefix("model_weights/").partition("/")[2].removesuffix(":0") or name
-    taken = Counter(paths.values())
-    return {name: path if not path or taken[path] == 1 else name for name, path in paths.items()}
+    counts = Counter(paths.values())
+    return {name: path if not path or counts[path] == 1 else name for name, path in paths.items()}
 
 
-def _layers(file: Any, groups: list[str]) -> dict[str, str]:
-    """What each group is called: by the layer's own name where the file has it, as Keras 3 writes it."""
+def _layer_names(file: Any, groups: list[str]) -> dict[str, str]:
+    """The layer's name of each group, where the file has it, as Keras 3 writes it; else the group's."""
     names = {group: str(file[f"{group}/vars" if group else "vars"].attrs.get("name", "")) for group in groups}
-    taken = Counter(names.values())
-    return {group: name if name and taken[name] == 1 else group for group, name in names.items()}
+    counts = Counter(names.values())
+    return {group: name if name and counts[name] == 1 else group for group, name in names.items()}
 
 
 def _scales(layers: Mapping[str, str], config: Any) -> dict[str, tuple[bool, bool]]:
     """Whether the batch norm layers scale and center, as far as a model's config tells."""
-    found: list[tuple[str, tuple[bool, bool]]] = []
+    configured: list[tuple[str, tuple[bool, bool]]] = []
 
     def visit(value: Any) -> None:
         if isinstance(value, dict):
-            given = value.get("config")
-            if str(value.get("class_name")).endswith("BatchNormalization") and isinstance(given, dict):
-                found.append((given.get("name", ""), (given.get("scale", True), given.get("center", True))))
+            arguments = value.get("config")
+            if str(value.get("class_name")).endswith("BatchNormalization") and isinstance(arguments, dict):
+                configured.append(
+                    (arguments.get("name", ""), (arguments.get("scale", True), arguments.get("center", True)))
+                )
             else:
                 visit(list(value.values()))
         elif isinstance(value, list):
-            for each in value:
-                visit(each)
+            for item in value:
+                visit(item)
 
     visit(config)
     groups = sorted((group for group in layers if _BATCH_NORM.search(group)), key=natural)
-    by_name = dict(found)
+    by_name = dict(configured)
     if {layers[group] for group in groups} <= set(by_name):
         return {group: by_name[layers[group]] for group in groups}
-    return {group: each for group, (_, each) in zip(groups, found)} if len(groups) == len(found) else {}
+    return {group: flags for group, (_, flags) in zip(groups, configured)} if len(groups) == len(configured) else {}
 
 
-def _short_names(group: str, count: int, shape: tuple[int, ...], scale_center: tuple[bool, bool] | None) -> list[str]:
+def _short_names(group: str, count: int, scale_center: tuple[bool, bool] | None) -> list[str]:
     last = group.rpartition("/")[2]
     if _KERNEL.match(last):
         return ["kernel", "bias"]
