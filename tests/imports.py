@@ -10,11 +10,12 @@ from pathlib import Path
 # The units of the package (its folders and the modules beside them), lowest first. A unit imports lower ones only.
 LEVELS = [
     {"errors", "files", "progress", "version", "_tensorflow"},
+    {"graphdef"},
     {"ops"},
     {"functional"},
     {"graph", "tf1_checkpoint"},
     {"module"},  # for the graph's table of policies
-    {"layers", "tf1_module", "keras", "export"},
+    {"layers", "tf1_module", "training", "keras", "export"},
     {"checkpoint", "fold", "recalibrate"},
     {"migrate"},
     {"cli"},
@@ -22,9 +23,10 @@ LEVELS = [
 ]
 LEVEL = {unit: level for level, units in enumerate(LEVELS) for unit in units}
 
-# Narrower than its level: the codemod runs without TensorFlow, and there is one composition of the arithmetic.
-MAY_IMPORT = {"migrate": {"errors", "files", "progress"}}
-MAY_BE_IMPORTED_BY = {"ops": {"functional", "fold"}}
+# Narrower than its level: the codemod runs without TensorFlow, folding reads graphs and builds no layers, and there is
+# one composition of the arithmetic.
+MAY_IMPORT = {"migrate": {"errors", "files", "progress"}, "fold": {"graphdef"}}
+MAY_BE_IMPORTED_BY = {"ops": {"functional"}}
 
 # Attributes that start with an underscore and are public all the same.
 NAMED_TUPLE = {"_asdict", "_field_defaults", "_fields", "_make", "_replace"}

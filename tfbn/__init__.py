@@ -22,18 +22,18 @@ _HOMES = {
     "arg_scoped_arguments": "graph.arg_scope",
     "batch_norm": "graph.batch_norm",
     "batch_normalization": "graph.batch_normalization",
-    "check_saver": "graph.check_saver",
-    "check_updates": "graph.audit",
+    "check_saver": "training.check_saver",
+    "check_updates": "training.audit",
     "checkpoint": "checkpoint",
-    "create_train_op": "graph.train_op",
+    "create_train_op": "training.train_op",
     "export": "export",
     "fold": "fold",
     "functional": "functional",
-    "get_updates": "graph.train_op",
+    "get_updates": "training.train_op",
     "has_arg_scope": "graph.arg_scope",
     "keras": "keras",
     "layers": "layers",
-    "list_layers": "graph.list_layers",
+    "list_layers": "training.list_layers",
     "recalibrate": "recalibrate",
 }
 
@@ -56,7 +56,6 @@ if TYPE_CHECKING:
     from tfbn.graph.arg_scope import arg_scope_func_key as arg_scope_func_key
     from tfbn.graph.arg_scope import arg_scoped_arguments as arg_scoped_arguments
     from tfbn.graph.arg_scope import has_arg_scope as has_arg_scope
-    from tfbn.graph.audit import check_updates as check_updates
     from tfbn.graph.batch_norm import batch_norm as batch_norm
     from tfbn.graph.batch_normalization import (
         BatchNormalization as BatchNormalization,
@@ -64,12 +63,13 @@ if TYPE_CHECKING:
     from tfbn.graph.batch_normalization import (
         batch_normalization as batch_normalization,
     )
-    from tfbn.graph.check_saver import check_saver as check_saver
-    from tfbn.graph.list_layers import list_layers as list_layers
-    from tfbn.graph.train_op import create_train_op as create_train_op
-    from tfbn.graph.train_op import get_updates as get_updates
     from tfbn.module import BatchNorm as BatchNorm
     from tfbn.tf1_module import TF1Module as TF1Module
+    from tfbn.training.audit import check_updates as check_updates
+    from tfbn.training.check_saver import check_saver as check_saver
+    from tfbn.training.list_layers import list_layers as list_layers
+    from tfbn.training.train_op import create_train_op as create_train_op
+    from tfbn.training.train_op import get_updates as get_updates
 
     __version__: str
 

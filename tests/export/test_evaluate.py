@@ -6,8 +6,8 @@ import tensorflow as tf
 
 from tests.export.exported import run
 from tests.graph.regimes import graph
-from tfbn.export import nodes
 from tfbn.export.evaluate import evaluate
+from tfbn.graphdef import nodes
 
 tf1 = tf.compat.v1
 

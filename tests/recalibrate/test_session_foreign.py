@@ -14,11 +14,11 @@ from tests.graph import regimes
 from tests.recalibrate.networks import ROUNDED, batches, same, tf1, values, whole
 from tfbn.recalibrate import recalibrate_session
 
-CONTRIB = Path(__file__).parents[1] / "graph" / "data"
+CONTRIB = Path(__file__).parents[1] / "graphdef" / "data"
 
 
 class TestForeign:
-    """A MetaGraph of the original, tests/graph/data/contrib.meta.gz: every path, by three kinds of is_training."""
+    """A MetaGraph of the original, tests/graphdef/data/contrib.meta.gz: every path, by three kinds of is_training."""
 
     EXACT = [
         f"{kind}/{name}" for kind in ("training", "dynamic") for name in ("core", "function_fused", "inline", "debias")

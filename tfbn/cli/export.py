@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     quiet.tensorflow()
-    from tfbn.export import read
+    from tfbn.graphdef import read
 
     with quiet.chatter_held_back(), read.opened(options.source, options.tags, options.checkpoint) as found:
         try:

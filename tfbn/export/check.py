@@ -7,9 +7,9 @@ from typing import Any
 
 from tfbn.errors import Finding, TrainingModeError
 from tfbn.export import rewrite
-from tfbn.export.nodes import Nodes, graph_def_of
 from tfbn.export.report import Report
-from tfbn.graph import recognize
+from tfbn.graphdef import recognize
+from tfbn.graphdef.nodes import Nodes, graph_def_of
 
 _REMEDY = """\
   Export from the process that has built the layer with tfbn, which remembers its variables; or build the graph with an

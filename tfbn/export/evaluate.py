@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfbn.export.nodes import Nodes, Tensor, control_inputs, data_inputs, in_order, redirect, set_attr, set_inputs
+from tfbn.graphdef.nodes import Nodes, Tensor, control_inputs, data_inputs, in_order, redirect, set_attr, set_inputs
 
 Shape = Callable[[Tensor], Any]  # the static shape of a tensor
 

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tfbn import _tensorflow
 from tfbn.export import names
-from tfbn.export.nodes import Namer, Nodes, Tensor, control_inputs, data_inputs, redirect, set_inputs, split
+from tfbn.graphdef.nodes import Namer, Nodes, Tensor, control_inputs, data_inputs, redirect, set_inputs, split
 
 _CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 _IFS = ("If", "StatelessIf")

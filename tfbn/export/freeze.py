@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfbn.export.nodes import Nodes, Tensor, control_inputs, data_inputs, set_attr, set_inputs, source_of
-from tfbn.graph.dataflow import PASSING
-from tfbn.graph.recognize import VARIABLES, assigns
+from tfbn.graphdef.dataflow import PASSING
+from tfbn.graphdef.nodes import Nodes, Tensor, control_inputs, data_inputs, set_attr, set_inputs, source_of
+from tfbn.graphdef.recognize import VARIABLES, assigns
 
 
 def variables(nodes: Nodes) -> list[str]:

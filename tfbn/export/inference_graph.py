@@ -14,12 +14,12 @@ from tfbn.export.evaluate import evaluate
 from tfbn.export.flatten import flatten
 from tfbn.export.freeze import freeze
 from tfbn.export.freeze import variables as variables_of
-from tfbn.export.nodes import Nodes, Tensor, copied, graph_def_of, imported, pruned, split, without_colocation
 from tfbn.export.report import Report
 from tfbn.export.source import Source, open_source
 from tfbn.export.training_branches import DecidedGraph
-from tfbn.graph import recognize
-from tfbn.graph.tensor_names import count_outputs
+from tfbn.graphdef import recognize
+from tfbn.graphdef.nodes import Nodes, Tensor, copied, graph_def_of, imported, pruned, split, without_colocation
+from tfbn.graphdef.tensor_names import count_outputs
 
 
 class InferenceGraph(NamedTuple):

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Set
 from typing import Any, NamedTuple
 
 from tfbn.export import check
-from tfbn.export.nodes import Nodes, graph_def_of, pruned
-from tfbn.graph import recognize, tensor_names
+from tfbn.graphdef import recognize, tensor_names
+from tfbn.graphdef.nodes import Nodes, graph_def_of, pruned
 
 _MAX_LISTED = 10
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfbn.export.nodes import (
+from tfbn.graphdef import tensor_names
+from tfbn.graphdef.nodes import (
     Namer,
     Nodes,
     Tensor,
@@ -19,7 +20,6 @@ from tfbn.export.nodes import (
     set_attr,
     set_inputs,
 )
-from tfbn.graph import tensor_names
 
 
 def tensors(given: Any, argument: str, nodes: Nodes, library: Any) -> list[Tensor]:

@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from tfbn.export.evaluate import PREDICATES, SELECTS, SWITCHES
 from tfbn.export.freeze import constant, dtype_of, freeze
-from tfbn.export.nodes import Nodes, data_inputs
-from tfbn.graph.recognize import VARIABLES
+from tfbn.graphdef.nodes import Nodes, data_inputs
+from tfbn.graphdef.recognize import VARIABLES
 
 PLACEHOLDERS = ("Placeholder", "PlaceholderWithDefault", "PlaceholderV2")
 

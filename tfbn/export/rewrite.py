@@ -14,7 +14,12 @@ import tensorflow as tf
 from tfbn import functional
 from tfbn.export.evaluate import SWITCHES
 from tfbn.export.freeze import dtype_of
-from tfbn.export.nodes import (
+from tfbn.graph import registry
+from tfbn.graph.variables import full_name, parts
+from tfbn.graphdef import recognize
+from tfbn.graphdef.dataflow import PASSING
+from tfbn.graphdef.dataflow import source_of as variable_of
+from tfbn.graphdef.nodes import (
     Namer,
     Nodes,
     Tensor,
@@ -27,10 +32,6 @@ from tfbn.export.nodes import (
     set_inputs,
     source_of,
 )
-from tfbn.graph import recognize, registry
-from tfbn.graph.dataflow import PASSING
-from tfbn.graph.dataflow import source_of as variable_of
-from tfbn.graph.variables import full_name, parts
 
 # What may stand between gamma or beta and the fused op that takes it as it is.
 _PLAIN = (*recognize.VARIABLES, *PASSING, "ReadVariableOp", "Const", "Cast", "Fill", "Reshape", "ConcatV2", "Pack")

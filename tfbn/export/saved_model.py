@@ -15,8 +15,8 @@ from tfbn.export import names
 from tfbn.export.freeze import dtype_of
 from tfbn.export.freeze import variables as variables_of
 from tfbn.export.inference_graph import InferenceGraph, inference_graph
-from tfbn.export.nodes import Namer, copied, data_inputs, graph_def_of, redirect, split
 from tfbn.export.source import open_source
+from tfbn.graphdef.nodes import Namer, copied, data_inputs, graph_def_of, redirect, split
 
 tf1 = tf.compat.v1
 

@@ -16,11 +16,11 @@ from tfbn.export import pins
 from tfbn.export.evaluate import MERGES, PREDICATES, SELECTS, SWITCHES
 from tfbn.export.freeze import constant
 from tfbn.export.keep import KeptLayers
-from tfbn.export.nodes import Namer, Nodes, Tensor, control_inputs, data_inputs, in_order, set_inputs
 from tfbn.export.pins import PLACEHOLDERS
 from tfbn.export.waits import is_random
-from tfbn.graph.dataflow import Conditions, Node
-from tfbn.graph.recognize import VARIABLES, Recognized
+from tfbn.graphdef.dataflow import Conditions, Node
+from tfbn.graphdef.nodes import Namer, Nodes, Tensor, control_inputs, data_inputs, in_order, set_inputs
+from tfbn.graphdef.recognize import VARIABLES, Recognized
 
 _REMEDY = """\
   Build the layer with is_training=True, restore the checkpoint into that graph, and export it with the same

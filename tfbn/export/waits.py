@@ -6,8 +6,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfbn.export.nodes import Nodes, control_inputs, data_inputs, imported, in_order, pruned, reach, set_inputs
-from tfbn.graph.recognize import VARIABLES, assigns
+from tfbn.graphdef.nodes import Nodes, control_inputs, data_inputs, imported, in_order, pruned, reach, set_inputs
+from tfbn.graphdef.recognize import VARIABLES, assigns
 
 # Ops that TensorFlow counts as stateful, and that change nothing: what waits for them does not need to.
 _READ = (*VARIABLES, "ReadVariableOp", "ResourceGather", "ResourceGatherNd", "VarIsInitializedOp")

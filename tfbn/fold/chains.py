@@ -18,8 +18,8 @@ from tfbn.fold.constants import SHAPES, Constants, squeezed
 from tfbn.fold.frozen import Frozen
 from tfbn.fold.inventory import ADDING, GLOBAL, MOVING, NORMS, PASSING, SCALING, explain, list_batch_norms, trains
 from tfbn.fold.linear import Linear, linear_of
-from tfbn.graph.dataflow import Node, Tensor
-from tfbn.graph.recognize import FUSED
+from tfbn.graphdef.dataflow import Node, Tensor
+from tfbn.graphdef.recognize import FUSED
 
 _MOST = 4_000_000  # positions to number, beyond which unneeded sizes are taken for 2
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfbn.graph.dataflow import Node, Tensor
+from tfbn.graphdef.dataflow import Node, Tensor
 
 SHAPES = ("Shape", "ShapeN", "Size", "Rank")
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfbn.graph import tensor_names
-from tfbn.graph.dataflow import Conditions, Dataflow, Node, Tensor, controls_of
-from tfbn.graph.recognize import VARIABLES
+from tfbn.graphdef import tensor_names
+from tfbn.graphdef.dataflow import Conditions, Dataflow, Node, Tensor, controls_of
+from tfbn.graphdef.recognize import VARIABLES
 
 _UNUSED = ("Const", "Placeholder", "PlaceholderWithDefault")
 _IN_LOOP = "it is in the body of {}, where nothing is folded"

@@ -9,9 +9,9 @@ import numpy as np
 from tfbn.fold.constants import Constants
 from tfbn.fold.frozen import Frozen
 from tfbn.fold.linear import LINEAR
-from tfbn.graph import dataflow
-from tfbn.graph.dataflow import Node, Tensor
-from tfbn.graph.recognize import FUSED, slice_of
+from tfbn.graphdef import dataflow
+from tfbn.graphdef.dataflow import Node, Tensor
+from tfbn.graphdef.recognize import FUSED, slice_of
 
 # The op of before TensorFlow 1: (t - m) * rsqrt(v + variance_epsilon) * gamma + beta.
 GLOBAL = "BatchNormWithGlobalNormalization"

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tfbn.fold.constants import Constants
-from tfbn.graph.dataflow import Node
+from tfbn.graphdef.dataflow import Node
 
 LINEAR = {
     "Conv2D": "conv",

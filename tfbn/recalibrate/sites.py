@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tfbn import functional
-from tfbn.graph import recognize, registry
-from tfbn.graph.dataflow import Node, Tensor
+from tfbn.graph import registry
 from tfbn.graph.variables import full_name, parts
+from tfbn.graphdef import recognize
+from tfbn.graphdef.dataflow import Node, Tensor
 from tfbn.recalibrate import pooled
 
 MOVED = (*recognize.STATISTICS, *recognize.RENORM[:3], *recognize.DEBIAS)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfbn.graph.dataflow import Node
+from tfbn.graphdef.dataflow import Node
 
 Values = dict[str, np.ndarray]  # by short name
 

@@ -10,9 +10,11 @@ import tensorflow as tf
 
 from tfbn import _tensorflow
 from tfbn.errors import Finding, UpdatesNotWiredError
-from tfbn.graph import advice, recognize, registry
-from tfbn.graph.dataflow import Node, controls_of, data, exclusive, requirements, source_of
+from tfbn.graph import registry
 from tfbn.graph.variables import full_name
+from tfbn.graphdef import recognize
+from tfbn.graphdef.dataflow import Node, controls_of, data, exclusive, requirements, source_of
+from tfbn.training import advice
 
 
 def check_updates(

@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from tfbn import _tensorflow
 from tfbn.functional import arguments
-from tfbn.graph import atomic, audit, registry, variables
+from tfbn.graph import atomic, registry, variables
+from tfbn.training import audit
 
 _keys = tf.compat.v1.GraphKeys
 _logging = tf.compat.v1.logging

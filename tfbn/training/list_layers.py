@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfbn.graph import recognize, registry
+from tfbn.graph import registry
 from tfbn.graph.variables import full_name, parts
+from tfbn.graphdef import recognize
 
 SHOWN = ("beta", "gamma", "moving_mean", "moving_variance")
 

@@ -11,7 +11,9 @@ import pytest
 import tensorflow as tf
 
 import tfbn
-from tests.graph.networks import (
+from tests.graph.regimes import graph
+from tests.graph.test_atomic import PATHS
+from tests.training.networks import (
     BOTH_FORGOTTEN,
     adam,
     dense,
@@ -24,8 +26,6 @@ from tests.graph.networks import (
     updates,
     wired,
 )
-from tests.graph.regimes import graph
-from tests.graph.test_atomic import PATHS
 
 tf1 = tf.compat.v1
 

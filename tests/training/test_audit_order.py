@@ -9,7 +9,9 @@ import pytest
 import tensorflow as tf
 
 import tfbn
-from tests.graph.networks import (
+from tests.graph.regimes import graph
+from tests.graph.test_atomic import PATHS
+from tests.training.networks import (
     BOTH_FORGOTTEN,
     adam,
     dense,
@@ -21,8 +23,6 @@ from tests.graph.networks import (
     updates,
     wired,
 )
-from tests.graph.regimes import graph
-from tests.graph.test_atomic import PATHS
 
 tf1 = tf.compat.v1
 

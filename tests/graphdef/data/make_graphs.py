@@ -1,6 +1,6 @@
 """Graphs that tfbn has not built, for the tests of what finds layers in them. Runs under TensorFlow 1.15.5 or 2.12:
 
-    INTERPRETER tests/graph/data/make_graphs.py FOLDER
+    INTERPRETER tests/graphdef/data/make_graphs.py FOLDER
 
 writes, under 1.15.5, contrib.meta.gz and keras1.pb.gz, and under 2.12, whose Keras is Keras 2, keras2.pb.gz.
 """

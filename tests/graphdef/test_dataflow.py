@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from tests.graph.regimes import graph
-from tfbn.graph import dataflow
+from tfbn.graphdef import dataflow
 
 tf1 = tf.compat.v1
 

@@ -13,10 +13,10 @@ import tfbn
 from tests.graph.regimes import NAMES, REGIMES, graph, session
 from tests.graph.test_atomic import PATHS
 from tests.parity import make_reference
-from tfbn.graph import list_layers
+from tfbn.training import list_layers
 
 tf1 = tf.compat.v1
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "graphdef" / "data"
 every_regime = pytest.mark.parametrize("resource, v2", REGIMES, ids=NAMES)
 KINDS = ("training", "inference", "dynamic")
 # scope: (updates, estimator), as data/make_graphs.py has built them.

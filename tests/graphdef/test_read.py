@@ -5,7 +5,7 @@ import tensorflow as tf
 
 import tfbn
 from tests.graph.regimes import graph, session
-from tfbn.export import read
+from tfbn.graphdef import read
 
 tf1 = tf.compat.v1
 

@@ -6,7 +6,7 @@ import textwrap
 
 import pytest
 
-from tfbn.graph import advice
+from tfbn.training import advice
 
 TEXTS = {name: text for name, text in vars(advice).items() if name.isupper()}
 

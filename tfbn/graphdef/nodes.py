@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfbn.graph.dataflow import PASSING
+from tfbn.graphdef.dataflow import PASSING
 
 Tensor = tuple[str, int]  # the name of an op and the number of its output
 Nodes = dict[str, Any]  # NodeDefs by name, in the graph's order

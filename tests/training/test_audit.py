@@ -8,9 +8,10 @@ import pytest
 import tensorflow as tf
 
 import tfbn
-from tests.graph.networks import BOTH_FORGOTTEN, dense, forgotten, images, kinds, loss_of, network, updates, wired
 from tests.graph.regimes import graph
-from tfbn.graph import audit, dataflow
+from tests.training.networks import BOTH_FORGOTTEN, dense, forgotten, images, kinds, loss_of, network, updates, wired
+from tfbn.graphdef import dataflow
+from tfbn.training import audit
 
 tf1 = tf.compat.v1
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from tfbn.graph.dataflow import Condition, Conditions, Dataflow, Node, Tensor, controls_of, exclusive, source_of
+from tfbn.graphdef.dataflow import Condition, Conditions, Dataflow, Node, Tensor, controls_of, exclusive, source_of
 
 STATISTICS = ("moving_mean", "moving_variance")
 RENORM = ("moving_stddev", "renorm_mean", "renorm_stddev", "renorm_mean_weight", "renorm_stddev_weight")

@@ -5,8 +5,8 @@ import tensorflow as tf
 
 import tfbn
 from tests.graph.regimes import graph
-from tests.graph.test_list_layers import CONTRIB, KINDS, read
-from tfbn.graph import recognize
+from tests.training.test_list_layers import CONTRIB, KINDS, read
+from tfbn.graphdef import recognize
 
 tf1 = tf.compat.v1
 

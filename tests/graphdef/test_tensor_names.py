@@ -3,7 +3,7 @@
 import pytest
 import tensorflow as tf
 
-from tfbn.graph import tensor_names
+from tfbn.graphdef import tensor_names
 
 tf1 = tf.compat.v1
 

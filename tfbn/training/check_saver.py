@@ -7,8 +7,9 @@ from typing import Any
 import tensorflow as tf
 
 from tfbn.errors import Finding, StatisticsNotSavedError
-from tfbn.graph import advice, recognize
-from tfbn.graph.dataflow import data
+from tfbn.graphdef import recognize
+from tfbn.graphdef.dataflow import data
+from tfbn.training import advice
 
 _WRITING = ("SaveV2", "Save", "SaveSlices")
 

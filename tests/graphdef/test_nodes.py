@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfbn.export import nodes
+from tfbn.graphdef import nodes
 
 tf1 = tf.compat.v1
 

@@ -1,0 +1,1 @@
+"""Reading and editing graphs, no matter what built them."""

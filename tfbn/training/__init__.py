@@ -1,0 +1,1 @@
+"""Wiring the updates into a training step, and auditing the result."""
