@@ -115,7 +115,7 @@ def test_layers_that_go_on_training(model, capsys):
         ("nothing.meta a.pb --outputs y", "tfbn export: nothing.meta: there is no such file or directory"),
         ("model.meta a.pb", "tfbn export: expected --outputs: model.meta has no signature that names them."),
         ("model.meta a.pb --outputs y", "tfbn export: expected `outputs` to be in the graph, got 'y'"),
-        ("model.index a.pb --outputs y", "tfbn export: expected a GraphDef in model.index"),
+        ("model.index a.pb --outputs y", "tfbn export: model.index: expected a GraphDef, got something else"),
         ("model.meta a.pb --outputs inline/outputs --checkpoint no", "tfbn export: expected a checkpoint"),
         (
             "model.meta a.pb --outputs inline/outputs:3",

@@ -7,21 +7,19 @@ import tensorflow as tf
 from tests.export.exported import run
 from tests.graph.regimes import graph
 from tfbn.export.evaluate import evaluate
-from tfbn.graphdef import nodes
+from tfbn.graphdef.graph import Graph
 
 tf1 = tf.compat.v1
 
 
 def evaluated(opened, output):
     """The graph for `output` once constants have decided what they can."""
-    graph_def = opened.as_graph_def()
-    taken = nodes.pruned(nodes.copied(graph_def), [output.op.name])
+    taken = Graph.from_graph_def(opened.as_graph_def()).pruned([output.op.name])
 
     def shape(tensor):
         return opened.get_tensor_by_name(f"{tensor[0]}:{tensor[1]}").shape
 
-    left = evaluate(taken, shape).nodes
-    return nodes.graph_def_of(nodes.pruned(left, [output.op.name]), graph_def)
+    return evaluate(taken, shape).graph.pruned([output.op.name]).to_graph_def()
 
 
 def ops(graph_def):

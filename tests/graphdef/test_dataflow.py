@@ -112,3 +112,22 @@ def test_control_inputs_that_many_share():
         )
         assert {flow.nodes[each.name] for each in first} < flow.reach([node])
     assert {each.name for each in flow.nodes["few"].controls} == {"first_0", "first_1"}
+
+
+def test_upstream_names_the_marked_nodes_that_each_node_comes_after():
+    """By values alone or by whatever runs; marks that nodes share are one."""
+    with graph() as opened:
+        a, b = tf.constant(1.0, name="a"), tf.constant(2.0, name="b")
+        with tf.control_dependencies([b]):
+            after = tf.identity(a, name="after")
+        tf.add(after, tf.constant(3.0, name="c"), name="sum")
+    flow, _ = read(opened)
+    nodes, order = flow.nodes, flow.in_order()
+    marks = {nodes["a"]: "first", nodes["b"]: "second", nodes["after"]: "second"}
+    runs = dataflow.Upstream(order, dataflow.requirements, marks)
+    assert runs.of(nodes["sum"]) == {"first", "second"}
+    assert runs.of(nodes["a"]) == {"first"}
+    assert runs.of(nodes["c"]) == set()
+    takes = dataflow.Upstream(order, dataflow.data, {nodes["a"]: 1, nodes["b"]: 2})
+    assert takes.of(nodes["sum"]) == {1}
+    assert dataflow.Upstream(order, dataflow.data, {}).of(nodes["sum"]) == set()

@@ -84,20 +84,14 @@ def _as_json(folded: FoldedGraph) -> dict[str, Any]:
 
 def _read(path: Path) -> Any:
     import tensorflow as tf
-    from google.protobuf import message, text_format
+
+    from tfbn.graphdef.load import read_message
 
     if path.is_dir():
         raise ValueError(
             f"{path}: expected the file of a frozen GraphDef, got a folder. Make one of it: `tfbn export`."
         )
-    graph_def = tf.compat.v1.GraphDef()
-    try:
-        if path.suffix == ".pbtxt":
-            text_format.Parse(path.read_text(encoding="utf-8"), graph_def)
-        else:
-            graph_def.ParseFromString(path.read_bytes())
-    except (message.DecodeError, text_format.ParseError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: expected a GraphDef, got something else: {error}") from error
+    graph_def = read_message(path, tf.compat.v1.GraphDef)
     if not graph_def.node:
         raise ValueError(
             f"{path}: expected a GraphDef, got one without nodes. A SavedModel is frozen by `tfbn export`."

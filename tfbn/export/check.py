@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
-from typing import Any
 
 from tfbn.errors import Finding, TrainingModeError
 from tfbn.export import rewrite
 from tfbn.export.report import Report
 from tfbn.graphdef import recognize
-from tfbn.graphdef.nodes import Nodes, graph_def_of
+from tfbn.graphdef.graph import Graph
 
 _REMEDY = """\
   Export from the process that has built the layer with tfbn, which remembers its variables; or build the graph with an
@@ -21,41 +20,40 @@ _DECIDED_BY_RUN = """\
   Name what says so, a placeholder, a variable or any boolean tensor that is False in inference: is_training=..."""
 
 
-def remaining(nodes: Nodes, recognized: recognize.Recognized) -> dict[str, tuple[str, str]]:
+def remaining(graph: Graph, recognized: recognize.Recognized) -> dict[str, tuple[str, str]]:
     """Of what normalizes by the batch, or may, the layer and the mode, by the op's name.
 
-    `recognized` is of a graph around `nodes` that has the layers' variables and updates, by which ops are known.
+    `recognized` is of a graph around `graph` that has the layers' variables and updates, by which ops are known.
     """
-    found = {name: (_scope(name), "training") for name, node in nodes.items() if rewrite.is_training_op(node)}
+    found = {name: (_scope(name), "training") for name, node in graph.items() if rewrite.is_training_op(node)}
     for layer in recognized.layers.values():
         for each in layer.normalizations:
             name = each.node.name
-            if each.mode != "inference" and name in nodes:
+            if each.mode != "inference" and name in graph:
                 dynamic = each.mode == "dynamic" or "dynamic" in layer.modes
                 found[name] = (layer.scope, "dynamic" if dynamic else "training")
     return found
 
 
 def checked(
-    nodes: Nodes,
+    graph: Graph,
     recognized: recognize.Recognized,
     report: Report,
     kept: Set[str],
     refused: Sequence[Finding],
-    like: Any,
 ) -> Report:
     """The report with the layers of the graph, of which `kept` are the ops that are to normalize by the batch.
 
     Raises:
       TrainingModeError: another op normalizes by the batch, or `refused` has layers already.
     """
-    last = recognize.recognize(graph_def_of(nodes, like))
-    before = remaining(nodes, recognized)
+    last = recognize.recognize(graph)
+    before = remaining(graph, recognized)
     for each in report.rewritten:
         before.pop(each.op, None)
-    found = {**before, **remaining(nodes, last)}
+    found = {**before, **remaining(graph, last)}
     left = tuple(name for name in found if name in kept)
-    refused = (*refused, *(_finding(nodes, name, *found[name]) for name in found if name not in kept))
+    refused = (*refused, *(_finding(graph, name, *found[name]) for name in found if name not in kept))
     layers = tuple(
         layer.scope for layer in last.layers.values() if any(each.mode == "inference" for each in layer.normalizations)
     )
@@ -65,11 +63,11 @@ def checked(
     return report
 
 
-def _finding(nodes: Nodes, name: str, layer: str, mode: str) -> Finding:
+def _finding(graph: Graph, name: str, layer: str, mode: str) -> Finding:
     if mode == "dynamic":
         problem = f"each run decides whether {name} normalizes by the batch, and nothing pinned to False decides it."
         return Finding("dynamic", "error", layer, problem, _DECIDED_BY_RUN)
-    if rewrite.is_training_op(nodes[name]):
+    if rewrite.is_training_op(graph[name]):
         why = (
             "no update tells which moving statistics are its own, or its scale and offset are more than gamma and beta"
         )

@@ -13,55 +13,59 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfbn.graphdef.nodes import Nodes, Tensor, control_inputs, data_inputs, in_order, redirect, set_attr, set_inputs
+from tfbn.graphdef.constants import compute
+from tfbn.graphdef.graph import Graph
+from tfbn.graphdef.nodes import Tensor, control_inputs, data_inputs, set_attr, set_inputs
 
 Shape = Callable[[Tensor], Any]  # the static shape of a tensor
 
 SWITCHES = ("Switch", "RefSwitch")
 MERGES = ("Merge", "RefMerge")
 SELECTS = ("Select", "SelectV2")
-_COMPUTED: dict[str, Callable[..., Any]] = {
-    "Identity": lambda x: x,
-    "RefIdentity": lambda x: x,
-    "StopGradient": lambda x: x,
-    "PreventGradient": lambda x: x,
-    "LogicalNot": np.logical_not,
-    "LogicalAnd": np.logical_and,
-    "LogicalOr": np.logical_or,
-    "Equal": np.equal,
-    "NotEqual": np.not_equal,
-    "Greater": np.greater,
-    "GreaterEqual": np.greater_equal,
-    "Less": np.less,
-    "LessEqual": np.less_equal,
-}
+# What predicates are made of; arithmetic, as on a step counter, says nothing of whether a graph trains.
+_COMPUTED = (
+    "Identity",
+    "RefIdentity",
+    "StopGradient",
+    "PreventGradient",
+    "LogicalNot",
+    "LogicalAnd",
+    "LogicalOr",
+    "Equal",
+    "NotEqual",
+    "Greater",
+    "GreaterEqual",
+    "Less",
+    "LessEqual",
+    "Cast",
+)
 _SHORT = {"LogicalAnd": False, "LogicalOr": True}  # what one input of it says for all
 # What shows on the way from a predicate back to the placeholder or variable that decides it.
-PREDICATES = frozenset((*_COMPUTED, "Cast", "Enter", "RefEnter", "ReadVariableOp", *SWITCHES, *MERGES))
+PREDICATES = frozenset((*_COMPUTED, "Enter", "RefEnter", "ReadVariableOp", *SWITCHES, *MERGES))
 
 
 class Evaluated(NamedTuple):
-    nodes: Nodes  # the ops that may still run; some have other inputs than before
+    graph: Graph  # the ops that may still run; some have other inputs than before
     instead: dict[Tensor, Tensor]  # what stands in place of tensors that are gone
     unreached: set[str]  # ops that no run reaches any more
 
 
-def evaluate(nodes: Nodes, shape: Shape) -> Evaluated:
+def evaluate(graph: Graph, shape: Shape) -> Evaluated:
     """The graph with its conditionals decided, as far as constants decide them."""
-    run = _Evaluation(nodes, shape)
-    for name in in_order(nodes):
+    run = _Evaluation(graph, shape)
+    for name in graph.in_order():
         run.visit(name)
     gone = {name for name, _ in run.instead} | run.unreached
-    left = {name: _copy(node) for name, node in nodes.items() if name not in gone}
-    redirect(left, run.instead)
+    left = graph.select(graph.keys() - gone).copy()
+    left.redirect(run.instead)
     for name in run.trimmed & left.keys():
         _without_dead_inputs(left[name], run)
     return Evaluated(left, run.instead, run.unreached)
 
 
 class _Evaluation:
-    def __init__(self, nodes: Nodes, shape: Shape) -> None:
-        self.nodes, self.shape = nodes, shape
+    def __init__(self, graph: Graph, shape: Shape) -> None:
+        self.graph, self.shape = graph, shape
         self.known: dict[Tensor, Any] = {}
         self.instead: dict[Tensor, Tensor] = {}
         self.dead: set[Tensor] = set()  # the sides of Switches that are not taken
@@ -69,7 +73,7 @@ class _Evaluation:
         self.trimmed: set[str] = set()  # Merges that have lost inputs
 
     def visit(self, name: str) -> None:
-        node = self.nodes[name]
+        node = self.graph[name]
         inputs = [self.instead.get(tensor, tensor) for tensor in data_inputs(node)]
         if node.op in MERGES:
             self._merge(node, inputs)
@@ -97,12 +101,12 @@ class _Evaluation:
             self.known[node.name, 0] = self.known[node.name, 1] = self.known[data]
 
     def _merge(self, node: Any, inputs: list[Tensor]) -> None:
-        # What has not been visited is the round before of a loop.
-        first_round = [tensor for tensor in inputs if self.nodes[tensor[0]].op != "NextIteration"]
-        alive = [tensor for tensor in first_round if not self._is_dead(tensor)]
+        # The iteration before has not been visited yet.
+        initial = [tensor for tensor in inputs if self.graph[tensor[0]].op != "NextIteration"]
+        alive = [tensor for tensor in initial if not self._is_dead(tensor)]
         if not alive:
             self.unreached.add(node.name)
-        elif len(first_round) == len(inputs) and len(alive) < len(inputs):
+        elif len(initial) == len(inputs) and len(alive) < len(inputs):
             if len(alive) == 1:
                 self._put(node, 0, alive[0])
                 self.known[node.name, 1] = np.int32(inputs.index(alive[0]))
@@ -124,16 +128,12 @@ class _Evaluation:
             tensor = node.attr["value"].tensor
             if all(dim.size == 1 for dim in tensor.tensor_shape.dim) and tensor.dtype != tf.string.as_datatype_enum:
                 self.known[node.name, 0] = tf.make_ndarray(tensor)
-        elif node.op in _SHORT and any(_truth(self.known.get(tensor)) is _SHORT[node.op] for tensor in inputs):
+        elif node.op in _SHORT and any(_as_bool(self.known.get(tensor)) is _SHORT[node.op] for tensor in inputs):
             self.known[node.name, 0] = np.bool_(_SHORT[node.op])
         elif inputs and all(tensor in self.known for tensor in inputs):
             values = [self.known[tensor] for tensor in inputs]
             if node.op in _COMPUTED:
-                self.known[node.name, 0] = _COMPUTED[node.op](*values)
-            elif node.op == "Cast":
-                self.known[node.name, 0] = np.asarray(values[0]).astype(
-                    tf.as_dtype(node.attr["DstT"].type).as_numpy_dtype
-                )
+                self.known[node.name, 0] = compute(node.op, node.attr, *values)
             elif node.op in ("Enter", "RefEnter") and node.attr["is_constant"].b:
                 self.known[node.name, 0] = values[0]
 
@@ -143,14 +143,8 @@ class _Evaluation:
             self.known[node.name, index] = self.known[tensor]
 
 
-def _truth(value: Any) -> bool | None:
+def _as_bool(value: Any) -> bool | None:
     return None if value is None else bool(value)
-
-
-def _copy(node: Any) -> Any:
-    copy = tf.compat.v1.NodeDef()
-    copy.CopyFrom(node)
-    return copy
 
 
 def _without_dead_inputs(node: Any, run: _Evaluation) -> None:

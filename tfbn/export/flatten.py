@@ -13,7 +13,8 @@ import tensorflow as tf
 
 from tfbn import _tensorflow
 from tfbn.export import names
-from tfbn.graphdef.nodes import Namer, Nodes, Tensor, control_inputs, data_inputs, redirect, set_inputs, split
+from tfbn.graphdef.graph import Graph
+from tfbn.graphdef.nodes import Tensor, control_inputs, copy_node, data_inputs, set_inputs, split_tensor
 
 _CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 _IFS = ("If", "StatelessIf")
@@ -35,37 +36,35 @@ class _Branch(NamedTuple):
     side: int  # the output of a Switch by the predicate that is alive in it
 
 
-def flatten(nodes: Nodes, library: Any, outputs: Iterable[Tensor]) -> Nodes:
-    """The same graph without calls of functions in `library`, a GraphDef's.
+def flatten(graph: Graph, outputs: Iterable[Tensor]) -> Graph:
+    """The same graph without calls of functions.
 
     Other ops keep their names, and so do `outputs`; those of a body get the name of the call before theirs. A function
     that only an op's attributes name, as a dataset's, stays one.
     """
-    if not library.function:
-        return nodes
-    flattening = _Flattening(nodes, library)
-    flattening.add(nodes.values(), "", None)
-    made = flattening.made
-    redirect(made, flattening.instead, flattening.done)
-    names.restore(made, outputs, flattening.instead, lambda name, index: flattening.dtypes(nodes[name])[index])
-    return made
+    if not graph.library.function:
+        return graph
+    flattening = _Flattening(graph)
+    flattening.add(graph.values(), "", None)
+    flat = flattening.flat
+    flat.redirect(flattening.instead, flattening.done)
+    names.restore(flat, outputs, flattening.instead, lambda name, index: flattening.dtypes(graph[name])[index])
+    return flat
 
 
 class _Flattening:
-    def __init__(self, nodes: Nodes, library: Any) -> None:
-        self.functions = {function.signature.name: function for function in library.function}
-        self.made: Nodes = {}
-        self.namer = Namer(self.made, nodes)
-        self.scopes = {name[: i + 1] for name in nodes for i, letter in enumerate(name) if letter == "/"}
+    def __init__(self, graph: Graph) -> None:
+        self.functions = {function.signature.name: function for function in graph.library.function}
+        self.flat = Graph([], graph)
+        self.flat.reserved = set(graph)
+        self.scopes = {name[: i + 1] for name in graph for i, letter in enumerate(name) if letter == "/"}
         self.instead: dict[Tensor, Tensor] = {}  # of the outputs of calls, and of the arguments of bodies
         self.done: dict[str, list[str]] = {}  # what to wait for in place of a call
 
     def add(self, definitions: Iterable[Any], prefix: str, pivot: str | None) -> None:
         """Adds ops of the graph or of a body; in the latter, those that take nothing wait for `pivot`."""
         for definition in definitions:
-            node = tf.compat.v1.NodeDef()
-            node.CopyFrom(definition)
-            node.name = prefix + node.name
+            node = copy_node(definition, prefix + definition.name)
             data = [(prefix + name, index) for name, index in data_inputs(definition)]
             controls = [prefix + name for name in control_inputs(definition)]
             if not data and pivot is not None:
@@ -79,7 +78,7 @@ class _Flattening:
             elif node.op in _WHILES:
                 self._while(node, data)
             else:
-                self.made[node.name] = node
+                self.flat[node.name] = node
 
     def _scope(self, name: str) -> str:
         """A name scope that is free, for the ops of a body."""
@@ -109,7 +108,7 @@ class _Flattening:
         for parameter, argument in zip(parameters, arguments):
             self.instead[prefix + parameter, 0] = argument
         self.add((node for node in graph_def.node if node.name not in parameters), prefix, pivot)
-        returned = [split(flat_names[definition.ret[each.name]]) for each in definition.signature.output_arg]
+        returned = [split_tensor(flat_names[definition.ret[each.name]]) for each in definition.signature.output_arg]
         return _Inlined(
             [(prefix + name, index) for name, index in returned],
             [prefix + name for name in definition.control_ret.values()],
@@ -121,17 +120,17 @@ class _Flattening:
         if arguments:
             # The call may be in a loop or a branch of control flow v1, of which its arguments are all that tells.
             dtype = tf.as_dtype(self.functions[function].signature.input_arg[0].type)
-            pivot = self.namer.add("Identity", f"{scope}pivot", arguments[:1], control_inputs(node), T=dtype)
+            pivot = self.flat.add("Identity", f"{scope}pivot", arguments[:1], control_inputs(node), T=dtype)
         body = self._inline(function, scope, arguments, pivot)
         self._finish(node, body._replace(results=self._after(body.controls, body.results, self.dtypes(node), scope)))
 
     def _if(self, node: Any) -> list[_Branch]:
-        predicate = split(node.input[0])
+        predicate = split_tensor(node.input[0])
         dtype = tf.as_dtype(node.attr["Tcond"].type)
         if dtype != tf.bool:
-            predicate = self.namer.add("Cast", f"{node.name}/predicate", [predicate], SrcT=dtype, DstT=tf.bool), 0
+            predicate = self.flat.add("Cast", f"{node.name}/predicate", [predicate], SrcT=dtype, DstT=tf.bool), 0
         # An op for each If, as a tf.cond of control flow v1 has, tells its Switches from those of others.
-        predicate = self.namer.add("Identity", f"{node.name}/pred_id", [predicate], T=tf.bool), 0
+        predicate = self.flat.add("Identity", f"{node.name}/pred_id", [predicate], T=tf.bool), 0
         return [
             _Branch(node.attr["else_branch"].func.name, "else", predicate, 0),
             _Branch(node.attr["then_branch"].func.name, "then", predicate, 1),
@@ -139,26 +138,18 @@ class _Flattening:
 
     def _case(self, node: Any) -> list[_Branch]:
         """Branch by branch whether the index is its own; the last one is taken by every index that no other is."""
-        index, functions = split(node.input[0]), [each.name for each in node.attr["branches"].list.func]
+        index, functions = split_tensor(node.input[0]), [each.name for each in node.attr["branches"].list.func]
         found, taken = [], None
         for number, function in enumerate(functions[:-1]):
             name = f"{node.name}/branch_{number}"
-            wanted = self._constant(f"{name}/index", number, control_inputs(node))
-            predicate = self.namer.add("Equal", f"{name}/taken", [index, wanted], T=tf.int32)
+            wanted = self.flat.add_constant(f"{name}/index", number, control_inputs(node))
+            predicate = self.flat.add("Equal", f"{name}/taken", [index, (wanted, 0)], T=tf.int32)
             found.append(_Branch(function, f"branch_{number}", (predicate, 0), 1))
             either = [(taken or predicate, 0), (predicate, 0)]
-            taken = self.namer.add("LogicalOr", f"{name}/so_far", either)
+            taken = self.flat.add("LogicalOr", f"{name}/so_far", either)
         if taken is None:  # a single branch
-            rest = self._constant(f"{node.name}/taken", False, control_inputs(node))
-        else:
-            rest = (taken, 0)
-        return [*found, _Branch(functions[-1], f"branch_{len(functions) - 1}", rest, 0)]
-
-    def _constant(self, name: str, value: Any, controls: list[str]) -> Tensor:
-        node = self.made[self.namer.add("Const", name, [], controls)]
-        node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(value))
-        node.attr["dtype"].type = node.attr["value"].tensor.dtype
-        return node.name, 0
+            taken = self.flat.add_constant(f"{node.name}/taken", False, control_inputs(node))
+        return [*found, _Branch(functions[-1], f"branch_{len(functions) - 1}", (taken, 0), 0)]
 
     def _branches(self, node: Any, arguments: list[Tensor], branches: list[_Branch]) -> None:
         bodies = []
@@ -167,11 +158,11 @@ class _Flattening:
             prefix = self._scope(f"{node.name}/{branch.name}")
 
             def switched(tensor: Tensor, dtype: Any, name: str, branch: _Branch = branch) -> Tensor:
-                made = self.namer.add("Switch", name, [tensor, branch.predicate], T=tf.as_dtype(dtype))
+                made = self.flat.add("Switch", name, [tensor, branch.predicate], T=tf.as_dtype(dtype))
                 return made, branch.side
 
             alive = switched(branch.predicate, tf.bool, f"{prefix}switch_pivot")
-            pivot = self.namer.add("Identity", f"{prefix}pivot", [alive], control_inputs(node), T=tf.bool)
+            pivot = self.flat.add("Identity", f"{prefix}pivot", [alive], control_inputs(node), T=tf.bool)
             passed = [
                 switched(tensor, argument.type, f"{prefix}switch_{argument.name}")
                 for tensor, argument in zip(arguments, signature.input_arg)
@@ -180,7 +171,7 @@ class _Flattening:
             dtypes = [*(tf.as_dtype(each.type) for each in signature.output_arg), tf.bool]
             bodies.append(self._after(body.controls, [*body.results, (pivot, 0)], dtypes, prefix))
         merged = [
-            self.namer.add("Merge", f"{node.name}/merge", inputs, N=len(inputs), T=dtype)
+            self.flat.add("Merge", f"{node.name}/merge", inputs, N=len(inputs), T=dtype)
             for *inputs, dtype in zip(*bodies, dtypes)
         ]
         self._finish(node, _Inlined([(name, 0) for name in merged[:-1]], merged[-1:]))
@@ -190,7 +181,7 @@ class _Flattening:
         if not controls:
             return results
         return [
-            (self.namer.add("Identity", f"{scope}result", [tensor], controls, T=dtype), 0)
+            (self.flat.add("Identity", f"{scope}result", [tensor], controls, T=dtype), 0)
             for tensor, dtype in zip(results, dtypes)
         ]
 
@@ -210,7 +201,7 @@ class _Flattening:
         dtypes = [tf.as_dtype(each.type) for each in signature.input_arg]
         entered: list[Tensor] = [
             (
-                self.namer.add(
+                self.flat.add(
                     "Enter",
                     f"{node.name}/enter_{name}",
                     [argument],
@@ -226,26 +217,24 @@ class _Flattening:
         moving = [number for number, still in enumerate(fixed) if not still]
         merged, inside = list(entered), list(entered)
         for i in moving:
-            # The second input is the round before, which is not there yet.
-            merge = self.namer.add("Merge", f"{node.name}/merge_{names[i]}", [entered[i]] * 2, N=2, T=dtypes[i])
+            # The second input is the iteration before, which is not there yet.
+            merge = self.flat.add("Merge", f"{node.name}/merge_{names[i]}", [entered[i]] * 2, N=2, T=dtypes[i])
             merged[i] = (merge, 0)
         going = self._inline(
             node.attr["cond"].func.name, self._scope(f"{node.name}/cond"), merged, merged[moving[0]][0]
         )
-        condition = self.namer.add("LoopCond", f"{node.name}/loop_cond", going.results)
+        condition = self.flat.add("LoopCond", f"{node.name}/loop_cond", going.results)
         exits: list[Tensor] = list(arguments)
         for i in moving:
-            switch = self.namer.add(
-                "Switch", f"{node.name}/switch_{names[i]}", [merged[i], (condition, 0)], T=dtypes[i]
-            )
+            switch = self.flat.add("Switch", f"{node.name}/switch_{names[i]}", [merged[i], (condition, 0)], T=dtypes[i])
             inside[i] = (switch, 1)
-            exits[i] = (self.namer.add("Exit", f"{node.name}/exit_{names[i]}", [(switch, 0)], T=dtypes[i]), 0)
+            exits[i] = (self.flat.add("Exit", f"{node.name}/exit_{names[i]}", [(switch, 0)], T=dtypes[i]), 0)
         scope = self._scope(f"{node.name}/body")
-        begun = self.namer.add("Identity", f"{scope}pivot", [inside[moving[0]]], T=dtypes[moving[0]])
+        begun = self.flat.add("Identity", f"{scope}pivot", [inside[moving[0]]], T=dtypes[moving[0]])
         body = self._inline(node.attr["body"].func.name, scope, inside, begun)
         results = self._after(body.controls, body.results, dtypes, scope)
         for i in moving:
-            again = self.namer.add("NextIteration", f"{node.name}/next_{names[i]}", [results[i]], T=dtypes[i])
-            set_inputs(self.made[merged[i][0]], [entered[i], (again, 0)], [])
+            again = self.flat.add("NextIteration", f"{node.name}/next_{names[i]}", [results[i]], T=dtypes[i])
+            set_inputs(self.flat[merged[i][0]], [entered[i], (again, 0)], [])
         self.instead.update({(node.name, number): tensor for number, tensor in enumerate(exits)})
         self.done[node.name] = [exits[i][0] for i in moving]

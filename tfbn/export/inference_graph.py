@@ -18,7 +18,8 @@ from tfbn.export.report import Report
 from tfbn.export.source import Source, open_source
 from tfbn.export.training_branches import DecidedGraph
 from tfbn.graphdef import recognize
-from tfbn.graphdef.nodes import Nodes, Tensor, copied, graph_def_of, imported, pruned, split, without_colocation
+from tfbn.graphdef.graph import Graph, without_colocation
+from tfbn.graphdef.nodes import Tensor, split_tensor, tensor_name
 from tfbn.graphdef.tensor_names import count_outputs
 
 
@@ -32,11 +33,10 @@ class InferenceGraph(NamedTuple):
 class _Start(NamedTuple):
     """A graph before anything is decided in it: without functions, and of what its outputs and updates need alone."""
 
-    nodes: Nodes
+    graph: Graph
     outputs: list[Tensor]
     named: list[Tensor]  # whose names stay, whatever becomes of their ops
     is_training: list[str] | None  # the ops to pin, where the user names them
-    like: Any  # the GraphDef that it came from
 
     @property
     def roots(self) -> list[str]:
@@ -109,53 +109,51 @@ def inference_graph(
     if variables not in ("freeze", "keep"):
         raise ValueError(f'expected `variables` to be "freeze" or "keep", got {variables!r}.')
     start, fed = _start(given, outputs, inputs, is_training)
-    kept = keep.find(keep_training, start.nodes, start.roots, start.like)
+    kept = keep.find(keep_training, start.graph, start.roots, (node.name for node in given.graph_def.node))
     pinned = _pins(start)
-    decided = _decided(start, pins.pinned(start.nodes, pinned))
+    decided = _decided(start, pins.pinned(start.graph, pinned))
     refused: list[Finding] = []
     kept_ops: set[str] = set()
     if kept is not None:
         decided, kept_ops, refused = _keep(start, kept, pinned, decided)
     recognized, found = decided.recognized, {name: each for name, each in decided.modes.items() if name not in kept_ops}
     training = [name for name, (_, mode) in found.items() if mode == "training"]
-    done = rewrite.by_updates(decided.nodes, start.roots, training, rewrite.wiring_of(recognized))
+    done = rewrite.by_updates(decided.graph, start.roots, training, rewrite.wiring_of(recognized))
     placed = {name for name, node in recognized.dataflow.nodes.items() if recognized.conditions.of(node)}
     rest = found.keys() - {each.op for each in done}
-    nodes, remembered = rewrite.by_registry(decided.nodes, start.roots, rest, given.calls, placed, start.like)
-    nodes = waits.without_needless_waits(nodes, start.roots, start.like)
+    graph, remembered = rewrite.by_registry(decided.graph, start.roots, rest, given.calls, placed)
+    graph = waits.without_needless_waits(graph, start.roots)
     report = Report(
-        outputs=tuple(map(names.text, start.outputs)),
+        outputs=tuple(map(tensor_name, start.outputs)),
         pinned=tuple(pinned),
         rewritten=(*done, *remembered),
-        updates=tuple(waits.updates_for(start.nodes, start.roots)),
+        updates=tuple(waits.updates_for(start.graph, start.roots)),
     )
-    report = check.checked(nodes, recognized, report, kept_ops, refused, start.like)
-    report = report._replace(inputs=_inputs(nodes, fed))
-    return _finished(given, nodes, variables == "freeze", report)
+    report = check.checked(graph, recognized, report, kept_ops, refused)
+    report = report._replace(inputs=_inputs(graph, fed))
+    return _finished(given, graph, variables == "freeze", report)
 
 
 def _start(given: Source, outputs: Any, inputs: Any, is_training: Any) -> tuple[_Start, list[Tensor] | None]:
-    graph_def, nodes = given.graph_def, copied(given.graph_def)
-    library = graph_def.library
-    wanted = names.tensors(outputs, "outputs", nodes, library)
-    fed = [] if inputs is None else names.tensors(inputs, "inputs", nodes, library)
-    flags = [] if is_training is None else names.tensors(is_training, "is_training", nodes, library)
+    graph = Graph.from_graph_def(given.graph_def)
+    wanted = names.tensors(outputs, "outputs", graph)
+    fed = [] if inputs is None else names.tensors(inputs, "inputs", graph)
+    flags = [] if is_training is None else names.tensors(is_training, "is_training", graph)
     # Of an op with several outputs, those that are not pinned stay what they are.
-    several = [tensor for tensor in flags if count_outputs(nodes[tensor[0]], library) != 1]
-    placed = names.cut(nodes, list(dict.fromkeys([*fed, *several])), graph_def)
-    recognized = recognize.recognize(graph_def)
+    several = [tensor for tensor in flags if count_outputs(graph[tensor[0]], graph.library) != 1]
+    placed = names.cut(graph, list(dict.fromkeys([*fed, *several])))
+    recognized = recognize.recognize(given.graph_def)
     # Which op belongs to a layer only the layer's variables and updates tell, which the outputs may not need.
     tells = {node.name for node in recognized.statistics}
     tells.update(update.node.name for layer in recognized.layers.values() for update in layer.updates)
-    reached = pruned(nodes, [*(name for name, _ in wanted), *(name for name in nodes if name in tells)])
+    reached = graph.pruned([*(name for name, _ in wanted), *(name for name in graph if name in tells)])
     # By their inputs' names are those layers found again that this process has built.
-    named = [*wanted, *(split(call.inputs.name) for call in given.calls)]
+    named = [*wanted, *(split_tensor(call.inputs.name) for call in given.calls)]
     start = _Start(
-        flatten(reached, library, named),
+        flatten(reached, named),
         wanted,
         named,
         None if is_training is None else [placed.get(tensor, tensor)[0] for tensor in flags],
-        graph_def,
     )
     return start, None if inputs is None else [placed[tensor] for tensor in fed]
 
@@ -163,36 +161,35 @@ def _start(given: Source, outputs: Any, inputs: Any, is_training: Any) -> tuple[
 def _pins(start: _Start) -> list[str]:
     """The ops to put False in place of: those that are named, or those found."""
     if start.is_training is None:
-        return pins.find(start.nodes, lambda nodes: _training(start, nodes))
-    return [name for name in start.is_training if name in start.nodes]
+        return pins.find(start.graph, lambda graph: _training(start, graph))
+    return [name for name in start.is_training if name in start.graph]
 
 
-def _decide(start: _Start, nodes: Nodes) -> Nodes:
+def _decide(start: _Start, graph: Graph) -> Graph:
     """What constants in place of some of the nodes leave of the graph."""
     graphs: list[tf.Graph] = []
 
     def shape(tensor: Tensor) -> Any:
         if not graphs:
-            graphs.append(imported(nodes, start.like))
-        return graphs[0].get_tensor_by_name(names.text(tensor)).shape
+            graphs.append(graph.to_tensorflow())
+        return graphs[0].get_tensor_by_name(tensor_name(tensor)).shape
 
-    evaluated = evaluate(nodes, shape)
-    left = evaluated.nodes
+    evaluated = evaluate(graph, shape)
 
     def dtype(name: str, index: int) -> tf.DType:
-        return tf.int32 if index and nodes[name].op == "Merge" else tf.as_dtype(nodes[name].attr["T"].type).base_dtype
+        return tf.int32 if index and graph[name].op == "Merge" else tf.as_dtype(graph[name].attr["T"].type).base_dtype
 
-    names.restore(left, start.named, evaluated.instead, dtype)
-    return left
+    names.restore(evaluated.graph, start.named, evaluated.instead, dtype)
+    return evaluated.graph
 
 
-def _decided(start: _Start, nodes: Nodes) -> DecidedGraph:
+def _decided(start: _Start, graph: Graph) -> DecidedGraph:
     """What constants leave of the graph, and what of that normalizes by the batch."""
-    decided = _decide(start, nodes)
+    decided = _decide(start, graph)
     for name in start.roots:
         if name not in decided:
             raise ValueError(f"expected outputs that inference has, got {name}, which is computed in training alone.")
-    recognized = recognize.recognize(graph_def_of(decided, start.like))
+    recognized = recognize.recognize(decided)
     needed = waits.without_updates(decided, start.roots)
     return DecidedGraph(decided, recognized, needed, check.remaining(needed, recognized))
 
@@ -204,28 +201,28 @@ def _keep(
     conditionals = training_branches.Conditionals(kept)
     before = decided
     if missing := training_branches.find_undecided(kept, decided):
-        nodes = pins.pinned(start.nodes, pinned)
-        decided = _decided(start, training_branches.choose_training(nodes, conditionals.decisions(missing), pinned))
+        graph = pins.pinned(start.graph, pinned)
+        decided = _decided(start, training_branches.choose_training(graph, conditionals.decisions(missing), pinned))
     refused = training_branches.find_refusals(conditionals, before, decided)
     refused += training_branches.find_arithmetic(kept, decided, pinned)
     return decided, kept.ops - training_branches.find_run_decided(conditionals, decided), refused
 
 
-def _training(start: _Start, nodes: Nodes) -> set[str] | None:
+def _training(start: _Start, graph: Graph) -> set[str] | None:
     """What normalizes the outputs by the batch, or may; None where constants leave no outputs."""
-    decided = _decide(start, nodes)
+    decided = _decide(start, graph)
     if any(name not in decided for name in start.roots):
         return None
-    recognized = recognize.recognize(graph_def_of(decided, start.like))
+    recognized = recognize.recognize(decided)
     return set(check.remaining(waits.without_updates(decided, start.roots), recognized))
 
 
-def _inputs(nodes: Nodes, fed: list[Tensor] | None) -> tuple[str, ...]:
-    needed = [(name, 0) for name, node in nodes.items() if node.op in ("Placeholder", "PlaceholderV2")]
+def _inputs(graph: Graph, fed: list[Tensor] | None) -> tuple[str, ...]:
+    needed = [(name, 0) for name, node in graph.items() if node.op in ("Placeholder", "PlaceholderV2")]
     if fed is None:
-        return tuple(map(names.text, needed))
+        return tuple(map(tensor_name, needed))
     rest = [name for name, _ in needed if (name, 0) not in fed]
-    unused = [name for name, _ in fed if name not in nodes]
+    unused = [name for name, _ in fed if name not in graph]
     if rest:
         raise ValueError(
             f"expected `inputs` to be all that the outputs are computed from, got none for {rest}. Add them, or pin "
@@ -235,19 +232,19 @@ def _inputs(nodes: Nodes, fed: list[Tensor] | None) -> tuple[str, ...]:
         raise ValueError(
             f"expected `inputs` that the outputs are computed from, got {unused}, which have no part in them."
         )
-    return tuple(map(names.text, fed))
+    return tuple(map(tensor_name, fed))
 
 
-def _finished(given: Source, nodes: Nodes, frozen: bool, report: Report) -> InferenceGraph:
-    found = variables_of(nodes)
+def _finished(given: Source, graph: Graph, frozen: bool, report: Report) -> InferenceGraph:
+    found = variables_of(graph)
     if frozen:
-        freeze(nodes, given.values(given.graph_def, found))
+        freeze(graph, given.values(given.graph_def, found))
         report = report._replace(frozen=tuple(found))
     else:
         report = report._replace(kept=tuple(found))
-    graph_def = without_colocation(graph_def_of(nodes, given.graph_def))
+    graph_def = without_colocation(graph.to_graph_def())
     for node in graph_def.node:
-        # Whoever imports the graph need not know the gradients that it was trained by.
+        # An importer need not know the gradients that the model was trained by.
         node.attr.pop("_gradient_op_type", None)
-    imported(nodes, given.graph_def)
+    graph.to_tensorflow()  # a refusal is an error here, and not where the graph is used
     return InferenceGraph(graph_def, report.inputs, report.outputs, report)

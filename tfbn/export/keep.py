@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from tfbn.export import check
 from tfbn.graphdef import recognize, tensor_names
-from tfbn.graphdef.nodes import Nodes, graph_def_of, pruned
+from tfbn.graphdef.graph import Graph
 
 _MAX_LISTED = 10
 
@@ -30,8 +30,10 @@ class KeptLayers(NamedTuple):
         return max((scope for scope in self.calls.values() if _is_in(name, scope)), key=len, default=None)
 
 
-def find(keep_training: Any, nodes: Nodes, roots: list[str], like: Any) -> KeptLayers | None:
-    """The layers of `nodes` that are to go on normalizing by the batch; None where none is.
+def find(keep_training: Any, graph: Graph, roots: list[str], source: Iterable[str]) -> KeptLayers | None:
+    """The layers of `graph` that are to go on normalizing by the batch; None where none is.
+
+    `source` has the names of all ops of the graph that `graph` was made of.
 
     Raises:
       ValueError: a scope names no layer that the outputs are computed from, or only such as never trained.
@@ -39,18 +41,18 @@ def find(keep_training: Any, nodes: Nodes, roots: list[str], like: Any) -> KeptL
     scopes = _scopes(keep_training)
     if not scopes:
         return None
-    recognized = recognize.recognize(graph_def_of(nodes, like))
-    needed = pruned(nodes, roots)
-    training = {name: scope for name, (scope, _) in check.remaining(nodes, recognized).items()}
+    recognized = recognize.recognize(graph)
+    needed = graph.pruned(roots)
+    training = {name: scope for name, (scope, _) in check.remaining(graph, recognized).items()}
     layers = {
         each.node.name: layer.scope
         for layer in recognized.layers.values()
         for each in layer.normalizations
-        if each.node.name in nodes
+        if each.node.name in graph
     }
     layers.update(training)
     kept = KeptLayers(recognized, layers, {name: _call_scope(name, scope) for name, scope in layers.items()}, {})
-    names = {*nodes, *(node.name for node in like.node)}
+    names = {*graph, *source}
     for scope in scopes:
         ops = _ops_named(scope, kept, names)
         kept.ops_by_scope[scope] = {name for name in ops if name in needed and name in training}
@@ -106,7 +108,7 @@ def _plain(scopes: list[str]) -> list[str]:
     return [re.sub(r"_\d+$", "", scope) for scope in scopes]
 
 
-def _problem(scope: str, named: set[str], kept: KeptLayers, needed: Nodes, training: dict[str, str]) -> str:
+def _problem(scope: str, named: set[str], kept: KeptLayers, needed: Graph, training: dict[str, str]) -> str:
     expected = "expected `keep_training` to name batch norm layers that the outputs are computed from"
     inferring = {kept.layers[name] for name in named if name in needed}
     if inferring:

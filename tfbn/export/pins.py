@@ -9,34 +9,33 @@ import numpy as np
 import tensorflow as tf
 
 from tfbn.export.evaluate import PREDICATES, SELECTS, SWITCHES
-from tfbn.export.freeze import constant, dtype_of, freeze
-from tfbn.graphdef.nodes import Nodes, data_inputs
+from tfbn.export.freeze import dtype_of, freeze
+from tfbn.graphdef import walks
+from tfbn.graphdef.graph import Graph
+from tfbn.graphdef.nodes import become_constant, data_inputs
 from tfbn.graphdef.recognize import VARIABLES
 
 PLACEHOLDERS = ("Placeholder", "PlaceholderWithDefault", "PlaceholderV2")
 
 
-def deciding(nodes: Nodes, decisions: Iterable[Any] | None = None) -> list[str]:
+def deciding(graph: Graph, decisions: Iterable[Any] | None = None) -> list[str]:
     """The placeholders and variables that branches and selections are taken by, in the graph's order.
 
     `decisions` are the Switches and Selects to look at, by default all.
     """
     starts = []
-    for node in nodes.values() if decisions is None else decisions:
+    for node in graph.values() if decisions is None else decisions:
         inputs = data_inputs(node)
-        if node.op in SWITCHES and nodes[inputs[1][0]].op != "LoopCond":
+        if node.op in SWITCHES and graph[inputs[1][0]].op != "LoopCond":
             starts.append(inputs[1][0])
         elif node.op in SELECTS:
             starts.append(inputs[0][0])
-    found, waiting = set(starts), starts
-    while waiting:
-        node = nodes[waiting.pop()]
-        if node.op in PREDICATES:
-            for name, _ in data_inputs(node):
-                if name not in found:
-                    found.add(name)
-                    waiting.append(name)
-    return [name for name in nodes if name in found and _has_zero(nodes[name])]
+
+    def follow(name: str) -> list[str]:
+        return [source for source, _ in data_inputs(graph[name])] if graph[name].op in PREDICATES else []
+
+    reached = walks.reach(starts, follow)
+    return [name for name in graph if name in reached and _has_zero(graph[name])]
 
 
 def _has_zero(node: Any) -> bool:
@@ -45,7 +44,7 @@ def _has_zero(node: Any) -> bool:
     return dtype_of(node) not in (tf.string, tf.resource, tf.variant)
 
 
-def find(nodes: Nodes, training: Callable[[Nodes], Set[str] | None]) -> list[str]:
+def find(graph: Graph, training: Callable[[Graph], Set[str] | None]) -> list[str]:
     """Those of which a zero takes layers out of training; `training` has the ops that normalize by the batch.
 
     It is None of a graph without its outputs.
@@ -53,10 +52,10 @@ def find(nodes: Nodes, training: Callable[[Nodes], Set[str] | None]) -> list[str
     Raises:
       ValueError: either of two would do for the same layer.
     """
-    before = training(nodes)
+    before = training(graph)
     found: dict[str, Set[str]] = {}
-    for name in deciding(nodes) if before else []:
-        after = training(pinned(nodes, [name]))
+    for name in deciding(graph) if before else []:
+        after = training(pinned(graph, [name]))
         turned = before - after if before and after is not None else set()
         for other, ops in found.items():
             if turned & ops:
@@ -69,17 +68,15 @@ def find(nodes: Nodes, training: Callable[[Nodes], Set[str] | None]) -> list[str
     return list(found)
 
 
-def pinned(nodes: Nodes, names: list[str]) -> Nodes:
+def pinned(graph: Graph, names: list[str]) -> Graph:
     """A copy with False, or a zero, in place of these ops."""
-    copies = {name: type(node)() for name, node in nodes.items()}
-    for name, node in nodes.items():
-        copies[name].CopyFrom(node)
+    copies = graph.copy()
     for name in names:
         node = copies[name]
         if node.op in VARIABLES:
             freeze(copies, {name: np.zeros(_shape(node), dtype_of(node).as_numpy_dtype)})
         else:
-            constant(node, np.zeros(_shape(node), _dtype(node).as_numpy_dtype))
+            become_constant(node, np.zeros(_shape(node), _dtype(node).as_numpy_dtype))
     return copies
 
 

@@ -17,21 +17,9 @@ from tfbn.export.freeze import dtype_of
 from tfbn.graph import registry
 from tfbn.graph.variables import full_name, parts
 from tfbn.graphdef import recognize
-from tfbn.graphdef.dataflow import PASSING
-from tfbn.graphdef.dataflow import source_of as variable_of
-from tfbn.graphdef.nodes import (
-    Namer,
-    Nodes,
-    Tensor,
-    copied,
-    data_inputs,
-    imported,
-    pruned,
-    reach,
-    set_attr,
-    set_inputs,
-    source_of,
-)
+from tfbn.graphdef.dataflow import PASSING, source_of
+from tfbn.graphdef.graph import Graph
+from tfbn.graphdef.nodes import Tensor, become, data_inputs, set_attr, set_inputs
 
 # What may stand between gamma or beta and the fused op that takes it as it is.
 _PLAIN = (*recognize.VARIABLES, *PASSING, "ReadVariableOp", "Const", "Cast", "Fill", "Reshape", "ConcatV2", "Pack")
@@ -43,50 +31,56 @@ class Rewritten(NamedTuple):
     source: str  # 'updates' of the fused op, or 'registry'
 
 
+class Moving(NamedTuple):
+    """A moving statistic that an update assigns."""
+
+    variable: str  # the name of its op
+    handle: Tensor  # or the reference, as the update takes it
+
+
 class Wiring(NamedTuple):
-    """The moving statistics that a fused op's are assigned to, as the handles or references that the updates take."""
+    """The moving statistics that a fused op's are assigned to."""
 
     scope: str
-    moving_mean: Tensor
-    moving_variance: Tensor
+    moving_mean: Moving
+    moving_variance: Moving
 
 
 def wiring_of(recognized: recognize.Recognized) -> dict[str, Wiring]:
     """By the fused op's name; none for one whose statistics go to several layers' variables, or to one of the two."""
     found: dict[str, dict[str, set[str]]] = {}
-    handles: dict[tuple[str, str], tuple[str, Tensor]] = {}
+    assigned: dict[tuple[str, str], tuple[str, Moving]] = {}
     for layer in recognized.layers.values():
         for update in layer.updates:
             if update.statistic not in recognize.STATISTICS:
                 continue
             handle, index = update.node.inputs[0]
-            variable = variable_of((handle, index)).name
+            variable = source_of((handle, index)).name
             for node in update.found.batch:
                 if node.type in recognize.FUSED:
                     found.setdefault(node.name, {}).setdefault(update.statistic, set()).add(variable)
-                    handles[node.name, variable] = layer.scope, (handle.name, index)
+                    assigned[node.name, variable] = layer.scope, Moving(variable, (handle.name, index))
     wired = {}
     for name, of_op in found.items():
         if all(len(of_op.get(statistic, ())) == 1 for statistic in recognize.STATISTICS):
-            (scope, mean), (_, variance) = (handles[name, min(of_op[each])] for each in recognize.STATISTICS)
+            (scope, mean), (_, variance) = (assigned[name, min(of_op[each])] for each in recognize.STATISTICS)
             wired[name] = Wiring(scope, mean, variance)
     return wired
 
 
-def by_updates(nodes: Nodes, outputs: list[str], training: Iterable[str], wired: dict[str, Wiring]) -> list[Rewritten]:
+def by_updates(graph: Graph, outputs: list[str], training: Iterable[str], wired: dict[str, Wiring]) -> list[Rewritten]:
     """Puts those fused ops among `training` into inference mode whose wiring says by what.
 
     Not those of whose batch statistics the outputs are computed, as with renorm.
     """
     done = []
-    namer = Namer(nodes)
-    used = {tensor[0] for node in pruned(nodes, outputs).values() for tensor in data_inputs(node) if tensor[1] > 0}
+    used = {tensor[0] for node in graph.pruned(outputs).values() for tensor in data_inputs(node) if tensor[1] > 0}
     for name in training:
-        node, wiring = nodes[name], wired.get(name)
-        if wiring is None or name in used or not is_training_op(node) or not _scaled_plainly(nodes, node):
+        node, wiring = graph[name], wired.get(name)
+        if wiring is None or name in used or not is_training_op(node) or not _scaled_plainly(graph, node):
             continue
         dtype = tf.as_dtype(node.attr["U" if "U" in node.attr else "T"].type)
-        moving = [_read(namer, nodes, tensor, dtype) for tensor in (wiring.moving_mean, wiring.moving_variance)]
+        moving = [_read(graph, each, dtype) for each in (wiring.moving_mean, wiring.moving_variance)]
         set_inputs(node, [*data_inputs(node)[:3], *moving], [])
         set_attr(node, "is_training", False)
         node.attr.pop("exponential_avg_factor", None)
@@ -95,16 +89,16 @@ def by_updates(nodes: Nodes, outputs: list[str], training: Iterable[str], wired:
 
 
 def is_training_op(node: Any) -> bool:
-    """Whether it is a fused op that normalizes by the batch; that is what one does without the attribute."""
-    return node.op in recognize.FUSED and ("is_training" not in node.attr or node.attr["is_training"].b)
+    """Whether it is a fused op that normalizes by the batch."""
+    return recognize.normalizes_by_batch(node.op, node.attr)
 
 
-def _scaled_plainly(nodes: Nodes, node: Any) -> bool:
+def _scaled_plainly(graph: Graph, node: Any) -> bool:
     """Whether the op's scale and offset are gamma and beta, or constants, and nothing that training puts in."""
     waiting = data_inputs(node)[1:3]
     seen = set()
     while waiting:
-        found = nodes[waiting.pop()[0]]
+        found = graph[waiting.pop()[0]]
         if found.op not in _PLAIN:
             return False
         if found.name not in seen:
@@ -114,48 +108,47 @@ def _scaled_plainly(nodes: Nodes, node: Any) -> bool:
     return True
 
 
-def _read(namer: Namer, nodes: Nodes, tensor: Tensor, dtype: tf.DType) -> Tensor:
-    variable = nodes[source_of(nodes, tensor)]
+def _read(graph: Graph, moving: Moving, dtype: tf.DType) -> Tensor:
+    variable = graph[moving.variable]
     own = dtype_of(variable)
     if variable.op == "VarHandleOp":
-        read = namer.add("ReadVariableOp", f"{variable.name}/inference", [tensor], dtype=own)
+        read = graph.add("ReadVariableOp", f"{variable.name}/inference", [moving.handle], dtype=own)
     else:
-        read = namer.add("Identity", f"{variable.name}/inference", [tensor], T=own)
+        read = graph.add("Identity", f"{variable.name}/inference", [moving.handle], T=own)
     if own != dtype:
-        read = namer.add("Cast", f"{read}/cast", [(read, 0)], SrcT=own, DstT=dtype)
+        read = graph.add("Cast", f"{read}/cast", [(read, 0)], SrcT=own, DstT=dtype)
     return read, 0
 
 
 def by_registry(
-    nodes: Nodes, outputs: list[str], training: set[str], calls: Iterable[registry.Call], placed: set[str], like: Any
-) -> tuple[Nodes, list[Rewritten]]:
+    graph: Graph, outputs: list[str], training: set[str], calls: Iterable[registry.Call], placed: set[str]
+) -> tuple[Graph, list[Rewritten]]:
     """What runs for `outputs`, with the inference mode in place of those of tfbn's own layers that are for training.
 
     Not of those in `placed`, the bodies of loops and branches: their inputs and variables may be outside of them.
     """
-    needed = pruned(nodes, outputs)
+    needed = graph.pruned(outputs)
     there = needed.keys() - placed
-    chosen = [call for call in calls if call.outputs.op.name in there and _trains(call, nodes, training)]
+    chosen = [call for call in calls if call.outputs.op.name in there and _trains(call, graph, training)]
     if not chosen:
         return needed, []
     taken = [_name(part) for call in chosen for each in (*_used(call), call.inputs) for part in parts(each)]
-    graph = imported(pruned(nodes, [*outputs, *taken]), like)
-    instead = {call.outputs.op.name: _inference(graph, call) for call in chosen}
-    made = copied(graph.as_graph_def())
+    built = graph.pruned([*outputs, *taken]).to_tensorflow()
+    instead = {call.outputs.op.name: _inference(built, call) for call in chosen}
+    rewritten = Graph.from_graph_def(built.as_graph_def())
     for name, tensor in instead.items():
-        made[name] = tf.compat.v1.NodeDef(name=name, op="Identity")
-        set_attr(made[name], "T", tensor.dtype)
-        set_inputs(made[name], [(tensor.op.name, tensor.value_index)], [])
+        become(rewritten[name], "Identity", T=tensor.dtype)
+        set_inputs(rewritten[name], [(tensor.op.name, tensor.value_index)], [])
     scopes = (full_name(parts(call.variables["moving_mean"])[0]).rpartition("/")[0] for call in chosen)
-    return pruned(made, outputs), [Rewritten(scope, name, "registry") for scope, name in zip(scopes, instead)]
+    return rewritten.pruned(outputs), [Rewritten(scope, name, "registry") for scope, name in zip(scopes, instead)]
 
 
-def _trains(call: registry.Call, nodes: Nodes, training: set[str]) -> bool:
+def _trains(call: registry.Call, graph: Graph, training: set[str]) -> bool:
     """Whether it is a layer for training alone, and ops between its inputs and its outputs train still."""
     inputs, outputs = call.inputs.op.name, call.outputs.op.name
-    if call.is_training is not True or inputs not in nodes:
+    if call.is_training is not True or inputs not in graph:
         return False
-    return bool((reach(nodes, [outputs]) - reach(nodes, [inputs])) & training)
+    return bool((graph.reach([outputs]) - graph.reach([inputs])) & training)
 
 
 def _used(call: registry.Call) -> list[Any]:

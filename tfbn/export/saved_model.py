@@ -16,7 +16,8 @@ from tfbn.export.freeze import dtype_of
 from tfbn.export.freeze import variables as variables_of
 from tfbn.export.inference_graph import InferenceGraph, inference_graph
 from tfbn.export.source import open_source
-from tfbn.graphdef.nodes import Namer, copied, data_inputs, graph_def_of, redirect, split
+from tfbn.graphdef.graph import Graph
+from tfbn.graphdef.nodes import data_inputs, split_tensor, tensor_name
 
 tf1 = tf.compat.v1
 
@@ -107,30 +108,28 @@ def _by_key(given: Mapping[str, Any], argument: str) -> dict[str, str]:
 
 def _load(graph_def: Any, values: dict[str, np.ndarray]) -> list[Any]:
     """Brings the graph into the default one, its variables being resource variables; returns them."""
-    nodes = copied(graph_def)
+    graph = Graph.from_graph_def(graph_def)
     made = {
         # A function, whose ops get the variable's name scope, apart from those of the graph.
         name: tf1.Variable(
-            functools.partial(tf.zeros, values[name].shape, dtype_of(nodes[name])),
+            functools.partial(tf.zeros, values[name].shape, dtype_of(graph[name])),
             name=name,
             use_resource=True,
             trainable=False,
         )
-        for name in variables_of(nodes)
+        for name in variables_of(graph)
     }
-    namer = Namer(nodes)
-    graph = tf1.get_default_graph()
-    there = {op.name for op in graph.get_operations()}
+    default = tf1.get_default_graph()
+    present = {op.name for op in default.get_operations()}
     for name in made:
-        if nodes[name].op != "VarHandleOp":
-            read = namer.add("ReadVariableOp", f"{name}/value", [(name, 0)], dtype=dtype_of(nodes[name]))
-            redirect({key: node for key, node in nodes.items() if key != read}, {(name, 0): (read, 0)})
+        if graph[name].op != "VarHandleOp":
+            read = graph.add("ReadVariableOp", f"{name}/value", [(name, 0)], dtype=dtype_of(graph[name]))
+            graph.select(graph.keys() - {read}).redirect({(name, 0): (read, 0)})
     # Variables bring reads of their own, some under the names of those in the graph.
-    taken = [name for name in nodes if name in there]
-    needed = {source for node in nodes.values() for source, _ in data_inputs(node)}
-    mapped = {f"{name}:0": graph.get_tensor_by_name(f"{name}:0") for name in taken if name in needed}
-    rest = {name: node for name, node in nodes.items() if name not in there}
-    tf.import_graph_def(graph_def_of(rest, graph_def), input_map=mapped, name="")
+    needed = {source for node in graph.values() for source, _ in data_inputs(node)}
+    tensors = [tensor_name((name, 0)) for name in graph if name in present and name in needed]
+    mapped = {name: default.get_tensor_by_name(name) for name in tensors}
+    tf.import_graph_def(graph.select(graph.keys() - present).to_graph_def(), input_map=mapped, name="")
     return list(made.values())
 
 
@@ -161,5 +160,5 @@ def _signature(graph: tf.Graph, exported: InferenceGraph, inputs: Any, outputs: 
 
 
 def _key(tensor: str) -> str:
-    name, index = split(tensor)
+    name, index = split_tensor(tensor)
     return name.replace("/", "_") + (f"_{index}" if index else "")

@@ -14,12 +14,12 @@ import tensorflow as tf
 from tfbn.errors import Finding
 from tfbn.export import pins
 from tfbn.export.evaluate import MERGES, PREDICATES, SELECTS, SWITCHES
-from tfbn.export.freeze import constant
 from tfbn.export.keep import KeptLayers
 from tfbn.export.pins import PLACEHOLDERS
 from tfbn.export.waits import is_random
 from tfbn.graphdef.dataflow import Conditions, Node
-from tfbn.graphdef.nodes import Namer, Nodes, Tensor, control_inputs, data_inputs, in_order, set_inputs
+from tfbn.graphdef.graph import Graph
+from tfbn.graphdef.nodes import Tensor, control_inputs, copy_node, data_inputs, set_inputs
 from tfbn.graphdef.recognize import VARIABLES, Recognized
 
 _REMEDY = """\
@@ -30,9 +30,9 @@ _REMEDY = """\
 class DecidedGraph(NamedTuple):
     """What is left of a graph once it is decided what it infers."""
 
-    nodes: Nodes
+    graph: Graph
     recognized: Recognized
-    needed: Nodes  # what the outputs are computed from, with no update among it
+    needed: Graph  # what the outputs are computed from, with no update among it
     modes: dict[str, tuple[str, str]]  # layer and mode of what of it normalizes by the batch, by the op
 
 
@@ -105,46 +105,43 @@ class Conditionals:
         return {name for name in names if self.enclosing([name]) & branches or self.kept.calls[name] == call}
 
 
-def choose_training(nodes: Nodes, decisions: Iterable[str], pinned: Iterable[str]) -> Nodes:
+def choose_training(graph: Graph, decisions: Iterable[str], pinned: Iterable[str]) -> Graph:
     """Lets these Switches and Selects go by predicates that are computed from ones in place of what is pinned."""
-    twins = _Twins(nodes, pinned)
+    twins = _Twins(graph, pinned)
     for name in decisions:
-        inputs = data_inputs(nodes[name])
-        predicate = inputs[1 if nodes[name].op in SWITCHES else 0]
+        inputs = data_inputs(graph[name])
+        predicate = inputs[1 if graph[name].op in SWITCHES else 0]
         # Of the Switch that constants wait for, the data are the predicate, too.
         changed = [twins.tensor(each) if each == predicate else each for each in inputs]
-        set_inputs(nodes[name], changed, control_inputs(nodes[name]))
-    return nodes
+        set_inputs(graph[name], changed, control_inputs(graph[name]))
+    return graph
 
 
 class _Twins:
     """Predicates as they are in training, beside those that are pinned."""
 
-    def __init__(self, nodes: Nodes, pinned: Iterable[str]) -> None:
-        self._nodes, self._namer = nodes, Namer(nodes)
-        self._twins: dict[str, str] = {name: self._one(nodes[name]) for name in pinned}
+    def __init__(self, graph: Graph, pinned: Iterable[str]) -> None:
+        self._graph = graph
+        self._twins: dict[str, str] = {name: self._one(graph[name]) for name in pinned}
 
     def tensor(self, tensor: Tensor) -> Tensor:
         """The twin of a predicate, or the predicate itself where nothing pinned is in it."""
         return self._twin(tensor[0]), tensor[1]
 
     def _one(self, zero: Any) -> str:
-        node = self._nodes[self._namer.add("Const", f"{zero.name}/training", [])]
-        constant(node, np.ones_like(tf.make_ndarray(zero.attr["value"].tensor)))
-        return str(node.name)
+        ones = np.ones_like(tf.make_ndarray(zero.attr["value"].tensor))
+        return self._graph.add_constant(f"{zero.name}/training", ones)
 
     def _twin(self, name: str) -> str:
         if name not in self._twins:
             self._twins[name] = name
-            node = self._nodes[name]
+            node = self._graph[name]
             inputs = data_inputs(node)
             twins = [self.tensor(each) for each in inputs] if node.op in PREDICATES else inputs
             if twins != inputs:
-                twin = type(node)()
-                twin.CopyFrom(node)
-                twin.name = self._twins[name] = self._namer.free(f"{name}/training")
+                self._twins[name] = self._graph.free_name(f"{name}/training")
+                twin = self._graph[self._twins[name]] = copy_node(node, self._twins[name])
                 set_inputs(twin, twins, control_inputs(node))
-                self._nodes[twin.name] = twin
         return self._twins[name]
 
 
@@ -207,7 +204,7 @@ def find_arithmetic(kept: KeptLayers, decided: DecidedGraph, pinned: Iterable[st
     nodes = decided.needed
     origins = {name: name for name in nodes if name in pinned or _is_flag(nodes[name])}
     problems: dict[str, str] = {}
-    for name in in_order(nodes):
+    for name in nodes.in_order():
         node = nodes[name]
         places = slice(0, 1) if node.op in SWITCHES else slice(1, None) if node.op in SELECTS else slice(None)
         flags = [origins[source] for source, _ in data_inputs(node)[places] if source in origins]

@@ -6,7 +6,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfbn.graphdef.nodes import Nodes, control_inputs, data_inputs, imported, in_order, pruned, reach, set_inputs
+from tfbn.graphdef.graph import Graph
+from tfbn.graphdef.nodes import control_inputs, data_inputs, set_inputs
 from tfbn.graphdef.recognize import VARIABLES, assigns
 
 # Ops that TensorFlow counts as stateful, and that change nothing: what waits for them does not need to.
@@ -27,53 +28,53 @@ def changes_variables(node: Any) -> bool:
     return node.op.startswith(_CHANGES) and node.op != "ScatterNd" and "use_locking" in node.attr
 
 
-def updates_for(nodes: Nodes, outputs: list[str]) -> list[str]:
+def updates_for(graph: Graph, outputs: list[str]) -> list[str]:
     """The ops that change variables and run when the outputs do."""
-    needed = reach(nodes, outputs)
-    return [name for name, node in nodes.items() if name in needed and assigns(node.op)]
+    needed = graph.reach(outputs)
+    return [name for name, node in graph.items() if name in needed and assigns(node.op)]
 
 
-def without_updates(nodes: Nodes, outputs: list[str]) -> Nodes:
-    """What runs for the outputs when nobody waits for a change of a variable. Nobody in all of `nodes` does any more.
+def without_updates(graph: Graph, outputs: list[str]) -> Graph:
+    """What runs for the outputs when nobody waits for a change of a variable. Nobody in all of `graph` does any more.
 
     Raises:
       ValueError: an output is computed from what such an op returns.
     """
-    changed = {name for name, node in nodes.items() if changes_variables(node)}
-    following = _following(nodes, changed)
+    changed = {name for name, node in graph.items() if changes_variables(node)}
+    following = _following(graph, changed)
     for name in outputs:
         if name in following:
-            (first, *_) = sorted(reach(nodes, [name], controls=False) & changed)
+            (first, *_) = sorted(graph.reach([name], controls=False) & changed)
             raise ValueError(
                 f"expected outputs that only read variables, got {name}, which is computed from what {first} assigns. "
                 "Give outputs from before that op."
             )
-    for node in nodes.values():
+    for node in graph.values():
         waits = control_inputs(node)
         left = [name for name in waits if name not in following]
         if len(left) < len(waits):
             if not left and not data_inputs(node):
-                left = _frame_of(nodes, [name for name in waits if name in following])
+                left = _frame_of(graph, [name for name in waits if name in following])
             set_inputs(node, data_inputs(node), left)
-    return pruned(nodes, outputs)
+    return graph.pruned(outputs)
 
 
-def _following(nodes: Nodes, changed: set[str]) -> set[str]:
+def _following(graph: Graph, changed: set[str]) -> set[str]:
     """The ops that change variables and those that compute with what they return."""
     found = set(changed)
-    for name in in_order(nodes):
-        if any(source in found for source, _ in data_inputs(nodes[name])):
+    for name in graph.in_order():
+        if any(source in found for source, _ in data_inputs(graph[name])):
             found.add(name)
     return found
 
 
-def _frame_of(nodes: Nodes, names: list[str]) -> list[str]:
-    """What puts an op without inputs into the rounds of the loop that these are in: a value each begins with."""
+def _frame_of(graph: Graph, names: list[str]) -> list[str]:
+    """What puts an op without inputs into the loop that these are in: a value that each iteration begins with."""
     waiting, seen = list(names), set(names)
     for name in waiting:  # grows on the way
-        node = nodes[name]
+        node = graph[name]
         inputs = data_inputs(node)
-        if node.op == "Identity" and _begins_round(nodes, *inputs[0]):
+        if node.op == "Identity" and _begins_iteration(graph, *inputs[0]):
             return [name]
         if node.op not in ("Enter", "RefEnter"):  # what comes before is outside of the loop
             found = [*(source for source, _ in inputs), *control_inputs(node)]
@@ -82,48 +83,48 @@ def _frame_of(nodes: Nodes, names: list[str]) -> list[str]:
     return []
 
 
-def _begins_round(nodes: Nodes, name: str, index: int) -> bool:
-    return nodes[name].op == "Switch" and index == 1 and nodes[data_inputs(nodes[name])[1][0]].op == "LoopCond"
+def _begins_iteration(graph: Graph, name: str, index: int) -> bool:
+    return graph[name].op == "Switch" and index == 1 and graph[data_inputs(graph[name])[1][0]].op == "LoopCond"
 
 
-def without_needless_waits(nodes: Nodes, outputs: list[str], like: Any) -> Nodes:
+def without_needless_waits(graph: Graph, outputs: list[str]) -> Graph:
     """The same without control inputs from ops that have no effect, but for those that place an op in a loop or branch.
 
     They might be all that keeps a computation of the training step in the graph.
     """
-    graph = imported(nodes, like)
+    operations = graph.to_tensorflow()
     placed: set[str] = set()  # in a branch or a loop, or after one
     effects: set[str] = set()
-    for name in in_order(nodes):
-        node = nodes[name]
+    for name in graph.in_order():
+        node = graph[name]
         before = [*(source for source, _ in data_inputs(node)), *control_inputs(node)]
         if node.op in ("Switch", "RefSwitch", "Enter", "RefEnter", "Merge") or any(each in placed for each in before):
             placed.add(name)
-        if any(each in effects for each in before) or _has_effect(graph.get_operation_by_name(name)):
+        if any(each in effects for each in before) or _has_effect(operations.get_operation_by_name(name)):
             effects.add(name)
-    for node in nodes.values():
+    for node in graph.values():
         left = [name for name in control_inputs(node) if name in effects or (name in placed and not data_inputs(node))]
         set_inputs(node, data_inputs(node), left)
-    _switch_no_constants(nodes)
-    return pruned(nodes, outputs)
+    _switch_no_constants(graph)
+    return graph.pruned(outputs)
 
 
-def _switch_no_constants(nodes: Nodes) -> None:
+def _switch_no_constants(graph: Graph) -> None:
     """Lets what is in a branch be placed by the branch's own predicate, rather than by a constant passed into it.
 
     A cond on is_training, decided, leaves such a constant behind in a branch that goes by the data.
     """
-    taken = {name for node in nodes.values() if node.op != "Identity" for name, _ in data_inputs(node)}
+    taken = {name for node in graph.values() if node.op != "Identity" for name, _ in data_inputs(node)}
     taken.update(
         source
-        for node in nodes.values()
+        for node in graph.values()
         if node.op == "Identity" and node.name in taken
         for source, _ in data_inputs(node)
     )
-    for node in nodes.values():
+    for node in graph.values():
         if node.op == "Switch" and node.name not in taken and node.attr["T"].type == tf.bool.as_datatype_enum:
             value, predicate = data_inputs(node)
-            if nodes[value[0]].op == "Const":
+            if graph[value[0]].op == "Const":
                 set_inputs(node, [predicate, predicate], control_inputs(node))
 
 

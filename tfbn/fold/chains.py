@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tfbn.fold import kernels
-from tfbn.fold.constants import SHAPES, Constants, squeezed
 from tfbn.fold.frozen import Frozen
-from tfbn.fold.inventory import ADDING, GLOBAL, MOVING, NORMS, PASSING, SCALING, explain, list_batch_norms, trains
+from tfbn.fold.inventory import ADDING, GLOBAL, MOVING, NORMS, PASSING, SCALING, explain, list_batch_norms
 from tfbn.fold.linear import Linear, linear_of
+from tfbn.graphdef.constants import SHAPES, Constants, squeeze
 from tfbn.graphdef.dataflow import Node, Tensor
-from tfbn.graphdef.recognize import FUSED
+from tfbn.graphdef.recognize import FUSED, normalizes_by_batch
 
 _MOST = 4_000_000  # positions to number, beyond which unneeded sizes are taken for 2
 
@@ -63,7 +63,9 @@ def find(frozen: Frozen) -> Found:
             reasons.update({norm: linear for _, norm in _next_norms(frozen, constants, (node, 0))})
     folded = {norm for chain in chains for norm in chain.batch_norms}
     for norm, reason in list_batch_norms(frozen, constants):
-        if trains(norm) or norm not in reasons:  # whatever stands around what trains, that keeps it
+        if (
+            normalizes_by_batch(norm.type, norm.attr) or norm not in reasons
+        ):  # whatever stands around what trains, that keeps it
             reasons[norm] = reason
     reasons = {norm: reason for norm, reason in reasons.items() if norm not in folded}
     return Found(chains, reasons)
@@ -141,7 +143,7 @@ class _Walk:
         if node.inputs[0] != tensor:
             return None
         if node.type == "Squeeze":
-            return _or_none(squeezed, node, numbers)
+            return _or_none(squeeze, node.attr, numbers)
         # The shape may be computed from that of what is reshaped.
         how = Constants(self._shapes).value(node.inputs[1])
         if how is not None:
@@ -193,7 +195,7 @@ def _factor_and_term(
 
 
 def _of_one_op(node: Node, tensor: Tensor, constants: Constants) -> tuple[np.ndarray, np.ndarray] | None:
-    if trains(node) or node.inputs[0] != tensor:
+    if normalizes_by_batch(node.type, node.attr) or node.inputs[0] != tensor:
         return None
     values = [constants.value(each) for each in node.inputs[1:5]]
     if any(value is None for value in values):

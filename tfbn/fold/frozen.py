@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfbn.graphdef import tensor_names
+from tfbn.graphdef import tensor_names, walks
 from tfbn.graphdef.dataflow import Conditions, Dataflow, Node, Tensor, controls_of
 from tfbn.graphdef.recognize import VARIABLES
 
@@ -74,15 +74,8 @@ class Frozen:
 
     def remains_in(self, node: Node, names: Set[str]) -> bool:
         """Whether an op is in a graph of ops with these names, or in a function that one of them leads to."""
-        found, waiting = {node}, [node]
-        while waiting:
-            each = waiting.pop()
-            if each.name in names if each in self._own else not each.callers:
-                return True
-            callers = {caller for caller, _ in each.callers} - found
-            found |= callers
-            waiting += callers
-        return False
+        around = walks.reach([node], lambda inner: [caller for caller, _ in inner.callers])
+        return any(each.name in names if each in self._own else not each.callers for each in around)
 
     def waiting_for(self, node: Node) -> list[Node]:
         """The ops that a control edge makes wait for it."""

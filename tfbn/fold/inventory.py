@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from tfbn.fold.constants import Constants
 from tfbn.fold.frozen import Frozen
 from tfbn.fold.linear import LINEAR
 from tfbn.graphdef import dataflow
-from tfbn.graphdef.dataflow import Node, Tensor
-from tfbn.graphdef.recognize import FUSED, slice_of
+from tfbn.graphdef.constants import Constants
+from tfbn.graphdef.dataflow import Node, Tensor, origin_of
+from tfbn.graphdef.recognize import FUSED, normalizes_by_batch, slice_of
 
 # The op of before TensorFlow 1: (t - m) * rsqrt(v + variance_epsilon) * gamma + beta.
 GLOBAL = "BatchNormWithGlobalNormalization"
@@ -62,15 +62,9 @@ def _norms_at(node: Node, frozen: Frozen, constants: Constants) -> Iterator[tupl
                 yield scaled, _explain_input(data[0][0])
 
 
-def trains(node: Node) -> bool:
-    """Whether a fused op normalizes by the batch."""
-    # Exported without default attributes, an op in training mode has none that says so.
-    return node.type in FUSED and ("is_training" not in node.attr or node.attr["is_training"].b)
-
-
 def explain(node: Node, frozen: Frozen, constants: Constants) -> str:
     """What keeps a batch norm of one op as it is."""
-    if trains(node):
+    if normalizes_by_batch(node.type, node.attr):
         return _BY_BATCH
     if any(constants.value(each) is None for each in node.inputs[1:5]):
         return _NO_CONSTANTS
@@ -104,7 +98,7 @@ def _explain_composed(node: Node, frozen: Frozen, constants: Constants) -> str |
         return None
     if _over_batch(source.batch, frozen, constants):
         return _BY_RUN if source.chosen else _BY_BATCH
-    return _NO_CONSTANTS if source.variables or _is_fixed(_origin(variance), frozen, constants) else None
+    return _NO_CONSTANTS if source.variables or _is_fixed(origin_of(variance), frozen, constants) else None
 
 
 def _is_fixed(tensor: Tensor, frozen: Frozen, constants: Constants) -> bool:
@@ -119,32 +113,22 @@ def _is_fixed(tensor: Tensor, frozen: Frozen, constants: Constants) -> bool:
 def _variance_under(node: Node, constants: Constants) -> Tensor | None:
     """What is under a root together with a constant."""
     if node.type == "Pow":
-        exponent = constants.value(_origin(node.inputs[1]))
+        exponent = constants.value(origin_of(node.inputs[1]))
         if exponent is None or exponent.size != 1 or abs(exponent.item()) != 0.5:
             return None
-    summed, _ = _origin(node.inputs[0])
+    summed, _ = origin_of(node.inputs[0])
     if summed.type == "Mean":  # the constant may be added to the root
         return node.inputs[0]
     if summed.type not in ("Add", "AddV2"):
         return None
-    fixed = [constants.value(_origin(each)) for each in summed.inputs]
+    fixed = [constants.value(origin_of(each)) for each in summed.inputs]
     variances = [each for each, value in zip(summed.inputs, fixed) if value is None or value.ndim]
     return variances[0] if len(variances) == 1 else None
 
 
-def _origin(tensor: Tensor) -> Tensor:
-    """Where a value comes from that is only handed on, as into a branch or a loop."""
-    node, index = tensor
-    visited = set()
-    while node.type in dataflow.PASSING and node.inputs and node not in visited:
-        visited.add(node)
-        node, index = node.inputs[0]
-    return node, index
-
-
 def _scales(node: Node, frozen: Frozen, constants: Constants) -> bool:
     """Whether something is divided by a root, or multiplied by the inverse of one."""
-    exponent = constants.value(_origin(node.inputs[1])) if node.type == "Pow" else None
+    exponent = constants.value(origin_of(node.inputs[1])) if node.type == "Pow" else None
     start = (node, node.type == "Rsqrt" or (exponent is not None and exponent.item() < 0))
     visited, waiting = {start}, [start]
     while waiting:
@@ -167,7 +151,7 @@ def _over_batch(reductions: Iterable[Node], frozen: Frozen, constants: Constants
     while waiting:
         node = waiting.pop()
         visited.add(node)
-        axes = constants.value(_origin(node.inputs[1]))
+        axes = constants.value(origin_of(node.inputs[1]))
         shape = frozen.shape(node.inputs[0])
         first = (0,) if shape is None else (0, -len(shape))
         if axes is None or any(int(axis) in first for axis in np.atleast_1d(axes)):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tfbn.fold.constants import Constants
+from tfbn.graphdef.constants import Constants
 from tfbn.graphdef.dataflow import Node
 
 LINEAR = {

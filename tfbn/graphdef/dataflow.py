@@ -6,12 +6,16 @@ linear in the number of ops.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from typing import Any, NamedTuple
+
+from tfbn.graphdef import walks
+from tfbn.graphdef.graph import Graph
+from tfbn.graphdef.nodes import control_inputs, data_inputs, input_name
 
 Tensor = tuple["Node", int]  # an op and the number of its output
 
-_FEW = 4
+_MAX_SEPARATE_CONTROLS = 4
 # What hands on its first input as it is, a variable's handle or reference included.
 PASSING = frozenset(
     (
@@ -27,6 +31,8 @@ PASSING = frozenset(
         "Exit",
     )
 )
+# All callers of a function pass it the same variable; a value may differ from call to call.
+_PASSING_HANDLES = PASSING | {"_Arg"}
 _ARGUMENTS = {
     "If": 1,
     "StatelessIf": 1,
@@ -72,41 +78,39 @@ class Condition(NamedTuple):
 
 
 class Dataflow:
-    """The nodes of a GraphDef and of the functions that they call.
+    """The nodes of a GraphDef or a Graph, and of the functions that they call.
 
     Raises:
       ValueError: an op takes what the graph does not have.
     """
 
     def __init__(self, graph_def: Any) -> None:
+        definitions = graph_def.values() if isinstance(graph_def, Graph) else graph_def.node
         self._functions = {function.signature.name: function for function in graph_def.library.function}
         self._bodies: dict[str, Body] = {}
         self._joined: dict[tuple[str, ...], Node] = {}
-        self.nodes = {node.name: Node(node.name, node.op, node.attr) for node in graph_def.node}
+        self.nodes = {node.name: Node(node.name, node.op, node.attr) for node in definitions}
         self.all = list(self.nodes.values())  # with those of function bodies
-        for definition in graph_def.node:
-            node, texts = self.nodes[definition.name], list(definition.input)
-            for text in texts:
-                if text.lstrip("^").partition(":")[0] not in self.nodes:
+        for definition in definitions:
+            node, data, controls = self.nodes[definition.name], data_inputs(definition), control_inputs(definition)
+            for tensor in (*data, *((name, 0) for name in controls)):
+                if tensor[0] not in self.nodes:
                     raise ValueError(
-                        f"expected a whole graph, got one in which {node.name} takes {text}, which is not there."
+                        f"expected a whole graph, got one in which {node.name} takes {input_name(tensor)}, which is "
+                        "not there."
                     )
-            for number, text in enumerate(texts):
-                if text[0] == "^":  # control inputs stand last
-                    node.controls = self._controls(texts[number:])
-                    break
-                name, _, index = text.partition(":")
-                node.inputs.append((self.nodes[name], int(index or 0)))
+            node.inputs = [(self.nodes[name], index) for name, index in data]
+            node.controls = self._controls(controls)
             self._call(node)
 
-    def _controls(self, texts: list[str]) -> list[Node]:
-        """The control inputs; many are made one, which the ops share that a train op makes under UPDATE_OPS."""
-        if len(texts) <= _FEW:
-            return [self.nodes[text[1:]] for text in texts]
-        key = tuple(texts)
+    def _controls(self, names: list[str]) -> list[Node]:
+        """The control inputs; many are joined in one node, shared by the ops that a train op makes under UPDATE_OPS."""
+        if len(names) <= _MAX_SEPARATE_CONTROLS:
+            return [self.nodes[name] for name in names]
+        key = tuple(names)
         if key not in self._joined:
             self._joined[key] = joined = Node("", "_Controls")
-            joined.controls = [self.nodes[text[1:]] for text in texts]
+            joined.controls = [self.nodes[name] for name in names]
             self.all.append(joined)
         return [self._joined[key]]
 
@@ -163,31 +167,20 @@ class Dataflow:
 
     def in_functions(self) -> list[Node]:
         """The nodes of all functions that the graph's ops call, or name in an attribute as a dataset does."""
-        found: list[Node] = []
-        done: set[str] = set()
-        waiting = list(self.nodes.values())
-        while waiting:
-            node = waiting.pop()
+
+        def follow(node: Node) -> Iterator[Node]:
             attrs = node.attr.values() if node.attr is not None else ()
             named = [each.name for attr in attrs for each in (attr.func, *attr.list.func)]
             for name in (node.type, *named):
-                if name in self._functions and name not in done:
-                    done.add(name)
-                    found += self._body(name).nodes
-                    waiting += self._body(name).nodes
-        return found
+                if name in self._functions:
+                    yield from self._body(name).nodes
 
-    def reach(self, starts: Iterable[Node], follow: Callable[[Node], Iterator[Node]] | None = None) -> set[Node]:
-        """What runs when `starts` do, or what `follow` leads to; every node is looked at once."""
-        follow = follow or requirements
-        found = set(starts)
-        waiting = list(found)
-        while waiting:
-            for each in follow(waiting.pop()):
-                if each not in found:
-                    found.add(each)
-                    waiting.append(each)
-        return found
+        own = set(self.nodes.values())
+        return [node for node in walks.in_order(self.nodes.values(), follow) if node not in own]
+
+    def reach(self, starts: Iterable[Node], follow: Callable[[Node], Iterable[Node]] | None = None) -> set[Node]:
+        """What runs when `starts` do, or what `follow` leads to."""
+        return walks.reach(starts, follow or requirements)
 
     def consumers(self) -> dict[Node, list[Node]]:
         """The nodes that each node is an input or a control input of."""
@@ -198,23 +191,8 @@ class Dataflow:
         return found
 
     def in_order(self) -> list[Node]:
-        """All nodes, each after what it requires; the Merge that begins a loop waits for no round of it."""
-        done: set[Node] = set()
-        order: list[Node] = []
-        for start in self.all:
-            waiting = [start] if start not in done else []
-            done.add(start)
-            stack = [(node, _forward(node)) for node in waiting]
-            while stack:
-                node, rest = stack[-1]
-                following = next((each for each in rest if each not in done), None)
-                if following is None:
-                    order.append(node)
-                    stack.pop()
-                else:
-                    done.add(following)
-                    stack.append((following, _forward(following)))
-        return order
+        """All nodes, each after what it requires; the Merge at the head of a loop does not wait for it."""
+        return walks.in_order(self.all, _forward)
 
 
 def controls_of(node: Node) -> list[Node]:
@@ -251,14 +229,47 @@ def requirements(node: Node) -> Iterator[Node]:
         yield from body.controls
 
 
+class Upstream:
+    """Which marked nodes each node comes after, found in one pass over the graph for all marks.
+
+    Args:
+      order: the nodes, as `Dataflow.in_order` has them.
+      before: what a node comes after directly, such as `data` or `requirements`.
+      marks: by node; several nodes may have the same.
+    """
+
+    def __init__(
+        self, order: Iterable[Node], before: Callable[[Node], Iterable[Node]], marks: Mapping[Node, Any]
+    ) -> None:
+        self._marks = list(dict.fromkeys(marks.values()))
+        bits = {mark: 1 << number for number, mark in enumerate(self._marks)}
+        self._masks: dict[Node, int] = {}
+        for node in order if marks else ():
+            mask = bits[marks[node]] if node in marks else 0
+            for each in before(node):
+                mask |= self._masks.get(each, 0)
+            if mask:
+                self._masks[node] = mask
+
+    def of(self, node: Node) -> set[Any]:
+        """The marks that a node has or comes after."""
+        mask = self._masks.get(node, 0)
+        return {mark for number, mark in enumerate(self._marks) if mask >> number & 1} if mask else set()
+
+
 def source_of(tensor: Tensor) -> Node:
     """Where a handle or a reference comes from: a variable, if it is one's."""
-    node, _ = tensor
-    seen = set()
-    while (node.type in PASSING or node.type == "_Arg") and node.inputs and node not in seen:
-        seen.add(node)
-        node, _ = node.inputs[0]
-    return node
+    return origin_of(tensor, _PASSING_HANDLES)[0]
+
+
+def origin_of(tensor: Tensor, passing: Set[str] = PASSING) -> Tensor:
+    """Where a value comes from that ops of the types in `passing` only hand on, as into a branch or a loop."""
+    node, index = tensor
+    visited = set()
+    while node.type in passing and node.inputs and node not in visited:
+        visited.add(node)
+        node, index = node.inputs[0]
+    return node, index
 
 
 def _forward(node: Node) -> Iterator[Node]:

@@ -34,7 +34,7 @@ _BEYOND = (
 )
 _ASSIGNMENTS = ("Assign", "AssignSub", "AssignAdd")
 _GRADIENTS = re.compile(r"(^|/)gradients(_\d+)?/")
-_LONGEST = 200  # ops between a normalization and where its statistics come from: some 30 is what is found
+MAX_SLICE_OPS = 200  # between a normalization and the source of its statistics, which is some 30 ops away
 
 
 class Slice(NamedTuple):
@@ -116,7 +116,7 @@ class Recognized(NamedTuple):
 
 
 def recognize(graph_def: Any) -> Recognized:
-    """The layers of a GraphDef."""
+    """The layers of a GraphDef or a Graph."""
     dataflow = Dataflow(graph_def)
     order = dataflow.in_order()
     conditions = Conditions(dataflow, order)
@@ -193,8 +193,7 @@ def _find_updates(dataflow: Dataflow, conditions: Conditions, owners: dict[Node,
 def _statistics_of(node: Node) -> Iterator[tuple[Slice, bool]]:
     """Where the statistics come from that a normalization is made by; nothing for other ops."""
     if node.type in FUSED:
-        # Exported without default attributes, an op in training mode has none that says so.
-        if "is_training" not in node.attr or node.attr["is_training"].b:
+        if normalizes_by_batch(node.type, node.attr):
             yield Slice(frozenset(_affine_of(node)), frozenset([node]), False, False, False), True
         elif len(node.inputs) > 4:
             yield slice_of(node.inputs[4]), False
@@ -204,6 +203,12 @@ def _statistics_of(node: Node) -> Iterator[tuple[Slice, bool]]:
         found = [each for each in both if each.variables or each.batch]
         if len(found) == 1:
             yield found[0], False
+
+
+def normalizes_by_batch(type: str, attr: Any) -> bool:
+    """Whether an op of this type is a fused batch norm in training mode."""
+    # True is the default of the attribute, which a graph exported without defaults does not have.
+    return type in FUSED and ("is_training" not in attr or attr["is_training"].b)
 
 
 def _affine_of(node: Node) -> set[Node]:
@@ -256,7 +261,7 @@ def slice_of(tensor: Tensor, controls: Iterable[Node] = ()) -> Slice:
     locked = any(each.type == "MutexLock" for each in controls)
     seen = {tensor}
     waiting = [tensor]
-    while waiting and len(seen) < _LONGEST:
+    while waiting and len(seen) < MAX_SLICE_OPS:
         node, index = waiting.pop()
         locked = locked or any(each.type == "MutexLock" for each in controls_of(node))
         corrected = corrected or node.type == "Maximum"

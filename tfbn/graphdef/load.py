@@ -60,17 +60,29 @@ def _names(tensors: Any) -> dict[str, str]:
 
 def _of_file(path: Path, checkpoint: str | None) -> Found:
     kind = tf1.MetaGraphDef if path.suffix == ".meta" else tf1.GraphDef
-    message = kind()
-    try:
-        if path.suffix == ".pbtxt":
-            from google.protobuf import text_format
-
-            text_format.Parse(path.read_text(encoding="utf-8"), message)
-        else:
-            message.ParseFromString(path.read_bytes())
-    except Exception as error:  # protobuf has an exception for each of its implementations
-        raise ValueError(f"expected a {kind.__name__} in {path}: {error}") from error
+    message = read_message(path, kind)
     beside = path.with_suffix("")
     if checkpoint is None and kind is tf1.MetaGraphDef and Path(f"{beside}.index").exists():
         checkpoint = os.fspath(beside)
     return Found(message, checkpoint, None, None)
+
+
+def read_message(path: Path, kind: type) -> Any:
+    """The protocol buffer in a file: as text where its name ends in .pbtxt, and in binary otherwise.
+
+    Raises:
+      ValueError: the file holds something else.
+    """
+    from google.protobuf import text_format
+
+    message = kind()
+    try:
+        if path.suffix == ".pbtxt":
+            text_format.Parse(path.read_text(encoding="utf-8"), message)
+        else:
+            message.ParseFromString(path.read_bytes())
+    except Exception as error:  # protobuf has an exception for each of its implementations
+        if isinstance(error, OSError):
+            raise
+        raise ValueError(f"{path}: expected a {kind.__name__}, got something else: {error}") from error
+    return message
