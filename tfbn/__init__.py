@@ -23,7 +23,7 @@ _HOMES = {
     "batch_norm": "graph.batch_norm",
     "batch_normalization": "graph.batch_normalization",
     "check_saver": "training.check_saver",
-    "check_updates": "training.audit",
+    "check_updates": "training.check_updates",
     "checkpoint": "checkpoint",
     "create_train_op": "training.train_op",
     "export": "export",
@@ -65,8 +65,8 @@ if TYPE_CHECKING:
     )
     from tfbn.module import BatchNorm as BatchNorm
     from tfbn.tf1_module import TF1Module as TF1Module
-    from tfbn.training.audit import check_updates as check_updates
     from tfbn.training.check_saver import check_saver as check_saver
+    from tfbn.training.check_updates import check_updates as check_updates
     from tfbn.training.list_layers import list_layers as list_layers
     from tfbn.training.train_op import create_train_op as create_train_op
     from tfbn.training.train_op import get_updates as get_updates

@@ -9,6 +9,7 @@ import tensorflow as tf
 from tfbn.errors import Finding, StatisticsNotSavedError
 from tfbn.graphdef import recognize
 from tfbn.graphdef.dataflow import data
+from tfbn.graphdef.nodes import split_tensor
 from tfbn.training import advice
 
 _WRITING = ("SaveV2", "Save", "SaveSlices")
@@ -77,4 +78,4 @@ def check_saver(saver: Any, graph: tf.Graph | None = None, raise_on_error: bool 
 def _save_op(saver: Any) -> str:
     definition = saver.as_saver_def() if hasattr(saver, "as_saver_def") else saver
     name = getattr(definition, "save_tensor_name", "") or ""
-    return str(name).partition(":")[0]
+    return split_tensor(str(name))[0]

@@ -10,7 +10,8 @@ import tensorflow as tf
 from tfbn import _tensorflow
 from tfbn.functional import arguments
 from tfbn.graph import atomic, registry, variables
-from tfbn.training import audit
+from tfbn.graphdef import walks
+from tfbn.training.check_updates import check_updates
 
 _keys = tf.compat.v1.GraphKeys
 _logging = tf.compat.v1.logging
@@ -168,7 +169,7 @@ def create_train_op(
             total_loss = tf.debugging.check_numerics(total_loss, "LossTensor is inf or nan")
         train_op = _after(step, total_loss)
     if strict:
-        audit.check_updates(train_op, scope=scopes)
+        check_updates(train_op, scope=scopes)
     tf.compat.v1.add_to_collection(_keys.TRAIN_OP, train_op)
     return train_op
 
@@ -331,14 +332,7 @@ def _summarize(gradients: Iterable[Any]) -> None:
 
 def _ancestors(op: tf.Operation) -> set[tf.Operation]:
     """Every op that runs when this one does."""
-    seen, waiting = {op}, [op]
-    while waiting:
-        each = waiting.pop()
-        for other in (*(tensor.op for tensor in each.inputs), *each.control_inputs):
-            if other not in seen:
-                seen.add(other)
-                waiting.append(other)
-    return seen
+    return walks.reach([op], lambda each: (*(tensor.op for tensor in each.inputs), *each.control_inputs))
 
 
 def _op(value: Any) -> tf.Operation:

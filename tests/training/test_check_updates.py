@@ -11,7 +11,7 @@ import tfbn
 from tests.graph.regimes import graph
 from tests.training.networks import BOTH_FORGOTTEN, dense, forgotten, images, kinds, loss_of, network, updates, wired
 from tfbn.graphdef import dataflow
-from tfbn.training import audit
+from tfbn.training import step as step_module
 
 tf1 = tf.compat.v1
 
@@ -129,7 +129,7 @@ def test_each_op_is_looked_at_a_fixed_number_of_times(monkeypatch, imported):
                     tf.import_graph_def(step.graph.as_graph_def(), name="")
                 step = step.name
         with monkeypatch.context() as patched:
-            for module in (audit, dataflow):
+            for module in (step_module, dataflow):
                 for name in ("data", "requirements"):
                     patched.setattr(module, name, counting(getattr(dataflow, name)))
             tfbn.check_updates(step, graph=opened)

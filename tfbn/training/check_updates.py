@@ -1,0 +1,122 @@
+"""`check_updates`: does a step update the statistics of the layers that it trains, once and in some order?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from tfbn import _tensorflow
+from tfbn.errors import Finding, UpdatesNotWiredError
+from tfbn.training.rules import RULES
+from tfbn.training.step import Step
+
+
+def check_updates(
+    fetches: Any,
+    graph: tf.Graph | None = None,
+    scope: str | Sequence[str] | None = None,
+    raise_on_error: bool = True,
+) -> list[Finding]:
+    """Checks that a training step moves the moving statistics of each layer whose batch statistics it uses.
+
+    From what the step fetches it walks back over inputs, control inputs and function bodies, and looks for layers that
+    normalize by the batch and for the ops that move their statistics. Layers are found as `list_layers` finds them, so
+    the graph may be anybody's. Each op is looked at a fixed number of times, and nothing is added to the graph.
+
+    A layer is looked at where the step normalizes by its batch statistics, or may (is_training is a tensor); and its
+    statistics count as moved if the updates of one of its calls are reached: of towers, for example, the first.
+
+    Kinds of findings:
+
+    * 'not reached' (error): the layer has updates, and the step runs none of them.
+    * 'not assigned' (error): nothing in the graph assigns the statistics. A warning where beta and gamma are not
+      trained either, as with trainable=False in `batch_normalization`: the layer seems frozen on purpose.
+    * 'stuck' (error): the updates are in a branch or a loop, out of the step's reach, or the step waits for them from
+      outside of it.
+    * 'unordered' (error): the step runs two updates of the same variable, and nothing says which comes first. Calls of
+      tfbn that share variables take turns, and are no finding.
+    * 'in evaluation' (warning): a tensor of the network, such as the loss, waits for collected updates of a layer with
+      a constant is_training, so that whoever evaluates it moves the statistics. updates_collections=None is no finding.
+    * 'trainable' (warning; error where the step's optimizer changes them): moving statistics are among the trainable
+      variables, or among those that the optimizer was given.
+
+    Args:
+      fetches: what one step fetches: a train op, or anything that Session.run takes, names and nested structures too.
+      graph: the graph of the fetches. Default: the default graph.
+      scope: a variable scope, or several, whose layers to look at; inner scopes belong to it. Default: all layers. Give
+        it where the step is meant to leave other layers alone: that of a GAN's discriminator runs the generator, too.
+      raise_on_error: whether to raise where a finding is an error; False returns it among the others.
+
+    Returns:
+      A list of findings, named tuples (kind, severity, layer, problem, remedy), whose `str` is a text. None in a
+      tf.function, as that of a TF1Module, which runs all updates.
+
+    Raises:
+      UpdatesNotWiredError: a finding is an error; its text has every such layer and how to mend it, its attribute
+        `findings` the list.
+      ValueError, TypeError: fetches that are not in the graph, or that Session.run does not take; a scope that nothing
+        in the graph is under.
+
+    Example:
+      >>> import tensorflow.compat.v1 as tf1, tfbn
+      >>> with tf1.Graph().as_default():
+      ...     images = tf1.placeholder(tf1.float32, [None, 8, 8, 3])
+      ...     loss = tf1.reduce_mean(tfbn.batch_norm(images, scope="bn") ** 2)
+      ...     forgotten = tf1.train.GradientDescentOptimizer(0.1).minimize(loss)
+      ...     with tf1.control_dependencies(tf1.get_collection(tf1.GraphKeys.UPDATE_OPS)):
+      ...         wired = tf1.train.GradientDescentOptimizer(0.1).minimize(loss)
+      ...     print([finding.kind for finding in tfbn.check_updates(forgotten, raise_on_error=False)])
+      ...     print(tfbn.check_updates(wired))
+      ['not reached']
+      []
+    """
+    graph = graph or tf.compat.v1.get_default_graph()
+    names = _fetched(fetches, graph)
+    scope = _scopes(scope, graph)
+    with graph.as_default():
+        if _tensorflow.in_program_order():
+            return []  # a tf.function runs all that assigns variables, whatever is fetched
+    step = Step(graph, names)
+    findings = [
+        Finding(rule.kind, rule.severity, layer.scope, problem, rule.remedy)
+        for layer in step.recognized.layers.values()
+        if _in_scope(layer.scope, scope)
+        for rule in RULES
+        for problem in rule.check(layer, step)
+    ]
+    if raise_on_error and any(finding.severity == "error" for finding in findings):
+        raise UpdatesNotWiredError(findings)
+    return findings
+
+
+def _fetched(fetches: Any, graph: tf.Graph) -> list[str]:
+    """The names of the ops behind the fetches."""
+    found = [
+        graph.as_graph_element(each, allow_tensor=True, allow_operation=True)
+        for each in tf.nest.flatten(fetches, expand_composites=True)
+        if each is not None
+    ]
+    if not found:
+        raise ValueError(f"fetches: expected what a step fetches, such as a train op, got {fetches!r}.")
+    return [getattr(each, "op", each).name for each in found]
+
+
+def _scopes(given: Any, graph: tf.Graph) -> list[str] | None:
+    """The names of the scopes, without slashes at their ends; None for no restriction."""
+    if given is None:
+        return None
+    listed = [given] if isinstance(given, (str, tf.compat.v1.VariableScope)) else list(given)
+    found = [getattr(each, "name", each).rstrip("/") for each in listed]
+    for scope in found:
+        if scope and not any(op.name.startswith(f"{scope}/") for op in graph.get_operations()):
+            raise ValueError(
+                f"scope: expected a scope of the graph, got {scope!r}, which nothing is under. Name a scope as "
+                "print(tfbn.list_layers()) shows them, or leave scope out; patterns are not taken."
+            )
+    return found
+
+
+def _in_scope(scope: str, wanted: list[str] | None) -> bool:
+    return wanted is None or any(f"{scope}/".startswith(f"{prefix}/" if prefix else "") for prefix in wanted)

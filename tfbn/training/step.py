@@ -1,0 +1,175 @@
+"""One step of a training graph: what it runs, and how the updates of its layers are wired into it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from tfbn.graph import registry
+from tfbn.graph.variables import full_name
+from tfbn.graphdef import recognize
+from tfbn.graphdef.dataflow import Node, Upstream, controls_of, data, requirements, source_of
+
+_keys = tf.compat.v1.GraphKeys
+
+
+class Missed(NamedTuple):
+    """Statistics that a step normalizes by the batch without updating them."""
+
+    cause: str  # 'frozen', 'not assigned', 'out of reach' or 'not run'
+    normalization: Node
+    statistics: list[str]
+    updates: list[recognize.Update]  # which the step does not run
+
+
+class Step:
+    """A graph, its layers, and what one step of it runs."""
+
+    def __init__(self, graph: tf.Graph, names: list[str]) -> None:
+        self.recognized = recognize.recognize(graph.as_graph_def())
+        nodes = self.recognized.dataflow.nodes
+        self._frozen = self._add_calls(graph)
+        self.starts = [nodes[name] for name in names]
+        self.reached = self.recognized.dataflow.reach(self.starts)
+        self.statistics = self.recognized.statistics
+        self.holders = recognize.collected(self.recognized, graph)
+        self.trainable = {full_name(variable) for variable in graph.get_collection(_keys.TRAINABLE_VARIABLES)}
+        self.collected = [
+            nodes[entry.name]
+            for entry in (getattr(each, "op", each) for each in graph.get_collection(_keys.UPDATE_OPS))
+            if getattr(entry, "name", None) in nodes
+        ]
+        calling = [node for node in nodes.values() if node.bodies]
+        self._run_by_calls = self.recognized.dataflow.reach(calling) if calling else set()
+        self.optimized = {  # the names of the optimizer's ops that the step runs, by what they change
+            source_of(node.inputs[0]): node.name
+            for node in sorted(self.reached, key=lambda node: node.name)
+            if "Apply" in node.type and node.inputs
+        }
+        racing = [
+            update.node
+            for layer in self.recognized.layers.values()
+            for statistic in recognize.STATISTICS
+            for update in self.racing(layer, statistic)
+        ]
+        self._before = Upstream(self.recognized.order, requirements, {node: node for node in racing})
+        self._waiting = self._waiting_tensors()
+
+    def _add_calls(self, graph: tf.Graph) -> set[str]:
+        """Adds the calls that tfbn remembers, whose outputs stand for their normalization.
+
+        Returns the scopes of the layers that update_statistics=False freezes.
+        """
+        frozen = set()
+        for call in registry.calls_of(graph):
+            scope = full_name(call.variables["moving_mean"]).rpartition("/")[0]
+            if call.held:
+                frozen.add(scope)
+            node = self.recognized.dataflow.nodes.get(call.outputs.op.name)
+            if call.is_training is not False and call.outputs.graph is graph and node is not None:
+                mode = "training" if call.is_training is True else "dynamic"
+                normalization = recognize.Normalization(node, mode, self.recognized.conditions.of(node))
+                self.recognized.layers[scope].normalizations.append(normalization)
+        return frozen
+
+    def missed(self, layer: recognize.Layer) -> Missed | None:
+        """The statistics of a layer that the step trains without updating them, and why."""
+        training = [each for each in layer.normalizations if each.mode != "inference" and each.node in self.reached]
+        updates = {name: _updates(layer, name) for name in recognize.STATISTICS if name in layer.variables}
+        missing = [name for name in updates if not any(update.node in self.reached for update in updates[name])]
+        if not training or not missing:
+            return None
+        not_run = [update for name in missing for update in updates[name]]
+        if not not_run and layer.scope in self._frozen:
+            return None
+        affine = [node.name for name in recognize.AFFINE for node in layer.variables.get(name, ())]
+        untrained = bool(affine) and bool(self.trainable) and not self.trainable.intersection(affine)
+        if untrained and not any(update.node in self.holders for update in not_run):
+            cause = "frozen"
+        elif not not_run:
+            cause = "not assigned"
+        elif all(self._is_out_of_reach(update) for update in not_run):
+            cause = "out of reach"
+        else:
+            cause = "not run"
+        return Missed(cause, training[0].node, missing, not_run)
+
+    def _is_out_of_reach(self, update: recognize.Update) -> bool:
+        """Whether nothing that Session.run can fetch runs the update."""
+        conditions = self.recognized.conditions
+        if not update.conditions:
+            return False
+        if update.node.callers:
+            return update.node not in self._run_by_calls
+
+        def follow(node: Node) -> list[Node]:
+            inside = node is update.node or conditions.of(node)
+            return self.recognized.consumers[node] if inside else []
+
+        after = self.recognized.dataflow.reach([update.node], follow)
+        return not any(node.type in ("Merge", "RefMerge", "Exit") and not conditions.of(node) for node in after)
+
+    def racing(self, layer: recognize.Layer, statistic: str) -> list[recognize.Update]:
+        """The updates of a variable that the step runs and no mutex guards; nothing if there is only one."""
+        unguarded = [
+            update for update in _updates(layer, statistic) if update.node in self.reached and not update.found.locked
+        ]
+        return unguarded if len(unguarded) > 1 else []
+
+    def is_ordered(self, first: Node, second: Node) -> bool:
+        """Whether one of two racing updates runs before the other."""
+        return first in self._before.of(second) or second in self._before.of(first)
+
+    def waiting_for(self, layer: recognize.Layer) -> list[Node]:
+        """The tensors of the network that wait for collected updates of a layer, and take nothing from them.
+
+        Only where they begin to wait, as whatever follows waits, too; and without the layer's own ops, because with
+        renorm one update waits for another.
+        """
+        return [node for node in self._waiting.get(layer.scope, ()) if not node.name.startswith(layer.scope)]
+
+    def _waiting_tensors(self) -> dict[str, list[Node]]:
+        """By the layers' scopes; for those whose is_training is constant."""
+        layers = [layer for layer in self.recognized.layers.values() if "dynamic" not in layer.modes]
+        updates = {
+            update.node: layer.scope for layer in layers for update in layer.updates if update.node in self.holders
+        }
+        if not updates:
+            return {}
+        order = self.recognized.order
+        waits, takes = Upstream(order, requirements, updates), Upstream(order, data, updates)
+        normalizations = {each.node: True for layer in layers for each in layer.normalizations}
+        network = Upstream(order, lambda node: () if recognize.is_gradient(node) else data(node), normalizations)
+        trains = Upstream(order, requirements, {node: True for node in order if self._trains(node)})
+        waiting: dict[str, list[Node]] = {}
+        for node in order:
+            if not network.of(node) or trains.of(node) or self._is_apart(node):
+                continue
+            tied = waits.of(node) - takes.of(node)
+            for each in data(node) if tied else ():
+                if network.of(each):
+                    tied -= waits.of(each) - takes.of(each)
+            for scope in tied:
+                waiting.setdefault(scope, []).append(node)
+        return waiting
+
+    def _trains(self, node: Node) -> bool:
+        """Whether an op changes a variable that is no layer's statistic: an optimizer's, a step counter."""
+        if "Apply" in node.type:
+            return True
+        if not recognize.is_assignment(node):
+            return False
+        variable = source_of(node.inputs[0])
+        return variable.type in recognize.VARIABLES and variable not in self.statistics
+
+    def _is_apart(self, node: Node) -> bool:
+        """Whether it is in a body, which has to wait itself, or is the copy of the loss that create_train_op makes."""
+        if self.recognized.conditions.of(node):
+            return True
+        barriers = [each for each in controls_of(node) if each.name.rpartition("/")[2].startswith("update_barrier")]
+        return bool(barriers) and node not in self.starts
+
+
+def _updates(layer: recognize.Layer, statistic: str) -> list[recognize.Update]:
+    return [update for update in layer.updates if update.statistic == statistic]
