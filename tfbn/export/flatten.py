@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tfbn import _tensorflow
-from tfbn.export import names
+from tfbn.export import preserve_names
 from tfbn.graphdef.graph import Graph
 from tfbn.graphdef.nodes import Tensor, control_inputs, copy_node, data_inputs, set_inputs, split_tensor
 
@@ -48,7 +48,7 @@ def flatten(graph: Graph, outputs: Iterable[Tensor]) -> Graph:
     flattening.add(graph.values(), "", None)
     flat = flattening.flat
     flat.redirect(flattening.instead, flattening.done)
-    names.restore(flat, outputs, flattening.instead, lambda name, index: flattening.dtypes(graph[name])[index])
+    preserve_names.restore(flat, outputs, flattening.instead, lambda name, index: flattening.dtypes(graph[name])[index])
     return flat
 
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-import tensorflow as tf
-
 from tfbn.errors import Finding
-from tfbn.export import check, keep, names, pins, rewrite, training_branches, waits
-from tfbn.export.evaluate import evaluate
+from tfbn.export import keep, preserve_names, training_branches
+from tfbn.export.decide import DecidedGraph, decide
+from tfbn.export.drop_updates import drop_needless_controls, list_updates
+from tfbn.export.find_switches import find_switches, pin
 from tfbn.export.flatten import flatten
 from tfbn.export.freeze import freeze
 from tfbn.export.freeze import variables as variables_of
 from tfbn.export.report import Report
+from tfbn.export.rewrite import rewrite
 from tfbn.export.source import Source, open_source
-from tfbn.export.training_branches import DecidedGraph
+from tfbn.export.validate import validate
 from tfbn.graphdef import recognize
 from tfbn.graphdef.graph import Graph, without_colocation
 from tfbn.graphdef.nodes import Tensor, split_tensor, tensor_name
@@ -30,13 +32,14 @@ class InferenceGraph(NamedTuple):
     report: Report
 
 
-class _Start(NamedTuple):
+class _Flat(NamedTuple):
     """A graph before anything is decided in it: without functions, and of what its outputs and updates need alone."""
 
     graph: Graph
     outputs: list[Tensor]
     named: list[Tensor]  # whose names stay, whatever becomes of their ops
-    is_training: list[str] | None  # the ops to pin, where the user names them
+    inputs: list[Tensor] | None  # to feed, where the user names them
+    is_training: tuple[str, ...] | None  # the ops to pin, where the user names them
 
     @property
     def roots(self) -> list[str]:
@@ -108,113 +111,72 @@ def inference_graph(
     given = open_source(source, checkpoint)
     if variables not in ("freeze", "keep"):
         raise ValueError(f'expected `variables` to be "freeze" or "keep", got {variables!r}.')
-    start, fed = _start(given, outputs, inputs, is_training)
-    kept = keep.find(keep_training, start.graph, start.roots, (node.name for node in given.graph_def.node))
-    pinned = _pins(start)
-    decided = _decided(start, pins.pinned(start.graph, pinned))
-    refused: list[Finding] = []
+    flat = _flatten(given, outputs, inputs, is_training)
+    kept = keep.find(keep_training, flat.graph, flat.roots, (node.name for node in given.graph_def.node))
+    decide_pinned = functools.cache(lambda names: decide(pin(flat.graph, names), flat.roots, flat.named))
+    pinned = find_switches(flat.graph, decide_pinned) if flat.is_training is None else flat.is_training
+    decided = _with_outputs(decide_pinned(pinned))
     kept_ops: set[str] = set()
+    refused: list[Finding] = []
     if kept is not None:
-        decided, kept_ops, refused = _keep(start, kept, pinned, decided)
-    recognized, found = decided.recognized, {name: each for name, each in decided.modes.items() if name not in kept_ops}
-    training = [name for name, (_, mode) in found.items() if mode == "training"]
-    done = rewrite.by_updates(decided.graph, start.roots, training, rewrite.wiring_of(recognized))
-    placed = {name for name, node in recognized.dataflow.nodes.items() if recognized.conditions.of(node)}
-    rest = found.keys() - {each.op for each in done}
-    graph, remembered = rewrite.by_registry(decided.graph, start.roots, rest, given.calls, placed)
-    graph = waits.without_needless_waits(graph, start.roots)
+        decided, kept_ops, refused = _keep(flat, kept, pinned, decided)
+    graph, rewritten = rewrite(decided, flat.roots, given.calls, kept_ops)
+    graph = drop_needless_controls(graph, flat.roots)
     report = Report(
-        outputs=tuple(map(tensor_name, start.outputs)),
-        pinned=tuple(pinned),
-        rewritten=(*done, *remembered),
-        updates=tuple(waits.updates_for(start.graph, start.roots)),
+        outputs=tuple(map(tensor_name, flat.outputs)),
+        pinned=pinned,
+        rewritten=rewritten,
+        updates=tuple(list_updates(flat.graph, flat.roots)),
     )
-    report = check.checked(graph, recognized, report, kept_ops, refused)
-    report = report._replace(inputs=_inputs(graph, fed))
-    return _finished(given, graph, variables == "freeze", report)
+    report = validate(graph, decided.recognized, report, kept_ops, refused)
+    report = report._replace(inputs=_inputs(graph, flat.inputs))
+    return _finish(given, graph, variables == "freeze", report)
 
 
-def _start(given: Source, outputs: Any, inputs: Any, is_training: Any) -> tuple[_Start, list[Tensor] | None]:
+def _flatten(given: Source, outputs: Any, inputs: Any, is_training: Any) -> _Flat:
     graph = Graph.from_graph_def(given.graph_def)
-    wanted = names.tensors(outputs, "outputs", graph)
-    fed = [] if inputs is None else names.tensors(inputs, "inputs", graph)
-    flags = [] if is_training is None else names.tensors(is_training, "is_training", graph)
+    wanted = preserve_names.find_tensors(outputs, "outputs", graph)
+    fed = [] if inputs is None else preserve_names.find_tensors(inputs, "inputs", graph)
+    flags = [] if is_training is None else preserve_names.find_tensors(is_training, "is_training", graph)
     # Of an op with several outputs, those that are not pinned stay what they are.
     several = [tensor for tensor in flags if count_outputs(graph[tensor[0]], graph.library) != 1]
-    placed = names.cut(graph, list(dict.fromkeys([*fed, *several])))
+    placed = preserve_names.cut_inputs(graph, list(dict.fromkeys([*fed, *several])))
     recognized = recognize.recognize(given.graph_def)
     # Which op belongs to a layer only the layer's variables and updates tell, which the outputs may not need.
     tells = {node.name for node in recognized.statistics}
     tells.update(update.node.name for layer in recognized.layers.values() for update in layer.updates)
     reached = graph.pruned([*(name for name, _ in wanted), *(name for name in graph if name in tells)])
-    # By their inputs' names are those layers found again that this process has built.
+    # Layers that this process has built are found again by their inputs' names.
     named = [*wanted, *(split_tensor(call.inputs.name) for call in given.calls)]
-    start = _Start(
-        flatten(reached, named),
+    flat = flatten(reached, named)
+    switches = [placed.get(tensor, tensor)[0] for tensor in flags]
+    return _Flat(
+        flat,
         wanted,
         named,
-        None if is_training is None else [placed.get(tensor, tensor)[0] for tensor in flags],
+        None if inputs is None else [placed[tensor] for tensor in fed],
+        None if is_training is None else tuple(name for name in switches if name in flat),
     )
-    return start, None if inputs is None else [placed[tensor] for tensor in fed]
 
 
-def _pins(start: _Start) -> list[str]:
-    """The ops to put False in place of: those that are named, or those found."""
-    if start.is_training is None:
-        return pins.find(start.graph, lambda graph: _training(start, graph))
-    return [name for name in start.is_training if name in start.graph]
-
-
-def _decide(start: _Start, graph: Graph) -> Graph:
-    """What constants in place of some of the nodes leave of the graph."""
-    graphs: list[tf.Graph] = []
-
-    def shape(tensor: Tensor) -> Any:
-        if not graphs:
-            graphs.append(graph.to_tensorflow())
-        return graphs[0].get_tensor_by_name(tensor_name(tensor)).shape
-
-    evaluated = evaluate(graph, shape)
-
-    def dtype(name: str, index: int) -> tf.DType:
-        return tf.int32 if index and graph[name].op == "Merge" else tf.as_dtype(graph[name].attr["T"].type).base_dtype
-
-    names.restore(evaluated.graph, start.named, evaluated.instead, dtype)
-    return evaluated.graph
-
-
-def _decided(start: _Start, graph: Graph) -> DecidedGraph:
-    """What constants leave of the graph, and what of that normalizes by the batch."""
-    decided = _decide(start, graph)
-    for name in start.roots:
-        if name not in decided:
-            raise ValueError(f"expected outputs that inference has, got {name}, which is computed in training alone.")
-    recognized = recognize.recognize(decided)
-    needed = waits.without_updates(decided, start.roots)
-    return DecidedGraph(decided, recognized, needed, check.remaining(needed, recognized))
+def _with_outputs(decided: DecidedGraph) -> DecidedGraph:
+    for name in decided.absent:
+        raise ValueError(f"expected outputs that inference has, got {name}, which is computed in training alone.")
+    return decided
 
 
 def _keep(
-    start: _Start, kept: keep.KeptLayers, pinned: list[str], decided: DecidedGraph
+    flat: _Flat, kept: keep.KeptLayers, pinned: tuple[str, ...], decided: DecidedGraph
 ) -> tuple[DecidedGraph, set[str], list[Finding]]:
     """The graph in which kept layers normalize by the batch, the ops that do, and the layers that cannot."""
     conditionals = training_branches.Conditionals(kept)
     before = decided
     if missing := training_branches.find_undecided(kept, decided):
-        graph = pins.pinned(start.graph, pinned)
-        decided = _decided(start, training_branches.choose_training(graph, conditionals.decisions(missing), pinned))
+        graph = training_branches.choose_training(pin(flat.graph, pinned), conditionals.decisions(missing), pinned)
+        decided = _with_outputs(decide(graph, flat.roots, flat.named))
     refused = training_branches.find_refusals(conditionals, before, decided)
     refused += training_branches.find_arithmetic(kept, decided, pinned)
     return decided, kept.ops - training_branches.find_run_decided(conditionals, decided), refused
-
-
-def _training(start: _Start, graph: Graph) -> set[str] | None:
-    """What normalizes the outputs by the batch, or may; None where constants leave no outputs."""
-    decided = _decide(start, graph)
-    if any(name not in decided for name in start.roots):
-        return None
-    recognized = recognize.recognize(decided)
-    return set(check.remaining(waits.without_updates(decided, start.roots), recognized))
 
 
 def _inputs(graph: Graph, fed: list[Tensor] | None) -> tuple[str, ...]:
@@ -235,7 +197,7 @@ def _inputs(graph: Graph, fed: list[Tensor] | None) -> tuple[str, ...]:
     return tuple(map(tensor_name, fed))
 
 
-def _finished(given: Source, graph: Graph, frozen: bool, report: Report) -> InferenceGraph:
+def _finish(given: Source, graph: Graph, frozen: bool, report: Report) -> InferenceGraph:
     found = variables_of(graph)
     if frozen:
         freeze(graph, given.values(given.graph_def, found))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Set
 from typing import Any, NamedTuple
 
-from tfbn.export import check
+from tfbn.export.decide import find_training
 from tfbn.graphdef import recognize, tensor_names
 from tfbn.graphdef.graph import Graph
 
@@ -43,7 +43,7 @@ def find(keep_training: Any, graph: Graph, roots: list[str], source: Iterable[st
         return None
     recognized = recognize.recognize(graph)
     needed = graph.pruned(roots)
-    training = {name: scope for name, (scope, _) in check.remaining(graph, recognized).items()}
+    training = {name: scope for name, (scope, _) in find_training(graph, recognized).items()}
     layers = {
         each.node.name: layer.scope
         for layer in recognized.layers.values()

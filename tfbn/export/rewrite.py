@@ -6,17 +6,18 @@ process remembers of the layers that tfbn has built. Names and scopes are no evi
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from tfbn import functional
+from tfbn.export.decide import DecidedGraph
 from tfbn.export.evaluate import SWITCHES
 from tfbn.export.freeze import dtype_of
 from tfbn.graph import registry
 from tfbn.graph.variables import full_name, parts
-from tfbn.graphdef import recognize
+from tfbn.graphdef import recognize, walks
 from tfbn.graphdef.dataflow import PASSING, source_of
 from tfbn.graphdef.graph import Graph
 from tfbn.graphdef.nodes import Tensor, become, data_inputs, set_attr, set_inputs
@@ -29,6 +30,23 @@ class Rewritten(NamedTuple):
     layer: str  # the scope of its variables
     op: str  # what normalized by the batch
     source: str  # 'updates' of the fused op, or 'registry'
+
+
+def rewrite(
+    decided: DecidedGraph, roots: list[str], calls: Iterable[registry.Call], kept_ops: Set[str]
+) -> tuple[Graph, tuple[Rewritten, ...]]:
+    """What runs for the outputs, with layers in inference mode that were built with is_training=True.
+
+    Not of the ops in `kept_ops`.
+    """
+    modes = {name: mode for name, (_, mode) in decided.modes.items() if name not in kept_ops}
+    training = [name for name, mode in modes.items() if mode == "training"]
+    recognized = decided.recognized
+    by_wiring = by_updates(decided.graph, roots, training, wiring_of(recognized))
+    rest = modes.keys() - {each.op for each in by_wiring}
+    placed = {name for name, node in recognized.dataflow.nodes.items() if recognized.conditions.of(node)}
+    graph, remembered = by_registry(decided.graph, roots, rest, calls, placed)
+    return graph, (*by_wiring, *remembered)
 
 
 class Moving(NamedTuple):
@@ -77,7 +95,8 @@ def by_updates(graph: Graph, outputs: list[str], training: Iterable[str], wired:
     used = {tensor[0] for node in graph.pruned(outputs).values() for tensor in data_inputs(node) if tensor[1] > 0}
     for name in training:
         node, wiring = graph[name], wired.get(name)
-        if wiring is None or name in used or not is_training_op(node) or not _scaled_plainly(graph, node):
+        fused = recognize.normalizes_by_batch(node.op, node.attr)
+        if wiring is None or name in used or not fused or not _scaled_plainly(graph, node):
             continue
         dtype = tf.as_dtype(node.attr["U" if "U" in node.attr else "T"].type)
         moving = [_read(graph, each, dtype) for each in (wiring.moving_mean, wiring.moving_variance)]
@@ -88,24 +107,16 @@ def by_updates(graph: Graph, outputs: list[str], training: Iterable[str], wired:
     return done
 
 
-def is_training_op(node: Any) -> bool:
-    """Whether it is a fused op that normalizes by the batch."""
-    return recognize.normalizes_by_batch(node.op, node.attr)
-
-
 def _scaled_plainly(graph: Graph, node: Any) -> bool:
     """Whether the op's scale and offset are gamma and beta, or constants, and nothing that training puts in."""
-    waiting = data_inputs(node)[1:3]
-    seen = set()
-    while waiting:
-        found = graph[waiting.pop()[0]]
-        if found.op not in _PLAIN:
-            return False
-        if found.name not in seen:
-            seen.add(found.name)
-            # By which predicate a branch is taken does not matter.
-            waiting.extend(data_inputs(found)[:1] if found.op in SWITCHES else data_inputs(found))
-    return True
+
+    def follow(name: str) -> list[str]:
+        inputs = data_inputs(graph[name]) if graph[name].op in _PLAIN else []
+        # By which predicate a branch is taken does not matter.
+        return [source for source, _ in (inputs[:1] if graph[name].op in SWITCHES else inputs)]
+
+    sources = walks.reach([source for source, _ in data_inputs(node)[1:3]], follow)
+    return all(graph[name].op in _PLAIN for name in sources)
 
 
 def _read(graph: Graph, moving: Moving, dtype: tf.DType) -> Tensor:

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfbn import files
-from tfbn.export import names
+from tfbn.export import preserve_names
 from tfbn.export.freeze import dtype_of
 from tfbn.export.freeze import variables as variables_of
 from tfbn.export.inference_graph import InferenceGraph, inference_graph
@@ -102,7 +102,7 @@ def _distinct(given: Any, argument: str) -> Any:
 
 
 def _by_key(given: Mapping[str, Any], argument: str) -> dict[str, str]:
-    found = {key: names.spelled(each, argument) for key, each in given.items()}
+    found = {key: preserve_names.name_of(each, argument) for key, each in given.items()}
     return {key: name if ":" in name else f"{name}:0" for key, name in found.items()}
 
 

@@ -6,34 +6,25 @@ Their predicates are computed a second time, from ones in place of the zeros tha
 from __future__ import annotations
 
 from collections.abc import Iterable, Set
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tfbn.errors import Finding
-from tfbn.export import pins
+from tfbn.export.decide import DecidedGraph
+from tfbn.export.drop_updates import is_random
 from tfbn.export.evaluate import MERGES, PREDICATES, SELECTS, SWITCHES
+from tfbn.export.find_switches import PLACEHOLDERS, deciding
 from tfbn.export.keep import KeptLayers
-from tfbn.export.pins import PLACEHOLDERS
-from tfbn.export.waits import is_random
 from tfbn.graphdef.dataflow import Conditions, Node
 from tfbn.graphdef.graph import Graph
 from tfbn.graphdef.nodes import Tensor, control_inputs, copy_node, data_inputs, set_inputs
-from tfbn.graphdef.recognize import VARIABLES, Recognized
+from tfbn.graphdef.recognize import VARIABLES
 
 _REMEDY = """\
   Build the layer with is_training=True, restore the checkpoint into that graph, and export it with the same
   keep_training. Left out of keep_training, the layer normalizes by its moving statistics."""
-
-
-class DecidedGraph(NamedTuple):
-    """What is left of a graph once it is decided what it infers."""
-
-    graph: Graph
-    recognized: Recognized
-    needed: Graph  # what the outputs are computed from, with no update among it
-    modes: dict[str, tuple[str, str]]  # layer and mode of what of it normalizes by the batch, by the op
 
 
 class Conditionals:
@@ -232,7 +223,7 @@ def find_run_decided(conditionals: Conditionals, decided: DecidedGraph) -> set[s
         name
         for name, (_, mode) in decided.modes.items()
         if name in conditionals.kept.ops and mode == "dynamic"
-        if pins.deciding(
+        if deciding(
             decided.needed,
             [decided.needed[each] for each in conditionals.decisions([name]) if each in decided.needed],
         )

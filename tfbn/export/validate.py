@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence, Set
 
 from tfbn.errors import Finding, TrainingModeError
-from tfbn.export import rewrite
+from tfbn.export.decide import find_training
 from tfbn.export.report import Report
 from tfbn.graphdef import recognize
 from tfbn.graphdef.graph import Graph
@@ -20,22 +20,7 @@ _DECIDED_BY_RUN = """\
   Name what says so, a placeholder, a variable or any boolean tensor that is False in inference: is_training=..."""
 
 
-def remaining(graph: Graph, recognized: recognize.Recognized) -> dict[str, tuple[str, str]]:
-    """Of what normalizes by the batch, or may, the layer and the mode, by the op's name.
-
-    `recognized` is of a graph around `graph` that has the layers' variables and updates, by which ops are known.
-    """
-    found = {name: (_scope(name), "training") for name, node in graph.items() if rewrite.is_training_op(node)}
-    for layer in recognized.layers.values():
-        for each in layer.normalizations:
-            name = each.node.name
-            if each.mode != "inference" and name in graph:
-                dynamic = each.mode == "dynamic" or "dynamic" in layer.modes
-                found[name] = (layer.scope, "dynamic" if dynamic else "training")
-    return found
-
-
-def checked(
+def validate(
     graph: Graph,
     recognized: recognize.Recognized,
     report: Report,
@@ -48,10 +33,10 @@ def checked(
       TrainingModeError: another op normalizes by the batch, or `refused` has layers already.
     """
     last = recognize.recognize(graph)
-    before = remaining(graph, recognized)
+    before = find_training(graph, recognized)
     for each in report.rewritten:
         before.pop(each.op, None)
-    found = {**before, **remaining(graph, last)}
+    found = {**before, **find_training(graph, last)}
     left = tuple(name for name in found if name in kept)
     refused = (*refused, *(_finding(graph, name, *found[name]) for name in found if name not in kept))
     layers = tuple(
@@ -67,7 +52,7 @@ def _finding(graph: Graph, name: str, layer: str, mode: str) -> Finding:
     if mode == "dynamic":
         problem = f"each run decides whether {name} normalizes by the batch, and nothing pinned to False decides it."
         return Finding("dynamic", "error", layer, problem, _DECIDED_BY_RUN)
-    if rewrite.is_training_op(graph[name]):
+    if recognize.normalizes_by_batch(graph[name].op, graph[name].attr):
         why = (
             "no update tells which moving statistics are its own, or its scale and offset are more than gamma and beta"
         )
@@ -76,7 +61,3 @@ def _finding(graph: Graph, name: str, layer: str, mode: str) -> Finding:
             "it is made of several ops, and tfbn has not built it in this process, or in a branch, a loop or a function"
         )
     return Finding("training", "error", layer, f"{name} normalizes by the batch: {why}.", _REMEDY)
-
-
-def _scope(name: str) -> str:
-    return name.rpartition("/")[0] or name

@@ -12,7 +12,7 @@ from tfbn.graphdef.graph import Graph, last
 from tfbn.graphdef.nodes import Tensor, data_inputs, set_attr, set_inputs, tensor_name
 
 
-def tensors(given: Any, argument: str, graph: Graph) -> list[Tensor]:
+def find_tensors(given: Any, argument: str, graph: Graph) -> list[Tensor]:
     """Tensors, variables or names, one or several, as tensors of the graph.
 
     Raises:
@@ -25,7 +25,7 @@ def tensors(given: Any, argument: str, graph: Graph) -> list[Tensor]:
         raise ValueError(f"expected `{argument}` to name at least one tensor, got {given!r}.")
     found: list[Tensor] = []
     for each in several:
-        name = spelled(each, argument)
+        name = name_of(each, argument)
         tensor = _located(name, argument, graph)
         if tensor in found:
             raise ValueError(f"expected `{argument}` to name each tensor once, got {tensor_name(tensor)} twice.")
@@ -33,7 +33,7 @@ def tensors(given: Any, argument: str, graph: Graph) -> list[Tensor]:
     return found
 
 
-def spelled(given: Any, argument: str) -> str:
+def name_of(given: Any, argument: str) -> str:
     """The name of a tensor or a variable, or a name as it is.
 
     Raises:
@@ -55,7 +55,7 @@ def _located(name: str, argument: str, graph: Graph) -> Tensor:
     return op, index or 0
 
 
-def cut(graph: Graph, inputs: Iterable[Tensor]) -> dict[Tensor, Tensor]:
+def cut_inputs(graph: Graph, inputs: Iterable[Tensor]) -> dict[Tensor, Tensor]:
     """Puts placeholders where `inputs` are computed, as by an input pipeline; returns those that stand for each."""
     made = {}
     # The first output of an op last: its placeholder takes the op's name.

@@ -28,14 +28,14 @@ def changes_variables(node: Any) -> bool:
     return node.op.startswith(_CHANGES) and node.op != "ScatterNd" and "use_locking" in node.attr
 
 
-def updates_for(graph: Graph, outputs: list[str]) -> list[str]:
+def list_updates(graph: Graph, outputs: list[str]) -> list[str]:
     """The ops that change variables and run when the outputs do."""
     needed = graph.reach(outputs)
     return [name for name, node in graph.items() if name in needed and assigns(node.op)]
 
 
-def without_updates(graph: Graph, outputs: list[str]) -> Graph:
-    """What runs for the outputs when nobody waits for a change of a variable. Nobody in all of `graph` does any more.
+def drop_updates(graph: Graph, outputs: list[str]) -> Graph:
+    """Removes control dependencies on variable updates from `graph` and returns what the outputs still need.
 
     Raises:
       ValueError: an output is computed from what such an op returns.
@@ -87,7 +87,7 @@ def _begins_iteration(graph: Graph, name: str, index: int) -> bool:
     return graph[name].op == "Switch" and index == 1 and graph[data_inputs(graph[name])[1][0]].op == "LoopCond"
 
 
-def without_needless_waits(graph: Graph, outputs: list[str]) -> Graph:
+def drop_needless_controls(graph: Graph, outputs: list[str]) -> Graph:
     """The same without control inputs from ops that have no effect, but for those that place an op in a loop or branch.
 
     They might be all that keeps a computation of the training step in the graph.

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfbn.export.decide import DecidedGraph
 from tfbn.export.evaluate import PREDICATES, SELECTS, SWITCHES
 from tfbn.export.freeze import dtype_of, freeze
 from tfbn.graphdef import walks
@@ -44,31 +45,31 @@ def _has_zero(node: Any) -> bool:
     return dtype_of(node) not in (tf.string, tf.resource, tf.variant)
 
 
-def find(graph: Graph, training: Callable[[Graph], Set[str] | None]) -> list[str]:
-    """Those of which a zero takes layers out of training; `training` has the ops that normalize by the batch.
+def find_switches(graph: Graph, decide: Callable[[tuple[str, ...]], DecidedGraph]) -> tuple[str, ...]:
+    """The placeholders and variables of which a zero takes layers out of training.
 
-    It is None of a graph without its outputs.
+    `decide` decides the graph with a zero in place of ops.
 
     Raises:
       ValueError: either of two would do for the same layer.
     """
-    before = training(graph)
-    found: dict[str, Set[str]] = {}
-    for name in deciding(graph) if before else []:
-        after = training(pinned(graph, [name]))
-        turned = before - after if before and after is not None else set()
-        for other, ops in found.items():
+    before = decide(())
+    switches: dict[str, Set[str]] = {}
+    for name in deciding(graph) if before.modes else []:
+        after = decide((name,))
+        turned = set() if after.absent else before.modes.keys() - after.modes.keys()
+        for other, ops in switches.items():
             if turned & ops:
                 raise ValueError(
                     f"expected one placeholder or variable that says whether {min(turned & ops)} trains, got {other} "
                     f'and {name}. Say which to pin to False: is_training="{other}", or a list of both.'
                 )
         if turned:
-            found[name] = turned
-    return list(found)
+            switches[name] = turned
+    return tuple(switches)
 
 
-def pinned(graph: Graph, names: list[str]) -> Graph:
+def pin(graph: Graph, names: Iterable[str]) -> Graph:
     """A copy with False, or a zero, in place of these ops."""
     copies = graph.copy()
     for name in names:

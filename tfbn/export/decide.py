@@ -1,0 +1,70 @@
+"""A graph with its conditionals decided, and what of it still normalizes by the batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from tfbn.export import preserve_names
+from tfbn.export.drop_updates import drop_updates
+from tfbn.export.evaluate import evaluate
+from tfbn.graphdef import recognize
+from tfbn.graphdef.graph import Graph
+from tfbn.graphdef.nodes import Tensor, tensor_name
+
+
+class DecidedGraph(NamedTuple):
+    """What is left of a graph once constants have decided its conditionals."""
+
+    graph: Graph
+    recognized: recognize.Recognized
+    absent: list[str]  # outputs that are gone, because training alone computes them; the others are then not looked at
+    needed: Graph  # what the outputs are computed from, with no update among it
+    modes: dict[str, tuple[str, str]]  # what of it normalizes by the batch, as `find_training` has it
+
+
+def decide(graph: Graph, roots: list[str], named: Iterable[Tensor]) -> DecidedGraph:
+    """Decides the conditionals that constants decide; the tensors `named` keep their names.
+
+    Raises:
+      ValueError: an output, an op of `roots`, is computed from what an update returns.
+    """
+    built: list[tf.Graph] = []
+
+    def shape(tensor: Tensor) -> Any:
+        if not built:
+            built.append(graph.to_tensorflow())
+        return built[0].get_tensor_by_name(tensor_name(tensor)).shape
+
+    def dtype(name: str, index: int) -> tf.DType:
+        return tf.int32 if index and graph[name].op == "Merge" else tf.as_dtype(graph[name].attr["T"].type).base_dtype
+
+    evaluated = evaluate(graph, shape)
+    preserve_names.restore(evaluated.graph, named, evaluated.instead, dtype)
+    recognized = recognize.recognize(evaluated.graph)
+    absent = [name for name in roots if name not in evaluated.graph]
+    if absent:
+        return DecidedGraph(evaluated.graph, recognized, absent, Graph([], graph), {})
+    needed = drop_updates(evaluated.graph, roots)
+    return DecidedGraph(evaluated.graph, recognized, [], needed, find_training(needed, recognized))
+
+
+def find_training(graph: Graph, recognized: recognize.Recognized) -> dict[str, tuple[str, str]]:
+    """Of what normalizes by the batch, or may, the layer and the mode, by the op's name.
+
+    `recognized` is of a graph around `graph` that has the layers' variables and updates, by which ops are known.
+    """
+    training = {
+        name: (name.rpartition("/")[0] or name, "training")
+        for name, node in graph.items()
+        if recognize.normalizes_by_batch(node.op, node.attr)
+    }
+    for layer in recognized.layers.values():
+        for each in layer.normalizations:
+            name = each.node.name
+            if each.mode != "inference" and name in graph:
+                dynamic = each.mode == "dynamic" or "dynamic" in layer.modes
+                training[name] = (layer.scope, "dynamic" if dynamic else "training")
+    return training
