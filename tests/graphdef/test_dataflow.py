@@ -5,13 +5,14 @@ import tensorflow as tf
 
 from tests.graph.regimes import graph
 from tfbn.graphdef import dataflow
+from tfbn.graphdef.conditions import Conditions, exclusive
 
 tf1 = tf.compat.v1
 
 
 def read(opened):
     flow = dataflow.Dataflow(opened.as_graph_def())
-    return flow, dataflow.Conditions(flow, flow.in_order())
+    return flow, Conditions(flow, flow.in_order())
 
 
 def node_of(flow, kind):
@@ -53,8 +54,8 @@ class TestControlFlow:
             conditions.of(node) for node in (node_of(flow, "Sin"), node_of(flow, "Cos"), flow.nodes["out"])
         )
         assert (len(taken), len(other), out) == (1, 1, frozenset())
-        assert dataflow.exclusive(taken, other)
-        assert not dataflow.exclusive(taken, taken)
+        assert exclusive(taken, other)
+        assert not exclusive(taken, taken)
         assert {each.branch for each in taken | other} == {0, 1}
 
     def test_a_loop_is_left_by_its_output(self, v2):
@@ -62,7 +63,7 @@ class TestControlFlow:
         inside, out = conditions.of(node_of(flow, "Cos")), conditions.of(flow.nodes["out"])
         assert [each.branch for each in inside] == [None]
         assert out == frozenset()
-        assert not dataflow.exclusive(inside, inside)
+        assert not exclusive(inside, inside)
 
     def test_in_order(self, v2):
         for kind in ("cond", "while"):

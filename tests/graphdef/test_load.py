@@ -5,7 +5,7 @@ import tensorflow as tf
 
 import tfbn
 from tests.graph.regimes import graph, session
-from tfbn.graphdef import load
+from tfbn.graphdef.load import load
 
 tf1 = tf.compat.v1
 
@@ -27,22 +27,22 @@ def written(tmp_path):
 def test_files(written):
     """A MetaGraph finds the checkpoint that was saved with it, under the same name; another, if named, is used."""
     folder, graph_def = written
-    with load.opened(folder / "model.meta", [], None) as found:
+    with load(folder / "model.meta", [], None) as found:
         assert graph_def.node[-1].name in [node.name for node in found.source.graph_def.node]
         assert found[1:] == (str(folder / "model"), None, None)
     for name in ("graph.pb", "graph.pbtxt"):
-        with load.opened(folder / name, [], None) as found:
+        with load(folder / name, [], None) as found:
             assert found.source == graph_def
             assert found.checkpoint is None
-    with load.opened(folder / "model.meta", [], "elsewhere") as found:
+    with load(folder / "model.meta", [], "elsewhere") as found:
         assert found.checkpoint == "elsewhere"
-    with load.opened(folder / "graph.pb", [], str(folder)) as found:
+    with load(folder / "graph.pb", [], str(folder)) as found:
         assert found.checkpoint == str(folder / "model")  # the latest of the folder
 
 
 def test_a_saved_model(written):
     """By way of a session, with the tensors of its signature."""
-    with load.opened(written[0] / "saved", ["serve"], None) as found:
+    with load(written[0] / "saved", ["serve"], None) as found:
         assert found.outputs == {"a": "x:0", "b": "norm/" + found.outputs["b"][5:]}
         assert found.inputs == {"images": "x:0"}
         assert found.source.run("norm/beta:0").tolist() == [0.0] * 3
@@ -51,20 +51,20 @@ def test_a_saved_model(written):
 def test_what_cannot_be_read(written):
     folder, _ = written
     nothing = folder / "nothing.pb"
-    with pytest.raises(FileNotFoundError, match="there is no such file or directory:"), load.opened(nothing, [], None):
+    with pytest.raises(FileNotFoundError, match="there is no such file or directory:"), load(nothing, [], None):
         pass
     (folder / "nothing.pb.meta").touch()
     match = r"no such file or directory; its graph is in .*nothing\.pb\.meta, give that"
-    with pytest.raises(FileNotFoundError, match=match), load.opened(nothing, [], None):
+    with pytest.raises(FileNotFoundError, match=match), load(nothing, [], None):
         pass
     (folder / "nothing.pb.meta").unlink()
     with (
         pytest.raises(ValueError, match=r"checkpoint: expected a GraphDef, got something else"),
-        load.opened(folder / "checkpoint", [], None),
+        load(folder / "checkpoint", [], None),
     ):
         pass
     for tags in ([], ["train"]):
-        with pytest.raises(ValueError, match="a SavedModel with the tags"), load.opened(folder / "saved", tags, None):
+        with pytest.raises(ValueError, match="a SavedModel with the tags"), load(folder / "saved", tags, None):
             pass
-    with pytest.raises(ValueError, match="a SavedModel with the tags"), load.opened(folder, ["serve"], None):
+    with pytest.raises(ValueError, match="a SavedModel with the tags"), load(folder, ["serve"], None):
         pass

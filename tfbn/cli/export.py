@@ -49,9 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     quiet.tensorflow()
-    from tfbn.graphdef import load
+    from tfbn.graphdef.load import load
 
-    with quiet.chatter_held_back(), load.opened(options.source, options.tags, options.checkpoint) as found:
+    with quiet.chatter_held_back(), load(options.source, options.tags, options.checkpoint) as found:
         try:
             report = _export(options, found)
         except TrainingModeError as error:

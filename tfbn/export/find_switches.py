@@ -13,10 +13,8 @@ from tfbn.export.evaluate import PREDICATES, SELECTS, SWITCHES
 from tfbn.export.freeze import dtype_of, freeze
 from tfbn.graphdef import walks
 from tfbn.graphdef.graph import Graph
-from tfbn.graphdef.nodes import become_constant, data_inputs
+from tfbn.graphdef.nodes import PLACEHOLDERS, become_constant, data_inputs
 from tfbn.graphdef.recognize import VARIABLES
-
-PLACEHOLDERS = ("Placeholder", "PlaceholderWithDefault", "PlaceholderV2")
 
 
 def deciding(graph: Graph, decisions: Iterable[Any] | None = None) -> list[str]:

@@ -26,7 +26,7 @@ class _Inlined(NamedTuple):
     """A function's body in place of a call of it."""
 
     results: list[Tensor]
-    controls: list[str]  # what runs besides what the results need
+    controls: list[str]  # what runs although the results do not need it
 
 
 class _Branch(NamedTuple):
@@ -177,7 +177,7 @@ class _Flattening:
         self._finish(node, _Inlined([(name, 0) for name in merged[:-1]], merged[-1:]))
 
     def _after(self, controls: list[str], results: list[Tensor], dtypes: list[tf.DType], scope: str) -> list[Tensor]:
-        """The results of a body, once what runs besides them has run."""
+        """The results of a body, once `controls` have run."""
         if not controls:
             return results
         return [

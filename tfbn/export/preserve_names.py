@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfbn.graphdef import tensor_names
 from tfbn.graphdef.graph import Graph, last
-from tfbn.graphdef.nodes import Tensor, data_inputs, set_attr, set_inputs, tensor_name
+from tfbn.graphdef.nodes import PLACEHOLDERS, Tensor, data_inputs, set_attr, set_inputs, tensor_name
 
 
 def find_tensors(given: Any, argument: str, graph: Graph) -> list[Tensor]:
@@ -61,7 +61,7 @@ def cut_inputs(graph: Graph, inputs: Iterable[Tensor]) -> dict[Tensor, Tensor]:
     # The first output of an op last: its placeholder takes the op's name.
     for name, index in sorted(inputs, key=lambda tensor: -tensor[1]):
         node = graph[name]
-        if node.op in ("Placeholder", "PlaceholderWithDefault", "PlaceholderV2"):
+        if node.op in PLACEHOLDERS:
             made[name, index] = (name, 0)
             continue
         tensor = graph.pruned([name]).to_tensorflow().get_tensor_by_name(tensor_name((name, index)))

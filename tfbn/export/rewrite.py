@@ -74,7 +74,7 @@ def wiring_of(recognized: recognize.Recognized) -> dict[str, Wiring]:
                 continue
             handle, index = update.node.inputs[0]
             variable = source_of((handle, index)).name
-            for node in update.found.batch:
+            for node in update.source.batch:
                 if node.type in recognize.FUSED:
                     found.setdefault(node.name, {}).setdefault(update.statistic, set()).add(variable)
                     assigned[node.name, variable] = layer.scope, Moving(variable, (handle.name, index))

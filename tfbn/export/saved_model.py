@@ -134,7 +134,7 @@ def _load(graph_def: Any, values: dict[str, np.ndarray]) -> list[Any]:
 
 
 def _initial(made: list[Any], values: dict[str, np.ndarray]) -> dict[Any, np.ndarray]:
-    # Fed, because a constant would be in the graph for ever, besides the file of the variables.
+    # Fed, because a constant would stay in the graph, in addition to the file of the variables.
     return {variable.initial_value: values[variable.op.name] for variable in made}
 
 

@@ -15,11 +15,12 @@ from tfbn.errors import Finding
 from tfbn.export.decide import DecidedGraph
 from tfbn.export.drop_updates import is_random
 from tfbn.export.evaluate import MERGES, PREDICATES, SELECTS, SWITCHES
-from tfbn.export.find_switches import PLACEHOLDERS, deciding
+from tfbn.export.find_switches import deciding
 from tfbn.export.keep import KeptLayers
-from tfbn.graphdef.dataflow import Conditions, Node
+from tfbn.graphdef.conditions import Conditions
+from tfbn.graphdef.dataflow import Node
 from tfbn.graphdef.graph import Graph
-from tfbn.graphdef.nodes import Tensor, control_inputs, copy_node, data_inputs, set_inputs
+from tfbn.graphdef.nodes import PLACEHOLDERS, Tensor, control_inputs, copy_node, data_inputs, set_inputs
 from tfbn.graphdef.recognize import VARIABLES
 
 _REMEDY = """\
@@ -109,7 +110,7 @@ def choose_training(graph: Graph, decisions: Iterable[str], pinned: Iterable[str
 
 
 class _Twins:
-    """Predicates as they are in training, beside those that are pinned."""
+    """Predicates as they are in training, in addition to those that are pinned."""
 
     def __init__(self, graph: Graph, pinned: Iterable[str]) -> None:
         self._graph = graph

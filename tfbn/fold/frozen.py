@@ -9,7 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfbn.graphdef import tensor_names, walks
-from tfbn.graphdef.dataflow import Conditions, Dataflow, Node, Tensor, controls_of
+from tfbn.graphdef.conditions import Conditions
+from tfbn.graphdef.dataflow import Dataflow, Node, Tensor, controls_of
 from tfbn.graphdef.recognize import VARIABLES
 
 _UNUSED = ("Const", "Placeholder", "PlaceholderWithDefault")

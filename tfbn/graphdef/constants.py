@@ -31,13 +31,13 @@ class Constants:
 
     def __init__(self, shapes: Mapping[Tensor, tuple[int, ...]] | None = None) -> None:
         self._shapes = shapes or {}
-        self._found: dict[Tensor, np.ndarray | None] = {}
+        self._values: dict[Tensor, np.ndarray | None] = {}
 
     def value(self, tensor: Tensor) -> np.ndarray | None:
         """The value; None where it depends on an input or on an op not known here."""
-        if tensor not in self._found:
-            self._found[tensor] = self._compute(*tensor)
-        return self._found[tensor]
+        if tensor not in self._values:
+            self._values[tensor] = self._compute(*tensor)
+        return self._values[tensor]
 
     def _compute(self, node: Node, index: int) -> np.ndarray | None:
         if node.type == "Const":

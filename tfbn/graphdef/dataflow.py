@@ -66,15 +66,8 @@ class Node:
 class Body(NamedTuple):
     arguments: list[Node]
     results: list[Tensor]
-    controls: list[Node]  # what runs besides what the results need
+    controls: list[Node]  # what runs although the results do not need it
     nodes: list[Node]
-
-
-class Condition(NamedTuple):
-    """A branch or a loop that a node is in."""
-
-    of: str  # the predicate, the frame or the op
-    branch: int | None  # None: a loop
 
 
 class Dataflow:
@@ -184,11 +177,11 @@ class Dataflow:
 
     def consumers(self) -> dict[Node, list[Node]]:
         """The nodes that each node is an input or a control input of."""
-        found: dict[Node, list[Node]] = {node: [] for node in self.all}
+        consumers: dict[Node, list[Node]] = {node: [] for node in self.all}
         for node in self.all:
             for each in (*(source for source, _ in node.inputs), *node.controls):
-                found[each].append(node)
-        return found
+                consumers[each].append(node)
+        return consumers
 
     def in_order(self) -> list[Node]:
         """All nodes, each after what it requires; the Merge at the head of a loop does not wait for it."""
@@ -202,7 +195,7 @@ def controls_of(node: Node) -> list[Node]:
     ]
 
 
-# Numbers for the named outputs that somebody here looks at.
+# Numbers of named outputs, for the ops whose outputs matter here.
 _OUTPUTS = {"output_false": 0, "output_true": 1, "y": 0, "batch_mean": 1, "batch_variance": 2}
 
 
@@ -276,77 +269,3 @@ def _forward(node: Node) -> Iterator[Node]:
     if node.type != "Merge":
         return requirements(node)
     return (each for each in requirements(node) if each.type != "NextIteration")
-
-
-class Conditions:
-    """The branches and loops that each node of a graph is in.
-
-    `predicate` names that of a Switch: by default the op that it comes from, which conds may have in common.
-    """
-
-    def __init__(
-        self, dataflow: Dataflow, order: Iterable[Node], predicate: Callable[[Node], str] | None = None
-    ) -> None:
-        predicate = predicate or _predicate
-        # Those within its graph or body; what a body is in comes from its callers.
-        self._own: dict[Node, frozenset[Condition]] = {}
-        none: frozenset[Condition] = frozenset()
-        for node in order:
-            inputs = [
-                self._own.get(source, none) | _switched(source, index, predicate) for source, index in node.inputs
-            ]
-            if node.type in ("Merge", "RefMerge"):
-                # Back edges are not there yet: their part is that of the way in.
-                known = [own for own, (source, _) in zip(inputs, node.inputs) if source in self._own]
-                own = none.union(*known)
-                own = frozenset(each for each in own if all(each in other for other in known))
-            elif node.type == "_Arg":
-                own = none
-            else:
-                own = none.union(*inputs, *(self._own.get(each, none) for each in node.controls))
-            if node.type in ("Enter", "RefEnter"):
-                own |= {Condition(_frame(node), None)}
-            if node.type in ("Exit", "RefExit"):
-                left = _frame_left(node)
-                own = frozenset(each for each in own if each.of != left)
-            self._own[node] = own
-
-    def of(self, node: Node) -> frozenset[Condition]:
-        found = self._own.get(node, frozenset())
-        for caller, number in node.callers[:1]:
-            kind = None if "While" in caller.type else number
-            around = self.of(caller)
-            conditional = "While" in caller.type or "If" in caller.type or "Case" in caller.type
-            found = found | around | ({Condition(caller.name, kind)} if conditional else frozenset())
-        return found
-
-
-def exclusive(first: frozenset[Condition], second: frozenset[Condition]) -> bool:
-    """Whether what is under these conditions never runs in the same step."""
-    return any(
-        a.of == b.of and a.branch != b.branch and None not in (a.branch, b.branch) for a in first for b in second
-    )
-
-
-def _predicate(switch: Node) -> str:
-    return source_of(switch.inputs[1]).name
-
-
-def _switched(source: Node, index: int, predicate: Callable[[Node], str]) -> frozenset[Condition]:
-    if source.type not in ("Switch", "RefSwitch") or len(source.inputs) < 2:
-        return frozenset()
-    # The switch of a loop: its frame says it all.
-    if source_of(source.inputs[1]).type == "LoopCond":
-        return frozenset()
-    return frozenset([Condition(predicate(source), index)])
-
-
-def _frame(enter: Node) -> str:
-    return str(enter.attr["frame_name"].s, "utf-8")
-
-
-def _frame_left(node: Node) -> str:
-    """The frame that an Exit leaves: by way of the loop's Switch and Merge, that of its Enter."""
-    while node.type not in ("Enter", "RefEnter") and node.inputs:
-        node = node.inputs[0][0]
-    return _frame(node) if node.inputs else ""

@@ -151,7 +151,7 @@ def last(tensor: Tensor, instead: Mapping[Tensor, Tensor]) -> Tensor:
 
 
 def without_colocation(graph_def: Any) -> Any:
-    """The GraphDef, its ops placed on no device and beside no other op."""
+    """The GraphDef, its ops placed on no device and colocated with no other op."""
     for node in graph_def.node:
         node.device = ""
         node.attr.pop("_class", None)

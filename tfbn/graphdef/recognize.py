@@ -1,4 +1,4 @@
-"""Finds batch norm layers by their ops, whoever built them: tfbn, contrib, tf.layers, Keras in graph mode.
+"""Finds batch norm layers by their ops, no matter what built them: tfbn, contrib, tf.layers, Keras in graph mode.
 
 A layer is a pair of variables called moving_mean and moving_variance. Three kinds of ops belong to it: those that
 normalize by them, those that normalize by statistics of the batch in their place, and those that move them.
@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from tfbn.graphdef.dataflow import Condition, Conditions, Dataflow, Node, Tensor, controls_of, exclusive, source_of
+from tfbn.graphdef.conditions import Condition, Conditions, exclusive
+from tfbn.graphdef.dataflow import Dataflow, Node, Tensor, controls_of, source_of
 
 STATISTICS = ("moving_mean", "moving_variance")
 RENORM = ("moving_stddev", "renorm_mean", "renorm_stddev", "renorm_mean_weight", "renorm_stddev_weight")
@@ -58,7 +59,7 @@ class Update(NamedTuple):
 
     node: Node
     statistic: str  # its short name
-    found: Slice
+    source: Slice
     conditions: frozenset[Condition]
 
 
@@ -74,24 +75,24 @@ class Layer:
     @property
     def modes(self) -> tuple[str, ...]:
         """Of its calls, each once: 'training', 'inference', or 'dynamic' where each run decides."""
-        found = [each.mode for each in self.normalizations]
+        modes = [each.mode for each in self.normalizations]
         conditional = [(i, each) for i, each in enumerate(self.normalizations) if each.conditions]
         for i, a in conditional:
             for j, b in conditional:
                 if (a.mode, b.mode) == ("training", "inference") and exclusive(a.conditions, b.conditions):
-                    found[i] = found[j] = "dynamic"
-        return tuple(dict.fromkeys(found))
+                    modes[i] = modes[j] = "dynamic"
+        return tuple(dict.fromkeys(modes))
 
     @property
     def estimator(self) -> str:
         """Of the variance that moving_variance follows: 'unbiased', 'biased', or '' where it follows none."""
-        found = [update.found for update in self.updates if update.statistic == "moving_variance"]
-        if not found:
+        sources = [update.source for update in self.updates if update.statistic == "moving_variance"]
+        if not sources:
             return ""
         if "moving_stddev" in self.variables:
             return "biased"
-        fused = any(node.type in FUSED for node in found[0].batch)
-        return "unbiased" if fused != found[0].corrected else "biased"
+        fused = any(node.type in FUSED for node in sources[0].batch)
+        return "unbiased" if fused != sources[0].corrected else "biased"
 
 
 class Recognized(NamedTuple):
@@ -126,10 +127,10 @@ def recognize(graph_def: Any) -> Recognized:
     for node in dataflow.all:
         if is_gradient(node):
             continue
-        for found, fused_training in _statistics_of(node):
-            layer = _owner(node, found, owners, by_source, layers)
+        for statistics, fused_training in _statistics_of(node):
+            layer = _owner(node, statistics, owners, by_source, layers)
             if layer is not None:
-                mode = _mode(found, fused_training)
+                mode = _mode(statistics, fused_training)
                 layer.normalizations.append(Normalization(node, mode, conditions.of(node)))
     return Recognized(layers, dataflow, conditions, order, dataflow.consumers())
 
@@ -159,7 +160,7 @@ def _split(name: str) -> tuple[str, str]:
 
 
 def is_gradient(node: Node) -> bool:
-    """Whether tf.gradients made it, which has a name scope of its own."""
+    """Whether tf.gradients made it, which names its scopes itself."""
     return "gradients" in node.name and _GRADIENTS.search(node.name) is not None
 
 
@@ -181,11 +182,11 @@ def _find_updates(dataflow: Dataflow, conditions: Conditions, owners: dict[Node,
         variable = source_of(node.inputs[0])
         if variable not in owners:
             continue
-        found = slice_of(node.inputs[1], controls_of(node))
-        if found.batch:  # neither an initial value nor a restored one
+        statistics = slice_of(node.inputs[1], controls_of(node))
+        if statistics.batch:  # neither an initial value nor a restored one
             layer = owners[variable]
-            layer.updates.append(Update(node, _split(variable.name)[1], found, conditions.of(node)))
-            for source in found.batch:
+            layer.updates.append(Update(node, _split(variable.name)[1], statistics, conditions.of(node)))
+            for source in statistics.batch:
                 by_source.setdefault(source, layer)
     return by_source
 
@@ -200,9 +201,9 @@ def _statistics_of(node: Node) -> Iterator[tuple[Slice, bool]]:
     elif node.type == "Rsqrt" and node.inputs[0][0].type in ("Add", "AddV2"):
         both = [slice_of(tensor) for tensor in node.inputs[0][0].inputs]
         # One of them is epsilon.
-        found = [each for each in both if each.variables or each.batch]
-        if len(found) == 1:
-            yield found[0], False
+        statistics = [each for each in both if each.variables or each.batch]
+        if len(statistics) == 1:
+            yield statistics[0], False
 
 
 def normalizes_by_batch(type: str, attr: Any) -> bool:
@@ -215,23 +216,23 @@ def _affine_of(node: Node) -> set[Node]:
     return {each for tensor in node.inputs[1:3] for each in slice_of(tensor).variables}
 
 
-def _mode(found: Slice, fused_training: bool) -> str:
-    if fused_training or not found.variables:
+def _mode(statistics: Slice, fused_training: bool) -> str:
+    if fused_training or not statistics.variables:
         return "training"
-    if not found.batch:
+    if not statistics.batch:
         return "inference"
     # Without a predicate, the moving statistics stand in for those of an empty batch.
-    return "dynamic" if found.chosen else "training"
+    return "dynamic" if statistics.chosen else "training"
 
 
 def _owner(
-    node: Node, found: Slice, owners: dict[Node, Layer], by_source: dict[Node, Layer], layers: dict[str, Layer]
+    node: Node, statistics: Slice, owners: dict[Node, Layer], by_source: dict[Node, Layer], layers: dict[str, Layer]
 ) -> Layer | None:
     """By the variables it reads, by the updates it shares a source with, or by the scope it is in."""
-    for variable in found.variables:
+    for variable in statistics.variables:
         if variable in owners:
             return owners[variable]
-    for source in found.batch:
+    for source in statistics.batch:
         if source in by_source:
             return by_source[source]
     return _around(node.name.split("/")[:-1], layers)
@@ -296,44 +297,3 @@ def _of_virtual_batches(node: Node) -> bool:
     reduced = node.inputs[0][0]
     factors = [reduced, *(source for source, _ in reduced.inputs)] if reduced.type == "Mul" else [reduced]
     return any(each.type == "DivNoNan" for each in factors)
-
-
-def collected(recognized: Recognized, graph: Any) -> dict[Node, list[str]]:
-    """The collections that hold each update, or the value after it; none for an update that nothing holds."""
-    statistics = recognized.statistics
-    updates = {update.node for layer in recognized.layers.values() for update in layer.updates}
-    found: dict[Node, list[str]] = {}
-
-    def towards_updates(node: Node) -> Iterator[Node]:
-        moves = is_assignment(node) and source_of(node.inputs[0]) in statistics
-        if node in updates or not (moves or node.type in _BESIDE_UPDATES):
-            return
-        yield from (source for source, _ in node.inputs if source not in statistics)
-        yield from controls_of(node)
-
-    for collection in graph.get_all_collection_keys():
-        for entry in graph.get_collection(collection):
-            name = getattr(getattr(entry, "op", entry), "name", None)
-            start = recognized.dataflow.nodes.get(name) if isinstance(name, str) else None
-            if start is not None:
-                for node in recognized.dataflow.reach([start], towards_updates) & updates:
-                    holders = found.setdefault(node, [])
-                    if collection not in holders:
-                        holders.append(collection)
-    return found
-
-
-def is_inline(update: Node, recognized: Recognized) -> bool:
-    """Whether outputs in the update's own name scope wait for it."""
-    starts = [update]
-    for _ in range(3):  # the value after it, the Merge of a cond, and what waits for that
-        starts = [each for start in starts for each in recognized.consumers[start]]
-        for each in starts:
-            scope = each.name.rpartition("/")[0]
-            if each.type == "Identity" and each.controls and each.inputs and update.name.startswith(f"{scope}/"):
-                return True
-    return False
-
-
-# What stands between an update and the entry of a collection that runs it.
-_BESIDE_UPDATES = ("Identity", "ReadVariableOp", "Merge", "Switch", "RefIdentity", "Const", "ConsumeMutexLock")

@@ -19,11 +19,11 @@ def check_updates(
     scope: str | Sequence[str] | None = None,
     raise_on_error: bool = True,
 ) -> list[Finding]:
-    """Checks that a training step moves the moving statistics of each layer whose batch statistics it uses.
+    """Checks that a training step updates the moving statistics of each layer whose batch statistics it uses.
 
     From what the step fetches it walks back over inputs, control inputs and function bodies, and looks for layers that
     normalize by the batch and for the ops that move their statistics. Layers are found as `list_layers` finds them, so
-    the graph may be anybody's. Each op is looked at a fixed number of times, and nothing is added to the graph.
+    the graph need not be built by tfbn. Each op is looked at a fixed number of times; nothing is added to the graph.
 
     A layer is looked at where the step normalizes by its batch statistics, or may (is_training is a tensor); and its
     statistics count as moved if the updates of one of its calls are reached: of towers, for example, the first.
@@ -38,7 +38,7 @@ def check_updates(
     * 'unordered' (error): the step runs two updates of the same variable, and nothing says which comes first. Calls of
       tfbn that share variables take turns, and are no finding.
     * 'in evaluation' (warning): a tensor of the network, such as the loss, waits for collected updates of a layer with
-      a constant is_training, so that whoever evaluates it moves the statistics. updates_collections=None is no finding.
+      a constant is_training, so that evaluating it updates the statistics. updates_collections=None is no finding.
     * 'trainable' (warning; error where the step's optimizer changes them): moving statistics are among the trainable
       variables, or among those that the optimizer was given.
 

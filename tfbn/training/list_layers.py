@@ -10,6 +10,7 @@ import tensorflow as tf
 from tfbn.graph import registry
 from tfbn.graph.variables import full_name, parts
 from tfbn.graphdef import recognize
+from tfbn.training.holders import find_holders, is_inline
 
 SHOWN = ("beta", "gamma", "moving_mean", "moving_variance")
 
@@ -59,7 +60,7 @@ class Layers(list):
 
 
 def list_layers(graph: tf.Graph | None = None, session: Any = None) -> Layers:
-    """Lists the batch norm layers of a graph, whoever built them.
+    """Lists the batch norm layers of a graph, no matter what built them.
 
     Layers that tfbn built in this process are listed as it remembers them. The others (of an imported MetaGraph or
     GraphDef, of tf.layers, of Keras in graph mode) are recognised by their ops: a layer is what has a moving_mean and a
@@ -92,7 +93,7 @@ def list_layers(graph: tf.Graph | None = None, session: Any = None) -> Layers:
         called.setdefault(full_name(call.variables["moving_mean"]).rpartition("/")[0], []).append(call)
     found = [_of_calls(scope, calls) for scope, calls in called.items()]
     recognized = recognize.recognize(graph.as_graph_def())
-    holders = recognize.collected(recognized, graph)
+    holders = find_holders(recognized, graph)
     found += [
         _of_ops(layer, recognized, holders, graph)
         for scope, layer in recognized.layers.items()
@@ -161,7 +162,7 @@ def _of_ops(
         updates=_joined(
             name
             for node in updates
-            for name in holders.get(node, ["inline" if recognize.is_inline(node, recognized) else "nowhere"])
+            for name in holders.get(node, ["inline" if is_inline(node, recognized) else "nowhere"])
         ),
         **made,
         arrays={},

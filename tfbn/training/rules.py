@@ -9,7 +9,8 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from tfbn.graphdef import recognize
-from tfbn.graphdef.dataflow import Node, exclusive
+from tfbn.graphdef.conditions import exclusive
+from tfbn.graphdef.dataflow import Node
 from tfbn.graphdef.recognize import Layer, Update
 from tfbn.training import advice
 from tfbn.training.step import Missed, Step

@@ -10,6 +10,7 @@ from tfbn.graph import registry
 from tfbn.graph.variables import full_name
 from tfbn.graphdef import recognize
 from tfbn.graphdef.dataflow import Node, Upstream, controls_of, data, requirements, source_of
+from tfbn.training.holders import find_holders
 
 _keys = tf.compat.v1.GraphKeys
 
@@ -33,7 +34,7 @@ class Step:
         self.starts = [nodes[name] for name in names]
         self.reached = self.recognized.dataflow.reach(self.starts)
         self.statistics = self.recognized.statistics
-        self.holders = recognize.collected(self.recognized, graph)
+        self.holders = find_holders(self.recognized, graph)
         self.trainable = {full_name(variable) for variable in graph.get_collection(_keys.TRAINABLE_VARIABLES)}
         self.collected = [
             nodes[entry.name]
@@ -113,7 +114,7 @@ class Step:
     def racing(self, layer: recognize.Layer, statistic: str) -> list[recognize.Update]:
         """The updates of a variable that the step runs and no mutex guards; nothing if there is only one."""
         unguarded = [
-            update for update in _updates(layer, statistic) if update.node in self.reached and not update.found.locked
+            update for update in _updates(layer, statistic) if update.node in self.reached and not update.source.locked
         ]
         return unguarded if len(unguarded) > 1 else []
 

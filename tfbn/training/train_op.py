@@ -11,6 +11,7 @@ from tfbn import _tensorflow
 from tfbn.functional import arguments
 from tfbn.graph import atomic, registry, variables
 from tfbn.graphdef import walks
+from tfbn.graphdef.recognize import VARIABLES
 from tfbn.training.check_updates import check_updates
 
 _keys = tf.compat.v1.GraphKeys
@@ -284,7 +285,7 @@ def _variables_of(op: tf.Operation) -> list[str]:
     """The names of the variables that an update assigns, as far as its op says; else its own."""
     while op.type == "Identity":
         op = op.inputs[0].op
-    found = [each.op.name for each in op.inputs if each.op.type in ("VarHandleOp", "VariableV2", "Variable")]
+    found = [each.op.name for each in op.inputs if each.op.type in VARIABLES]
     return found or [op.name]
 
 

@@ -1,0 +1,50 @@
+"""What holds the updates of a graph's layers: collections, or the outputs themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import tensorflow as tf
+
+from tfbn.graphdef.dataflow import Node, controls_of, source_of
+from tfbn.graphdef.recognize import Recognized, is_assignment
+
+# What stands between an update and the entry of a collection that runs it.
+_BESIDE_UPDATES = ("Identity", "ReadVariableOp", "Merge", "Switch", "RefIdentity", "Const", "ConsumeMutexLock")
+
+
+def find_holders(recognized: Recognized, graph: tf.Graph) -> dict[Node, list[str]]:
+    """The collections that hold each update, or the value after it; none for an update that nothing holds."""
+    statistics = recognized.statistics
+    updates = {update.node for layer in recognized.layers.values() for update in layer.updates}
+    found: dict[Node, list[str]] = {}
+
+    def towards_updates(node: Node) -> Iterator[Node]:
+        moves = is_assignment(node) and source_of(node.inputs[0]) in statistics
+        if node in updates or not (moves or node.type in _BESIDE_UPDATES):
+            return
+        yield from (source for source, _ in node.inputs if source not in statistics)
+        yield from controls_of(node)
+
+    for collection in graph.get_all_collection_keys():
+        for entry in graph.get_collection(collection):
+            name = getattr(getattr(entry, "op", entry), "name", None)
+            start = recognized.dataflow.nodes.get(name) if isinstance(name, str) else None
+            if start is not None:
+                for node in recognized.dataflow.reach([start], towards_updates) & updates:
+                    holders = found.setdefault(node, [])
+                    if collection not in holders:
+                        holders.append(collection)
+    return found
+
+
+def is_inline(update: Node, recognized: Recognized) -> bool:
+    """Whether outputs in the update's own name scope wait for it."""
+    starts = [update]
+    for _ in range(3):  # the value after it, the Merge of a cond, and what waits for that
+        starts = [each for start in starts for each in recognized.consumers[start]]
+        for each in starts:
+            scope = each.name.rpartition("/")[0]
+            if each.type == "Identity" and each.controls and each.inputs and update.name.startswith(f"{scope}/"):
+                return True
+    return False
