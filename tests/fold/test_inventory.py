@@ -219,6 +219,7 @@ def test_in_bodies(norm, name, v2):
     assert left_of(branched(norm), v2) == {name: IN_BRANCH.format(conditional)}
     function = called(lambda x: NORMS[norm](conv(x), False, **graphs.statistics(6)))
     assert left_of(function, v2) == {name: IN_FUNCTION}
+    assert left_of(called(function), v2) == {name: IN_FUNCTION}
 
 
 def test_by_the_batch_in_a_function():
