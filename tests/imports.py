@@ -11,13 +11,12 @@ from pathlib import Path
 LEVELS = [
     {"errors", "files", "progress", "version", "_tensorflow"},
     {"graphdef"},
-    {"ops"},
+    {"ops", "tf1_checkpoint"},
+    {"core"},
+    {"arguments"},
     {"functional"},
-    {"graph", "tf1_checkpoint"},
-    {"module"},  # for the graph's table of policies
-    {"layers", "tf1_module", "training", "keras", "export"},
-    {"checkpoint", "fold", "recalibrate"},
-    {"migrate"},
+    {"graph", "module", "tf1_module"},
+    {"layers", "training", "keras", "export", "recalibrate", "checkpoint", "fold", "migrate"},
     {"cli"},
     {"__main__"},
 ]
@@ -25,8 +24,8 @@ LEVEL = {unit: level for level, units in enumerate(LEVELS) for unit in units}
 
 # Narrower than its level: the codemod runs without TensorFlow, folding reads graphs and builds no layers, and there is
 # one composition of the arithmetic.
-MAY_IMPORT = {"migrate": {"errors", "files", "progress"}, "fold": {"graphdef"}}
-MAY_BE_IMPORTED_BY = {"ops": {"functional"}}
+MAY_IMPORT = {"migrate": {"files", "progress"}, "fold": {"graphdef"}}
+MAY_BE_IMPORTED_BY = {"ops": {"core", "arguments"}}
 
 # Attributes that start with an underscore and are public all the same.
 NAMED_TUPLE = {"_asdict", "_field_defaults", "_fields", "_make", "_replace"}
@@ -143,11 +142,24 @@ def layering_violations(package: Package) -> Iterator[str]:
                 yield place + f"imports {target}, which is for {sorted(MAY_BE_IMPORTED_BY[unit])} only"
 
 
+def unused_permissions(package: Package) -> Iterator[str]:
+    """Entries of the tables above that no import needs."""
+    needed = {
+        (module.unit, (package.resolve(imported.name) or "").partition(".")[0])
+        for module in package.modules.values()
+        for imported in imports_of(module)
+    }
+    for importer, units in MAY_IMPORT.items():
+        yield from (f"{importer} may import {unit}" for unit in sorted(units) if (importer, unit) not in needed)
+    for unit, importers in MAY_BE_IMPORTED_BY.items():
+        yield from (f"{name} may import {unit}" for name in sorted(importers) if (name, unit) not in needed)
+
+
 def cycles(package: Package) -> Iterator[str]:
-    """Modules that import each other while they are being loaded."""
+    """Modules that import each other, be it inside functions; imports for type checkers load nothing."""
     graph: dict[str, set[str]] = {}
     for module in package.modules.values():
-        loaded = {package.resolve(i.name) for i in imports_of(module) if not i.in_function and not i.for_types}
+        loaded = {package.resolve(i.name) for i in imports_of(module) if not i.for_types}
         graph[module.name] = {name for name in loaded if name} - {module.name}
     done: set[str] = set()
 

@@ -268,4 +268,4 @@ class TestTransformations:
         np.testing.assert_array_equal(one, other)
 
     def test_public_names(self):
-        assert tfbn.functional.__all__ == ["Params", "State", "infer", "init", "train"]
+        assert tfbn.functional.__all__ == dir(tfbn.functional) == ["Params", "State", "infer", "init", "train"]

@@ -7,17 +7,26 @@ from pathlib import Path
 
 import pytest
 
-from tests.imports import Package, cycles, keras_violations, layering_violations, private_violations
+from tests.imports import (
+    Package,
+    cycles,
+    keras_violations,
+    layering_violations,
+    private_violations,
+    unused_permissions,
+)
 
 PACKAGE = Package.of_folder(Path(__file__).resolve().parents[1] / "tfbn")
-CHECKS = [layering_violations, cycles, private_violations, keras_violations]
+CHECKS = [layering_violations, unused_permissions, cycles, private_violations, keras_violations]
+# To be taken out with the cycle.
+KNOWN = {cycles: ["checkpoint.keras_file -> checkpoint.reader -> checkpoint.keras_file"]}
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_package(check):
     """The package keeps the rule."""
     assert "graph.batch_norm" in PACKAGE.modules
-    assert list(check(PACKAGE)) == []
+    assert list(check(PACKAGE)) == KNOWN.get(check, [])
 
 
 @pytest.mark.parametrize("module", sorted(PACKAGE.modules))
@@ -38,18 +47,18 @@ def test_annotations_are_not_evaluated(module):
 @pytest.mark.parametrize(
     ("sources", "violation"),
     [
-        ({"ops/layout.py": "import tfbn.graph.policy", "graph/policy.py": ""}, "which is not below ops"),
+        ({"ops/layout.py": "import tfbn.core.policy", "core/policy.py": ""}, "which is not below ops"),
         (
             {"ops/layout.py": "from tfbn.functional import init", "functional.py": ""},
             "imports functional, which is not",
         ),
-        ({"graph/policy.py": "from ..module import BatchNorm", "module.py": ""}, "imports module, which is not below"),
+        ({"graph/layer.py": "from ..module import BatchNorm", "module.py": ""}, "imports module, which is not below"),
         ({"functional.py": "def f():\n  from . import graph", "graph/__init__.py": ""}, "functional:2: imports graph"),
         (
             {"graph/batch_norm.py": "from tfbn.ops import layout", "ops/layout.py": ""},
-            r"for \['functional'\] only",
+            r"for \['arguments', 'core'\] only",
         ),
-        ({"recalibrate.py": "from tfbn.ops import layout", "ops/layout.py": ""}, r"for \['functional'\] only"),
+        ({"recalibrate.py": "from tfbn.ops import layout", "ops/layout.py": ""}, r"for \['arguments', 'core'\] only"),
         ({"migrate/rules.py": "from tfbn.graph import arg_scope", "graph/arg_scope.py": ""}, "migrate stands apart"),
         ({"fold/chains.py": "from tfbn.graph import layer", "graph/layer.py": ""}, "fold stands apart"),
         ({"graphdef/graph.py": "from tfbn.graph import layer", "graph/layer.py": ""}, "which is not below graphdef"),
@@ -78,12 +87,14 @@ def test_layering_permits_what_the_architecture_draws():
         "__init__.py": "from tfbn.errors import CompatibilityWarning",
         "errors.py": "import enum",
         "ops/layout.py": "import tensorflow as tf\nfrom tfbn.errors import CompatibilityWarning",
-        "functional.py": "from tfbn.ops import layout",
-        "graph/policy.py": "from ..errors import CompatibilityWarning",
-        "graph/batch_norm.py": "import tfbn.functional\nfrom . import policy",
+        "core/policy.py": "from tfbn.ops import layout",
+        "functional.py": "from tfbn.core import policy",
+        "graph/layer.py": "from ..errors import CompatibilityWarning",
+        "graph/batch_norm.py": "import tfbn.functional\nfrom . import layer",
         "graphdef.py": "from tfbn import errors",
         "fold.py": "from tfbn import graphdef",
-        "migrate/rules.py": "from tfbn.errors import CompatibilityWarning\nfrom tfbn.migrate import rules",
+        "migrate/rules.py": "from tfbn.files import replace\nfrom tfbn.migrate import rules",
+        "files.py": "",
         "migrate/__init__.py": "",
         "cli.py": "from tfbn import migrate, fold",
     }
@@ -91,12 +102,19 @@ def test_layering_permits_what_the_architecture_draws():
     assert list(cycles(Package.of_sources(sources))) == []
 
 
+def test_unused_permissions_are_found():
+    """A permission without an import is reported, be it the importer's or the imported unit's."""
+    sources = {"migrate/a.py": "from tfbn import files", "ops/b.py": "", "core/c.py": "from tfbn.ops import b"}
+    package = Package.of_sources({**sources, "files.py": "", "progress.py": ""})
+    assert list(unused_permissions(package)) == ["migrate may import progress", "arguments may import ops"]
+
+
 def test_cycles_are_found():
-    """A cycle is reported with its path; imports inside functions and for type checkers close none."""
+    """A cycle is reported with its path, be it closed inside a function; an import for type checkers closes none."""
     a, b = "from tfbn.graph import b", "import tfbn.graph.c"
     for c, expected in [
         ("from . import a", ["graph.a -> graph.b -> graph.c -> graph.a"]),
-        ("def f():\n  from . import a", []),
+        ("def f():\n  from . import a", ["graph.a -> graph.b -> graph.c -> graph.a"]),
         ("import typing\nif typing.TYPE_CHECKING:\n  from . import a", []),
     ]:
         package = Package.of_sources({"graph/a.py": a, "graph/b.py": b, "graph/c.py": c})

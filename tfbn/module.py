@@ -9,10 +9,10 @@ from typing import Any
 import tensorflow as tf
 
 from tfbn import _tensorflow, functional
-from tfbn.functional import arguments, shapes
-from tfbn.graph import policy
+from tfbn.arguments import checks, shapes
+from tfbn.core import averages, modes, normalization, policy, replicas, values
 
-AFFINE = functional.Params._fields
+AFFINE = values.Params._fields
 
 
 class BatchNorm(tf.Module):
@@ -126,15 +126,15 @@ class BatchNorm(tf.Module):
         if axis is not None:
             shapes.check_channel_axis(axis)
         shapes.check_data_format(data_format, axis)
-        arguments.check_initializers(param_initializers)
-        arguments.check_regularizers(param_regularizers)
-        arguments.check_constraints(param_constraints)
-        arguments.static_is_training(update_statistics, "update_statistics")
-        functional.check_no_virtual_batches(synchronized, virtual_batch_size)
+        checks.check_initializers(param_initializers)
+        checks.check_regularizers(param_regularizers)
+        checks.check_constraints(param_constraints)
+        checks.static_is_training(update_statistics, "update_statistics")
+        replicas.check_no_virtual_batches(synchronized, virtual_batch_size)
         self._given = _Given(
             center=bool(center),
             scale=bool(scale),
-            epsilon=arguments.check_epsilon(epsilon),
+            epsilon=checks.check_epsilon(epsilon),
             data_format=data_format,
             axis=axis,
             initializers=dict(param_initializers or {}),
@@ -147,7 +147,7 @@ class BatchNorm(tf.Module):
             renorm=bool(renorm),
             virtual_batch_size=virtual_batch_size,
             synchronized=bool(synchronized),
-            param_dtype=arguments.check_param_dtype(param_dtype),
+            param_dtype=checks.check_param_dtype(param_dtype),
         )
         super().__init__(name=name)
         self.decay = decay
@@ -159,7 +159,7 @@ class BatchNorm(tf.Module):
         self._check_attributes(channels)
         self._trainable = bool(trainable)
         self.beta = self.gamma = None
-        for statistic in functional.State._fields:
+        for statistic in values.State._fields:
             setattr(self, statistic, None)
         if channels is not None:
             self._create(channels, tf.float32)
@@ -195,13 +195,13 @@ class BatchNorm(tf.Module):
           TypeError: inputs that are not floating; an argument of another type.
           RuntimeError: a TF1 graph, for which there is `batch_norm`; synchronized where TensorFlow refuses collectives.
         """
-        arguments.check_no_tf1_graph("BatchNorm")
+        checks.check_no_tf1_graph("BatchNorm")
         inputs = tf.convert_to_tensor(inputs)
         axes = self._axes(inputs)
         channels = inputs.shape.as_list()[axes[0]]
-        training = arguments.static_is_training(is_training) if not self.frozen else False
+        training = checks.static_is_training(is_training) if not self.frozen else False
         updating = self.update_statistics if update_statistics is None else update_statistics
-        known = arguments.static_is_training(updating, "update_statistics")
+        known = checks.static_is_training(updating, "update_statistics")
         self._check_attributes(channels)
         if mask is not None:
             mask = tf.convert_to_tensor(mask)
@@ -209,12 +209,12 @@ class BatchNorm(tf.Module):
         if batch_weights is not None:
             batch_weights = tf.convert_to_tensor(batch_weights)
             shapes.check_batch_weights(batch_weights, inputs)
-        across = functional.several_replicas(self._given.synchronized, training)
+        across = replicas.several_replicas(self._given.synchronized, training)
         first = self.moving_mean is None
         if first:
-            self._create(channels, functional.compute_dtype(inputs.dtype))
+            self._create(channels, normalization.compute_dtype(inputs.dtype))
         if across:
-            functional.check_created_for_replicas(self.moving_mean, self.name)
+            replicas.check_created_for_replicas(self.moving_mean, self.name)
         shapes.check_same_channels(self.name, channels, self.moving_mean.shape.as_list()[0], inputs.shape)
 
         with self.name_scope:
@@ -222,10 +222,10 @@ class BatchNorm(tf.Module):
             adjusted = None
             if self.adjustment is not None and training is not False:
                 adjusted = self.adjustment(tf.shape(inputs))
-            state = functional.State(*(getattr(self, name) for name in functional.State._fields))
-            outputs, batch, active = functional.compute(
+            state = values.State(*(getattr(self, name) for name in values.State._fields))
+            outputs, batch, active = modes.compute(
                 inputs,
-                functional.Params(self.beta, self.gamma),
+                values.Params(self.beta, self.gamma),
                 state,
                 options,
                 is_training if training is None else training,
@@ -235,8 +235,8 @@ class BatchNorm(tf.Module):
             )
             outputs.set_shape(inputs.shape)
             if batch is not None and known is not False:
-                active = functional.both(active, updating if known is None else True)
-                updates = self._assign(functional.next_state(state, batch, active, rule))
+                active = modes.both(active, updating if known is None else True)
+                updates = self._assign(averages.next_state(state, batch, active, rule))
                 if not tf.executing_eagerly() and not _tensorflow.in_program_order():
                     # A wrapped function runs what its outputs need.
                     with tf.control_dependencies(updates):
@@ -268,15 +268,15 @@ class BatchNorm(tf.Module):
     def _check_attributes(self, channels: int | None) -> None:
         """Those that may be set between calls."""
         given = self._given
-        arguments.check_cumulative(self.decay, given.zero_debias, given.cumulative)
+        checks.check_cumulative(self.decay, given.zero_debias, given.cumulative)
         if self.decay is not None:
-            arguments.check_decay("decay", self.decay, channels)
-        arguments.check_callables(adjustment=self.adjustment)
+            checks.check_decay("decay", self.decay, channels)
+        checks.check_callables(adjustment=self.adjustment)
         shapes.check_virtual_batch_size(given.virtual_batch_size, self.adjustment)
         if given.renorm:
-            arguments.check_decay("renorm_decay", self.renorm_decay, channels)
+            checks.check_decay("renorm_decay", self.renorm_decay, channels)
         if self.renorm_clipping is not None:
-            arguments.check_renorm_clipping(self.renorm_clipping, channels, given.renorm)
+            checks.check_renorm_clipping(self.renorm_clipping, channels, given.renorm)
 
     def _axes(self, inputs: tf.Tensor) -> tuple[int, ...]:
         given = self._given
@@ -303,8 +303,8 @@ class BatchNorm(tf.Module):
                 default_updates=True,
             )
         )
-        epsilon = max(given.epsilon, functional.FUSED_EPSILON_FLOOR) if row.fused else given.epsilon
-        options = functional.Options(
+        epsilon = max(given.epsilon, normalization.FUSED_EPSILON_FLOOR) if row.fused else given.epsilon
+        options = values.Options(
             axes=axes,
             data_format=given.data_format,
             virtual_batch_size=given.virtual_batch_size,
@@ -315,7 +315,7 @@ class BatchNorm(tf.Module):
             renorm_clipping=(self.renorm_clipping or {}) if given.renorm else None,
             across=across,
         )
-        return options, functional.Rule(self.decay, self.renorm_decay, epsilon, row.single)
+        return options, averages.Rule(self.decay, self.renorm_decay, epsilon, row.single)
 
     def _create(self, channels: int, dtype: tf.DType) -> None:
         """Creates the variables, outside of any function that is being traced."""
@@ -343,10 +343,10 @@ class BatchNorm(tf.Module):
             name=name,
             constraint=self._given.constraints.get(name),
             synchronization=tf.VariableSynchronization.AUTO if affine else tf.VariableSynchronization.ON_READ,
-            aggregation=tf.VariableAggregation.NONE if affine else functional.aggregation(self._given.synchronized),
+            aggregation=tf.VariableAggregation.NONE if affine else replicas.aggregation(self._given.synchronized),
         )
 
-    def _assign(self, after: functional.State) -> list[Any]:
+    def _assign(self, after: values.State) -> list[Any]:
         found = after._asdict().items()
         return [getattr(self, name).assign(value, read_value=False) for name, value in found if value is not None]
 

@@ -15,7 +15,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfbn import _tensorflow, functional
+from tfbn import _tensorflow
+from tfbn.core import modes
 from tfbn.tf1_checkpoint import prefix_of, restore, save
 
 _keys = tf.compat.v1.GraphKeys
@@ -83,7 +84,7 @@ class TF1Module(tf.Module):
     @tf.autograph.experimental.do_not_convert
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """What the builder returns for these arguments, as tensors."""
-        observer = functional.observed()
+        observer = modes.observed()
         if observer is not None:
             return self._untracked.call_observed(observer, args, kwargs)
         return self._function()(args, kwargs)

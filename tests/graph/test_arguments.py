@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 import tfbn
-from tfbn.functional import arguments
+from tfbn.arguments import checks
 
 tf1 = tf.compat.v1
 
@@ -189,9 +189,9 @@ def test_an_existing_variable_refuses_before_the_first_is_made():
 )
 def test_static_is_training(value, expected):
     with tf.Graph().as_default():
-        assert arguments.static_is_training(value() if callable(value) else value) is expected
+        assert checks.static_is_training(value() if callable(value) else value) is expected
 
 
 @pytest.mark.parametrize("value", [0, 1, True, 0.0, 1.0, np.float64(0.5), np.array(0.5)])
 def test_decays_that_work(value):
-    arguments.check_decay("decay", value)
+    checks.check_decay("decay", value)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tfbn import functional
+from tfbn.core import normalization, values
 from tfbn.export.decide import DecidedGraph
 from tfbn.export.evaluate import SWITCHES
 from tfbn.export.freeze import dtype_of
@@ -189,8 +189,8 @@ def _inference(graph: tf.Graph, call: registry.Call) -> tf.Tensor:
         beta, gamma, mean, variance = (
             value(call.variables[each]) for each in ("beta", "gamma", "moving_mean", "moving_variance")
         )
-        params, state = functional.Params(beta, gamma), functional.State(mean, variance)
-        return functional.normalize_by_moving(inputs, params, state, call.options)
+        params, state = values.Params(beta, gamma), values.State(mean, variance)
+        return normalization.normalize_by_moving(inputs, params, state, call.options)
 
 
 def _value(graph: tf.Graph, part: Any) -> tf.Tensor:

@@ -7,9 +7,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfbn import functional
-from tfbn.functional import arguments, shapes
-from tfbn.graph import compatibility, layer, policy, variables
+from tfbn.arguments import checks, shapes
+from tfbn.core import normalization, policy, replicas, values
+from tfbn.graph import compatibility, layer, variables
 from tfbn.graph.activation import activate
 from tfbn.graph.arg_scope import add_arg_scope
 from tfbn.graph.named_outputs import collect_named_outputs
@@ -181,28 +181,28 @@ def batch_norm(
       Ioffe and Szegedy, Batch Normalization, arXiv:1502.03167.
       Ioffe, Batch Renormalization, arXiv:1702.03275.
     """
-    arguments.check_graph("batch_norm")
+    checks.check_graph("batch_norm")
     inputs = tf.convert_to_tensor(inputs)
     shapes.check_inputs(inputs, data_format)
     axes = (inputs.shape.rank - 1,) if data_format == "NHWC" else (1,)
-    layout = functional.layout_of(inputs.shape, axes)
-    arguments.check_decay("decay", decay, layout.channels)
-    epsilon = arguments.check_epsilon(epsilon)
-    arguments.check_callables(activation_fn=activation_fn, adjustment=adjustment)
-    arguments.check_initializers(param_initializers)
-    arguments.check_regularizers(param_regularizers)
-    arguments.check_collections(
+    layout = normalization.layout_of(inputs.shape, axes)
+    checks.check_decay("decay", decay, layout.channels)
+    epsilon = checks.check_epsilon(epsilon)
+    checks.check_callables(activation_fn=activation_fn, adjustment=adjustment)
+    checks.check_initializers(param_initializers)
+    checks.check_regularizers(param_regularizers)
+    checks.check_collections(
         updates_collections=updates_collections,
         variables_collections=variables_collections,
         outputs_collections=outputs_collections,
     )
-    param_dtype = arguments.check_param_dtype(param_dtype)
-    arguments.check_scope(scope, reuse)
-    training = arguments.static_is_training(is_training)
-    updating = arguments.static_is_training(update_statistics, "update_statistics")
+    param_dtype = checks.check_param_dtype(param_dtype)
+    checks.check_scope(scope, reuse)
+    training = checks.static_is_training(is_training)
+    updating = checks.static_is_training(update_statistics, "update_statistics")
     if renorm:
-        arguments.check_decay("renorm_decay", renorm_decay, layout.channels)
-        arguments.check_renorm_clipping(renorm_clipping or {}, layout.channels)
+        checks.check_decay("renorm_decay", renorm_decay, layout.channels)
+        checks.check_renorm_clipping(renorm_clipping or {}, layout.channels)
     if batch_weights is not None:
         batch_weights = tf.convert_to_tensor(batch_weights)
         shapes.check_batch_weights(batch_weights, inputs)
@@ -211,8 +211,8 @@ def batch_norm(
         shapes.check_mask(mask, inputs, axes[0])
     shapes.check_virtual_batch_size(virtual_batch_size, adjustment)
     shapes.check_divides(virtual_batch_size, inputs.shape, axes)
-    functional.check_no_virtual_batches(synchronized, virtual_batch_size)
-    across = functional.several_replicas(synchronized, training)
+    replicas.check_no_virtual_batches(synchronized, virtual_batch_size)
+    across = replicas.several_replicas(synchronized, training)
 
     question = policy.Question(
         dtype=inputs.dtype,
@@ -243,11 +243,11 @@ def batch_norm(
     compatibility.warn("batch_norm", found, "tf.contrib.layers")
     plan = layer.Plan(
         row=row,
-        options=functional.Options(
+        options=values.Options(
             axes=axes,
             data_format=data_format,
             virtual_batch_size=virtual_batch_size,
-            epsilon=max(epsilon, functional.FUSED_EPSILON_FLOOR) if row.fused else epsilon,
+            epsilon=max(epsilon, normalization.FUSED_EPSILON_FLOOR) if row.fused else epsilon,
             fused=question.fused,
             fused_nchw_inference=row.fused,
             unbiased=row.fused,

@@ -7,9 +7,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfbn import functional
-from tfbn.functional import arguments, shapes
-from tfbn.graph import compatibility, layer, policy, tf_layer, variables
+from tfbn.arguments import checks, shapes
+from tfbn.core import normalization, policy, replicas, values
+from tfbn.graph import compatibility, layer, tf_layer, variables
 
 _keys = tf.compat.v1.GraphKeys
 
@@ -66,19 +66,19 @@ class BatchNormalization(tf_layer.Layer):
         _reuse: Any = None,
     ) -> None:
         shapes.check_axis(axis)
-        arguments.check_decay("momentum", momentum)
-        epsilon = arguments.check_epsilon(epsilon)
+        checks.check_decay("momentum", momentum)
+        epsilon = checks.check_epsilon(epsilon)
         for given, value in (
             ("beta_initializer", beta_initializer),
             ("gamma_initializer", gamma_initializer),
             ("moving_mean_initializer", moving_mean_initializer),
             ("moving_variance_initializer", moving_variance_initializer),
         ):
-            arguments.check_initializer(given, value)
+            checks.check_initializer(given, value)
         if renorm:
-            arguments.check_decay("renorm_momentum", renorm_momentum)
-            arguments.check_renorm_clipping(renorm_clipping or {})
-        arguments.check_callables(
+            checks.check_decay("renorm_momentum", renorm_momentum)
+            checks.check_renorm_clipping(renorm_clipping or {})
+        checks.check_callables(
             beta_regularizer=beta_regularizer,
             gamma_regularizer=gamma_regularizer,
             beta_constraint=beta_constraint,
@@ -86,8 +86,8 @@ class BatchNormalization(tf_layer.Layer):
             adjustment=adjustment,
         )
         shapes.check_virtual_batch_size(virtual_batch_size, adjustment)
-        functional.check_no_virtual_batches(synchronized, virtual_batch_size)
-        arguments.static_is_training(update_statistics, "update_statistics")
+        replicas.check_no_virtual_batches(synchronized, virtual_batch_size)
+        checks.static_is_training(update_statistics, "update_statistics")
         super().__init__(trainable, name, dtype, _scope, _reuse)
         self.axis = list(axis) if isinstance(axis, list) else axis
         self.momentum = momentum
@@ -132,16 +132,16 @@ class BatchNormalization(tf_layer.Layer):
         )
         if len(axes) == 1:
             channels = shape.as_list()[axes[0]]
-            arguments.check_decay("momentum", self.momentum, channels)
+            checks.check_decay("momentum", self.momentum, channels)
             if self.renorm:
-                arguments.check_decay("renorm_momentum", self.renorm_momentum, channels)
-                arguments.check_renorm_clipping(self.renorm_clipping, channels)
+                checks.check_decay("renorm_momentum", self.renorm_momentum, channels)
+                checks.check_renorm_clipping(self.renorm_clipping, channels)
         row = policy.resolve(question, policy.LAYERS_TABLE)
         given = {"fused": self.fused, "renorm_clipping": self.renorm_clipping, "renorm_momentum": self.renorm_momentum}
         unfused = "renorm, adjustment, virtual_batch_size, or anything but rank 4 and a single axis, 1 or 3"
         found = compatibility.ignored(row, question, given, unfused)
         compatibility.warn("batch_normalization", found, "tf.layers")
-        layout = functional.layout_of(
+        layout = normalization.layout_of(
             shape, axes, virtual_batch_size=self.virtual_batch_size, flat=self.virtual_batch_size is None
         )
         with self._opened() as scope:
@@ -167,12 +167,12 @@ class BatchNormalization(tf_layer.Layer):
         self.axis = [axis + virtual for axis in axes]
         self._plan = layer.Plan(
             row=row,
-            options=functional.Options(
+            options=values.Options(
                 axes=axes,
                 data_format="NCHW" if axes == (1,) else "NHWC",
                 virtual_batch_size=self.virtual_batch_size,
                 flat=self.virtual_batch_size is None,
-                epsilon=max(self.epsilon, functional.FUSED_EPSILON_FLOOR) if row.fused else self.epsilon,
+                epsilon=max(self.epsilon, normalization.FUSED_EPSILON_FLOOR) if row.fused else self.epsilon,
                 fused=self.fused is None or bool(self.fused),
                 fused_nchw_inference=row.fused,
                 unbiased=row.fused,
@@ -187,11 +187,11 @@ class BatchNormalization(tf_layer.Layer):
 
     def call(self, inputs: tf.Tensor, training: Any = False) -> tf.Tensor:
         """Normalizes; in training it adds its updates to `updates` and UPDATE_OPS, unless trainable is False."""
-        static = arguments.static_is_training(training, "training")
-        updating = arguments.static_is_training(self.update_statistics, "update_statistics")
+        static = checks.static_is_training(training, "training")
+        updating = checks.static_is_training(self.update_statistics, "update_statistics")
         assert self._plan is not None
         shapes.check_same_layer(self.name, inputs.shape, self._built_for, self._plan.options.axes)
-        across = functional.several_replicas(self.synchronized, static)
+        across = replicas.several_replicas(self.synchronized, static)
         outputs, updates = layer.apply(
             inputs,
             self._scope,
@@ -302,11 +302,11 @@ def batch_normalization(
     References:
       Hoffer et al., Train longer, generalize better, arXiv:1705.08741 (virtual batches, there called ghost batches).
     """
-    arguments.check_graph("batch_normalization")
+    checks.check_graph("batch_normalization")
     inputs = tf.convert_to_tensor(inputs)
     shapes.check_floating(inputs)
-    static = arguments.static_is_training(training, "training")
-    functional.several_replicas(synchronized, static)
+    static = checks.static_is_training(training, "training")
+    replicas.several_replicas(synchronized, static)
     made = BatchNormalization(
         axis=axis,
         momentum=momentum,

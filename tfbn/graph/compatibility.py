@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from tfbn.core import policy
 from tfbn.errors import CompatibilityWarning
-from tfbn.graph import policy
 
 _RENORM_DECAY = 0.99  # the default
 # The keys that have an effect.

@@ -7,15 +7,15 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tfbn import functional
-from tfbn.graph import policy, registry, updates, variables
+from tfbn.core import modes, policy, values
+from tfbn.graph import registry, updates, variables
 
 
 class Plan(NamedTuple):
     """The resolved arguments that all calls of a layer have in common."""
 
     row: policy.Row
-    options: functional.Options
+    options: values.Options
     decay: Any
     renorm_decay: Any
     zero_debias: bool
@@ -46,11 +46,9 @@ def apply(
     if options.fused and not plan.row.fused and variables.has_trained_statistics(made):
         # The original's composed ops have the gradient that the fused kernel does not give moving statistics.
         options = options._replace(fused=False)
-    params = functional.Params(made["beta"], made["gamma"])
-    state = functional.State(made["moving_mean"], made["moving_variance"], made["renorm_mean"], made["renorm_stddev"])
-    outputs, batch, active = functional.compute(
-        inputs, params, state, options, is_training, batch_weights, mask, adjusted
-    )
+    params = values.Params(made["beta"], made["gamma"])
+    state = values.State(made["moving_mean"], made["moving_variance"], made["renorm_mean"], made["renorm_stddev"])
+    outputs, batch, active = modes.compute(inputs, params, state, options, is_training, batch_weights, mask, adjusted)
     found: list[Any] = []
     wired = updates.Wired(outputs, (), ())
     if batch is not None and moves and update_statistics is False and plan.zero_debias:
@@ -62,7 +60,7 @@ def apply(
             made,
             batch,
             plan.row,
-            functional.both(active, update_statistics),
+            modes.both(active, update_statistics),
             decay=plan.decay,
             renorm_decay=plan.renorm_decay,
             epsilon=plan.options.epsilon,

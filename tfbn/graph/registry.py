@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tfbn import _tensorflow, functional
-from tfbn.graph import policy, variables
+from tfbn import _tensorflow
+from tfbn.core import policy, values
+from tfbn.graph import variables
 
 
 class Call(NamedTuple):
@@ -16,7 +17,7 @@ class Call(NamedTuple):
     scope: str  # of the variables
     variables: variables.Variables
     row: policy.Row
-    options: functional.Options
+    options: values.Options
     inputs: tf.Tensor
     outputs: tf.Tensor  # before activation_fn
     is_training: Any  # a bool, or a tensor that each run decides

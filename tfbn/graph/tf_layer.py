@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfbn.functional import arguments, shapes
+from tfbn.arguments import checks, shapes
 from tfbn.graph import variables
 
 
@@ -76,7 +76,7 @@ class Layer:
     add_variable = add_weight
 
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        arguments.check_graph(type(self).__name__)
+        checks.check_graph(type(self).__name__)
         inputs = tf.convert_to_tensor(inputs)
         if self.floating_only:
             shapes.check_floating(inputs)

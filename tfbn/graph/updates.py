@@ -6,14 +6,15 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tfbn import _tensorflow, functional
-from tfbn.graph import atomic, policy, variables
+from tfbn import _tensorflow
+from tfbn.core import averages, normalization, policy, values
+from tfbn.graph import atomic, variables
 
 
 def build(
     scope: tf.compat.v1.VariableScope,
     layer: variables.Variables,
-    batch: functional.Batch,
+    batch: values.Batch,
     row: policy.Row,
     active: tf.Tensor | bool,
     *,
@@ -28,11 +29,11 @@ def build(
     _check_assignable(moving_mean)
     dtype = moving_mean.dtype.base_dtype
     pair = variables.create_debias_pair(scope, moving_mean, row, synchronized) if zero_debias else None
-    rate = functional.update_rate(decay, dtype, active, row.single)
-    active = functional.truth(active) if zero_debias or batch.stddev is not None else active
+    rate = averages.update_rate(decay, dtype, active, row.single)
+    active = normalization.truth(active) if zero_debias or batch.stddev is not None else active
     first: list[tf.Operation] = []
     if batch.r is not None and batch.d is not None:
-        renorm_rate = functional.update_rate(renorm_decay, dtype, active, row.single)
+        renorm_rate = averages.update_rate(renorm_decay, dtype, active, row.single)
         # r and d are of the averages as they were, so these wait for them.
         first = [
             _follow(layer[name], value, renorm_rate, active, [batch.r.op, batch.d.op]).op
@@ -89,7 +90,7 @@ def _follow(average: Any, value: tf.Tensor, rate: tf.Tensor, active: tf.Tensor |
     return atomic.subtract(
         average,
         _ready(value, rate, active, after),
-        lambda read: functional.decrement(read(average), value, rate, active),
+        lambda read: averages.decrement(read(average), value, rate, active),
     )
 
 
@@ -106,9 +107,9 @@ def _follow_debiased(
 
     def value(read: atomic.Read) -> tf.Tensor:
         current = read(moving_mean)
-        average = tf.convert_to_tensor(biased.assign_sub(functional.decrement(read(biased), mean, rate, active)))
+        average = tf.convert_to_tensor(biased.assign_sub(averages.decrement(read(biased), mean, rate, active)))
         step = tf.convert_to_tensor(local_step.assign_add(tf.cast(active, local_step.dtype.base_dtype)))
-        return functional.debiased(average, step, rate, current, active)
+        return averages.debiased(average, step, rate, current, active)
 
     return atomic.replace(moving_mean, _ready(mean, rate, active, after), value, "AssignMovingAvg")
 
@@ -126,11 +127,11 @@ def _follow_deviation(
 
     def value(read: atomic.Read) -> tf.Tensor:
         average = tf.convert_to_tensor(
-            moving_stddev.assign_sub(functional.decrement(read(moving_stddev), stddev, rate, active))
+            moving_stddev.assign_sub(averages.decrement(read(moving_stddev), stddev, rate, active))
         )
         # Read only where something may hold the variance still.
         held = moving_variance if active is True else read(moving_variance)
-        return functional.variance_of(average, epsilon, held, active)
+        return averages.variance_of(average, epsilon, held, active)
 
     return atomic.replace(moving_variance, _ready(stddev, rate, active, after), value, "AssignNewValue")
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfbn import _tensorflow, functional
-from tfbn.graph import policy
+from tfbn import _tensorflow
+from tfbn.core import policy, replicas
 
 _keys = tf.compat.v1.GraphKeys
 _INITIALIZERS = {
@@ -138,7 +138,7 @@ def create(
                 collections=[*extra, _keys.GLOBAL_VARIABLES, *([_keys.MODEL_VARIABLES] if row.model_variables else [])],
                 constraint=(constraints or {}).get(name),
                 synchronization=tf.VariableSynchronization.AUTO if affine else tf.VariableSynchronization.ON_READ,
-                aggregation=tf.VariableAggregation.NONE if affine else functional.aggregation(synchronized),
+                aggregation=tf.VariableAggregation.NONE if affine else replicas.aggregation(synchronized),
             )
         if regularizer is not None and not any(parts(variable)[0] is other for other in before):
             within = None if replacing else f"{scope.original_name_scope}{name}/Regularizer"
@@ -166,7 +166,7 @@ def create_debias_pair(
                 trainable=False,
                 collections=collections,
                 synchronization=tf.VariableSynchronization.ON_READ,
-                aggregation=functional.aggregation(synchronized),
+                aggregation=replicas.aggregation(synchronized),
             )
             for name, shape in (("biased", moving_mean.shape), ("local_step", []))
         )

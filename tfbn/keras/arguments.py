@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tfbn import functional
+from tfbn.core.values import Params, State
 from tfbn.keras import weights
 from tfbn.module import BatchNorm
 
@@ -37,7 +37,7 @@ def arguments_of(norm: BatchNorm) -> dict[str, Any]:
 def module_of_arrays(arrays: Any, **config: Any) -> BatchNorm:
     """A module with these numbers. What a mapping lacks, but for both moving statistics, the module does without."""
     if isinstance(arrays, tuple) and len(arrays) == 2:
-        arrays = {**functional.Params(*arrays[0])._asdict(), **functional.State(*arrays[1])._asdict()}
+        arrays = {**Params(*arrays[0])._asdict(), **State(*arrays[1])._asdict()}
     if not isinstance(arrays, Mapping):
         raise TypeError(
             "norm: expected a tfbn.BatchNorm, a dict of arrays, or a pair of Params and State, got "

@@ -7,8 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfbn import functional
-from tfbn.functional import arguments
+from tfbn.arguments import checks
+from tfbn.core import normalization
 from tfbn.keras import weights
 from tfbn.keras.generation import Generation, generation_of_layer
 from tfbn.keras.layer import Layer
@@ -45,7 +45,7 @@ def from_keras(layer: Any) -> BatchNorm:
       >>> print(norm.decay, norm.moving_mean.numpy())
       0.5 [1.  2.5]
     """
-    arguments.check_no_tf1_graph("from_keras")
+    checks.check_no_tf1_graph("from_keras")
     name = re.sub(r"\W|^(?=\d)", "_", str(getattr(layer, "name", "")))  # as far as a tf.Module takes it
     if isinstance(layer, Layer):
         return unwrap(layer, name)
@@ -74,7 +74,7 @@ def _arguments_of_layer(layer: Any, found: Generation) -> dict[str, Any]:
         "scale": layer.scale,
         "epsilon": layer.epsilon,
         # With its kernel the module has a lower bound on epsilon, and Keras has none.
-        "fused": None if layer.epsilon >= functional.FUSED_EPSILON_FLOOR else False,
+        "fused": None if layer.epsilon >= normalization.FUSED_EPSILON_FLOOR else False,
         "unbiased": fused,
         "trainable": layer.trainable,
         "frozen": frozen,

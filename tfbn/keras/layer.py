@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfbn import functional
+from tfbn.core import normalization, values
 from tfbn.keras import config, weights
 from tfbn.keras.arguments import NAMES, arguments_of
 from tfbn.keras.generation import Generation, generation_of
@@ -40,7 +40,7 @@ class _Module(BatchNorm):
     def _variable(self, name: str, value: tf.Tensor) -> Any:
         return self._add_weight(name, value)
 
-    def _assign(self, after: functional.State) -> list[Any]:
+    def _assign(self, after: values.State) -> list[Any]:
         return [getattr(self, name).assign(value) for name, value in after._asdict().items() if value is not None]
 
 
@@ -126,7 +126,7 @@ class Layer:
             )
         super().__init__(**arguments)
         self.supports_masking = True
-        wide = functional.compute_dtype(tf.as_dtype(self.variable_dtype))
+        wide = normalization.compute_dtype(tf.as_dtype(self.variable_dtype))
         self._hidden = _Hidden(
             _Module(self._new_weight, **config.objects_of(given, self.generation.api), param_dtype=wide)
         )

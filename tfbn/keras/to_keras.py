@@ -9,8 +9,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfbn import functional
-from tfbn.functional import arguments
+from tfbn.arguments import checks
+from tfbn.core import normalization
 from tfbn.keras import weights
 from tfbn.keras.arguments import arguments_of, module_of_arrays
 from tfbn.keras.from_keras import from_keras
@@ -93,7 +93,7 @@ def to_keras(
       >>> print(np.allclose(layer(inputs, training=True), norm(inputs)), layer.moving_mean.numpy())
       True [1.  2.5]
     """
-    arguments.check_no_tf1_graph("to_keras")
+    checks.check_no_tf1_graph("to_keras")
     _check_accept(accept)
     if not isinstance(norm, BatchNorm):
         norm = module_of_arrays(norm, **config)
@@ -107,7 +107,7 @@ def to_keras(
     if dtype is None:
         # Keras 2 keeps no weights in half precision, whatever its layer computes in.
         own = norm.moving_mean.dtype
-        dtype = (own if found.major >= 3 else functional.compute_dtype(own)).name
+        dtype = (own if found.major >= 3 else normalization.compute_dtype(own)).name
     spec = tf.TensorSpec(input_shape, _compute_dtype(dtype))
     layer = found.layer(**_arguments_of_keras(norm, spec, found), dtype=dtype, name=name)
     layer.build(tuple(spec.shape.as_list()))
@@ -176,7 +176,7 @@ def _meaning(norm: BatchNorm, spec: tf.TensorSpec) -> dict[str, Any]:
     """What a module does to inputs of this shape, such that modules that do the same have equal ones."""
     given = arguments_of(norm)
     options, _ = norm._plan(spec, norm._axes(spec), False)
-    updating = arguments.static_is_training(norm.update_statistics, "update_statistics")
+    updating = checks.static_is_training(norm.update_statistics, "update_statistics")
     names = ("adjustment", "zero_debias_moving_mean", "virtual_batch_size", "renorm", "synchronized")
     return {
         # The averages of renorm follow the deviation of the variance as it is.

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from tfbn import functional
+from tfbn.core import values
 
-AFFINE = functional.Params._fields
-NAMES = (*AFFINE, *functional.State._fields)
+AFFINE = values.Params._fields
+NAMES = (*AFFINE, *values.State._fields)
 # Those that have initializers of their own.
 INITIALIZED = NAMES[:4]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tfbn import functional
+from tfbn.core import normalization
 from tfbn.keras import weights
 from tfbn.keras.arguments import arguments_of
 from tfbn.keras.layer import ARGUMENTS, Layer, layer_class
@@ -41,7 +41,7 @@ def wrap(norm: BatchNorm, *, keras: Any = None, dtype: Any = None, name: str | N
     given, built = arguments_of(norm), norm.moving_mean is not None
     kept = norm.moving_mean.dtype if built else given["param_dtype"]
     if dtype is None and kept is not None:
-        dtype = functional.compute_dtype(kept).name
+        dtype = normalization.compute_dtype(kept).name
     layer = layer_class(keras)(
         **{name: given[name] for name in ARGUMENTS}, trainable=norm.trainable, dtype=dtype, name=name
     )

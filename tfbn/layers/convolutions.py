@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfbn.functional import shapes
+from tfbn.arguments import shapes
 from tfbn.graph.arg_scope import add_arg_scope
 from tfbn.layers import scope as scopes
 from tfbn.layers import sizes

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfbn.functional import arguments
+from tfbn.arguments import checks
 from tfbn.graph import tf_layer
 from tfbn.graph.arg_scope import add_arg_scope
 from tfbn.graph.named_outputs import collect_named_outputs
@@ -124,8 +124,8 @@ def _pool(
     outputs_collections: Any,
     scope: Any,
 ) -> tf.Tensor:
-    arguments.check_graph(caller)
-    arguments.check_collections(outputs_collections=outputs_collections)
+    checks.check_graph(caller)
+    checks.check_collections(outputs_collections=outputs_collections)
     kernel_size, stride, padding, data_format = window
     sizes.check_contrib_format(data_format)
     with tf.compat.v1.name_scope(scope, default, [inputs]) as opened:

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfbn.functional import arguments
+from tfbn.arguments import checks
 
 
 def repeat(inputs: Any, repetitions: int, layer: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -37,7 +37,7 @@ def repeat(inputs: Any, repetitions: int, layer: Callable[..., Any], *args: Any,
       ...     [variable.op.name for variable in tf.compat.v1.trainable_variables()]
       ['fc/fc_1/weights', 'fc/fc_1/biases', 'fc/fc_2/weights', 'fc/fc_2/biases']
     """
-    arguments.check_graph("repeat")
+    checks.check_graph("repeat")
     scope = kwargs.pop("scope", None)
     if scope is not None and not isinstance(scope, str):
         raise TypeError(f"scope: expected a string or None, got {scope!r}. The layers' names begin with it.")

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tfbn.functional import arguments
+from tfbn.arguments import checks
 from tfbn.graph import compatibility, variables
 from tfbn.graph.activation import activate
 from tfbn.graph.named_outputs import collect_named_outputs
@@ -32,12 +32,12 @@ class After(NamedTuple):
 
 def check(caller: str, after: After, names: tuple[str, ...], scope: Any, reuse: Any) -> None:
     """Refuses what fails later, and warns of collections for variables that the layer does not have."""
-    arguments.check_graph(caller)
-    arguments.check_callables(activation_fn=after.activation_fn, normalizer_fn=after.normalizer_fn)
-    arguments.check_collections(
+    checks.check_graph(caller)
+    checks.check_callables(activation_fn=after.activation_fn, normalizer_fn=after.normalizer_fn)
+    checks.check_collections(
         variables_collections=after.variables_collections, outputs_collections=after.outputs_collections
     )
-    arguments.check_scope(scope, reuse)
+    checks.check_scope(scope, reuse)
     compatibility.warn(
         caller, compatibility.ignored_collections(after.variables_collections, names), "tf.contrib.layers"
     )

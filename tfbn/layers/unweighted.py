@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfbn.functional import arguments
+from tfbn.arguments import checks
 from tfbn.graph import tf_layer
 from tfbn.graph.arg_scope import add_arg_scope
 from tfbn.graph.named_outputs import collect_named_outputs
@@ -97,9 +97,9 @@ def dropout(
       ...     dropout(tf.zeros([2, 8]), keep_prob=0.8, is_training=False)
       <tf.Tensor 'Dropout/Identity:0' shape=(2, 8) dtype=float32>
     """
-    arguments.check_graph("dropout")
-    arguments.check_collections(outputs_collections=outputs_collections)
-    training = arguments.static_is_training(is_training)
+    checks.check_graph("dropout")
+    checks.check_collections(outputs_collections=outputs_collections)
+    training = checks.static_is_training(is_training)
     with scopes.opened(scope, "Dropout", inputs) as opened:
         made = Dropout(1 - keep_prob, noise_shape, seed, name=opened.name, _scope=opened)
         outputs = made(inputs, training=is_training if training is None else training)
@@ -129,8 +129,8 @@ def flatten(inputs: Any, outputs_collections: Any = None, scope: Any = None) -> 
       ...     flatten(tf.zeros([2, 4, 4, 3]))
       <tf.Tensor 'Flatten/flatten/Reshape:0' shape=(2, 48) dtype=float32>
     """
-    arguments.check_graph("flatten")
-    arguments.check_collections(outputs_collections=outputs_collections)
+    checks.check_graph("flatten")
+    checks.check_collections(outputs_collections=outputs_collections)
     with tf.compat.v1.name_scope(scope, "Flatten", [inputs]) as opened:
         return collect_named_outputs(outputs_collections, opened, Flatten(sizes.CHANNELS_LAST)(inputs))
 
@@ -157,7 +157,7 @@ def softmax(logits: Any, scope: Any = None) -> tf.Tensor:
       ...     softmax(tf.zeros([2, 5, 10]))
       <tf.Tensor 'softmax/Reshape_1:0' shape=(2, 5, 10) dtype=float32>
     """
-    arguments.check_graph("softmax")
+    checks.check_graph("softmax")
     logits = tf.convert_to_tensor(logits)
     with tf.compat.v1.variable_scope(scope, "softmax", [logits]):
         flat = tf.reshape(logits, [-1, utils.last_dimension(logits.shape, min_rank=2)])

@@ -10,7 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfbn.functional import arguments
+from tfbn.arguments import checks
 from tfbn.layers import convolutions as _convolutions
 from tfbn.layers import dense as _dense
 from tfbn.layers import pools, sizes, unweighted
@@ -71,7 +71,7 @@ def dense(
       ...     print([variable.op.name for variable in tf.compat.v1.trainable_variables()])
       ['dense/kernel', 'dense/bias', 'dense_1/kernel', 'dense_1/bias']
     """
-    arguments.check_graph("dense")
+    checks.check_graph("dense")
     kernel = Parameter(kernel_initializer, kernel_regularizer, kernel_constraint)
     bias = Parameter(bias_initializer, bias_regularizer, bias_constraint)
     return _dense.Dense(
@@ -133,7 +133,7 @@ def conv2d(
       ...     conv2d(tf.zeros([2, 8, 8, 3]), 16, 3, padding="same", activation=tf.nn.relu)
       <tf.Tensor 'conv2d/Relu:0' shape=(2, 8, 8, 16) dtype=float32>
     """
-    arguments.check_graph("conv2d")
+    checks.check_graph("conv2d")
     kernel = Parameter(kernel_initializer, kernel_regularizer, kernel_constraint)
     bias = Parameter(bias_initializer, bias_regularizer, bias_constraint)
     return _convolutions.Convolution(
@@ -193,7 +193,7 @@ def conv2d_transpose(
       ...     conv2d_transpose(tf.zeros([2, 4, 4, 8]), 3, 5, strides=2)
       <tf.Tensor 'conv2d_transpose/BiasAdd:0' shape=(2, 11, 11, 3) dtype=float32>
     """
-    arguments.check_graph("conv2d_transpose")
+    checks.check_graph("conv2d_transpose")
     kernel = Parameter(kernel_initializer, kernel_regularizer, kernel_constraint)
     bias = Parameter(bias_initializer, bias_regularizer, bias_constraint)
     return _transposed.TransposedConvolution(
@@ -228,7 +228,7 @@ def flatten(inputs: Any, name: str | None = None, data_format: str = "channels_l
       ...     flatten(tf.zeros([2, 4, 4, 3]))
       <tf.Tensor 'flatten/Reshape:0' shape=(2, 48) dtype=float32>
     """
-    arguments.check_graph("flatten")
+    checks.check_graph("flatten")
     return unweighted.Flatten(sizes.check_order(data_format), name=name)(inputs)
 
 
@@ -265,8 +265,8 @@ def dropout(
       ...     dropout(tf.zeros([2, 8]), rate=0.2)
       <tf.Tensor 'dropout/Identity:0' shape=(2, 8) dtype=float32>
     """
-    arguments.check_graph("dropout")
-    static = arguments.static_is_training(training, "training")
+    checks.check_graph("dropout")
+    static = checks.static_is_training(training, "training")
     return unweighted.Dropout(rate, noise_shape, seed, name=name)(inputs, training if static is None else static)
 
 
@@ -349,7 +349,7 @@ def _of_layer(
 
 
 def _pool(caller: str, op: Callable, inputs: Any, window: tuple[Any, Any, Any, Any], name: str | None) -> tf.Tensor:
-    arguments.check_graph(caller)
+    checks.check_graph(caller)
     size, strides, padding, data_format = window
     if strides is None:
         raise ValueError(f"Argument `strides` must not be None. Expected an int or a pair of them; pass {size!r}.")

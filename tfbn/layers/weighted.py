@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tfbn.functional import arguments
+from tfbn.arguments import checks
 from tfbn.graph import tf_layer, variables
 
 _keys = tf.compat.v1.GraphKeys
@@ -34,14 +34,14 @@ class Weighted(tf_layer.Layer):
     ) -> None:
         self.parameters = {**kernels, **({} if bias is None else {"bias": bias})}
         for name, parameter in self.parameters.items():
-            arguments.check_initializer(f"initializer of the {name}", parameter.initializer)
-            arguments.check_callables(
+            checks.check_initializer(f"initializer of the {name}", parameter.initializer)
+            checks.check_callables(
                 **{
                     f"regularizer of the {name}": parameter.regularizer,
                     f"constraint of the {name}": parameter.constraint,
                 }
             )
-        arguments.check_callables(activation=activation, activity_regularizer=activity_regularizer)
+        checks.check_callables(activation=activation, activity_regularizer=activity_regularizer)
         super().__init__(**of_layer)
         self.activation = activation
         self.activity_regularizer = activity_regularizer

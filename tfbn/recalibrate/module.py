@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfbn import functional
-from tfbn.functional import arguments
+from tfbn.arguments import checks
+from tfbn.core import modes, values
 from tfbn.module import BatchNorm
 from tfbn.progress import Progress
 from tfbn.recalibrate import pooled
@@ -75,7 +75,7 @@ def recalibrate_module(
     References:
       Chan, Golub and LeVeque, Updating Formulae and a Pairwise Algorithm for Computing Sample Variances, 1979.
     """
-    arguments.check_no_tf1_graph("recalibrate_module")
+    checks.check_no_tf1_graph("recalibrate_module")
     found = _layers(module)
     chosen = _chosen(found, layers)
     sums = _Sums(found)
@@ -84,7 +84,7 @@ def recalibrate_module(
     number = 0
     tf.config.run_functions_eagerly(True)
     try:
-        with functional.observing(sums.add), Progress("Recalibrating", pooled.length(batches), show=progress) as bar:
+        with modes.observing(sums.add), Progress("Recalibrating", pooled.length(batches), show=progress) as bar:
             for batch in batches:
                 run(batch)
                 number += 1
@@ -135,19 +135,19 @@ def _assign(values: Iterable[tuple[tf.Variable, Any]]) -> None:
 class _Seen:
     """What went through a layer."""
 
-    def __init__(self, options: functional.Options) -> None:
+    def __init__(self, options: values.Options) -> None:
         self.pooled = Pooled()
         self.unbiased, self.epsilon = options.unbiased, options.epsilon
 
 
 class _Sums:
-    """What goes through each of the layers, told by `functional.observing`."""
+    """What goes through each of the layers, told by `modes.observing`."""
 
     def __init__(self, layers: list[Layer]) -> None:
         self._known = {id(layer.variables["moving_mean"]) for layer in layers}
         self._seen: dict[int, _Seen] = {}
 
-    def add(self, seen: functional.Seen) -> None:
+    def add(self, seen: modes.Seen) -> None:
         variable = id(seen.state.moving_mean)
         if variable not in self._known:  # of another module
             return
@@ -175,7 +175,7 @@ def _layers(module: tf.Module) -> list[Layer]:
                     f"module: expected layers that have been called, got {each.name}, which has no variables yet. Call "
                     "the model once, or restore it, before its statistics are replaced."
                 )
-            made = {name: getattr(each, name) for name in functional.State._fields}
+            made = {name: getattr(each, name) for name in values.State._fields}
             variables = {name: variable for name, variable in made.items() if variable is not None}
             found.append(Layer(each.moving_mean.name.rpartition("/")[0], variables, each))
         elif isinstance(each, TF1Module):
@@ -192,7 +192,7 @@ def _of_tf1(module: TF1Module) -> list[Layer]:
     by_scope: dict[str, dict[str, tf.Variable]] = {}
     for name, variable in module.tf1_variables.items():
         scope, _, short = name.rpartition("/")
-        if short in functional.State._fields:
+        if short in values.State._fields:
             by_scope.setdefault(scope, {})[short] = variable
     for scope, variables in by_scope.items():
         # Zero debias has its variables under the full name of the mean, within the layer's scope.

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfbn import functional
+from tfbn.core import modes
 
 STATISTICS = ("moving_mean", "moving_variance")
 # So many steps of zero debias that nothing is left of the start at zero, in the dtype of half precisions as well.
@@ -121,6 +121,6 @@ def length(batches: Any) -> int | None:
         return None
 
 
-def observed_summary(seen: functional.Seen) -> Summary:
+def observed_summary(seen: modes.Seen) -> Summary:
     """The summary of what a call normalizes."""
     return summarize(seen.inputs, seen.options.axes, seen.weights)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tfbn import functional
+from tfbn.core import normalization, values
 from tfbn.graph import registry
 from tfbn.graph.variables import full_name, parts
 from tfbn.graphdef import recognize
@@ -23,11 +23,11 @@ class Site(NamedTuple):
     outputs: tf.Tensor
     axes: tuple[int, ...]  # of the channels
     weights: tuple[Any, Any]  # batch_weights and mask
-    options: functional.Options
+    options: values.Options
     conditions: list[tuple[tf.Tensor, bool]]  # what must be true, or false, for it to train
 
     def sample_weights(self) -> tf.Tensor | None:
-        return functional.sample_weights(self.inputs, self.options, *self.weights)
+        return normalization.sample_weights(self.inputs, self.options, *self.weights)
 
 
 class Layer(NamedTuple):
@@ -106,7 +106,7 @@ def _wanted(scopes: list[str], layers: Any) -> set[str]:
 
 
 def _layer(layer: recognize.Layer, sites: list[Site]) -> Layer:
-    options = sites[0].options if sites else functional.Options(axes=())
+    options = sites[0].options if sites else values.Options(axes=())
     moved = {name: nodes[0] for name, nodes in layer.variables.items() if name in MOVED}
     return Layer(
         layer.scope,
@@ -157,7 +157,7 @@ def _of_ops(layer: recognize.Layer, recognized: recognize.Recognized, graph: tf.
             return [], "it is in a branch that makes its inputs itself"
         tensor = graph.get_tensor_by_name(f"{inputs[0].name}:{inputs[1]}")
         axis = 1 if "data_format" in each.node.attr and each.node.attr["data_format"].s == b"NCHW" else 3
-        options = functional.Options(axes=(axis,), unbiased=layer.estimator != "biased")
+        options = values.Options(axes=(axis,), unbiased=layer.estimator != "biased")
         sites.append(Site(tensor, tensor, (axis,), (None, None), options, conditions))
     return sites, ""
 

@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfbn import _tensorflow
-from tfbn.functional import arguments
+from tfbn.arguments import checks
 from tfbn.graph import atomic, registry, variables
 from tfbn.graphdef import walks
 from tfbn.graphdef.recognize import VARIABLES
@@ -61,7 +61,7 @@ def get_updates(scope: Any = None, collection: str = _keys.UPDATE_OPS, *, towers
       ...     print(len(tfbn.get_updates("D")), len(tfbn.get_updates()))
       2 4
     """
-    arguments.check_graph("get_updates")
+    checks.check_graph("get_updates")
     if not isinstance(collection, str):
         raise TypeError(
             f"collection: expected the name of a collection, got {collection!r}. Read several one after the other."
@@ -136,10 +136,10 @@ def create_train_op(
       ...     print((session.run(tf1.global_variables("bn/moving_mean")[0]) > 1).all())
       True
     """
-    arguments.check_graph("create_train_op")
+    checks.check_graph("create_train_op")
     total_loss = _loss(total_loss)
     _check_optimizer(optimizer)
-    arguments.check_callables(transform_grads_fn=transform_grads_fn)
+    checks.check_callables(transform_grads_fn=transform_grads_fn)
     to_train = _to_train(variables_to_train)
     scopes = _scopes("update_scopes", update_scopes)
     _check_towers(towers)

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tfbn import _tensorflow
-from tfbn.functional import normalization
-from tfbn.functional.values import Batch, Options, Params, State
+from tfbn.core import normalization
+from tfbn.core.values import Batch, Options, Params, State
 
 
 class Seen(NamedTuple):

@@ -5,7 +5,7 @@ import itertools
 import pytest
 import tensorflow as tf
 
-from tfbn.graph import policy
+from tfbn.core import policy
 
 FLAGS = ("fused", "batch_weights", "adjustment", "renorm", "zero_debias", "default_updates")
 QUESTIONS = [

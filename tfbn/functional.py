@@ -1,4 +1,4 @@
-"""`init`, `train`, `infer`: batch normalization as functions without side effects."""
+"""Batch normalization as functions without side effects: parameters and state go in and come out."""
 
 from __future__ import annotations
 
@@ -7,8 +7,15 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfbn.functional import arguments, averages, modes, normalization, replicas, shapes
-from tfbn.functional.values import Options, Params, State
+from tfbn.arguments import checks, shapes
+from tfbn.core import averages, modes, normalization, replicas
+from tfbn.core.values import Options, Params, State
+
+__all__ = ["Params", "State", "infer", "init", "train"]
+
+
+def __dir__() -> list[str]:
+    return list(__all__)
 
 
 def init(
@@ -50,9 +57,9 @@ def init(
       [0. 0. 0.] None [1. 1. 1.]
     """
     shapes.check_channels(channels)
-    arguments.check_initializers(param_initializers)
-    arguments.check_cumulative(None if cumulative else 0.0, zero_debias_moving_mean)
-    found = arguments.check_param_dtype(dtype) or tf.float32
+    checks.check_initializers(param_initializers)
+    checks.check_cumulative(None if cumulative else 0.0, zero_debias_moving_mean)
+    found = checks.check_param_dtype(dtype) or tf.float32
     initializers = param_initializers or {}
 
     def initial(name: str, default: Callable) -> tf.Tensor:
@@ -150,17 +157,17 @@ def train(
     channels = inputs.shape.as_list()[axes[0]]
     params, state = _tensors(params, state, channels)
     renorm = state.renorm_mean is not None
-    arguments.check_cumulative(decay, state.biased is not None, state.local_step is not None)
+    checks.check_cumulative(decay, state.biased is not None, state.local_step is not None)
     if decay is not None:
-        arguments.check_decay("decay", decay, channels)
-    epsilon = arguments.check_epsilon(epsilon)
+        checks.check_decay("decay", decay, channels)
+    epsilon = checks.check_epsilon(epsilon)
     shapes.check_virtual_batch_size(virtual_batch_size, adjustment)
     replicas.check_no_virtual_batches(synchronized, virtual_batch_size)
     if renorm:
-        arguments.check_decay("renorm_decay", renorm_decay, channels)
+        checks.check_decay("renorm_decay", renorm_decay, channels)
     if renorm_clipping is not None:
-        arguments.check_renorm_clipping(renorm_clipping, channels, renorm)
-    updating = arguments.static_is_training(update_statistics, "update_statistics")
+        checks.check_renorm_clipping(renorm_clipping, channels, renorm)
+    updating = checks.static_is_training(update_statistics, "update_statistics")
     if batch_weights is not None:
         batch_weights = tf.convert_to_tensor(batch_weights)
         shapes.check_batch_weights(batch_weights, inputs)
@@ -221,7 +228,7 @@ def infer(
       >>> print(outputs["one"].numpy(), outputs["two"][1].numpy())
       [2. 0.] [3. 2.]
     """
-    epsilon = arguments.check_epsilon(epsilon)
+    epsilon = checks.check_epsilon(epsilon)
 
     def one(inputs: Any) -> tf.Tensor:
         inputs = tf.convert_to_tensor(inputs)

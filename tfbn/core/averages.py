@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfbn.functional.normalization import truth
-from tfbn.functional.values import Batch, State
+from tfbn.core.normalization import truth
+from tfbn.core.values import Batch, State
 from tfbn.ops import moving_average, renorm
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from tfbn import functional
+from tfbn.ops.normalize import compute_dtype
 
 BETA_FIRST = ("beta", "gamma", "moving_mean", "moving_variance")
 GAMMA_FIRST = ("gamma", "beta", "moving_mean", "moving_variance")
@@ -42,7 +42,7 @@ class Question(NamedTuple):
 
 
 def _float32(dtype: tf.DType) -> tf.DType:
-    return functional.compute_dtype(dtype)
+    return compute_dtype(dtype)
 
 
 def _inputs_own(dtype: tf.DType) -> tf.DType:

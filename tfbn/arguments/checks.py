@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfbn import _tensorflow
-from tfbn.functional.shapes import FLOATING
+from tfbn.arguments.shapes import FLOATING
 from tfbn.ops.renorm import CLIPPING_KEYS
 
 

@@ -10,9 +10,10 @@ from typing import Any
 import tensorflow as tf
 
 from tfbn import _tensorflow
-from tfbn.functional.values import Batch, Options, Params, State
+from tfbn.core.values import Batch, Options, Params, State
 from tfbn.ops import moments, normalize, own_moments, renorm, replicas
-from tfbn.ops.layout import Layout, layout_of
+from tfbn.ops.layout import Layout
+from tfbn.ops.layout import layout_of as layout_of
 
 FUSED_EPSILON_FLOOR = normalize.FUSED_EPSILON_FLOOR
 compute_dtype = normalize.compute_dtype

@@ -1,0 +1,1 @@
+"""The checks of arguments and inputs, made before the first variable exists."""
