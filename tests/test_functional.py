@@ -1,5 +1,7 @@
 """`init`, `train` and `infer` against the formulas, under every transformation, with nothing but their arguments."""
 
+import pickle
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -44,7 +46,7 @@ class TestInit:
             (TypeError, "channels: expected an int", {"channels": 2.0}),
             (ValueError, "channels: expected at least 1, got 0", {"channels": 0}),
             (ValueError, "with zero debias, got None", {"cumulative": True, "zero_debias_moving_mean": True}),
-            (TypeError, "param_dtype: expected float16", {"dtype": tf.int32}),
+            (TypeError, "^dtype: expected float16", {"dtype": tf.int32}),
             (ValueError, r"param_initializers\['beta'\]: expected", {"param_initializers": {"beta": "no such"}}),
         ],
     )
@@ -132,6 +134,9 @@ class TestTrain:
             (ValueError, "renorm_clipping: expected None without renorm", {"renorm_clipping": {"rmax": 2.0}}),
             (TypeError, "inputs: expected float16.*got int32", {"inputs": np.ones([2, 5], "int32")}),
             (ValueError, "virtual_batch_size: expected a divisor", {"virtual_batch_size": 4}),
+            (ValueError, "virtual_batch_size must be a positive integer", {"virtual_batch_size": 0}),
+            (TypeError, "virtual_batch_size: expected a positive int", {"virtual_batch_size": "2"}),
+            (TypeError, "axis: expected an int", {"axis": None}),
             (ValueError, "batch_weights takes one weight per sample", {"batch_weights": [1.0, 2.0]}),
             (ValueError, "mask: expected a shape", {"mask": np.ones([5], bool)}),
         ],
@@ -266,6 +271,14 @@ class TestTransformations:
             with tf.compat.v1.Session() as session:
                 one, other = session.run([first[1].moving_mean, second[1].moving_mean])
         np.testing.assert_array_equal(one, other)
+
+    def test_records_are_pickled_by_their_public_names(self):
+        state = State(np.zeros(3), np.ones(3))
+        pickled = pickle.dumps((PARAMS, state))
+        assert b"tfbn.core" not in pickled
+        params, again = pickle.loads(pickled)
+        assert (type(params), type(again)) == (Params, State)
+        np.testing.assert_array_equal(again.moving_variance, np.ones(3))
 
     def test_public_names(self):
         assert tfbn.functional.__all__ == dir(tfbn.functional) == ["Params", "State", "infer", "init", "train"]

@@ -1,5 +1,7 @@
 """`BatchNorm`: its variables, attributes and refusals. The numbers: tests/parity."""
 
+import inspect
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -7,6 +9,32 @@ import tensorflow as tf
 import tfbn
 from tests import oracle
 from tests.modules import KINDS, SHAPE, SOME, Model, X, assert_same, values
+
+# Another value than the default for each argument, in modules of arguments that go together.
+OTHERS = [
+    {
+        "channels": 4,
+        "decay": 0.5,
+        "center": False,
+        "scale": True,
+        "epsilon": 0.1,
+        "data_format": "NCHW",
+        "param_initializers": {"gamma": "zeros"},
+        "param_regularizers": {"gamma": tf.nn.l2_loss},
+        "param_constraints": {"gamma": tf.abs},
+        "trainable": False,
+        "update_statistics": False,
+        "fused": False,
+        "unbiased": True,
+        "frozen": True,
+        "zero_debias_moving_mean": True,
+        "virtual_batch_size": 2,
+        "param_dtype": "float64",
+        "name": "first",
+    },
+    {"axis": 2, "renorm": True, "renorm_clipping": {"rmax": 2.0}, "renorm_decay": 0.5, "adjustment": tf.shape},
+    {"synchronized": True},
+]
 
 
 class TestVariables:
@@ -47,6 +75,25 @@ class TestVariables:
 
     def test_nothing_to_lose(self):
         assert tfbn.BatchNorm(5, param_regularizers={"gamma": tf.nn.l2_loss}).losses == []
+
+
+class TestArguments:
+    def test_make_another(self):
+        """Whatever a module is made with; no argument of the signature is left out."""
+        signature = inspect.signature(tfbn.BatchNorm).parameters
+        assert {name for given in OTHERS for name in given} == set(signature)
+        for given in OTHERS:
+            found = tfbn.BatchNorm(**given).arguments()
+            assert found == {**tfbn.BatchNorm().arguments(), "name": found["name"], **given}
+            assert set(found) == set(signature)
+            for name, value in given.items():
+                assert value != signature[name].default
+
+    def test_attributes_that_were_set(self):
+        norm = tfbn.BatchNorm(3)
+        norm.decay, norm.trainable, norm.frozen = 0.1, False, True
+        found = norm.arguments()
+        assert (found["decay"], found["trainable"], found["frozen"]) == (0.1, False, True)
 
 
 class TestFreezing:

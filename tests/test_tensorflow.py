@@ -71,18 +71,18 @@ def test_right_in_the_body_of_a_loop(name, v2):
     found = []
 
     def body(*_):
-        found.append(_tensorflow.in_round())
+        found.append(_tensorflow.in_loop_body())
         return tf.constant(1.0)
 
     with graph(control_flow_v2=v2):
         BODIES[name](body)
-        assert not _tensorflow.in_round()
+        assert not _tensorflow.in_loop_body()
     assert set(found) == {name not in ("cond", "case")}
 
 
 @pytest.mark.parametrize("v2", [False, True], ids=["v1", "v2"])
-def test_a_round_ends_after_ops(v2):
-    """Rounds wait for an assignment that no output of the body needs, and that is slow to come."""
+def test_an_iteration_ends_after_ops(v2):
+    """Iterations wait for an assignment that no output of the body needs, and that is slow to come."""
     with graph(control_flow_v2=v2):
         total = tf1.get_variable("total", [], initializer=tf1.zeros_initializer())
 
@@ -90,7 +90,7 @@ def test_a_round_ends_after_ops(v2):
             late = tf.reduce_sum(tf.range(200_000.0)) * 0
             with tf.control_dependencies([late]):
                 change = total.assign(tf.cast(i, tf.float32) + 2 * total.read_value())
-            _tensorflow.end_round_after([change.op])
+            _tensorflow.end_iteration_after([change.op])
             return i + 1
 
         last = tf1.while_loop(lambda i: i < 5, body, [0])

@@ -120,20 +120,20 @@ def graph_around_bodies() -> tf.Graph:
     return graph
 
 
-def in_round() -> bool:
-    """Whether ops land right in the body of a loop: not in a branch within it, which a round may pass by."""
+def in_loop_body() -> bool:
+    """Whether ops land right in the body of a loop: not in a branch within it, which an iteration may skip."""
     graph = tf.compat.v1.get_default_graph()
     context = graph._get_control_flow_context()
     return context.IsWhileContext() if context is not None else _is(graph, "WhileBodyFuncGraph")
 
 
-def round_context() -> Any:
-    """What tells the loop body, of those in the default graph, that ops land in."""
+def loop_context() -> Any:
+    """The loop body, of those in the default graph, that ops land in; None in a v2 body, which is a graph itself."""
     return tf.compat.v1.get_default_graph()._get_control_flow_context()
 
 
-def end_round_after(ops: Iterable[tf.Operation]) -> None:
-    """Lets the round of a loop whose body is being built be over, and the next one start, only after ops in it.
+def end_iteration_after(ops: Iterable[tf.Operation]) -> None:
+    """Lets an iteration of the loop whose body is being built end, and the next one start, only after ops in it.
 
     In a v1 body this is how TensorFlow waits for summaries, in a v2 body for what tf.function orders by itself; for
     other ops neither has a public way.

@@ -7,9 +7,11 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfbn.arguments import checks, shapes
-from tfbn.core import averages, modes, normalization, replicas
-from tfbn.core.values import Options, Params, State
+from tfbn.arguments import checks, layers, shapes
+from tfbn.core import averages, modes, normalization, policy
+from tfbn.core.flag import Flag
+from tfbn.core.settings import Arguments, resolve
+from tfbn.core.values import CallInputs, Params, State
 
 __all__ = ["Params", "State", "infer", "init", "train"]
 
@@ -58,17 +60,20 @@ def init(
     """
     shapes.check_channels(channels)
     checks.check_initializers(param_initializers)
-    checks.check_cumulative(None if cumulative else 0.0, zero_debias_moving_mean)
-    found = checks.check_param_dtype(dtype) or tf.float32
+    if cumulative:
+        checks.check_cumulative(zero_debias_moving_mean)
+    dtype = checks.check_param_dtype(dtype, "dtype") or tf.float32
     initializers = param_initializers or {}
 
     def initial(name: str, default: Callable) -> tf.Tensor:
-        given = initializers.get(name)
-        if given is None:
-            return default([channels], found)
-        if isinstance(given, str):
-            given = getattr(tf.compat.v1.initializers, given)
-        return tf.cast((given() if isinstance(given, type) else given)([channels], dtype=found), found)
+        initializer = initializers.get(name)
+        if initializer is None:
+            return default([channels], dtype)
+        if isinstance(initializer, str):
+            initializer = getattr(tf.compat.v1.initializers, initializer)
+        if isinstance(initializer, type):
+            initializer = initializer()
+        return tf.cast(initializer([channels], dtype=dtype), dtype)
 
     params = Params(initial("beta", tf.zeros) if center else None, initial("gamma", tf.ones) if scale else None)
     state = State(initial("moving_mean", tf.zeros), initial("moving_variance", tf.ones))
@@ -76,10 +81,10 @@ def init(
         stddev = tf.sqrt(state.moving_variance)
         state = state._replace(renorm_mean=state.moving_mean, renorm_stddev=stddev, moving_stddev=stddev)
     if zero_debias_moving_mean:
-        state = state._replace(biased=tf.zeros([channels], found), local_step=tf.zeros([], found))
+        state = state._replace(biased=tf.zeros([channels], dtype), local_step=tf.zeros([], dtype))
     if cumulative:
         # A half precision would soon count no further.
-        state = state._replace(local_step=tf.zeros([], normalization.compute_dtype(found)))
+        state = state._replace(local_step=tf.zeros([], normalization.compute_dtype(dtype)))
     return params, state
 
 
@@ -153,44 +158,36 @@ def train(
       Ioffe, Batch Renormalization, arXiv:1702.03275.
     """
     inputs = tf.convert_to_tensor(inputs)
-    axes = _axes(inputs, axis, virtual_batch_size)
-    channels = inputs.shape.as_list()[axes[0]]
-    params, state = _tensors(params, state, channels)
-    renorm = state.renorm_mean is not None
-    checks.check_cumulative(decay, state.biased is not None, state.local_step is not None)
-    if decay is not None:
-        checks.check_decay("decay", decay, channels)
-    epsilon = checks.check_epsilon(epsilon)
-    shapes.check_virtual_batch_size(virtual_batch_size, adjustment)
-    replicas.check_no_virtual_batches(synchronized, virtual_batch_size)
-    if renorm:
-        checks.check_decay("renorm_decay", renorm_decay, channels)
-    if renorm_clipping is not None:
-        checks.check_renorm_clipping(renorm_clipping, channels, renorm)
-    updating = checks.static_is_training(update_statistics, "update_statistics")
-    if batch_weights is not None:
-        batch_weights = tf.convert_to_tensor(batch_weights)
-        shapes.check_batch_weights(batch_weights, inputs)
-    if mask is not None:
-        mask = tf.convert_to_tensor(mask)
-        shapes.check_mask(mask, inputs, axes[0])
-    options = Options(
-        axes=axes,
-        virtual_batch_size=virtual_batch_size,
+    shapes.check_channel_axis(axis)
+    layout = shapes.check_inputs(inputs, axis=axis, virtual_batch_size=virtual_batch_size)
+    params, state = _tensors(params, state, layout.channels)
+    arguments = Arguments(
+        decay=decay,
         epsilon=epsilon,
         fused=bool(fused),
         unbiased=bool(unbiased),
-        renorm_clipping=(renorm_clipping or {}) if renorm else None,
-        across=replicas.several_replicas(synchronized, True),
+        zero_debias_moving_mean=state.biased is not None,
+        counts=state.local_step is not None,
+        renorm=state.renorm_mean is not None,
+        renorm_clipping=renorm_clipping,
+        renorm_decay=renorm_decay,
+        adjustment=adjustment,
+        virtual_batch_size=virtual_batch_size,
+        synchronized=synchronized,
     )
+    arguments = layers.check_arguments(arguments, layout.channels)
+    checks.check_renorm_asked_for(arguments.renorm, renorm_clipping)
+    updating = checks.check_flag(update_statistics, "update_statistics")
     if adjustment is not None:
         adjustment = tuple(tf.convert_to_tensor(part) for part in adjustment)
-    outputs, batch, active = modes.compute(inputs, params, state, options, True, batch_weights, mask, adjustment)
+    call = CallInputs(inputs, Flag(True), updating, batch_weights, mask, adjustment)
+    call = layers.check_call(call, layout, synchronized)
+    settings = resolve(arguments, layout, inputs.dtype, table=policy.FUNCTIONAL_TABLE)
+    outputs, batch, active = modes.compute(call, params, state, settings)
     outputs.set_shape(inputs.shape)
-    if batch is None or updating is False:
-        return outputs, state
-    active = modes.both(active, update_statistics if updating is None else True)
-    return outputs, averages.next_state(state, batch, active, averages.Rule(decay, renorm_decay, epsilon))
+    if batch is not None and not updating.never:
+        state = averages.next_state(state, averages.changes(state, batch, settings, active & updating))
+    return outputs, state
 
 
 @tf.autograph.experimental.do_not_convert
@@ -228,31 +225,33 @@ def infer(
       >>> print(outputs["one"].numpy(), outputs["two"][1].numpy())
       [2. 0.] [3. 2.]
     """
-    epsilon = checks.check_epsilon(epsilon)
+    shapes.check_channel_axis(axis)
+    arguments = Arguments(decay=None, epsilon=checks.check_epsilon(epsilon), fused=bool(fused))
 
     def one(inputs: Any) -> tf.Tensor:
         inputs = tf.convert_to_tensor(inputs)
         shapes.check_leaf(inputs)
-        axes = _axes(inputs, axis, None)
-        options = Options(axes=axes, epsilon=epsilon, fused=bool(fused), fused_nchw_inference=False)
-        values = _tensors(params, State(*state[:2]), inputs.shape.as_list()[axes[0]])
-        outputs = normalization.normalize_by_moving(inputs, *values, options)
+        layout = shapes.check_inputs(inputs, axis=axis)
+        values = _tensors(params, State(*state[:2]), layout.channels)
+        settings = resolve(arguments, layout, inputs.dtype, table=policy.FUNCTIONAL_TABLE)
+        outputs = normalization.normalize_by_moving(inputs, *values, settings)
         outputs.set_shape(inputs.shape)
         return outputs
 
     return tf.nest.map_structure(one, inputs)
 
 
-def _axes(inputs: tf.Tensor, axis: int, virtual_batch_size: int | None) -> tuple[int, ...]:
-    shapes.check_floating(inputs)
-    shapes.check_channel_axis(axis)
-    return shapes.check_axes(inputs.shape, axis, virtual_batch_size)
-
-
 def _tensors(params: Params, state: State, channels: int) -> tuple[Params, State]:
     """Both as tensors of the shapes that go with the inputs."""
-    found = [None if value is None else tf.convert_to_tensor(value) for value in (*Params(*params), *State(*state))]
-    for name, value in zip((*Params._fields, *State._fields), found):
-        if value is not None:
-            shapes.check_shape(name, value, [] if name == "local_step" else [channels])
-    return Params(*found[: len(Params._fields)]), State(*found[len(Params._fields) :])
+
+    def tensor(name: str, value: Any) -> tf.Tensor | None:
+        if value is None:
+            return None
+        value = tf.convert_to_tensor(value)
+        shapes.check_shape(name, value, [] if name == "local_step" else [channels])
+        return value
+
+    return (
+        Params(**{name: tensor(name, value) for name, value in Params(*params)._asdict().items()}),
+        State(**{name: tensor(name, value) for name, value in State(*state)._asdict().items()}),
+    )

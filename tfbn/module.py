@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import tensorflow as tf
 
 from tfbn import _tensorflow, functional
-from tfbn.arguments import checks, shapes
-from tfbn.core import averages, modes, normalization, policy, replicas, values
+from tfbn.arguments import checks, layers, shapes
+from tfbn.core import averages, modes, normalization, replicas
+from tfbn.core.flag import Flag
+from tfbn.core.settings import Arguments, Settings, resolve
+from tfbn.core.values import CallInputs, Params, State
 
-AFFINE = values.Params._fields
+
+@dataclass(frozen=True)
+class _Fixed:
+    """The arguments of the module alone. No NamedTuple: tf.Module would wrap it, and try to save functions in it."""
+
+    center: bool
+    scale: bool
+    data_format: str
+    axis: int | None
+    param_initializers: Mapping[str, Any]
+    param_regularizers: Mapping[str, Any]
+    param_constraints: Mapping[str, Any]
+    param_dtype: tf.DType | None
 
 
 class BatchNorm(tf.Module):
@@ -39,14 +54,14 @@ class BatchNorm(tf.Module):
       param_regularizers: dict with regularizers for `beta` and `gamma`; `losses` has what they give.
       param_constraints: dict with constraints for `beta` and `gamma`, functions that optimizers apply after a step.
       trainable: whether `beta` and `gamma` are trained. Default True.
-      update_statistics: bool, or scalar boolean tensor or variable: what calls take that are not told. Default True.
+      update_statistics: bool, or scalar boolean tensor or variable: the default of calls. Default True.
       fused: None or True for the fused kernel where it serves, False for composed ops. Where is_training is a tensor,
         TensorFlow loses second derivatives of its kernel that tapes outside of the tf.function take, for ranks other
         than 4, renorm, an adjustment and NCHW: they come out as 0. Take the tapes in the function, or False here, or a
         Python bool for is_training.
       unbiased: whether moving_variance follows variance * n / max(n - 1, 1), or variance. Default None, as said above.
         Without effect on renorm.
-      frozen: whether all calls normalize by the moving statistics and hold them still, whatever is_training says, as
+      frozen: whether all calls normalize by the moving statistics and update none, whatever is_training says, as
         Keras does where a layer's trainable is False. Default False.
       zero_debias_moving_mean: whether moving_mean corrects for its start at zero (arXiv:1412.6980, section 3).
       renorm: whether to apply batch renormalization. Default False.
@@ -64,16 +79,20 @@ class BatchNorm(tf.Module):
       param_dtype: dtype of all variables. Default: float32; on a first call float64 for inputs of float64.
       name: of the module, and the scope of its variables. Default 'batch_norm'.
 
-    Attributes, None where the layer does without:
+    Attributes, None where the layer has none:
       beta, gamma, moving_mean, moving_variance: variables of shape [C].
       renorm_mean, renorm_stddev, moving_stddev: with renorm, of shape [C].
       biased, local_step: with zero debias, of shapes [C] and []; local_step also where decay is None.
-      decay, renorm_decay, renorm_clipping, adjustment: as given; may be set, within what the constructor takes.
+      decay, renorm_decay, renorm_clipping, adjustment: the arguments; may be set, to what the constructor takes.
       trainable: may be set. False takes beta and gamma from trainable_variables, of modules around this one as well,
         and tapes pass them by.
-      update_statistics: may be set. False holds the statistics still while training normalizes by the batch.
+      update_statistics: may be set. False freezes the statistics while training normalizes by the batch.
       frozen: may be set, to a bool.
       losses: list of the regularizers' losses, computed anew.
+    Methods:
+      arguments(): the arguments that make another module like this one, as its attributes are now; a dict.
+      create(channels): creates the variables before the first call.
+      settings_for(inputs): how inputs of this shape and dtype are normalized; a record for tfbn itself.
     What is a Python value is read when a tf.function is traced: set it before, or make it a tf.Variable. Statistics are
     not trainable; in a strategy's scope each replica has its own, and saving takes their mean, or the first's where
     they are synchronized.
@@ -129,25 +148,28 @@ class BatchNorm(tf.Module):
         checks.check_initializers(param_initializers)
         checks.check_regularizers(param_regularizers)
         checks.check_constraints(param_constraints)
-        checks.static_is_training(update_statistics, "update_statistics")
-        replicas.check_no_virtual_batches(synchronized, virtual_batch_size)
-        self._given = _Given(
+        checks.check_flag(update_statistics, "update_statistics")
+        self._fixed = _Fixed(
             center=bool(center),
             scale=bool(scale),
-            epsilon=checks.check_epsilon(epsilon),
             data_format=data_format,
             axis=axis,
-            initializers=dict(param_initializers or {}),
-            regularizers=dict(param_regularizers or {}),
-            constraints=dict(param_constraints or {}),
+            param_initializers=dict(param_initializers or {}),
+            param_regularizers=dict(param_regularizers or {}),
+            param_constraints=dict(param_constraints or {}),
+            param_dtype=checks.check_param_dtype(param_dtype),
+        )
+        # Without the attributes that may be set, of which some may be variables.
+        self._arguments = Arguments(
+            decay=None,
+            epsilon=checks.check_epsilon(epsilon),
             fused=fused is None or bool(fused),
             unbiased=None if unbiased is None else bool(unbiased),
-            zero_debias=bool(zero_debias_moving_mean),
-            cumulative=decay is None,
+            zero_debias_moving_mean=bool(zero_debias_moving_mean),
+            counts=decay is None,
             renorm=bool(renorm),
             virtual_batch_size=virtual_batch_size,
             synchronized=bool(synchronized),
-            param_dtype=checks.check_param_dtype(param_dtype),
         )
         super().__init__(name=name)
         self.decay = decay
@@ -156,13 +178,13 @@ class BatchNorm(tf.Module):
         self.adjustment = adjustment
         self.update_statistics = update_statistics
         self.frozen = bool(frozen)
-        self._check_attributes(channels)
+        self._check_arguments(channels)
         self._trainable = bool(trainable)
         self.beta = self.gamma = None
-        for statistic in values.State._fields:
+        for statistic in State._fields:
             setattr(self, statistic, None)
         if channels is not None:
-            self._create(channels, tf.float32)
+            self.create(channels)
 
     @tf.autograph.experimental.do_not_convert
     def __call__(
@@ -180,7 +202,8 @@ class BatchNorm(tf.Module):
           inputs: tensor of float16, bfloat16, float32 or float64, of known rank from 1 on and of C channels.
           is_training: bool, 0 or 1, or a scalar boolean tensor or variable: whether to normalize by the batch, and to
             follow it, or by the moving statistics. Default True.
-          update_statistics: as is_training; False holds the statistics still, to the last bit. Default: the attribute.
+          update_statistics: as is_training; False leaves the statistics as they are, to the last bit. Default: the
+            attribute.
           mask: booleans or numbers along the axes of inputs from the left without the channels', or along all of them
             with size 1 there; False or 0 marks what is not to count in the statistics.
           batch_weights: tensor of shape [N], a weight per sample, for the statistics only.
@@ -197,46 +220,33 @@ class BatchNorm(tf.Module):
         """
         checks.check_no_tf1_graph("BatchNorm")
         inputs = tf.convert_to_tensor(inputs)
-        axes = self._axes(inputs)
-        channels = inputs.shape.as_list()[axes[0]]
-        training = checks.static_is_training(is_training) if not self.frozen else False
-        updating = self.update_statistics if update_statistics is None else update_statistics
-        known = checks.static_is_training(updating, "update_statistics")
-        self._check_attributes(channels)
-        if mask is not None:
-            mask = tf.convert_to_tensor(mask)
-            shapes.check_mask(mask, inputs, axes[0])
-        if batch_weights is not None:
-            batch_weights = tf.convert_to_tensor(batch_weights)
-            shapes.check_batch_weights(batch_weights, inputs)
-        across = replicas.several_replicas(self._given.synchronized, training)
-        first = self.moving_mean is None
-        if first:
-            self._create(channels, normalization.compute_dtype(inputs.dtype))
-        if across:
+        settings = self.settings_for(inputs, weighted=batch_weights is not None)
+        channels = settings.layout.channels
+        call = CallInputs(
+            inputs,
+            Flag(False) if self.frozen else checks.check_flag(is_training),
+            checks.check_flag(
+                self.update_statistics if update_statistics is None else update_statistics, "update_statistics"
+            ),
+            batch_weights,
+            mask,
+            self.adjustment,
+        )
+        call = layers.check_call(call, settings.layout, settings.synchronized)
+        if self.moving_mean is None:
+            self.create(channels, normalization.compute_dtype(inputs.dtype))
+        if call.across:
             replicas.check_created_for_replicas(self.moving_mean, self.name)
         shapes.check_same_channels(self.name, channels, self.moving_mean.shape.as_list()[0], inputs.shape)
 
         with self.name_scope:
-            options, rule = self._plan(inputs, axes, batch_weights is not None, across)
-            adjusted = None
-            if self.adjustment is not None and training is not False:
-                adjusted = self.adjustment(tf.shape(inputs))
-            state = values.State(*(getattr(self, name) for name in values.State._fields))
-            outputs, batch, active = modes.compute(
-                inputs,
-                values.Params(self.beta, self.gamma),
-                state,
-                options,
-                is_training if training is None else training,
-                batch_weights,
-                mask,
-                adjusted,
-            )
+            state = State(**{name: getattr(self, name) for name in State._fields})
+            outputs, batch, active = modes.compute(call, Params(self.beta, self.gamma), state, settings)
             outputs.set_shape(inputs.shape)
-            if batch is not None and known is not False:
-                active = modes.both(active, updating if known is None else True)
-                updates = self._assign(averages.next_state(state, batch, active, rule))
+            if batch is not None and not call.update_statistics.never:
+                state = State(*(None if value is None else tf.convert_to_tensor(value) for value in state))
+                changes = averages.changes(state, batch, settings, active & call.update_statistics)
+                updates = self._assign(averages.next_state(state, changes))
                 if not tf.executing_eagerly() and not _tensorflow.in_program_order():
                     # A wrapped function runs what its outputs need.
                     with tf.control_dependencies(updates):
@@ -257,117 +267,81 @@ class BatchNorm(tf.Module):
 
     @property
     def losses(self) -> list[tf.Tensor]:
-        """What the regularizers of beta and gamma give for their present values."""
-        found = []
-        for name in AFFINE:
-            variable, regularizer = getattr(self, name), self._given.regularizers.get(name)
+        """The regularizers' losses of beta and gamma as they are now."""
+        losses = []
+        for name in Params._fields:
+            variable, regularizer = getattr(self, name), self._fixed.param_regularizers.get(name)
             if variable is not None and regularizer is not None:
-                found.append(regularizer(variable))
-        return [loss for loss in found if loss is not None]
+                losses.append(regularizer(variable))
+        return [loss for loss in losses if loss is not None]
 
-    def _check_attributes(self, channels: int | None) -> None:
-        """Those that may be set between calls."""
-        given = self._given
-        checks.check_cumulative(self.decay, given.zero_debias, given.cumulative)
-        if self.decay is not None:
-            checks.check_decay("decay", self.decay, channels)
-        checks.check_callables(adjustment=self.adjustment)
-        shapes.check_virtual_batch_size(given.virtual_batch_size, self.adjustment)
-        if given.renorm:
-            checks.check_decay("renorm_decay", self.renorm_decay, channels)
-        if self.renorm_clipping is not None:
-            checks.check_renorm_clipping(self.renorm_clipping, channels, given.renorm)
+    def arguments(self) -> dict[str, Any]:
+        """The arguments that make a module like this one, as it is now; `channels` is None before the variables."""
+        shared = vars(self._current_arguments())
+        return {
+            "channels": None if self.moving_mean is None else self.moving_mean.shape.as_list()[0],
+            **vars(self._fixed),
+            **{name: value for name, value in shared.items() if name != "counts"},
+            "trainable": self.trainable,
+            "update_statistics": self.update_statistics,
+            "frozen": self.frozen,
+            "name": self.name,
+        }
 
-    def _axes(self, inputs: tf.Tensor) -> tuple[int, ...]:
-        given = self._given
-        if given.axis is None:
-            shapes.check_inputs(inputs, given.data_format)
-            axis = 1 if given.data_format == "NCHW" else -1
-        else:
-            shapes.check_floating(inputs)
-            axis = given.axis
-        return shapes.check_axes(inputs.shape, axis, given.virtual_batch_size)
-
-    def _plan(self, inputs: tf.Tensor, axes: tuple[int, ...], weighted: bool, across: bool = False) -> tuple[Any, Any]:
-        """How to normalize and how to follow, by the row that `batch_norm` takes."""
-        given, rank = self._given, inputs.shape.rank
-        row = policy.resolve(
-            policy.Question(
-                dtype=inputs.dtype,
-                rank=rank,
-                fused=given.fused and axes[0] in (1, rank - 1),
-                batch_weights=weighted,
-                adjustment=self.adjustment is not None,
-                renorm=given.renorm,
-                zero_debias=given.zero_debias,
-                default_updates=True,
-            )
-        )
-        epsilon = max(given.epsilon, normalization.FUSED_EPSILON_FLOOR) if row.fused else given.epsilon
-        options = values.Options(
-            axes=axes,
-            data_format=given.data_format,
-            virtual_batch_size=given.virtual_batch_size,
-            epsilon=epsilon,
-            fused=given.fused,
-            fused_nchw_inference=row.fused,
-            unbiased=row.fused if given.unbiased is None else given.unbiased,
-            renorm_clipping=(self.renorm_clipping or {}) if given.renorm else None,
-            across=across,
-        )
-        return options, averages.Rule(self.decay, self.renorm_decay, epsilon, row.single)
-
-    def _create(self, channels: int, dtype: tf.DType) -> None:
-        """Creates the variables, outside of any function that is being traced."""
-        given = self._given
+    def create(self, channels: int, dtype: tf.DType = tf.float32) -> None:
+        """Creates the variables, of `dtype` without a param_dtype, outside of any function that is being traced."""
+        fixed, arguments = self._fixed, self._arguments
         with tf.init_scope(), self.name_scope:
             params, state = functional.init(
                 channels,
-                center=given.center,
-                scale=given.scale,
-                renorm=given.renorm,
-                zero_debias_moving_mean=given.zero_debias,
-                cumulative=given.cumulative,
-                param_initializers=given.initializers,
-                dtype=given.param_dtype or dtype,
+                center=fixed.center,
+                scale=fixed.scale,
+                renorm=arguments.renorm,
+                zero_debias_moving_mean=arguments.zero_debias_moving_mean,
+                cumulative=bool(arguments.counts),
+                param_initializers=fixed.param_initializers,
+                dtype=fixed.param_dtype or dtype,
             )
             for name, value in (*params._asdict().items(), *state._asdict().items()):
                 if value is not None:
                     setattr(self, name, self._variable(name, value))
 
+    def settings_for(self, inputs: Any, weighted: bool = False) -> Settings:
+        """What a call with inputs of this shape and dtype does, with or without weights."""
+        fixed = self._fixed
+        layout = shapes.check_inputs(inputs, fixed.data_format, fixed.axis, self._arguments.virtual_batch_size)
+        return resolve(self._check_arguments(layout.channels), layout, inputs.dtype, weighted)
+
+    def _current_arguments(self) -> Arguments:
+        """The arguments that all front ends have, with the attributes as they are now."""
+        return replace(
+            self._arguments,
+            decay=self.decay,
+            renorm_clipping=self.renorm_clipping,
+            renorm_decay=self.renorm_decay,
+            adjustment=self.adjustment,
+        )
+
+    def _check_arguments(self, channels: int | None) -> Arguments:
+        checks.check_callables(adjustment=self.adjustment)
+        checks.check_renorm_asked_for(self._arguments.renorm, self.renorm_clipping)
+        return layers.check_arguments(self._current_arguments(), channels)
+
     def _variable(self, name: str, value: tf.Tensor) -> tf.Variable:
-        affine = name in AFFINE
+        affine = name in Params._fields
+        aggregation = replicas.aggregation(self._arguments.synchronized)
         return tf.Variable(
             value,
             trainable=affine and self._trainable,
             name=name,
-            constraint=self._given.constraints.get(name),
+            constraint=self._fixed.param_constraints.get(name),
             synchronization=tf.VariableSynchronization.AUTO if affine else tf.VariableSynchronization.ON_READ,
-            aggregation=tf.VariableAggregation.NONE if affine else replicas.aggregation(self._given.synchronized),
+            aggregation=tf.VariableAggregation.NONE if affine else aggregation,
         )
 
-    def _assign(self, after: values.State) -> list[Any]:
-        found = after._asdict().items()
-        return [getattr(self, name).assign(value, read_value=False) for name, value in found if value is not None]
-
-
-@dataclass(frozen=True)
-class _Given:
-    """The arguments that stay as they are. No NamedTuple: tf.Module would wrap it, and try to save functions in it."""
-
-    center: bool
-    scale: bool
-    epsilon: float
-    data_format: str
-    axis: int | None
-    initializers: Mapping[str, Any]
-    regularizers: Mapping[str, Any]
-    constraints: Mapping[str, Any]
-    fused: bool
-    unbiased: bool | None
-    zero_debias: bool
-    cumulative: bool
-    renorm: bool
-    virtual_batch_size: int | None
-    synchronized: bool
-    param_dtype: tf.DType | None
+    def _assign(self, state: State) -> list[Any]:
+        return [
+            getattr(self, name).assign(value, read_value=False)
+            for name, value in state._asdict().items()
+            if value is not None
+        ]

@@ -1,9 +1,9 @@
 """TF1-style model code under tf.function: a module that owns the variables of a builder, by their TF1 names.
 
-The builder runs in the graph of a function of our own, which starts out empty as a TF1 graph does: no collections, no
-variables, no scope names taken. TensorFlow's own rules of naming and reuse then give each trace the names of the first,
-and a variable creator finds by name what exists already. tf.function runs the updates, whoever collects them, because
-it runs all that assigns variables, in the order of the program.
+The builder runs in the graph of a function of its own, which starts out empty as a TF1 graph does: without collections,
+variables and scope names. TensorFlow's rules of naming and reuse then give each trace the names of the first, and a
+variable creator looks up by name what exists already. tf.function runs the updates, whatever collection they are in,
+because it runs all ops that assign variables, in the order of the program.
 """
 
 from __future__ import annotations
@@ -103,12 +103,12 @@ class TF1Module(tf.Module):
         untracked = self._untracked
         if untracked.specs is None:
             raise ValueError(
-                "losses: expected a module that was called, got one that was not, whose regularizers nobody knows. "
+                "losses: expected a module that was called, got one that was not, whose regularizers are unknown. "
                 "Call it or `build` it first."
             )
         if untracked.losses is None:
             with tf.init_scope():
-                untracked.losses = self._losses_of(*untracked.specs)
+                untracked.losses = self._make_losses(*untracked.specs)
         return list(untracked.losses())
 
     def save(self, path: str) -> str:
@@ -154,7 +154,12 @@ class TF1Module(tf.Module):
 
     def _function(self) -> Any:
         _check_eager()
-        _check_one_replica()
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        if replicas > 1:
+            raise RuntimeError(
+                f"TF1Module: expected no more than one replica, got a strategy of {replicas}, all of which would "
+                "update the same variables. Take tfbn.BatchNorm, whose statistics each replica has for itself."
+            )
         # What compiles as a whole has kernels of its own, and tf.function would not trace a second time for it.
         compiled = _tensorflow.compiled_by_xla()
         return self._untracked.compiled if compiled else self._untracked.plain
@@ -162,32 +167,34 @@ class TF1Module(tf.Module):
     def _trace(self, args: tuple, kwargs: dict[str, Any]) -> Any:
         with self._as_new_graph():
             outputs = self._untracked.builder(*args, **kwargs)
-        self._untracked.specs = tf.nest.map_structure(_spec, (args, kwargs))
+        self._untracked.specs = tf.nest.map_structure(
+            lambda leaf: tf.type_spec_from_value(leaf) if tf.is_tensor(leaf) else leaf, (args, kwargs)
+        )
         self._untracked.losses = None
         return outputs
 
     @contextlib.contextmanager
     def _as_new_graph(self) -> Iterator[None]:
         """Makes the function's graph that is being built an empty one, where variables are this module's."""
-        made: dict[str, tf.Variable] = {}
+        created: dict[str, tf.Variable] = {}
         _tensorflow.forget_collections()
-        with tf.variable_creator_scope(lambda _, **asked: self._get_or_create(made, **asked)):
+        with tf.variable_creator_scope(lambda _, **arguments: self._get_or_create(created, **arguments)):
             yield
         # Nothing stays of a trace that failed, nor what the checkpoint does not have: the next call would find it.
         with tf.init_scope():
-            if made and self._untracked.restored is not None:
-                restore(self._saved(made), *self._untracked.restored)
-            for name, variable in made.items():
+            if created and self._untracked.restored is not None:
+                restore(self._saved(created), *self._untracked.restored)
+            for name, variable in created.items():
                 self.tf1_variables[name] = variable
 
     def _get_or_create(
         self,
-        made: dict[str, tf.Variable],
+        created: dict[str, tf.Variable],
         name: str | None = None,
         collections: Any = None,
         trainable: bool | None = None,
         synchronization: Any = tf.VariableSynchronization.AUTO,
-        **asked: Any,
+        **arguments: Any,
     ) -> tf.Variable:
         # The name that a graph gives, unique and with the scopes around it.
         with tf.compat.v1.name_scope(name, "Variable") as scope:
@@ -195,43 +202,43 @@ class TF1Module(tf.Module):
         if trainable is None:
             trainable = synchronization != tf.VariableSynchronization.ON_READ
         collections = list(collections or [_keys.GLOBAL_VARIABLES])
-        variable = self.tf1_variables.get(full_name, made.get(full_name))
+        variable = self.tf1_variables.get(full_name, created.get(full_name))
         if variable is None:
-            variable = _create(full_name, trainable=trainable, synchronization=synchronization, **asked)
-            made[full_name] = variable
+            variable = _create(full_name, trainable=trainable, synchronization=synchronization, **arguments)
+            created[full_name] = variable
             if _keys.GLOBAL_VARIABLES not in collections:
                 self._untracked.local.add(full_name)
         else:
-            _check_same(full_name, variable, asked)
+            _check_same(full_name, variable, arguments)
         tf.compat.v1.add_to_collections([*collections, *([_keys.TRAINABLE_VARIABLES] if trainable else [])], variable)
         return variable
 
     def _saved(self, variables: dict[str, tf.Variable]) -> dict[str, tf.Variable]:
         return {name: variable for name, variable in variables.items() if name not in self._untracked.local}
 
-    def _losses_of(self, args: tuple, kwargs: dict[str, Any]) -> Callable[[], list[tf.Tensor]]:
+    def _make_losses(self, args: tuple, kwargs: dict[str, Any]) -> Callable[[], list[tf.Tensor]]:
         """A function of nothing but the variables."""
         specs = [leaf for leaf in tf.nest.flatten((args, kwargs)) if isinstance(leaf, tf.TypeSpec)]
 
         def build(*tensors: Any) -> list[tf.Tensor]:
             rest = iter(tensors)
-            given, named = tf.nest.map_structure(
+            build_args, build_kwargs = tf.nest.map_structure(
                 lambda leaf: next(rest) if isinstance(leaf, tf.TypeSpec) else leaf, (args, kwargs)
             )
             with self._as_new_graph():
-                self._untracked.builder(*given, **named)
+                self._untracked.builder(*build_args, **build_kwargs)
             return [tf.convert_to_tensor(loss) for loss in tf.compat.v1.get_collection(_keys.REGULARIZATION_LOSSES)]
 
         # Unlike tf.function, it runs only what the fetches need: no updates, and nothing of the inputs.
         whole = tf.compat.v1.wrap_function(build, specs)
         captured = {id(tensor) for _, tensor in whole.graph.captures}
         inputs = {tensor.op.name for tensor in whole.inputs if id(tensor) not in captured}
-        losses = [loss for loss in whole.outputs if not _needed(loss) & inputs]
+        losses = [loss for loss in whole.outputs if not _ancestors(loss) & inputs]
         return whole.prune([], losses) if losses else list
 
 
 class _Untracked:
-    """What a module holds and neither checkpoints nor SavedModels are to see."""
+    """The attributes of a module that are for neither checkpoints nor SavedModels."""
 
     def __init__(self, builder: Callable, trace: Callable, reduce_retracing: bool) -> None:
         # Two arguments: tf.function does not reduce retracing of a function that takes now this many, now that.
@@ -250,11 +257,11 @@ class _Untracked:
         self.local: set[str] = set()  # the names of variables that a TF1 Saver leaves out
 
     def call_observed(self, observer: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
-        """By traces that tell the observer what they compute; those made without one do not."""
+        """By traces that pass their calls to the observer, as traces from before it do not."""
         _check_eager()
         if self._observed[0] is not observer:
             self._observed = observer, self._new()
-        # Whoever observes may have asked for functions to run eagerly, where no graph would be built.
+        # The observer may have made functions run eagerly, where no graph would be built.
         eagerly = tf.config.functions_run_eagerly()
         tf.config.run_functions_eagerly(False)
         try:
@@ -272,44 +279,16 @@ def _check_eager() -> None:
             )
 
 
-def _check_one_replica() -> None:
-    replicas = tf.distribute.get_strategy().num_replicas_in_sync
-    if replicas > 1:
-        raise RuntimeError(
-            f"TF1Module: expected no more than one replica, got a strategy of {replicas}, all of which would update "
-            "the same variables. Take tfbn.BatchNorm, whose statistics each replica has for itself."
-        )
-
-
-def _spec(leaf: Any) -> Any:
-    return tf.type_spec_from_value(leaf) if tf.is_tensor(leaf) else leaf
-
-
-def _create(
-    name: str,
-    initial_value: Any = None,
-    dtype: Any = None,
-    shape: Any = None,
-    validate_shape: bool = True,
-    constraint: Callable | None = None,
-    trainable: bool = True,
-    synchronization: Any = tf.VariableSynchronization.AUTO,
-    aggregation: Any = tf.VariableAggregation.NONE,
-    **_: Any,
-) -> tf.Variable:
+def _create(name: str, initial_value: Any = None, validate_shape: bool = True, **arguments: Any) -> tf.Variable:
     """A variable that outlives the graph being built."""
     if getattr(initial_value, "graph", None) is not None:
         initial_value = _value(name, initial_value)
+    understood = ("trainable", "dtype", "constraint", "synchronization", "aggregation", "shape")
     return _tensorflow.eager_variable(
         initial_value,
-        trainable=trainable,
         validate_shape=validate_shape,
         name=f"{name}/",  # in no scope but this
-        dtype=dtype,
-        constraint=constraint,
-        synchronization=synchronization,
-        aggregation=aggregation,
-        shape=shape,
+        **{key: value for key, value in arguments.items() if key in understood},
     )
 
 
@@ -327,9 +306,9 @@ def _value(name: str, tensor: tf.Tensor) -> Any:
             ) from error
 
 
-def _check_same(name: str, variable: tf.Variable, asked: dict[str, Any]) -> None:
-    initial_value = asked.get("initial_value")
-    shape, dtype = asked.get("shape"), asked.get("dtype")
+def _check_same(name: str, variable: tf.Variable, arguments: dict[str, Any]) -> None:
+    initial_value = arguments.get("initial_value")
+    shape, dtype = arguments.get("shape"), arguments.get("dtype")
     if shape is None and isinstance(initial_value, functools.partial) and initial_value.args:
         shape = initial_value.args[0]  # of get_variable's initializer
     if shape is None:
@@ -344,13 +323,13 @@ def _check_same(name: str, variable: tf.Variable, asked: dict[str, Any]) -> None
         )
 
 
-def _needed(tensor: tf.Tensor) -> set[str]:
-    """The names of the ops that a tensor needs."""
-    found: set[str] = set()
-    left = [tensor.op]
-    while left:
-        op = left.pop()
-        if op.name not in found:
-            found.add(op.name)
-            left += [value.op for value in op.inputs] + list(op.control_inputs)
-    return found
+def _ancestors(tensor: tf.Tensor) -> set[str]:
+    """The names of the ops that a tensor depends on, its own included."""
+    names: set[str] = set()
+    ops = [tensor.op]
+    while ops:
+        op = ops.pop()
+        if op.name not in names:
+            names.add(op.name)
+            ops += [value.op for value in op.inputs] + list(op.control_inputs)
+    return names

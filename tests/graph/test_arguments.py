@@ -187,9 +187,11 @@ def test_an_existing_variable_refuses_before_the_first_is_made():
         (lambda: tf.Variable(True), None),
     ],
 )
-def test_static_is_training(value, expected):
+def test_flags(value, expected):
+    """A bool where the value is known, else the tensor or variable itself."""
     with tf.Graph().as_default():
-        assert checks.static_is_training(value() if callable(value) else value) is expected
+        value = value() if callable(value) else value
+        assert checks.check_flag(value).value is (value if expected is None else expected)
 
 
 @pytest.mark.parametrize("value", [0, 1, True, 0.0, 1.0, np.float64(0.5), np.array(0.5)])

@@ -104,7 +104,7 @@ class TestFixed:
                 x = tf1.placeholder(tf.float32, SHAPE)
                 y = tfbn.batch_norm(x, update_statistics=update, scope="bn", **PATHS[path])
                 (call,) = registry.calls_of(opened_graph)
-                assert call.held is (not update)
+                assert call.statistics_frozen is (not update)
                 found[update is True] = [variable.op.name for variable in tf1.global_variables()]
                 with session() as opened:
                     before = values(opened)

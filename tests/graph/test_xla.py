@@ -6,7 +6,10 @@ import tensorflow as tf
 
 import tfbn
 from tests.graph.regimes import graph, session
-from tfbn.core import normalization, values
+from tfbn.core import normalization
+from tfbn.core.settings import Arguments, resolve
+from tfbn.core.values import Params, State
+from tfbn.ops.layout import layout_of
 
 tf1 = tf.compat.v1
 SHAPE = (8, 6, 5, 3)
@@ -167,14 +170,15 @@ def test_the_mode_not_taken_may_be_infinite(path, training, under):
 @pytest.mark.process
 def test_unknown_to_the_graph_the_variance_is_not_negative():
     """A function traced on its own, and compiled with the one that calls it: the kernel's own variance is -1e3."""
-    options = values.Options(axes=(3,), epsilon=1e-3)
-    state = values.State(tf.zeros([3]), tf.ones([3]))
+    layout = layout_of(tf.TensorShape(SHAPE), [3])
+    settings = resolve(Arguments(decay=0.9, epsilon=1e-3), layout, tf.float32)
+    state = State(tf.zeros([3]), tf.ones([3]))
     x = tf.constant(batch_of("default", 1e4, 1e-2))
     signs = set()
 
     @tf.function(input_signature=[tf.TensorSpec(SHAPE, tf.float32)])
     def train(x):
-        _, batch = normalization.normalize_batch(x, values.Params(None, None), state, options, True)
+        _, batch = normalization.normalize_batch(x, Params(None, None), state, settings, True)
         raw = tf.raw_ops.FusedBatchNormV3(
             x=x, scale=tf.ones([3]), offset=tf.zeros([3]), mean=[], variance=[], is_training=True
         )

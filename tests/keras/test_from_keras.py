@@ -10,7 +10,6 @@ import tfbn
 from tests import oracle
 from tests.keras import generations
 from tests.keras.generations import KERAS_2, batch, each
-from tfbn.keras.arguments import arguments_of
 
 CLIPPING = {"rmax": 1.5, "rmin": 0.7, "dmax": 0.5}
 SHAPE = (6, 4, 3, 5)
@@ -32,7 +31,7 @@ CASES = {
     "renorm, rank 2": ((12, 5), {"renorm": True}, "biased"),
     "double": (SHAPE, {"dtype": "float64"}, "biased"),
 }
-OF_KERAS_2 = {
+KERAS_2_CASES = {
     "not fused": (SHAPE, {"fused": False}),
     "virtual batches": (SHAPE, {"virtual_batch_size": 2}),
     "virtual batches, axis 1": (SHAPE, {"virtual_batch_size": 3, "axis": 1}),
@@ -59,9 +58,9 @@ class TestNumbers:
         norm = tfbn.keras.from_keras(layer)
         generations.assert_equal_steps(layer, norm, shape, given.get("dtype", "float32"))
 
-    @pytest.mark.parametrize("case", OF_KERAS_2)
+    @pytest.mark.parametrize("case", KERAS_2_CASES)
     def test_steps_of_keras_2(self, case):
-        shape, given = OF_KERAS_2[case]
+        shape, given = KERAS_2_CASES[case]
         layer = layer_of(KERAS_2, shape, **given)
         generations.assert_equal_steps(layer, tfbn.keras.from_keras(layer), shape)
 
@@ -136,7 +135,7 @@ class TestConfiguration:
         assert len(norm.losses) == 2
         tf.compat.v1.train.GradientDescentOptimizer(1.0).apply_gradients([(tf.fill([5], 10.0), norm.gamma)])
         np.testing.assert_array_equal(norm.gamma, np.zeros(5))
-        fresh = tfbn.BatchNorm(2, param_initializers=norm._given.initializers)
+        fresh = tfbn.BatchNorm(2, param_initializers=norm.arguments()["param_initializers"])
         np.testing.assert_array_equal(fresh.moving_mean, [3.0, 3.0])
 
     @each
@@ -233,4 +232,4 @@ def test_synchronized(keras):
     for layer in layers:
         norm = tfbn.keras.from_keras(layer)
         back = tfbn.keras.to_keras(norm, (None, *SHAPE[1:]), keras=keras)
-        assert arguments_of(norm)["synchronized"] is back.synchronized is True
+        assert norm.arguments()["synchronized"] is back.synchronized is True

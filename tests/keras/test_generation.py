@@ -9,26 +9,26 @@ import tensorflow as tf
 import tfbn
 from tests.keras.generations import ALL, WITH_KERAS_3, each
 from tests.test_package import run
-from tfbn.keras.generation import generation_of, generation_of_layer
+from tfbn.keras.generation import find_generation, layer_generation
 
 
 @each
 def test_by_the_module(keras):
-    found = generation_of(keras)
+    found = find_generation(keras)
     assert (found.version, found.major) == (keras.__version__, int(keras.__version__[0]))
     assert found.layer is keras.layers.BatchNormalization
-    assert generation_of_layer(keras.layers.BatchNormalization())[:2] == found[:2]
+    assert layer_generation(keras.layers.BatchNormalization())[:2] == found[:2]
 
 
 def test_the_default_is_tf_keras():
-    assert generation_of().layer is tf.keras.layers.BatchNormalization
-    assert generation_of().major == (3 if WITH_KERAS_3 else 2)
+    assert find_generation().layer is tf.keras.layers.BatchNormalization
+    assert find_generation().major == (3 if WITH_KERAS_3 else 2)
 
 
 @pytest.mark.parametrize("thing", [tf, 3, ALL[0].layers])
 def test_no_keras(thing):
     with pytest.raises(TypeError, match="keras: expected keras, tf_keras, tf.keras or None, got"):
-        generation_of(thing)
+        find_generation(thing)
 
 
 @pytest.mark.slow
@@ -59,6 +59,6 @@ def test_another_backend(monkeypatch):
     """Keras 3 on other arrays than TensorFlow's: no part of tfbn.keras goes on."""
     keras = ALL[-1]
     stand_in = types.SimpleNamespace(layers=keras.layers, backend=types.SimpleNamespace(backend=lambda: "jax"))
-    monkeypatch.setattr(importlib.import_module(generation_of(keras).package), "__version__", "3.15.1")
+    monkeypatch.setattr(importlib.import_module(find_generation(keras).package), "__version__", "3.15.1")
     with pytest.raises(RuntimeError, match="the TensorFlow backend of keras 3.15.1, got 'jax'. Set KERAS_BACKEND=tens"):
         tfbn.keras.layer_class(stand_in)

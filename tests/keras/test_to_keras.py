@@ -10,7 +10,6 @@ import tensorflow as tf
 import tfbn
 from tests.keras import generations
 from tests.keras.generations import ALL, KERAS_2, KERAS_3, OUTPUTS, batch, each
-from tfbn.keras.arguments import arguments_of
 from tfbn.keras.generation import Generation
 
 SHAPE = (6, 4, 3, 5)
@@ -35,7 +34,7 @@ CASES = {
     "double": (SHAPE, {**BIASED, "param_dtype": "float64"}),
 }
 # What Keras 2 can besides.
-OF_KERAS_2 = {
+KERAS_2_CASES = {
     "rank 4": (SHAPE, {}),
     "rank 4, NCHW": (SHAPE, {"data_format": "NCHW"}),
     "rank 5": ((6, 2, 4, 3, 5), {"unbiased": True}),
@@ -46,7 +45,7 @@ OF_KERAS_2 = {
 REFUSED = {
     "unbiased": (ALL, (12, 5), {}, r"follows variance, this module's variance \* n / \(n - 1\)"),
     "unbiased, rank 4": (KERAS_3, SHAPE, {}, r"Choices: BatchNorm\(unbiased=False\); or Keras 2 with inputs of rank 4"),
-    "adjustment": (KERAS_3, SHAPE, OF_KERAS_2["adjustment"][1], r"no adjustment. Choices: norm.adjustment = None"),
+    "adjustment": (KERAS_3, SHAPE, KERAS_2_CASES["adjustment"][1], r"no adjustment. Choices: norm.adjustment = None"),
     "zero_debias_moving_mean": (ALL, SHAPE, {**BIASED, "zero_debias_moving_mean": True}, "correct for a start at zero"),
     "virtual_batch_size": (KERAS_3, SHAPE, {**BIASED, "virtual_batch_size": 2}, "whole batches. Choices: Keras 2"),
     "synchronized": (ALL, SHAPE, {"renorm": True, "renorm_clipping": {}, "synchronized": True}, "by its own batch"),
@@ -84,9 +83,9 @@ class TestNumbers:
         assert type(layer) is keras.layers.BatchNormalization
         generations.assert_equal_steps(layer, norm, shape, given.get("param_dtype", "float32"))
 
-    @pytest.mark.parametrize("case", OF_KERAS_2)
+    @pytest.mark.parametrize("case", KERAS_2_CASES)
     def test_steps_of_keras_2(self, case):
-        shape, given = OF_KERAS_2[case]
+        shape, given = KERAS_2_CASES[case]
         norm = module(**given)
         layer = tfbn.keras.to_keras(norm, shape_of(shape), keras=KERAS_2)
         generations.assert_equal_steps(layer, norm, shape)
@@ -117,7 +116,7 @@ class TestConfiguration:
         norm = module(**given)
         back = tfbn.keras.from_keras(tfbn.keras.to_keras(norm, shape_of(shape), keras=keras))
         generations.assert_equal_numbers(norm, back)
-        ours, theirs = arguments_of(norm), arguments_of(back)
+        ours, theirs = norm.arguments(), back.arguments()
         # Spelt out, or another way to say the same.
         for name in ("name", "fused", "unbiased", "param_initializers", "param_dtype", "renorm_clipping"):
             ours.pop(name), theirs.pop(name)
@@ -206,7 +205,7 @@ class TestRefusals:
 
         keras = types.SimpleNamespace(layers=types.SimpleNamespace(BatchNormalization=Early))
         converter = importlib.import_module("tfbn.keras.to_keras")
-        monkeypatch.setattr(converter, "generation_of", lambda _: Generation("keras", "3.0.5", keras))
+        monkeypatch.setattr(converter, "find_generation", lambda _: Generation("keras", "3.0.5", keras))
         with pytest.raises(
             ValueError, match="keras 3.0.5 cannot .*\n- renorm: it has no batch renorm.* Choices: Keras 2"
         ):

@@ -7,7 +7,6 @@ import tfbn
 from tests.keras import generations
 from tests.keras.generations import OUTPUTS, batch, each
 from tests.keras.test_layer import KINDS, SHAPE, X
-from tfbn.keras.arguments import arguments_of
 
 
 @each
@@ -22,8 +21,8 @@ def test_steps(keras, kind):
     generations.assert_equal_steps(layer, norm, SHAPE)
     back = tfbn.keras.from_keras(layer)
     generations.assert_equal_steps(layer, back, SHAPE)
-    expected = {**arguments_of(norm), "name": "first", "param_dtype": "float32"}
-    assert (layer.name, arguments_of(back)) == ("first", expected)
+    expected = {**norm.arguments(), "name": "first", "param_dtype": "float32"}
+    assert (layer.name, back.arguments()) == ("first", expected)
 
 
 @each

@@ -1,4 +1,4 @@
-"""Checks of arguments, all of them made before the first variable exists."""
+"""Checks of single arguments, whatever the inputs are."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import tensorflow as tf
 
 from tfbn import _tensorflow
 from tfbn.arguments.shapes import FLOATING
+from tfbn.core.flag import Flag
 from tfbn.ops.renorm import CLIPPING_KEYS
 
 
 def check_graph(caller: str) -> None:
-    """Variables in collections exist in graphs only."""
+    """A graph, outside of which there are no variables in collections."""
     if tf.executing_eagerly():
         raise RuntimeError(
             f"{caller} builds TF1 graphs: expected a graph as default, got eager execution. Build inside "
@@ -24,7 +25,7 @@ def check_graph(caller: str) -> None:
 
 
 def check_no_tf1_graph(caller: str) -> None:
-    """Outside of functions nothing in a graph runs the updates."""
+    """Eager code or a function: in a TF1 graph nothing would run the updates."""
     if not tf.executing_eagerly() and not _tensorflow.graph_around_bodies().building_function:
         raise RuntimeError(
             f"{caller} is for eager code and tf.function: expected one of them, got a TF1 graph as default, where "
@@ -32,14 +33,14 @@ def check_no_tf1_graph(caller: str) -> None:
         )
 
 
-def check_cumulative(decay: Any, zero_debias: bool, counted: bool = True) -> None:
-    """Where decay is None, a count of batches, and no zero debias."""
-    if decay is None and zero_debias:
+def check_cumulative(zero_debias: bool, counts: bool = True) -> None:
+    """For decay=None a count of batches, and no zero debias."""
+    if zero_debias:
         raise ValueError(
             "decay: expected a number with zero debias, got None. The cumulative average keeps nothing of its start; "
             "leave out zero_debias_moving_mean."
         )
-    if decay is None and not counted:
+    if not counts:
         raise ValueError(
             "decay: expected a number for a state without local_step, got None. The cumulative average needs a count "
             "of batches: init(..., cumulative=True), or a BatchNorm made with decay=None."
@@ -72,13 +73,17 @@ def check_epsilon(epsilon: Any) -> float:
     return float(epsilon)
 
 
-def check_renorm_clipping(renorm_clipping: Any, channels: int | None = None, renorm: bool = True) -> None:
-    """A mapping of rmax, rmin and dmax to numbers or floating tensors, where there is renorm."""
-    if not renorm:
+def check_renorm_asked_for(renorm: bool, renorm_clipping: Any) -> None:
+    """No clipping without renorm, where the original's silence is not to be kept."""
+    if renorm_clipping is not None and not renorm:
         raise ValueError(
             f"renorm_clipping: expected None without renorm, got {renorm_clipping!r}. Ask init, or the "
             "module, for renorm=True."
         )
+
+
+def check_renorm_clipping(renorm_clipping: Any, channels: int | None = None) -> None:
+    """A mapping of rmax, rmin and dmax to numbers or floating tensors."""
     _check_mapping("renorm_clipping", renorm_clipping)
     keys = CLIPPING_KEYS
     unknown = sorted(set(renorm_clipping) - set(keys), key=str)
@@ -145,7 +150,7 @@ def check_collections(**named: Any) -> None:
             )
 
 
-def check_param_dtype(param_dtype: Any) -> tf.DType | None:
+def check_param_dtype(param_dtype: Any, name: str = "param_dtype") -> tf.DType | None:
     """None, or a dtype that statistics can be kept in."""
     if param_dtype is None:
         return None
@@ -155,8 +160,8 @@ def check_param_dtype(param_dtype: Any) -> tf.DType | None:
         dtype = None
     if dtype not in FLOATING:
         raise TypeError(
-            f"param_dtype: expected float16, bfloat16, float32, float64 or None, got {param_dtype!r}. tf.float32 keeps "
-            "the statistics of half-precision inputs moving."
+            f"{name}: expected float16, bfloat16, float32, float64 or None, got {param_dtype!r}. tf.float32 keeps the "
+            "statistics of half-precision inputs moving."
         )
     return dtype
 
@@ -174,39 +179,30 @@ def check_scope(scope: Any, reuse: Any) -> None:
         )
 
 
-def static_is_training(is_training: Any, name: str = "is_training") -> bool | None:
-    """What is_training, or a switch of its kind, is where that is known now; None for a tensor that a run decides."""
-    if isinstance(is_training, tf.Variable):
-        _check_scalar_bool(is_training, name)
-        return None
-    if tf.is_tensor(is_training):
-        value = tf.get_static_value(is_training)
-        if value is None:
-            _check_scalar_bool(is_training, name)
-            return None
-    else:
-        value = is_training
-    if isinstance(value, np.ndarray) and value.ndim:
-        raise ValueError(f"{name}: expected {_IS_TRAINING}, got shape {value.shape}. {_IS_TRAINING_ADVICE}")
-    known = isinstance(value, (bool, np.bool_, numbers.Integral)) or (
-        isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype.kind in "biu"
+def check_flag(value: Any, name: str = "is_training") -> Flag:
+    """What is_training, or a switch of its kind, says: a bool, or a scalar boolean tensor or variable."""
+    static = value
+    if isinstance(value, tf.Variable) or tf.is_tensor(value):
+        static = None if isinstance(value, tf.Variable) else tf.get_static_value(value)
+        if static is None:
+            if value.dtype.base_dtype != tf.bool:
+                raise TypeError(f"{name}: expected {_FLAG}, got dtype {value.dtype.name}. {_FLAG_ADVICE}")
+            if not value.shape.is_compatible_with([]):
+                raise ValueError(f"{name}: expected {_FLAG}, got shape {value.shape}. {_FLAG_ADVICE}")
+            return Flag(value)
+    if isinstance(static, np.ndarray) and static.ndim:
+        raise ValueError(f"{name}: expected {_FLAG}, got shape {static.shape}. {_FLAG_ADVICE}")
+    known = isinstance(static, (bool, np.bool_, numbers.Integral)) or (
+        isinstance(static, np.ndarray) and static.dtype.kind in "biu"
     )
-    if value is None or not known or int(value) not in (0, 1):
-        kind = ValueError if is_training is None else TypeError
-        raise kind(f"{name}: expected {_IS_TRAINING}, got {is_training!r}. {_IS_TRAINING_ADVICE}")
-    return bool(value)
+    if not known or int(static) not in (0, 1):
+        kind = ValueError if value is None else TypeError
+        raise kind(f"{name}: expected {_FLAG}, got {value!r}. {_FLAG_ADVICE}")
+    return Flag(bool(static))
 
 
-_IS_TRAINING = "a bool, 0 or 1, or a scalar boolean tensor or variable"
-
-_IS_TRAINING_ADVICE = "A switch fed at run time is tf.compat.v1.placeholder_with_default(False, [])."
-
-
-def _check_scalar_bool(is_training: Any, name: str) -> None:
-    if is_training.dtype.base_dtype != tf.bool:
-        raise TypeError(f"{name}: expected {_IS_TRAINING}, got dtype {is_training.dtype.name}. {_IS_TRAINING_ADVICE}")
-    if not is_training.shape.is_compatible_with([]):
-        raise ValueError(f"{name}: expected {_IS_TRAINING}, got shape {is_training.shape}. {_IS_TRAINING_ADVICE}")
+_FLAG = "a bool, 0 or 1, or a scalar boolean tensor or variable"
+_FLAG_ADVICE = "A switch fed at run time is tf.compat.v1.placeholder_with_default(False, [])."
 
 
 def _check_per_channel(name: str, value: tf.Tensor, channels: int | None) -> None:

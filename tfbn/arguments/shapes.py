@@ -1,4 +1,4 @@
-"""Checks of inputs, of what has their shape, and of the axes that arguments name in them."""
+"""Checks of inputs, of tensors that have their shape, and of axes; and the layout that they give."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfbn.ops.layout import DATA_FORMATS
+from tfbn.ops.layout import DATA_FORMATS, Layout, layout_of
 
 FLOATING = (tf.float16, tf.bfloat16, tf.float32, tf.float64)
 
@@ -23,7 +23,7 @@ def check_floating(inputs: tf.Tensor) -> None:
 
 
 def _named(inputs: tf.Tensor, form: str = " {}") -> str:
-    """The inputs' name in this form; those of eager execution have none."""
+    """The inputs' name in this form; eager tensors have none."""
     return "" if tf.executing_eagerly() else form.format(inputs.name)
 
 
@@ -53,14 +53,14 @@ def check_shape(name: str, value: tf.Tensor, expected: list[int]) -> None:
 
 def check_axis(axis: Any) -> None:
     """An int or a list of them."""
-    if not isinstance(axis, int) and not (isinstance(axis, list) and all(isinstance(each, int) for each in axis)):
+    if not isinstance(axis, int) and not (isinstance(axis, list) and all(isinstance(item, int) for item in axis)):
         raise TypeError(f"axis must be int or list, type given: {type(axis)}. Expected ints, got {axis!r}.")
     if axis == []:
         raise ValueError("axis: expected at least one axis, got []. The default is -1, the last.")
 
 
 def check_leaf(inputs: tf.Tensor) -> None:
-    """Of a nest: no number of what was meant to be one array."""
+    """A tensor in a nest, and not a number of what was meant to be one array."""
     if inputs.shape.rank == 0:
         raise ValueError(
             f"inputs: expected tensors of rank 1 or more, got the scalar {inputs}. A list is a nest of inputs: make "
@@ -68,18 +68,24 @@ def check_leaf(inputs: tf.Tensor) -> None:
         )
 
 
-def check_axes(shape: tf.TensorShape, axis: Any, virtual_batch_size: int | None) -> tuple[int, ...]:
-    """The axes counted from the left, in range, each once and of known size."""
+def layout_by_axis(
+    shape: tf.TensorShape, axis: Any, virtual_batch_size: int | None = None, flat: bool = True
+) -> Layout:
+    """The layout of inputs of this shape with the channels on one axis or several, in range and of known size."""
+    check_virtual_batch_size(virtual_batch_size)
     if not shape.rank:
         raise ValueError(
             f"Input has undefined rank: expected a known rank of at least 1, got the shape {shape}. Give it one with "
             "inputs.set_shape([None, ..., C])."
         )
-    axes = tuple(each + shape.rank if each < 0 else each for each in (axis if isinstance(axis, list) else [axis]))
-    for each in axes:
-        if not 0 <= each < shape.rank:
-            raise ValueError(f"Invalid axis: {each}. Expected axis from {-shape.rank} to {shape.rank - 1}, got {axis}.")
-        if shape.as_list()[each] is None:
+    listed = axis if isinstance(axis, list) else [axis]
+    axes = tuple(index + shape.rank if index < 0 else index for index in listed)
+    for index in axes:
+        if not 0 <= index < shape.rank:
+            raise ValueError(
+                f"Invalid axis: {index}. Expected axis from {-shape.rank} to {shape.rank - 1}, got {axis}."
+            )
+        if shape.as_list()[index] is None:
             raise ValueError(
                 f"Input has undefined `axis` dimension. Input shape: {shape}, axis {axis}. The variables need "
                 "its size: inputs.set_shape."
@@ -87,7 +93,7 @@ def check_axes(shape: tf.TensorShape, axis: Any, virtual_batch_size: int | None)
     if len(set(axes)) != len(axes):
         raise ValueError(f"Duplicate axis: {list(axes)}. Expected each axis once, got {axis}.")
     check_divides(virtual_batch_size, shape, axes)
-    return axes
+    return layout_of(shape, axes, "NHWC", virtual_batch_size, flat)
 
 
 def check_same_layer(name: str, shape: tf.TensorShape, built_for: tf.TensorShape, axes: tuple[int, ...]) -> None:
@@ -129,8 +135,8 @@ def check_divides(virtual_batch_size: int | None, shape: tf.TensorShape, axes: t
         )
 
 
-def check_virtual_batch_size(virtual_batch_size: Any, adjustment: Any) -> None:
-    """A positive int, without an adjustment."""
+def check_virtual_batch_size(virtual_batch_size: Any, adjustment: Any = None, synchronized: Any = False) -> None:
+    """A positive int, with neither an adjustment nor synchronized replicas."""
     if virtual_batch_size is None:
         return
     if not isinstance(virtual_batch_size, numbers.Integral):
@@ -145,6 +151,11 @@ def check_virtual_batch_size(virtual_batch_size: Any, adjustment: Any) -> None:
             "When using virtual_batch_size, adjustment cannot be specified: expected one of the two, got both. "
             "Apply the adjustment to the outputs instead."
         )
+    if synchronized:
+        raise ValueError(
+            f"synchronized: expected False with a virtual_batch_size, got True with {virtual_batch_size}. Virtual "
+            "batches have statistics of their own, synchronized replicas share them; choose one of the two."
+        )
 
 
 def check_data_format(data_format: str, axis: int | None = None) -> None:
@@ -158,10 +169,15 @@ def check_data_format(data_format: str, axis: int | None = None) -> None:
         raise ValueError(f"axis: expected None with data_format={data_format!r}, got {axis}. Give one of the two.")
 
 
-def check_inputs(inputs: tf.Tensor, data_format: str) -> None:
-    """A floating tensor of known rank with known channels, and a data_format that fits it."""
-    check_data_format(data_format)
+def check_inputs(
+    inputs: tf.Tensor, data_format: str = "NHWC", axis: int | None = None, virtual_batch_size: int | None = None
+) -> Layout:
+    """The layout of floating inputs of known rank, with a known number of channels by the data_format or on an axis."""
+    check_virtual_batch_size(virtual_batch_size)
+    check_data_format(data_format, axis)
     check_floating(inputs)
+    if axis is not None:
+        return layout_by_axis(inputs.shape, axis, virtual_batch_size)
     rank, name = inputs.shape.rank, _named(inputs)
     if rank is None:
         raise ValueError(f"Inputs{name} has undefined rank. Give it one with inputs.set_shape([None, ..., C]).")
@@ -170,11 +186,14 @@ def check_inputs(inputs: tf.Tensor, data_format: str) -> None:
             f"Inputs{name} has undefined channels: a {data_format} tensor of rank {rank} has no channel axis. "
             "Expected rank 1 or more for NHWC, 2 or more for NCHW."
         )
-    if inputs.shape.as_list()[-1 if data_format == "NHWC" else 1] is None:
+    axis = rank - 1 if data_format == "NHWC" else 1
+    if inputs.shape.as_list()[axis] is None:
         raise ValueError(
             f"Inputs{name} has undefined `C` dimension: its shape is {inputs.shape} in {data_format}. "
             "The variables need its size: inputs.set_shape([..., C])."
         )
+    check_divides(virtual_batch_size, inputs.shape, (axis,))
+    return layout_of(inputs.shape, (axis,), data_format, virtual_batch_size)
 
 
 def check_batch_weights(batch_weights: tf.Tensor, inputs: tf.Tensor) -> None:
@@ -192,19 +211,20 @@ def check_batch_weights(batch_weights: tf.Tensor, inputs: tf.Tensor) -> None:
 
 def check_mask(mask: tf.Tensor, inputs: tf.Tensor, axis: int) -> None:
     """Real numbers or booleans along the axes of the inputs from the left, the channels' left out or of size 1."""
-    expected = [size for each, size in enumerate(inputs.shape.as_list()) if each != axis]
-    found, full = mask.shape, inputs.shape.as_list()
-    if found.rank is not None:
-        sizes = found.as_list()
-        if found.rank == len(full) and found.rank > 0:
+    full = inputs.shape.as_list()
+    expected = full[:axis] + full[axis + 1 :]
+    fits = False
+    if mask.shape.rank is not None:
+        sizes = mask.shape.as_list()
+        if len(sizes) == len(full) > 0:
             fits, against = sizes[axis] in (1, None), full
         else:
-            fits, against = found.rank <= len(expected), expected
-        fits = fits and all(size in (None, 1) or wanted in (None, size) for size, wanted in zip(sizes, against))
-    if found.rank is None or not fits:
+            fits, against = len(sizes) <= len(expected), expected
+        fits = fits and all(size in (None, 1) or other in (None, size) for size, other in zip(sizes, against))
+    if not fits:
         raise ValueError(
             f"mask: expected a shape that broadcasts against {inputs.shape} without its channels, such as "
-            f"{expected[:1]} or {expected}, got {found}. False or 0 marks what is not to count in the statistics."
+            f"{expected[:1]} or {expected}, got {mask.shape}. False or 0 marks what is not to count in the statistics."
         )
     if not (mask.dtype.is_floating or mask.dtype.is_integer or mask.dtype.is_bool):
         raise TypeError(f"mask: expected booleans or real numbers, got {mask.dtype.name}. Cast it to tf.bool.")

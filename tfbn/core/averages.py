@@ -1,103 +1,126 @@
-"""The next value of every statistic that training moves. Where a step is not `active`, none changes by a bit."""
+"""The update of the statistics, as changes to be made of values, of variables, or in turns with other calls.
+
+    moving_mean -= (moving_mean - mean) * rate
+    moving_variance -= (moving_variance - variance) * rate
+
+with rate = 1 - decay. With zero debias moving_mean is what `biased` follows, corrected; with renorm moving_variance is
+what `moving_stddev` follows, squared. Where a step is not active, nothing changes by a bit.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from tfbn.core.normalization import truth
+from tfbn.core.flag import Flag
+from tfbn.core.settings import Settings
 from tfbn.core.values import Batch, State
 from tfbn.ops import moving_average, renorm
 
-
-class Rule(NamedTuple):
-    """How fast the statistics follow the batches."""
-
-    decay: Any  # None: every batch has the same share
-    renorm_decay: Any
-    epsilon: float
-    single: bool = False  # 1 - decay in float32 instead of float64
+# Gives the value of a statistic by its name, after the assignments before.
+Read = Callable[[str], tf.Tensor]
 
 
-def update_rate(decay: Any, dtype: tf.DType, active: tf.Tensor | bool, single: bool = False) -> tf.Tensor:
+class Assignment(NamedTuple):
+    """One assignment to a statistic."""
+
+    name: str
+    method: str  # of a variable: 'assign', 'assign_add' or 'assign_sub'
+    amount: Callable[[Read], tf.Tensor]
+
+
+class Change(NamedTuple):
+    """What a step does to one statistic, and first to those that only this one is computed from."""
+
+    assignments: list[Assignment]
+    ready: list[Any]  # all that the amounts depend on beside the statistics
+
+
+def changes(state: State, batch: Batch, settings: Settings, active: Flag) -> list[Change]:
+    """The changes of a step in their order; the last two are those of moving_mean and moving_variance.
+
+    The state says which statistics there are; of its values only the dtypes matter here.
+    """
+    dtype = state.moving_mean.dtype.base_dtype
+    mean, variance, stddev = (None if value is None else tf.cast(value, dtype) for value in batch[:3])
+    single = settings.path.float32_rate
+    fixed = [] if settings.decay is None else [update_rate(settings.decay, dtype, active, single)]
+    if state.local_step is not None or stddev is not None:
+        active = active.boolean()
+    ready = [*fixed, *active.tensors]
+
+    def rate(read: Read) -> tf.Tensor:
+        if fixed:
+            return fixed[0]
+        # Where no batch has been averaged yet, none is by this step either.
+        return active.where(tf.cast(tf.math.reciprocal_no_nan(read("local_step")), dtype), 0.0)
+
+    def follow(name: str, value: tf.Tensor, rate: Callable[[Read], tf.Tensor] = rate) -> Assignment:
+        def decrement(read: Read) -> tf.Tensor:
+            return moving_average.decrement(read(name), value, rate(read), guarded=not active.always)
+
+        return Assignment(name, "assign_sub", decrement)
+
+    def corrected_mean(read: Read) -> tf.Tensor:
+        corrected = moving_average.debiased(read("biased"), read("local_step"), rate(read), read("moving_mean"))
+        return active.where(corrected, read("moving_mean"))
+
+    def squared_stddev(read: Read) -> tf.Tensor:
+        square = renorm.moving_variance(read("moving_stddev"), settings.epsilon)
+        # Read only where the variance may have to stay.
+        return square if active.always else active.where(square, read("moving_variance"))
+
+    renorm_changes = []
+    if stddev is not None:
+        renorm_rate = update_rate(settings.renorm_decay, dtype, active, single)
+        for name, value in (("renorm_mean", mean), ("renorm_stddev", stddev)):
+            # r and d are of the averages as they were, so these wait for them.
+            waits = [value, renorm_rate, *active.tensors, batch.r, batch.d]
+            renorm_changes.append(Change([follow(name, value, lambda read: renorm_rate)], waits))
+
+    mean_assignments = []
+    if state.local_step is not None:
+        step_dtype = state.local_step.dtype.base_dtype
+        mean_assignments.append(Assignment("local_step", "assign_add", lambda read: active.cast(step_dtype)))
+    if state.biased is None:
+        mean_assignments.append(follow("moving_mean", mean))
+    else:
+        mean_assignments += [follow("biased", mean), Assignment("moving_mean", "assign", corrected_mean)]
+
+    if stddev is None:
+        variance_assignments, followed = [follow("moving_variance", variance)], variance
+    else:
+        squared = Assignment("moving_variance", "assign", squared_stddev)
+        variance_assignments, followed = [follow("moving_stddev", stddev), squared], stddev
+    return [*renorm_changes, Change(mean_assignments, [mean, *ready]), Change(variance_assignments, [followed, *ready])]
+
+
+def update_rate(decay: Any, dtype: tf.DType, active: Flag, single: bool = False) -> tf.Tensor:
     """1 - decay in `dtype`, and zero where not `active`: the share of the batch in the next moving average.
-
-    `active` is what `has_samples` says, or a boolean tensor.
 
     A number's difference is taken in float64 and rounded to float32, or with `single` taken in float32: as float32,
     1 - 0.999 is 0.00099998712 rather than 0.001.
     """
     if tf.is_tensor(decay):
-        return _where_active(tf.cast(1.0 - decay, dtype), active)
+        return active.where(tf.cast(1.0 - decay, dtype), 0.0)
     # A NumPy number keeps the precision it has, as a tensor does.
     own = decay.dtype.type if isinstance(decay, (np.floating, np.ndarray)) else np.float32
     number = own(1) - own(decay) if single else own(1.0 - float(decay))
     rate = tf.constant(number.astype(dtype.as_numpy_dtype), name="decay")
     # At most 1, and so the lesser of the two, whether a boolean or a number of samples becomes the other.
-    return rate if active is True else tf.minimum(tf.cast(active, dtype), rate)
+    return rate if active.always else tf.minimum(active.cast(dtype), rate)
 
 
-def decrement(average: tf.Tensor, value: tf.Tensor, rate: tf.Tensor, active: tf.Tensor | bool) -> tf.Tensor:
-    """What to subtract from `average` so that it moves towards `value`."""
-    return moving_average.decrement(average, value, rate, guarded=active is not True)
-
-
-def debiased(
-    biased: tf.Tensor, local_step: tf.Tensor, rate: tf.Tensor, moving_mean: tf.Tensor, active: tf.Tensor | bool
-) -> tf.Tensor:
-    """The next moving mean with zero debias, from the biased average and the step as they are after this one."""
-    found = moving_average.debiased(biased, local_step, rate, moving_mean)
-    return found if active is True else tf.where(active, found, moving_mean)
-
-
-def variance_of(
-    moving_stddev: tf.Tensor, epsilon: float, moving_variance: tf.Tensor, active: tf.Tensor | bool
-) -> tf.Tensor:
-    """The next moving variance with renorm, from the average of deviations as it is after this step."""
-    found = renorm.moving_variance(moving_stddev, epsilon)
-    return found if active is True else tf.where(active, found, moving_variance)
-
-
-def next_state(state: State, batch: Batch, active: tf.Tensor | bool, rule: Rule) -> State:
-    """The state after a step; what it holds decides what is kept."""
-    now = State(*(None if value is None else tf.convert_to_tensor(value) for value in state))
-    dtype = now.moving_mean.dtype
-    counts = now.local_step is not None
-    # As a number of samples only where nothing but a rate is to be made of it.
-    active = truth(active) if counts or batch.stddev is not None else active
-    step = now.local_step
-    if counts:
-        step = step + tf.cast(active, step.dtype)
-    if rule.decay is None:
-        # Where no batch has been averaged yet, none is by this step either.
-        rate = _where_active(tf.cast(tf.math.reciprocal_no_nan(step), dtype), active)
-    else:
-        rate = update_rate(rule.decay, dtype, active, rule.single)
-
-    def follow(average: tf.Tensor, value: tf.Tensor, rate: tf.Tensor = rate) -> tf.Tensor:
-        return average - decrement(average, tf.cast(value, average.dtype), rate, active)
-
-    after = now._replace(local_step=step)
-    if batch.stddev is not None:
-        renorm_rate = update_rate(rule.renorm_decay, dtype, active, rule.single)
-        after = after._replace(
-            renorm_mean=follow(now.renorm_mean, batch.mean, renorm_rate),
-            renorm_stddev=follow(now.renorm_stddev, batch.stddev, renorm_rate),
-        )
-    if now.biased is None:
-        after = after._replace(moving_mean=follow(now.moving_mean, batch.mean))
-    else:
-        biased = follow(now.biased, batch.mean)
-        mean = debiased(biased, step, rate, now.moving_mean, active)
-        after = after._replace(moving_mean=mean, biased=biased)
-    if batch.stddev is None:
-        return after._replace(moving_variance=follow(now.moving_variance, batch.variance))
-    stddev = follow(now.moving_stddev, batch.stddev)
-    variance = variance_of(stddev, rule.epsilon, now.moving_variance, active)
-    return after._replace(moving_variance=variance, moving_stddev=stddev)
-
-
-def _where_active(rate: tf.Tensor, active: tf.Tensor | bool) -> tf.Tensor:
-    return rate if active is True else tf.where(truth(active), rate, tf.zeros([], rate.dtype))
+def next_state(state: State, changes: list[Change]) -> State:
+    """The state of tensors after the changes."""
+    values = state._asdict()
+    for assignment in (assignment for change in changes for assignment in change.assignments):
+        before, amount = values[assignment.name], assignment.amount(values.__getitem__)
+        if assignment.method == "assign":
+            values[assignment.name] = amount
+        else:
+            values[assignment.name] = before + amount if assignment.method == "assign_add" else before - amount
+    return State(**values)

@@ -1,4 +1,4 @@
-"""Training, inference, or whichever of the two a run decides."""
+"""Training, inference, or the one of the two that a run asks for."""
 
 from __future__ import annotations
 
@@ -11,26 +11,28 @@ import tensorflow as tf
 
 from tfbn import _tensorflow
 from tfbn.core import normalization
-from tfbn.core.values import Batch, Options, Params, State
+from tfbn.core.flag import Flag
+from tfbn.core.settings import Settings
+from tfbn.core.values import Batch, CallInputs, Params, State
 
 
-class Seen(NamedTuple):
-    """What a call in training normalizes, for whoever observes it."""
+class TrainingCall(NamedTuple):
+    """The inputs of one call that may train, passed to observers."""
 
     inputs: tf.Tensor
     weights: tf.Tensor | None  # as `sample_weights` gives them
-    is_training: Any  # True or a tensor
+    is_training: Flag
     state: State
-    options: Options
+    settings: Settings
 
 
-Observer = Callable[[Seen], None]
+Observer = Callable[[TrainingCall], None]
 _observers: list[Observer] = []
 
 
 @contextmanager
 def observing(observer: Observer) -> Iterator[None]:
-    """Within, `observer` is told of each call that may train, and no call moves a statistic or corrects by renorm."""
+    """Within, `observer` gets each call that may train, and no call updates a statistic or corrects by renorm."""
     _observers.append(observer)
     try:
         yield
@@ -39,46 +41,35 @@ def observing(observer: Observer) -> Iterator[None]:
 
 
 def observed() -> Observer | None:
-    """Who is told of calls, if anybody."""
+    """The observer that gets the calls, if there is one."""
     return _observers[-1] if _observers else None
 
 
-def compute(
-    inputs: tf.Tensor,
-    params: Params,
-    state: State,
-    options: Options,
-    is_training: Any = True,
-    batch_weights: tf.Tensor | None = None,
-    mask: tf.Tensor | None = None,
-    adjustment: tuple[Any, Any] | None = None,
-) -> tuple[tf.Tensor, Batch | None, tf.Tensor | bool]:
-    """The outputs, what the batch says of its channels, and whether that is to move the statistics.
+def compute(call: CallInputs, params: Params, state: State, settings: Settings) -> tuple[tf.Tensor, Batch | None, Flag]:
+    """The outputs, what the batch says of its channels, and whether a batch was there to say it."""
+    if call.is_training.never:
+        return normalization.normalize_by_moving(call.inputs, params, state, settings), None, Flag(False)
 
-    `is_training` is a bool, or what becomes a boolean tensor.
-    """
-    if is_training is False:
-        return normalization.normalize_by_moving(inputs, params, state, options), None, False
-
-    weights = normalization.sample_weights(inputs, options, batch_weights, mask)
+    adjustment = call.adjustment(tf.shape(call.inputs)) if callable(call.adjustment) else call.adjustment
+    weights = normalization.sample_weights(call.inputs, settings, call.batch_weights, call.mask)
     observer = observed()
     if observer is not None:
-        options = options._replace(renorm_clipping=None)
-        observer(Seen(inputs, weights, is_training, state, options))
-        return _compute(inputs, params, state, options, is_training, weights, adjustment)[0], None, False
-    return _compute(inputs, params, state, options, is_training, weights, adjustment)
+        settings = settings._replace(renorm_clipping=None)
+        observer(TrainingCall(call.inputs, weights, call.is_training, state, settings))
+    outputs, batch, active = _compute(call, params, state, settings, weights, adjustment)
+    return (outputs, batch, active) if observer is None else (outputs, None, Flag(False))
 
 
 def _compute(
-    inputs: tf.Tensor,
+    call: CallInputs,
     params: Params,
     state: State,
-    options: Options,
-    is_training: Any,
+    options: Settings,
     weights: tf.Tensor | None,
     adjustment: tuple[Any, Any] | None,
-) -> tuple[tf.Tensor, Batch, tf.Tensor | bool]:
-    pooled = normalization.pool(inputs, options, weights) if options.across else None
+) -> tuple[tf.Tensor, Batch, Flag]:
+    inputs = call.inputs
+    pooled = normalization.pool(inputs, options, weights) if call.across else None
     some = normalization.has_samples(inputs, weights, pooled)
     normalized = functools.partial(
         normalization.normalize_batch,
@@ -88,10 +79,10 @@ def _compute(
         adjustment=adjustment,
         pooled=pooled,
     )
-    if is_training is True:
-        return (*normalized(inputs, params, state), some)
+    if call.is_training.always:
+        return (*normalized(inputs, params, state), Flag(some))
 
-    predicate = tf.convert_to_tensor(is_training)
+    predicate = tf.convert_to_tensor(call.is_training.value)
 
     def train(inputs: tf.Tensor, params: Params, state: State) -> list[tf.Tensor]:
         outputs, batch = normalized(inputs, params, state)
@@ -107,17 +98,8 @@ def _compute(
     # by what is read within.
     params = Params(*(None if value is None else tf.convert_to_tensor(value) for value in params))
     # The assignments stay outside: a ref variable cannot be assigned in a control flow v2 branch.
-    outputs, *of_batch = choose(predicate, train, infer, inputs, params, state, options.across)
-    active = predicate if some is True else tf.logical_and(predicate, normalization.truth(some))
-    return outputs, Batch(*of_batch), active
-
-
-def both(active: tf.Tensor | bool, update_statistics: Any) -> tf.Tensor | bool:
-    """Whether a step moves the statistics that has something to move them by."""
-    if update_statistics is True:
-        return active
-    update_statistics = tf.convert_to_tensor(update_statistics)
-    return update_statistics if active is True else tf.logical_and(normalization.truth(active), update_statistics)
+    outputs, *of_batch = choose(predicate, train, infer, inputs, params, state, call.across)
+    return outputs, Batch(*of_batch), Flag(predicate) & Flag(some)
 
 
 def choose(

@@ -10,10 +10,10 @@ from typing import Any
 import tensorflow as tf
 
 from tfbn import _tensorflow
-from tfbn.core.values import Batch, Options, Params, State
+from tfbn.core.settings import Settings as Options
+from tfbn.core.values import Batch, Params, State
 from tfbn.ops import moments, normalize, own_moments, renorm, replicas
 from tfbn.ops.layout import Layout
-from tfbn.ops.layout import layout_of as layout_of
 
 FUSED_EPSILON_FLOOR = normalize.FUSED_EPSILON_FLOOR
 compute_dtype = normalize.compute_dtype
@@ -27,7 +27,7 @@ def sample_weights(
     `batch_weights` is [N]; `mask` has the axes of the inputs from the left without the channels', or all with size 1
     there.
     """
-    layout, dtype = layout_of(inputs.shape, options.axes), compute_dtype(inputs.dtype)
+    layout, dtype = options.layout.whole, compute_dtype(inputs.dtype)
     weights = None
     if batch_weights is not None:
         # By way of the inputs' dtype, the precision that the original gives them.
@@ -101,7 +101,9 @@ def normalize_batch(
         of_batch, shares = pooled
     if shares.weights is not None:
         some = tf.not_equal(shares.total, 0)
-    outputs, batch = _by_moments(wide, scale, offset, state, options, some, layout, of_batch, shares)
+    outputs, batch = _by_moments(
+        wide, scale, offset, state, options, some, layout, of_batch, shares, pooled is not None
+    )
     return layout.restore(tf.cast(outputs, inputs.dtype), inputs), batch
 
 
@@ -146,6 +148,7 @@ def _by_moments(
     layout: Layout,
     own: moments.Moments,
     shares: moments.Shares,
+    across: bool,
 ) -> tuple[tf.Tensor, Batch]:
     """By moments that composed ops take, and a kernel that is given them."""
     of_batch = _or_moving(own, state, some, layout)
@@ -157,7 +160,7 @@ def _by_moments(
     given = (None, None) if last else (scale, offset)
     fused = _takes_fused(inputs, options, layout) and layout.fused_format == "NHWC"
     kernel = own_moments.fused if fused else own_moments.composed
-    outputs = kernel(inputs, of_batch, shares.each, *given, options.epsilon, layout, options.across)
+    outputs = kernel(inputs, of_batch, shares.each, *given, options.epsilon, layout, across)
     if last:
         # One value per channel is all that the kernels take.
         outputs = outputs if scale is None else outputs * _spread(scale, layout)
@@ -214,10 +217,10 @@ def _renormed(
 
 def normalize_by_moving(inputs: tf.Tensor, params: Params, state: State, options: Options) -> tf.Tensor:
     """y = (x - moving_mean) / sqrt(moving_variance + epsilon) * gamma + beta."""
-    layout = layout_of(inputs.shape, options.axes, options.data_format)
+    layout = options.layout.whole
     dtype = compute_dtype(inputs.dtype)
     read = [_read(value, dtype) for value in (*params, state.moving_mean, state.moving_variance)]
-    if options.virtual_batch_size is not None and not options.flat:
+    if options.layout.virtual_batch_size is not None and not options.layout.flat:
         # Without the axis that counts virtual batches: in inference there are none.
         read = [None if value is None else tf.reshape(value, layout.param_shape) for value in read]
     beta, gamma, mean, variance = read
@@ -229,7 +232,7 @@ def normalize_by_moving(inputs: tf.Tensor, params: Params, state: State, options
 
 
 def _layout(inputs: tf.Tensor, options: Options) -> Layout:
-    return layout_of(inputs.shape, options.axes, options.data_format, options.virtual_batch_size, options.flat)
+    return options.layout
 
 
 def _read(value: Any, dtype: tf.DType) -> tf.Tensor | None:

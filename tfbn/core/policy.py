@@ -1,6 +1,6 @@
 """What the original would do for these arguments, as data.
 
-`resolve` picks the first row whose condition holds; everything after it reads the row. A quirk of the original is a
+`resolve` picks the first path whose condition holds; everything after it reads the path. A quirk of the original is a
 column here with a parity case beside it, never a branch in the arithmetic.
 """
 
@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from tfbn.ops.layout import Layout
 from tfbn.ops.normalize import compute_dtype
 
 BETA_FIRST = ("beta", "gamma", "moving_mean", "moving_variance")
@@ -18,12 +19,12 @@ GAMMA_FIRST = ("gamma", "beta", "moving_mean", "moving_variance")
 RENORM_VARIABLES = ("moving_stddev", "renorm_mean", "renorm_stddev")
 
 
-class Question(NamedTuple):
+class CallSignature(NamedTuple):
     """What the original looks at to choose its path."""
 
     dtype: tf.DType
-    rank: int
-    fused: bool
+    layout: Layout
+    fused: bool  # not False
     batch_weights: bool
     adjustment: bool
     renorm: bool
@@ -31,9 +32,14 @@ class Question(NamedTuple):
     default_updates: bool  # updates_collections is UPDATE_OPS itself, not merely equal to it
 
     @property
+    def rank(self) -> int:
+        return self.layout.whole.rank
+
+    @property
     def fusible(self) -> bool:
-        """What the original's own fused function can do."""
-        return self.rank in (2, 4) and not (self.batch_weights or self.renorm or self.adjustment)
+        """What the original's fused kernel can do, for the channels on axis 1 or the last."""
+        at_an_end = self.layout.whole.axes in ((1,), (self.rank - 1,))
+        return self.fused and at_an_end and not (self.batch_weights or self.renorm or self.adjustment)
 
     @property
     def core(self) -> bool:
@@ -41,19 +47,11 @@ class Question(NamedTuple):
         return self.default_updates and not (self.batch_weights or self.zero_debias)
 
 
-def _float32(dtype: tf.DType) -> tf.DType:
-    return compute_dtype(dtype)
-
-
-def _inputs_own(dtype: tf.DType) -> tf.DType:
-    return dtype
-
-
-class Row(NamedTuple):
+class OriginalPath(NamedTuple):
     """One path of the original."""
 
     name: str
-    holds: Callable[[Question], bool]
+    matches: Callable[[CallSignature], bool]
     order: tuple[str, ...]  # of variable creation
     param_dtype: Callable[[tf.DType], tf.DType]
     regularizers: str  # param_regularizers 'replace' the scope's regularizer, are an 'addition' to it, or are 'ignored'
@@ -63,15 +61,17 @@ class Row(NamedTuple):
     collects_after: bool  # variables_collections filled after creation: statistics first, reused ones too, renorm's not
     adjusts: bool  # whether an adjustment is applied
     model_variables: bool = True  # whether the variables enter MODEL_VARIABLES
-    single: bool = False  # 1 - decay in float32 instead of float64
+    float32_rate: bool = False  # 1 - decay in float32 instead of float64
     debias_is_model_variable: bool = False  # whether the zero debias pair enters MODEL_VARIABLES
 
 
-FUNCTION_FUSED = Row(
+FUNCTION_FUSED = OriginalPath(
     name="function-fused",
-    holds=lambda q: q.fused and q.fusible and (q.zero_debias or q.rank == 2 or not q.default_updates),
+    matches=lambda call: (
+        call.fusible and (call.rank == 2 or (call.rank == 4 and (call.zero_debias or not call.default_updates)))
+    ),
     order=BETA_FIRST,
-    param_dtype=_float32,
+    param_dtype=compute_dtype,
     regularizers="replace",
     fused=True,
     update_kind="tensor",
@@ -79,27 +79,29 @@ FUNCTION_FUSED = Row(
     collects_after=False,
     adjusts=False,
 )
-CORE_FUSED = Row(
+CORE_FUSED = OriginalPath(
     name="core-fused",
-    holds=lambda q: q.core and q.fused and q.rank == 4 and not (q.renorm or q.adjustment),
+    matches=lambda call: call.core and call.fusible and call.rank == 4,
     order=GAMMA_FIRST,
-    param_dtype=_float32,
+    param_dtype=compute_dtype,
     regularizers="addition",
     fused=True,
     update_kind="operation",
     updates_when_frozen=False,
     collects_after=True,
     adjusts=False,
-    single=True,
+    float32_rate=True,
 )
-CORE = CORE_FUSED._replace(name="core", holds=lambda q: q.core, fused=False, adjusts=True, single=False)
+CORE = CORE_FUSED._replace(name="core", matches=lambda call: call.core, fused=False, adjusts=True, float32_rate=False)
 # The original refuses this combination: core's variables and arithmetic, the legacy path's update mechanics.
-RENORM = CORE._replace(name="renorm-anywhere", holds=lambda q: q.renorm, update_kind="tensor", updates_when_frozen=True)
-LEGACY = Row(
+RENORM = CORE._replace(
+    name="renorm-anywhere", matches=lambda call: call.renorm, update_kind="tensor", updates_when_frozen=True
+)
+LEGACY = OriginalPath(
     name="legacy",
-    holds=lambda q: True,
+    matches=lambda call: True,
     order=BETA_FIRST,
-    param_dtype=_inputs_own,
+    param_dtype=lambda dtype: dtype,
     regularizers="ignored",
     fused=False,
     update_kind="tensor",
@@ -109,10 +111,19 @@ LEGACY = Row(
     debias_is_model_variable=True,
 )
 TABLE = (FUNCTION_FUSED, CORE_FUSED, CORE, RENORM, LEGACY)
-# tf.layers.batch_normalization is the class that the core path calls, without contrib's collections.
-LAYERS_TABLE = tuple(row._replace(model_variables=False) for row in (CORE_FUSED, CORE))
+# tf.layers.batch_normalization is the class that the core path calls, without contrib's collections. Its virtual
+# batches have no fused kernel; those of the other front ends are no part of the original.
+LAYERS_TABLE = (
+    CORE_FUSED._replace(
+        model_variables=False,
+        matches=lambda call: CORE_FUSED.matches(call) and call.layout.virtual_batch_size is None,
+    ),
+    CORE._replace(model_variables=False),
+)
+# `tfbn.functional` has no original whose habits it would have to share.
+FUNCTIONAL_TABLE = (CORE._replace(name="functional", matches=lambda call: True),)
 
 
-def resolve(question: Question, table: tuple[Row, ...] = TABLE) -> Row:
-    """The row of the table that the original would take."""
-    return next(row for row in table if row.holds(question))
+def resolve(call: CallSignature, table: tuple[OriginalPath, ...] = TABLE) -> OriginalPath:
+    """The path of the table that the original would take."""
+    return next(path for path in table if path.matches(call))

@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfbn import _tensorflow
+from tfbn.core.flag import Flag
 
 # Replicas of these take their steps together, and can exchange tensors in the midst of one.
 _ABLE = (
@@ -22,16 +23,7 @@ _ON_THEIR_OWN = (
 )
 
 
-def check_no_virtual_batches(synchronized: Any, virtual_batch_size: int | None) -> None:
-    """Statistics of a part of the batch, or of all of it."""
-    if synchronized and virtual_batch_size is not None:
-        raise ValueError(
-            f"synchronized: expected False with a virtual_batch_size, got True with {virtual_batch_size}. Virtual "
-            "batches have statistics of their own, synchronized replicas share them; choose one of the two."
-        )
-
-
-def several_replicas(synchronized: Any, training: bool | None) -> bool:
+def several_replicas(synchronized: Any, is_training: Flag) -> bool:
     """Whether a call is to pool its statistics with other replicas; raises where it is and cannot."""
     if not synchronized:
         return False
@@ -42,7 +34,7 @@ def several_replicas(synchronized: Any, training: bool | None) -> bool:
             "workers do not wait for each other. Leave synchronized out, or train with tf.distribute.MirroredStrategy "
             "or MultiWorkerMirroredStrategy."
         )
-    if training is False or strategy.num_replicas_in_sync == 1:
+    if is_training.never or strategy.num_replicas_in_sync == 1:
         return False
     if not isinstance(strategy, _ABLE):
         raise ValueError(

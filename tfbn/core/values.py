@@ -1,11 +1,12 @@
-"""Parameters, state and options as values: what all of the composition takes and gives."""
+"""Parameters, state and batches as values: what all of the composition takes and gives."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import tensorflow as tf
+
+from tfbn.core.flag import Flag
 
 
 class Params(NamedTuple):
@@ -45,6 +46,10 @@ class State(NamedTuple):
     local_step: Any = None
 
 
+# Pickles of both name the public module.
+Params.__module__ = State.__module__ = "tfbn.functional"
+
+
 class Batch(NamedTuple):
     """What a batch says of its channels, in the parameters' shape: the values that the moving averages follow."""
 
@@ -55,17 +60,13 @@ class Batch(NamedTuple):
     d: tf.Tensor | None = None
 
 
-class Options(NamedTuple):
-    """How to normalize."""
+class CallInputs(NamedTuple):
+    """The inputs of one call of a layer, and how it is to be computed."""
 
-    axes: tuple[int, ...]  # of the channels, counted from the left
-    data_format: str = "NHWC"  # for the fused kernel
-    virtual_batch_size: int | None = None
-    flat: bool = True  # parameters of the shape [C], rather than of the inputs' rank
-    epsilon: float = 1e-3
-    fused: bool = True  # the fused kernel, where it has the dtype
-    # Its inference mode in NCHW as well, which has no gradient on a CPU without oneDNN.
-    fused_nchw_inference: bool = True
-    unbiased: bool = True  # the estimator of Batch.variance
-    renorm_clipping: Mapping[str, Any] | None = None  # None: no renorm
-    across: bool = False  # statistics of all replicas, of which there are several
+    inputs: tf.Tensor
+    is_training: Flag = Flag(True)
+    update_statistics: Flag = Flag(True)
+    batch_weights: tf.Tensor | None = None
+    mask: tf.Tensor | None = None
+    adjustment: Any = None  # a pair (a, b), or a function of the inputs' dynamic shape that gives one
+    across: bool = False  # whether the statistics are those of all replicas, of which there are several

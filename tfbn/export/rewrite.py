@@ -190,7 +190,7 @@ def _inference(graph: tf.Graph, call: registry.Call) -> tf.Tensor:
             value(call.variables[each]) for each in ("beta", "gamma", "moving_mean", "moving_variance")
         )
         params, state = values.Params(beta, gamma), values.State(mean, variance)
-        return normalization.normalize_by_moving(inputs, params, state, call.options)
+        return normalization.normalize_by_moving(inputs, params, state, call.settings)
 
 
 def _value(graph: tf.Graph, part: Any) -> tf.Tensor:

@@ -4,7 +4,7 @@ A scope is a plain dict, `{key of a function: {argument: value}}`, so that it ca
 Nothing here needs TensorFlow.
 
 Threads: the original kept one stack for the whole process, on which a thread could remove what another had entered.
-Here each thread has a stack of its own. A thread that is in no scope sees the innermost scope of the main thread, so
+Here each thread has its own stack. A thread that is in no scope sees the innermost scope of the main thread, so
 layers built by threads that were started inside a scope, as distribution strategies do, still get its defaults.
 """
 

@@ -1,4 +1,4 @@
-"""`batch_norm`: resolve -> create -> apply."""
+"""`batch_norm` of contrib."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfbn.arguments import checks, shapes
-from tfbn.core import normalization, policy, replicas, values
-from tfbn.graph import compatibility, layer, variables
+from tfbn.arguments.contrib import check_batch_norm
+from tfbn.core.settings import resolve
+from tfbn.graph import compatibility
 from tfbn.graph.activation import activate
 from tfbn.graph.arg_scope import add_arg_scope
+from tfbn.graph.layer import apply
 from tfbn.graph.named_outputs import collect_named_outputs
+from tfbn.graph.variables import Recipe, create_variables
 
 
 @add_arg_scope
@@ -101,14 +103,14 @@ def batch_norm(
       updates_collections: collections that get the two update ops, which the train op must run: UPDATE_OPS (the
         default), another name, or a list of them; [] builds the ops and collects them nowhere. None runs them whenever
         the outputs are evaluated in training. Inside a tf.cond or a loop they always run in the body.
-      is_training: bool, 0 or 1, or a scalar boolean tensor or variable that each run decides. Default True.
+      is_training: bool, 0 or 1, or a scalar boolean tensor or variable, read in each run. Default True.
       reuse: True shares the variables of an earlier call with the same `scope`; tf.compat.v1.AUTO_REUSE creates or
-        shares. Each reused call has updates of its own.
+        shares. Each reused call has its own updates.
       variables_collections: list of collections for all variables, or dict of lists by variable name.
       outputs_collections: collections that get the outputs, after activation_fn, with the scope's name in `aliases`.
       trainable: whether `beta` and `gamma` enter TRAINABLE_VARIABLES. Batch statistics are used either way; with False
-        the moving ones stay still where the original hands over to tf.layers (UPDATE_OPS, no batch_weights or zero
-        debias, and either a rank other than 2 or any of fused=False, renorm and adjustment), and still move elsewhere.
+        the moving ones are frozen where the original hands over to tf.layers (UPDATE_OPS, no batch_weights or zero
+        debias, and either a rank other than 2 or any of fused=False, renorm and adjustment), and updated elsewhere.
       batch_weights: tensor of shape [N], a weight per sample, for the statistics only.
       fused: None or True for the fused kernel where it serves, False for composed ops, which also take the place of
         the kernel's own moments wherever the graph is known to be compiled by XLA (jit_compile, jit_scope, set_jit):
@@ -134,25 +136,25 @@ def batch_norm(
         of its own, and the moving averages follow the mean of these; virtual batch j takes the samples j, j + N / V,
         j + 2 N / V and so on, as in `batch_normalization`. Not with adjustment or rank 1. The variables are those of
         any other layer. No effect in inference.
-      update_statistics: keyword only. bool, 0 or 1, or a scalar boolean tensor or variable that each run decides.
-        False holds the statistics still, to the last bit and with all that renorm and zero debias keep, while training
-        goes on normalizing by the batch. No effect in inference. Default True.
+      update_statistics: keyword only. bool, 0 or 1, or a scalar boolean tensor or variable, read in each run. False
+        freezes the statistics, to the last bit and with those that renorm and zero debias keep, while training still
+        normalizes by the batch. No effect in inference. Default True.
       synchronized: keyword only. Under tf.distribute.MirroredStrategy or MultiWorkerMirroredStrategy, True takes the
         statistics over all replicas' inputs, as if one had the whole batch; shares may be unequal and empty, and the
         moving statistics are the same everywhere. Without a strategy, or with one replica, nothing changes. Not with
         virtual_batch_size, nor in a loop, a conditional or a function within what strategy.run runs. No effect in
         inference. Default False: each replica by itself, and what is read and saved is the mean of their statistics.
 
-    What a layer keeps still, and what it normalizes by:
+    What is frozen, and what a layer normalizes by:
 
         | | beta, gamma | moving statistics | normalizes by |
         |---|---|---|---|
-        | trainable=False | held | move in some cases, see above | the batch |
-        | update_statistics=False | trained | held | the batch |
-        | is_training=False | trained | held | the moving statistics |
+        | trainable=False | frozen | updated in some cases, see above | the batch |
+        | update_statistics=False | trained | frozen | the batch |
+        | is_training=False | trained | frozen | the moving statistics |
 
-    Held parameters are missing from TRAINABLE_VARIABLES, where optimizers look. is_training and update_statistics may
-    be tensors that each run decides; trainable may not.
+    Frozen parameters are missing from TRAINABLE_VARIABLES, where optimizers look. is_training and update_statistics may
+    be tensors that are read in each run; trainable may not.
 
     Returns:
       A tensor of the inputs' shape and dtype.
@@ -181,113 +183,26 @@ def batch_norm(
       Ioffe and Szegedy, Batch Normalization, arXiv:1502.03167.
       Ioffe, Batch Renormalization, arXiv:1702.03275.
     """
-    checks.check_graph("batch_norm")
-    inputs = tf.convert_to_tensor(inputs)
-    shapes.check_inputs(inputs, data_format)
-    axes = (inputs.shape.rank - 1,) if data_format == "NHWC" else (1,)
-    layout = normalization.layout_of(inputs.shape, axes)
-    checks.check_decay("decay", decay, layout.channels)
-    epsilon = checks.check_epsilon(epsilon)
-    checks.check_callables(activation_fn=activation_fn, adjustment=adjustment)
-    checks.check_initializers(param_initializers)
-    checks.check_regularizers(param_regularizers)
-    checks.check_collections(
-        updates_collections=updates_collections,
-        variables_collections=variables_collections,
-        outputs_collections=outputs_collections,
+    named = locals()
+    arguments, layout, call = check_batch_norm(named)
+    default_updates = updates_collections is tf.compat.v1.GraphKeys.UPDATE_OPS
+    settings = resolve(arguments, layout, call.inputs.dtype, batch_weights is not None, default_updates)
+    has_updates = not call.is_training.never and (bool(trainable) or settings.path.updates_when_frozen)
+    compatibility.warn_ignored_by_contrib(settings, named, call.inputs.dtype, has_updates)
+    recipe = Recipe(
+        settings,
+        dtype=settings.path.param_dtype(call.inputs.dtype) if param_dtype is None else tf.as_dtype(param_dtype),
+        center=center,
+        scale=scale,
+        trainable=bool(trainable),
+        initializers=param_initializers or {},
+        regularizers=param_regularizers or {},
+        constraints={},
+        collections=variables_collections,
+        zero_debias=settings.zero_debias and has_updates,
     )
-    param_dtype = checks.check_param_dtype(param_dtype)
-    checks.check_scope(scope, reuse)
-    training = checks.static_is_training(is_training)
-    updating = checks.static_is_training(update_statistics, "update_statistics")
-    if renorm:
-        checks.check_decay("renorm_decay", renorm_decay, layout.channels)
-        checks.check_renorm_clipping(renorm_clipping or {}, layout.channels)
-    if batch_weights is not None:
-        batch_weights = tf.convert_to_tensor(batch_weights)
-        shapes.check_batch_weights(batch_weights, inputs)
-    if mask is not None:
-        mask = tf.convert_to_tensor(mask)
-        shapes.check_mask(mask, inputs, axes[0])
-    shapes.check_virtual_batch_size(virtual_batch_size, adjustment)
-    shapes.check_divides(virtual_batch_size, inputs.shape, axes)
-    replicas.check_no_virtual_batches(synchronized, virtual_batch_size)
-    across = replicas.several_replicas(synchronized, training)
-
-    question = policy.Question(
-        dtype=inputs.dtype,
-        rank=inputs.shape.rank,
-        fused=fused is None or bool(fused),
-        batch_weights=batch_weights is not None,
-        adjustment=adjustment is not None,
-        renorm=bool(renorm),
-        zero_debias=bool(zero_debias_moving_mean),
-        default_updates=updates_collections is tf.compat.v1.GraphKeys.UPDATE_OPS,
-    )
-    row = policy.resolve(question)
-    moves = training is not False and (bool(trainable) or row.updates_when_frozen)
-    initializers, regularizers = param_initializers or {}, param_regularizers or {}
-    given = {
-        "param_initializers": initializers,
-        "param_regularizers": regularizers,
-        "variables_collections": variables_collections,
-        "fused": fused,
-        "renorm_clipping": renorm_clipping,
-        "renorm_decay": renorm_decay,
-        "param_dtype": param_dtype,
-    }
-    found = [
-        *compatibility.ignored(row, question, given, "batch_weights, renorm, adjustment or a rank other than 2 and 4"),
-        *compatibility.ignored_by_contrib(row, question, given, moves),
-    ]
-    compatibility.warn("batch_norm", found, "tf.contrib.layers")
-    plan = layer.Plan(
-        row=row,
-        options=values.Options(
-            axes=axes,
-            data_format=data_format,
-            virtual_batch_size=virtual_batch_size,
-            epsilon=max(epsilon, normalization.FUSED_EPSILON_FLOOR) if row.fused else epsilon,
-            fused=question.fused,
-            fused_nchw_inference=row.fused,
-            unbiased=row.fused,
-            renorm_clipping=(renorm_clipping or {}) if renorm else None,
-            across=across,
-        ),
-        decay=decay,
-        renorm_decay=renorm_decay,
-        zero_debias=question.zero_debias,
-        updates_collections=updates_collections,
-        synchronized=bool(synchronized),
-    )
-
-    with tf.compat.v1.variable_scope(scope, "BatchNorm", [inputs], reuse=reuse) as opened:
-        wanted = variables.names(row, center, scale, renorm)
-        dtype = param_dtype or row.param_dtype(inputs.dtype)
-        variables.check_reuse(opened, wanted, layout.param_shape, dtype, debias=question.zero_debias and moves)
-        made = variables.create(
-            opened,
-            wanted,
-            row,
-            shape=layout.param_shape,
-            dtype=dtype,
-            trainable=bool(trainable),
-            initializers=initializers,
-            regularizers=regularizers,
-            collections=variables_collections,
-            synchronized=plan.synchronized,
-        )
-        outputs, _ = layer.apply(
-            inputs,
-            opened,
-            made,
-            plan,
-            is_training=is_training if training is None else training,
-            moves=moves,
-            update_statistics=update_statistics if updating is None else updating,
-            batch_weights=batch_weights,
-            mask=mask,
-            adjustment=adjustment if row.adjusts else None,
-        )
+    with tf.compat.v1.variable_scope(scope, "BatchNorm", [call.inputs], reuse=reuse) as opened:
+        variables = create_variables(opened, recipe)
+        outputs, _ = apply(call, opened, variables, settings, updates_collections, has_updates)
         outputs = activate(outputs, activation_fn)
         return collect_named_outputs(outputs_collections, opened.name, outputs)

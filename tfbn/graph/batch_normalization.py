@@ -7,9 +7,14 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfbn.arguments import checks, shapes
-from tfbn.core import normalization, policy, replicas, values
-from tfbn.graph import compatibility, layer, tf_layer, variables
+from tfbn.arguments import checks, layers, shapes
+from tfbn.core import policy
+from tfbn.core.replicas import several_replicas
+from tfbn.core.settings import Arguments, Settings, resolve
+from tfbn.core.values import CallInputs
+from tfbn.graph import compatibility, tf_layer
+from tfbn.graph.layer import apply
+from tfbn.graph.variables import AFFINE, Recipe, Variables, create_variables
 
 _keys = tf.compat.v1.GraphKeys
 
@@ -21,10 +26,10 @@ class BatchNormalization(tf_layer.Layer):
     reuse; `dtype` is that of inputs that are given as a shape only, to `build`. The first call creates the variables,
     further calls share them.
 
-    Subclasses may override `build(input_shape)`, where `add_weight` makes variables of their own, and
+    Subclasses may override `build(input_shape)`, where `add_weight` creates their own variables, and
     `call(inputs, training=False)`. Of the original class it leaves out what belongs to Keras: configs, masks, input
     specs, nodes, `get_updates_for`, `get_losses_for`, weights as arrays. Nor has it the original's private methods: a
-    subclass that overrides one of them, as TPU code did with `_moments`, is given a CompatibilityWarning.
+    subclass that overrides one of them, as TPU code did with `_moments`, gets a CompatibilityWarning.
 
     Example:
       >>> import tensorflow.compat.v1 as tf1, tfbn
@@ -66,18 +71,16 @@ class BatchNormalization(tf_layer.Layer):
         _reuse: Any = None,
     ) -> None:
         shapes.check_axis(axis)
-        checks.check_decay("momentum", momentum)
-        epsilon = checks.check_epsilon(epsilon)
-        for given, value in (
-            ("beta_initializer", beta_initializer),
-            ("gamma_initializer", gamma_initializer),
-            ("moving_mean_initializer", moving_mean_initializer),
-            ("moving_variance_initializer", moving_variance_initializer),
-        ):
-            checks.check_initializer(given, value)
-        if renorm:
-            checks.check_decay("renorm_momentum", renorm_momentum)
-            checks.check_renorm_clipping(renorm_clipping or {})
+        self._initializers = {
+            "beta": beta_initializer,
+            "gamma": gamma_initializer,
+            "moving_mean": moving_mean_initializer,
+            "moving_variance": moving_variance_initializer,
+        }
+        self._regularizers = {"beta": beta_regularizer, "gamma": gamma_regularizer}
+        self._constraints = {"beta": beta_constraint, "gamma": gamma_constraint}
+        for variable, initializer in self._initializers.items():
+            checks.check_initializer(f"{variable}_initializer", initializer)
         checks.check_callables(
             beta_regularizer=beta_regularizer,
             gamma_regularizer=gamma_regularizer,
@@ -85,10 +88,7 @@ class BatchNormalization(tf_layer.Layer):
             gamma_constraint=gamma_constraint,
             adjustment=adjustment,
         )
-        shapes.check_virtual_batch_size(virtual_batch_size, adjustment)
-        replicas.check_no_virtual_batches(synchronized, virtual_batch_size)
-        checks.static_is_training(update_statistics, "update_statistics")
-        super().__init__(trainable, name, dtype, _scope, _reuse)
+        checks.check_flag(update_statistics, "update_statistics")
         self.axis = list(axis) if isinstance(axis, list) else axis
         self.momentum = momentum
         self.epsilon = epsilon
@@ -102,108 +102,71 @@ class BatchNormalization(tf_layer.Layer):
         self.adjustment = adjustment
         self.update_statistics = update_statistics
         self.synchronized = synchronized
-        self._initializers = {
-            "beta": beta_initializer,
-            "gamma": gamma_initializer,
-            "moving_mean": moving_mean_initializer,
-            "moving_variance": moving_variance_initializer,
-        }
-        self._regularizers = {"beta": beta_regularizer, "gamma": gamma_regularizer}
-        self._constraints = {"beta": beta_constraint, "gamma": gamma_constraint}
-        self._made = variables.Variables()
-        self._plan: layer.Plan | None = None
+        self.epsilon = self._arguments().epsilon
+        self._variables = Variables()
+        self._settings: Settings | None = None
         self._built_for = tf.TensorShape(None)
+        super().__init__(trainable, name, dtype, _scope, _reuse)
 
     def build(self, input_shape: Any) -> None:
         """Creates the variables for inputs of this shape, of which rank and channels must be known."""
-        shape = tf.TensorShape(input_shape)
-        axes = shapes.check_axes(shape, self.axis, self.virtual_batch_size)
-        dtype = self.dtype or tf.float32
-        virtual = self.virtual_batch_size is not None
-        question = policy.Question(
-            dtype=dtype,
-            rank=shape.rank,
-            fused=(self.fused is None or bool(self.fused)) and axes in ((1,), (3,)) and not virtual,
-            batch_weights=False,
-            adjustment=self.adjustment is not None,
-            renorm=bool(self.renorm),
-            zero_debias=False,
-            default_updates=True,
-        )
-        if len(axes) == 1:
-            channels = shape.as_list()[axes[0]]
-            checks.check_decay("momentum", self.momentum, channels)
-            if self.renorm:
-                checks.check_decay("renorm_momentum", self.renorm_momentum, channels)
-                checks.check_renorm_clipping(self.renorm_clipping, channels)
-        row = policy.resolve(question, policy.LAYERS_TABLE)
-        given = {"fused": self.fused, "renorm_clipping": self.renorm_clipping, "renorm_momentum": self.renorm_momentum}
-        unfused = "renorm, adjustment, virtual_batch_size, or anything but rank 4 and a single axis, 1 or 3"
-        found = compatibility.ignored(row, question, given, unfused)
-        compatibility.warn("batch_normalization", found, "tf.layers")
-        layout = normalization.layout_of(
-            shape, axes, virtual_batch_size=self.virtual_batch_size, flat=self.virtual_batch_size is None
+        shape, dtype = tf.TensorShape(input_shape), self.dtype or tf.float32
+        flat = self.virtual_batch_size is None
+        layout = shapes.layout_by_axis(shape, self.axis, self.virtual_batch_size, flat)
+        axes = layout.whole.axes
+        if axes == (1,):
+            layout = layout._replace(data_format="NCHW")
+        arguments = self._arguments(layout.channels if len(axes) == 1 else None)
+        settings = resolve(arguments, layout, dtype, table=policy.LAYERS_TABLE)
+        compatibility.warn_ignored_by_layers(settings, vars(self))
+        recipe = Recipe(
+            settings,
+            dtype=settings.path.param_dtype(dtype),
+            center=self.center,
+            scale=self.scale,
+            trainable=bool(self.trainable),
+            initializers=self._initializers,
+            regularizers=self._regularizers,
+            constraints=self._constraints,
         )
         with self._opened() as scope:
-            wanted = variables.names(row, self.center, self.scale, self.renorm)
-            variables.check_reuse(scope, wanted, layout.param_shape, row.param_dtype(dtype))
-            self._made = variables.create(
-                scope,
-                wanted,
-                row,
-                shape=layout.param_shape,
-                dtype=row.param_dtype(dtype),
-                trainable=bool(self.trainable),
-                initializers=self._initializers,
-                regularizers=self._regularizers,
-                collections=None,
-                constraints=self._constraints,
-                synchronized=bool(self.synchronized),
-            )
-        for name, variable in self._made.items():
-            self._track(variable, name in variables.AFFINE)
-        self._losses += self._made.losses
+            self._variables = create_variables(scope, recipe)
+        for name, variable in self._variables.items():
+            self._track(variable, name in AFFINE)
+        self._losses += self._variables.losses
         self._built_for = shape
-        self.axis = [axis + virtual for axis in axes]
-        self._plan = layer.Plan(
-            row=row,
-            options=values.Options(
-                axes=axes,
-                data_format="NCHW" if axes == (1,) else "NHWC",
-                virtual_batch_size=self.virtual_batch_size,
-                flat=self.virtual_batch_size is None,
-                epsilon=max(self.epsilon, normalization.FUSED_EPSILON_FLOOR) if row.fused else self.epsilon,
-                fused=self.fused is None or bool(self.fused),
-                fused_nchw_inference=row.fused,
-                unbiased=row.fused,
-                renorm_clipping=self.renorm_clipping if self.renorm else None,
-            ),
-            decay=self.momentum,
-            renorm_decay=self.renorm_momentum,
-            zero_debias=False,
-            updates_collections=_keys.UPDATE_OPS,
-        )
+        self.axis = list(layout.axes)
+        self._settings = settings
         self.built = True
 
     def call(self, inputs: tf.Tensor, training: Any = False) -> tf.Tensor:
         """Normalizes; in training it adds its updates to `updates` and UPDATE_OPS, unless trainable is False."""
-        static = checks.static_is_training(training, "training")
-        updating = checks.static_is_training(self.update_statistics, "update_statistics")
-        assert self._plan is not None
-        shapes.check_same_layer(self.name, inputs.shape, self._built_for, self._plan.options.axes)
-        across = replicas.several_replicas(self.synchronized, static)
-        outputs, updates = layer.apply(
-            inputs,
-            self._scope,
-            self._made,
-            self._plan._replace(options=self._plan.options._replace(across=across)),
-            is_training=training if static is None else static,
-            moves=bool(self.trainable) and static is not False,
-            update_statistics=self.update_statistics if updating is None else updating,
-            adjustment=self.adjustment,
-        )
+        is_training = checks.check_flag(training, "training")
+        updating = checks.check_flag(self.update_statistics, "update_statistics")
+        assert self._settings is not None
+        layout = self._settings.layout
+        shapes.check_same_layer(self.name, inputs.shape, self._built_for, layout.whole.axes)
+        call = CallInputs(inputs, is_training, updating, adjustment=self.adjustment)
+        call = layers.check_call(call, layout, self.synchronized)
+        has_updates = bool(self.trainable) and not is_training.never
+        outputs, updates = apply(call, self._scope, self._variables, self._settings, _keys.UPDATE_OPS, has_updates)
         self._updates += updates
         return outputs
+
+    def _arguments(self, channels: int | None = None) -> Arguments:
+        """The attributes, checked, as the arguments that all front ends have."""
+        arguments = Arguments(
+            decay=self.momentum,
+            epsilon=self.epsilon,
+            fused=self.fused is None or bool(self.fused),
+            renorm=bool(self.renorm),
+            renorm_clipping=self.renorm_clipping,
+            renorm_decay=self.renorm_momentum,
+            adjustment=self.adjustment,
+            virtual_batch_size=self.virtual_batch_size,
+            synchronized=bool(self.synchronized),
+        )
+        return layers.check_arguments(arguments, channels, "momentum", "renorm_momentum")
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -211,7 +174,7 @@ class BatchNormalization(tf_layer.Layer):
 
     def __getattr__(self, name: str) -> Any:
         if name in (*policy.GAMMA_FIRST, *policy.RENORM_VARIABLES):
-            return self.__dict__["_made"][name]
+            return self.__dict__["_variables"][name]
         raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
 
 
@@ -255,8 +218,8 @@ def batch_normalization(
 
     Args:
       inputs: tensor of float16, bfloat16, float32 or float64 and known rank, at least 1; its sizes along axis known.
-      axis: int or list of ints, negative ones counted from the end: the axes that keep statistics of their own. The
-        variables have the shape [C] for a single axis, and for several the inputs' rank with 1 in all other axes.
+      axis: int or list of ints, negative ones counted from the end: the axes whose positions have separate statistics.
+        The variables have the shape [C] for a single axis, and for several the inputs' rank with 1 in all other axes.
         Default -1.
       momentum: as decay of `batch_norm`. Default 0.99.
       epsilon: number, at least 0, added to the variance. Default 0.001.
@@ -267,7 +230,7 @@ def batch_normalization(
       beta_regularizer, gamma_regularizer: functions of the variable; their losses enter REGULARIZATION_LOSSES.
       beta_constraint, gamma_constraint: functions of the variable; tf.compat.v1.train optimizers apply them after a
         step.
-      training: bool, 0 or 1, or a scalar boolean tensor or variable that each run decides. Default False.
+      training: bool, 0 or 1, or a scalar boolean tensor or variable, read in each run. Default False.
       trainable: False keeps gamma and beta out of TRAINABLE_VARIABLES and the moving statistics still; batches are
         normalized by their own statistics all the same.
       name: name of the scope. Default 'batch_normalization', made unique.
@@ -276,7 +239,7 @@ def batch_normalization(
       fused: None or True for the fused kernel where it serves, False for composed ops.
       virtual_batch_size: int that divides the batch; the variables then have one rank more than the inputs.
       adjustment: as in `batch_norm`; not with virtual_batch_size.
-      update_statistics: keyword only. As in `batch_norm`: False holds the moving statistics still in training.
+      update_statistics: keyword only. As in `batch_norm`: False freezes the moving statistics in training.
       synchronized: keyword only. As in `batch_norm`: True takes the statistics over all replicas of tf.distribute.
 
     Returns:
@@ -305,9 +268,8 @@ def batch_normalization(
     checks.check_graph("batch_normalization")
     inputs = tf.convert_to_tensor(inputs)
     shapes.check_floating(inputs)
-    static = checks.static_is_training(training, "training")
-    replicas.several_replicas(synchronized, static)
-    made = BatchNormalization(
+    several_replicas(synchronized, checks.check_flag(training, "training"))
+    layer = BatchNormalization(
         axis=axis,
         momentum=momentum,
         epsilon=epsilon,
@@ -333,4 +295,4 @@ def batch_normalization(
         _reuse=reuse,
         _scope=name,
     )
-    return made(inputs, training=training)
+    return layer(inputs, training=training)

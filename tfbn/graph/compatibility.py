@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tfbn.core import policy
+from tfbn.core.settings import Settings
 from tfbn.errors import CompatibilityWarning
 
 _RENORM_DECAY = 0.99  # the default
@@ -41,74 +41,88 @@ class Ignored(NamedTuple):
     remedy: str
 
 
-def ignored(row: policy.Row, question: policy.Question, given: Mapping[str, Any], unfused: str) -> Iterator[Ignored]:
-    """What a call of either function gives in vain; `given` holds its arguments by name, `unfused` says what rules out
-    the fused kernel."""
-    if given["fused"] and not row.fused:
+def warn_ignored_by_contrib(settings: Settings, named: Mapping[str, Any], dtype: tf.DType, has_updates: bool) -> None:
+    """Warns of the arguments of `batch_norm`, by name in `named`, that have no effect."""
+    path = settings.path
+    ignored = list(_ignored(settings, named, "batch_weights, renorm, adjustment or a rank other than 2 and 4"))
+    if named["adjustment"] is not None and not path.adjusts:
+        ignored.append(
+            Ignored(
+                "adjustment",
+                "is not applied with batch_weights, zero_debias_moving_mean or other updates_collections than "
+                "UPDATE_OPS",
+                "leave those at their defaults, or leave adjustment out",
+            )
+        )
+    if named["param_regularizers"] and path.regularizers == "ignored":
+        ignored.append(
+            Ignored(
+                "param_regularizers",
+                "adds no loss with batch_weights, nor with updates_collections or zero_debias_moving_mean where "
+                "fused=False, adjustment or a rank other than 2 and 4 rules out the fused kernel",
+                "put the regularizer on the enclosing variable_scope, or add the loss yourself",
+            )
+        )
+    for name, known in _KEYS.items():
+        ignored += _unknown_keys(name, named[name], known)
+    ignored += _split_string(named["variables_collections"])
+    half = dtype in (tf.float16, tf.bfloat16)
+    if has_updates and path.name == "legacy" and named["param_dtype"] is None and half:
+        ignored.append(
+            Ignored(
+                "inputs",
+                f"of a half precision have statistics kept in {dtype.name}, which stop moving once a step is below "
+                "their rounding",
+                "pass param_dtype=tf.float32 to keep parameters and statistics in float32",
+            )
+        )
+    warn("batch_norm", ignored, "tf.contrib.layers")
+
+
+def warn_ignored_by_layers(settings: Settings, named: Mapping[str, Any]) -> None:
+    """As `warn_ignored_by_contrib`, for the function and the class of tf.layers."""
+    unfused = "renorm, adjustment, virtual_batch_size, or anything but rank 4 and a single axis, 1 or 3"
+    warn("batch_normalization", _ignored(settings, named, unfused), "tf.layers")
+
+
+def _ignored(settings: Settings, named: Mapping[str, Any], unfused: str) -> Iterator[Ignored]:
+    """What both functions ignore; `unfused` says what rules out the fused kernel."""
+    if named["fused"] and not settings.path.fused:
         yield Ignored(
             "fused",
             f"does nothing, though True, with {unfused}",
             "leave it out; the moving variance follows the biased estimator there",
         )
-    if question.renorm:
+    if settings.renorm_clipping is not None:
         return
-    if given["renorm_clipping"]:
+    if named["renorm_clipping"]:
         yield Ignored("renorm_clipping", "does nothing without renorm", "pass renorm=True, or leave it out")
     for name in ("renorm_decay", "renorm_momentum"):
-        value = given.get(name, _RENORM_DECAY)
+        value = named.get(name, _RENORM_DECAY)
         if tf.is_tensor(value) or value != _RENORM_DECAY:
             yield Ignored(name, "does nothing without renorm", "pass renorm=True, or leave it out")
 
 
-def ignored_by_contrib(
-    row: policy.Row, question: policy.Question, given: Mapping[str, Any], moves: bool
-) -> Iterator[Ignored]:
-    """What a call of batch_norm alone gives in vain; `moves` says whether it has updates."""
-    if question.adjustment and not row.adjusts:
-        yield Ignored(
-            "adjustment",
-            "is not applied with batch_weights, zero_debias_moving_mean or other updates_collections than UPDATE_OPS",
-            "leave those at their defaults, or leave adjustment out",
-        )
-    if given["param_regularizers"] and row.regularizers == "ignored":
-        yield Ignored(
-            "param_regularizers",
-            "adds no loss with batch_weights, nor with updates_collections or zero_debias_moving_mean where "
-            "fused=False, adjustment or a rank other than 2 and 4 rules out the fused kernel",
-            "put the regularizer on the enclosing variable_scope, or add the loss yourself",
-        )
-    for name, known in _KEYS.items():
-        yield from unknown_keys(name, given[name], known)
-    yield from split_string(given["variables_collections"])
-    if moves and row.name == "legacy" and given["param_dtype"] is None and question.dtype in (tf.float16, tf.bfloat16):
-        yield Ignored(
-            "inputs",
-            f"of a half precision have statistics kept in {question.dtype.name}, which stop moving once a step is "
-            "below their rounding",
-            "pass param_dtype=tf.float32 to keep parameters and statistics in float32",
-        )
-
-
 def ignored_collections(collections: Any, names: Sequence[str]) -> Iterator[Ignored]:
-    """What variables_collections of a layer with variables of these names holds in vain."""
-    yield from unknown_keys("variables_collections", collections, names)
-    yield from split_string(collections)
+    """What has no effect in variables_collections of a layer with variables of these names."""
+    yield from _unknown_keys("variables_collections", collections, names)
+    yield from _split_string(collections)
 
 
-def unknown_keys(argument: str, value: Any, known: Sequence[str]) -> Iterator[Ignored]:
+def _unknown_keys(argument: str, value: Any, known: Sequence[str]) -> Iterator[Ignored]:
     unknown = sorted(set(value) - set(known), key=str) if isinstance(value, Mapping) else []
     if unknown:
         yield Ignored(argument, f"has keys without effect: {unknown}", f"use the keys {list(known)}")
 
 
-def split_string(collections: Any) -> Iterator[Ignored]:
+def _split_string(collections: Any) -> Iterator[Ignored]:
     if isinstance(collections, str):
         effect = f"takes the string {collections!r} for a list of its letters"
         yield Ignored("variables_collections", effect, f"pass [{collections!r}]")
 
 
 def never_called(attributes: Iterable[str]) -> Iterator[Ignored]:
-    """What a subclass of BatchNormalization overrides in vain."""
+    """The methods of the original that a subclass of BatchNormalization overrides without an effect."""
     for name in _PRIVATE:
         if name in attributes:
             yield Ignored(
@@ -116,9 +130,9 @@ def never_called(attributes: Iterable[str]) -> Iterator[Ignored]:
             )
 
 
-def warn(subject: str, found: Iterable[Ignored], origin: str | None = None) -> None:
+def warn(subject: str, ignored: Iterable[Ignored], origin: str | None = None) -> None:
     """One CompatibilityWarning each, pointing at the line that called into tfbn."""
-    for argument, effect, remedy in found:
+    for argument, effect, remedy in ignored:
         text = f"{subject}: {argument} {effect}{f', as in {origin}' if origin else ''}; {remedy}."
         warnings.warn(text, CompatibilityWarning, stacklevel=_depth_of_caller())
 

@@ -1,87 +1,65 @@
-"""What every front end does with its arguments resolved and its variables there: compute, and wire the updates."""
+"""What every front end does once its arguments are resolved and its variables there: compute, and wire the updates."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import tensorflow as tf
 
-from tfbn.core import modes, policy, values
-from tfbn.graph import registry, updates, variables
-
-
-class Plan(NamedTuple):
-    """The resolved arguments that all calls of a layer have in common."""
-
-    row: policy.Row
-    options: values.Options
-    decay: Any
-    renorm_decay: Any
-    zero_debias: bool
-    updates_collections: Any
-    synchronized: bool = False
+from tfbn.core import averages, modes
+from tfbn.core.settings import Settings
+from tfbn.core.values import CallInputs, Params, State
+from tfbn.graph import registry, updates
+from tfbn.graph.variables import Variables, create_debias_pair, has_trained_statistics
 
 
 def apply(
-    inputs: tf.Tensor,
+    call: CallInputs,
     scope: tf.compat.v1.VariableScope,
-    made: variables.Variables,
-    plan: Plan,
-    *,
-    is_training: Any,
-    moves: bool,
-    update_statistics: Any = True,
-    batch_weights: tf.Tensor | None = None,
-    mask: tf.Tensor | None = None,
-    adjustment: Callable | None = None,
+    variables: Variables,
+    settings: Settings,
+    updates_collections: Any,
+    has_updates: bool,
 ) -> tuple[tf.Tensor, list[tf.Operation]]:
-    """The outputs of one call, and its update ops, which are collected or forced as the plan says.
+    """The outputs of one call and its update ops, which are collected, or which the outputs wait for.
 
-    `is_training` and `update_statistics` are bools or tensors; `moves` tells whether a training step moves the
-    statistics at all.
+    `has_updates` is whether training updates the statistics at all.
     """
-    adjusted = adjustment(tf.shape(inputs)) if adjustment is not None and is_training is not False else None
-    options = plan.options
-    if options.fused and not plan.row.fused and variables.has_trained_statistics(made):
+    if not settings.path.adjusts:
+        call = call._replace(adjustment=None)
+    if settings.fused and not settings.path.fused and has_trained_statistics(variables):
         # The original's composed ops have the gradient that the fused kernel does not give moving statistics.
-        options = options._replace(fused=False)
-    params = values.Params(made["beta"], made["gamma"])
-    state = values.State(made["moving_mean"], made["moving_variance"], made["renorm_mean"], made["renorm_stddev"])
-    outputs, batch, active = modes.compute(inputs, params, state, options, is_training, batch_weights, mask, adjusted)
-    found: list[Any] = []
+        settings = settings._replace(fused=False)
+    params = Params(variables["beta"], variables["gamma"])
+    state = State(**{name: variables[name] for name in State._fields})
+    outputs, batch, active = modes.compute(call, params, state, settings)
+    frozen = call.update_statistics.never
+    update_values: list[Any] = []
     wired = updates.Wired(outputs, (), ())
-    if batch is not None and moves and update_statistics is False and plan.zero_debias:
-        # Held still, they are there all the same, so that checkpoints fit from one phase of training to the next.
-        variables.create_debias_pair(scope, made["moving_mean"], plan.row, plan.synchronized)
-    elif batch is not None and moves and update_statistics is not False:
-        found = updates.build(
-            scope,
-            made,
-            batch,
-            plan.row,
-            modes.both(active, update_statistics),
-            decay=plan.decay,
-            renorm_decay=plan.renorm_decay,
-            epsilon=plan.options.epsilon,
-            zero_debias=plan.zero_debias,
-            synchronized=plan.synchronized,
-        )
-        wired = updates.wire(outputs, found, plan.row, plan.updates_collections)
-    wired.outputs.set_shape(inputs.shape)
+    if batch is not None and has_updates:
+        if not frozen:
+            updates.check_assignable(state.moving_mean)
+        if settings.zero_debias:
+            # Created even while frozen, so that checkpoints stay compatible between training phases.
+            biased, local_step = create_debias_pair(scope, state.moving_mean, settings)
+            state = state._replace(biased=biased, local_step=local_step)
+        if not frozen:
+            changes = averages.changes(state, batch, settings, active & call.update_statistics)
+            update_values = updates.build(state, changes)
+            wired = updates.wire(outputs, update_values, settings.path, updates_collections)
+    wired.outputs.set_shape(call.inputs.shape)
     registry.record(
         registry.Call(
-            scope.name,
-            made,
-            plan.row,
-            options,
-            inputs,
-            wired.outputs,
-            is_training,
-            wired.updates,
-            wired.collections,
-            update_statistics is False,
-            (batch_weights, mask),
+            scope=scope.name,
+            variables=variables,
+            settings=settings,
+            inputs=call.inputs,
+            outputs=wired.outputs,
+            is_training=call.is_training.value,
+            updates=wired.updates,
+            collections=wired.collections,
+            statistics_frozen=frozen,
+            weights=(call.batch_weights, call.mask),
         )
     )
-    return wired.outputs, [update.op for update in found]
+    return wired.outputs, [update.op for update in update_values]

@@ -1,4 +1,4 @@
-"""What each call of a front end made, remembered with the graph it was made in."""
+"""The calls of the front ends, recorded with the graph that they were made in."""
 
 from __future__ import annotations
 
@@ -7,28 +7,27 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tfbn import _tensorflow
-from tfbn.core import policy, values
-from tfbn.graph import variables
+from tfbn.core.settings import Settings
+from tfbn.graph.variables import Variables
 
 
 class Call(NamedTuple):
     """One call of a layer; calls that share variables are several."""
 
     scope: str  # of the variables
-    variables: variables.Variables
-    row: policy.Row
-    options: values.Options
+    variables: Variables
+    settings: Settings
     inputs: tf.Tensor
     outputs: tf.Tensor  # before activation_fn
-    is_training: Any  # a bool, or a tensor that each run decides
-    updates: tuple[Any, ...]  # operations or tensors as a collection holds them; empty where statistics stay still
+    is_training: Any  # a bool, or a tensor that each run evaluates
+    updates: tuple[Any, ...]  # operations or tensors as a collection has them; empty where nothing is updated
     collections: tuple[str, ...] | None  # that got the updates; None where the outputs wait for them
-    held: bool = False  # whether update_statistics=False holds the statistics still
+    statistics_frozen: bool = False  # by update_statistics=False
     weights: tuple[Any, Any] = (None, None)  # batch_weights and mask
 
 
 def record(call: Call) -> None:
-    """Remembers the call with the default graph; one in a branch or loop body with the graph around the body.
+    """Records the call with the default graph; one in a branch or loop body with the graph around the body.
 
     Not in a collection: a MetaGraph would export it.
     """

@@ -61,7 +61,7 @@ class Layer:
                 name,
                 shape=shape,
                 dtype=dtype or self.dtype or tf.float32,
-                initializer=variables.made_initializer(initializer),
+                initializer=variables.initializer_object(initializer),
                 trainable=trainable and bool(self.trainable),
                 constraint=constraint,
                 use_resource=use_resource,
@@ -110,8 +110,8 @@ class Layer:
 
     @property
     def name(self) -> str:
-        given = getattr(self._name, "name", self._name)  # a VariableScope has one
-        return given or self.scope_name.rpartition("/")[2]
+        name = getattr(self._name, "name", self._name)  # a VariableScope has one
+        return name or self.scope_name.rpartition("/")[2]
 
     @property
     def scope_name(self) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from tfbn import _tensorflow
 from tfbn.core import policy, replicas
+from tfbn.core.settings import Settings
 
 _keys = tf.compat.v1.GraphKeys
 _INITIALIZERS = {
@@ -30,11 +31,26 @@ class Variables(dict):
         return None
 
 
-def names(row: policy.Row, center: bool, scale: bool, renorm: bool) -> list[str]:
-    """The short names of the variables to create, in order."""
-    absent = {"beta": not center, "gamma": not scale}
-    wanted = [name for name in row.order if not absent.get(name)]
-    return wanted + list(policy.RENORM_VARIABLES if renorm else ())
+class Recipe(NamedTuple):
+    """How to create the variables of a layer."""
+
+    settings: Settings
+    dtype: tf.DType
+    center: bool
+    scale: bool
+    trainable: bool
+    initializers: Mapping[str, Any]
+    regularizers: Mapping[str, Any]
+    constraints: Mapping[str, Any]
+    collections: Any = None
+    zero_debias: bool = False  # whether reuse expects the pair of zero debias as well
+
+    @property
+    def names(self) -> list[str]:
+        """The short names of the variables, in order of creation."""
+        absent = {"beta": not self.center, "gamma": not self.scale}
+        names = [name for name in self.settings.path.order if not absent.get(name)]
+        return names + list(policy.RENORM_VARIABLES if self.settings.renorm_clipping is not None else ())
 
 
 def full_name(variable: Any) -> str:
@@ -56,29 +72,66 @@ def in_scope(scope: tf.compat.v1.VariableScope, name: str) -> str:
     return f"{scope.name}/{name}" if scope.name else name
 
 
-def has_trained_statistics(made: Variables) -> bool:
+def has_trained_statistics(variables: Variables) -> bool:
     """Whether a caller's collections have put moving statistics among the variables that optimizers train."""
     trained = tf.compat.v1.trainable_variables()
     return any(
         part is variable
         for name in ("moving_mean", "moving_variance")
-        for part in parts(made[name])
+        for part in parts(variables[name])
         for variable in trained
     )
 
 
-def check_reuse(
-    scope: tf.compat.v1.VariableScope, wanted: Iterable[str], shape: list[int], dtype: tf.DType, debias: bool = False
-) -> None:
-    """Raises where get_variable would, but before the first variable is made rather than between two.
+def create_variables(scope: tf.compat.v1.VariableScope, recipe: Recipe) -> Variables:
+    """Creates or reuses the variables in the open variable scope."""
+    path, collections = recipe.settings.path, recipe.collections
+    _check_reuse(scope, recipe)
+    variables = Variables()
+    for name in recipe.names:
+        affine = name in AFFINE
+        regularizer = recipe.regularizers.get(name) if affine and path.regularizers != "ignored" else None
+        before = tf.compat.v1.global_variables() if regularizer is not None else []
+        # get_variable would make the loss inside a branch, too; one that gives no loss still replaces the scope's.
+        replacing = (lambda variable: None) if regularizer is not None and path.regularizers == "replace" else None
+        extra = [] if path.collects_after else collections_for(name, collections)
+        aggregation = replicas.aggregation(recipe.settings.synchronized)
+        with contextlib.nullcontext() if affine else unpartitioned(scope):
+            variable = tf.compat.v1.get_variable(
+                name,
+                shape=recipe.settings.layout.param_shape,
+                dtype=recipe.dtype,
+                initializer=_initializer(name, recipe.initializers),
+                regularizer=replacing,
+                trainable=recipe.trainable and affine,
+                collections=[
+                    *extra,
+                    _keys.GLOBAL_VARIABLES,
+                    *([_keys.MODEL_VARIABLES] if path.model_variables else []),
+                ],
+                constraint=recipe.constraints.get(name),
+                synchronization=tf.VariableSynchronization.AUTO if affine else tf.VariableSynchronization.ON_READ,
+                aggregation=tf.VariableAggregation.NONE if affine else aggregation,
+            )
+        if regularizer is not None and not any(parts(variable)[0] is other for other in before):
+            within = None if replacing else f"{scope.original_name_scope}{name}/Regularizer"
+            variables.losses += add_loss(variable, regularizer, within)
+        variables[name] = variable
+    if path.collects_after:
+        for name in ("moving_mean", "moving_variance", "beta", "gamma"):
+            if name in variables:
+                collect(variables[name], collections_for(name, collections))
+    return variables
 
-    With `debias` the pair of zero debias is among what reuse expects to find.
-    """
+
+def _check_reuse(scope: tf.compat.v1.VariableScope, recipe: Recipe) -> None:
+    """Raises where get_variable would, but before the first variable is created rather than between two."""
     # A custom getter may map names to anything, so only it can tell.
     if scope.custom_getter is not None:
         return
-    names = [in_scope(scope, name) for name in wanted]
-    if debias and scope.reuse is True:
+    shape, dtype = recipe.settings.layout.param_shape, recipe.dtype
+    names = [in_scope(scope, name) for name in recipe.names]
+    if recipe.zero_debias and scope.reuse is True:
         mean = in_scope(scope, "moving_mean")
         names += [in_scope(scope, f"{mean}/{name}") for name in ("biased", "local_step")]
     for name in names:
@@ -105,57 +158,10 @@ def check_reuse(
             )
 
 
-def create(
-    scope: tf.compat.v1.VariableScope,
-    wanted: Iterable[str],
-    row: policy.Row,
-    shape: list[int],
-    dtype: tf.DType,
-    trainable: bool,
-    initializers: Mapping[str, Any],
-    regularizers: Mapping[str, Any],
-    collections: Any,
-    constraints: Mapping[str, Any] | None = None,
-    synchronized: bool = False,
-) -> Variables:
-    """Creates or reuses the variables `wanted` in the open variable scope, in that order."""
-    variables = Variables()
-    for name in wanted:
-        affine = name in AFFINE
-        regularizer = regularizers.get(name) if affine and row.regularizers != "ignored" else None
-        before = tf.compat.v1.global_variables() if regularizer is not None else []
-        # get_variable would make the loss inside a branch, too; one that gives no loss still replaces the scope's.
-        replacing = _no_loss if regularizer is not None and row.regularizers == "replace" else None
-        extra = [] if row.collects_after else collections_of(collections, name)
-        with contextlib.nullcontext() if affine else unpartitioned(scope):
-            variable = tf.compat.v1.get_variable(
-                name,
-                shape=shape,
-                dtype=dtype,
-                initializer=_initializer(name, initializers),
-                regularizer=replacing,
-                trainable=trainable and affine,
-                collections=[*extra, _keys.GLOBAL_VARIABLES, *([_keys.MODEL_VARIABLES] if row.model_variables else [])],
-                constraint=(constraints or {}).get(name),
-                synchronization=tf.VariableSynchronization.AUTO if affine else tf.VariableSynchronization.ON_READ,
-                aggregation=tf.VariableAggregation.NONE if affine else replicas.aggregation(synchronized),
-            )
-        if regularizer is not None and not any(parts(variable)[0] is other for other in before):
-            within = None if replacing else f"{scope.original_name_scope}{name}/Regularizer"
-            variables.losses += add_loss(variable, regularizer, within)
-        variables[name] = variable
-    if row.collects_after:
-        for name in ("moving_mean", "moving_variance", "beta", "gamma"):
-            if name in variables:
-                collect(variables[name], collections_of(collections, name))
-    return variables
-
-
-def create_debias_pair(
-    scope: tf.compat.v1.VariableScope, moving_mean: Any, row: policy.Row, synchronized: bool = False
-) -> tuple[Any, Any]:
+def create_debias_pair(scope: tf.compat.v1.VariableScope, moving_mean: Any, settings: Settings) -> tuple[Any, Any]:
     """`biased` and `local_step` of zero debias: under the moving mean's full name once more, as in the original."""
-    collections = [_keys.GLOBAL_VARIABLES] + ([_keys.MODEL_VARIABLES] if row.debias_is_model_variable else [])
+    in_model = settings.path.debias_is_model_variable
+    collections = [_keys.GLOBAL_VARIABLES] + ([_keys.MODEL_VARIABLES] if in_model else [])
     with tf.compat.v1.variable_scope(created_name(moving_mean)) as inner, unpartitioned(inner):
         biased, local_step = (
             tf.compat.v1.get_variable(
@@ -166,7 +172,7 @@ def create_debias_pair(
                 trainable=False,
                 collections=collections,
                 synchronization=tf.VariableSynchronization.ON_READ,
-                aggregation=replicas.aggregation(synchronized),
+                aggregation=replicas.aggregation(settings.synchronized),
             )
             for name, shape in (("biased", moving_mean.shape), ("local_step", []))
         )
@@ -191,27 +197,27 @@ def unpartitioned(scope: tf.compat.v1.VariableScope) -> Iterator[None]:
 
 
 def _initializer(name: str, initializers: Mapping[str, Any]) -> Any:
-    """The function that makes the first value; None, where that was given, stands for the variable scope's."""
+    """The function that makes the first value; a None among `initializers` stands for the variable scope's."""
     if name == "renorm_mean":
         return _initializer("moving_mean", initializers)
     if name not in ("moving_stddev", "renorm_stddev"):
-        return made_initializer(initializers.get(name, _INITIALIZERS[name]))
-    of_variance = _initializer("moving_variance", initializers) or _INITIALIZERS["moving_variance"]
+        return initializer_object(initializers.get(name, _INITIALIZERS[name]))
+    variance = _initializer("moving_variance", initializers) or _INITIALIZERS["moving_variance"]
 
     def square_root(shape: Any, dtype: Any = tf.float32, partition_info: Any = None) -> tf.Tensor:
-        return tf.sqrt(of_variance(shape, dtype=dtype))
+        return tf.sqrt(variance(shape, dtype=dtype))
 
     return square_root
 
 
-def made_initializer(given: Any) -> Any:
-    """An initializer that was given by its name or class, or is one already."""
-    if isinstance(given, str):
-        return getattr(tf.compat.v1.initializers, given)()
-    return given() if isinstance(given, type) else given
+def initializer_object(initializer: Any) -> Any:
+    """The initializer, where its name or its class may stand for it."""
+    if isinstance(initializer, str):
+        return getattr(tf.compat.v1.initializers, initializer)()
+    return initializer() if isinstance(initializer, type) else initializer
 
 
-def collections_of(collections: Any, name: str) -> list[str]:
+def collections_for(name: str, collections: Any) -> list[str]:
     """A list serves every variable, a dict of lists each its own; a string, as in the original, is its letters."""
     if isinstance(collections, Mapping):
         collections = collections.get(name)
@@ -223,23 +229,19 @@ def parts(variable: Any) -> list[Any]:
     return [variable] if isinstance(variable, (tf.Variable, tf.Tensor)) else list(variable)
 
 
-def _no_loss(variable: Any) -> None:
-    return None
-
-
 def add_loss(variable: Any, regularizer: Any, scope: str | None = None) -> tuple[tf.Tensor, ...]:
-    """The losses of a variable, or of its parts, collected; their name scope is the variable's unless it is given."""
+    """The losses of a variable, or of its parts, collected; without a `scope` the name scope is the variable's."""
     losses = []
     # A loss made inside a branch or a loop could not be fetched.
     with _outside_bodies() if _tensorflow.in_v2_body() else tf.control_dependencies(None):
         for index, part in enumerate(parts(variable)):
-            given = f"{scope}_{index}" if index else scope
-            with tf.compat.v1.name_scope(f"{given if scope else full_name(part) + '/Regularizer'}/"):
+            name = f"{full_name(part)}/Regularizer" if scope is None else f"{scope}_{index}" if index else scope
+            with tf.compat.v1.name_scope(f"{name}/"):
                 losses.append(regularizer(part))
-    found = tuple(loss for loss in losses if loss is not None)
-    for loss in found:
+    losses = [loss for loss in losses if loss is not None]
+    for loss in losses:
         tf.compat.v1.add_to_collection(_keys.REGULARIZATION_LOSSES, loss)
-    return found
+    return tuple(losses)
 
 
 def _outside_bodies() -> contextlib.AbstractContextManager:

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfbn.arguments import checks
 from tfbn.core import normalization
 from tfbn.keras import weights
-from tfbn.keras.generation import Generation, generation_of_layer
+from tfbn.keras.generation import layer_generation
 from tfbn.keras.layer import Layer
 from tfbn.keras.wrap import unwrap
 from tfbn.module import BatchNorm
@@ -31,7 +31,7 @@ def from_keras(layer: Any) -> BatchNorm:
       layer: BatchNormalization of Keras 2 or 3, or of a subclass, that has been built or called; or tfbn's own layer.
 
     Returns:
-      A tfbn.BatchNorm with variables of its own.
+      A tfbn.BatchNorm with its own copy of the weights.
 
     Raises:
       TypeError: no BatchNormalization layer.
@@ -49,70 +49,62 @@ def from_keras(layer: Any) -> BatchNorm:
     name = re.sub(r"\W|^(?=\d)", "_", str(getattr(layer, "name", "")))  # as far as a tf.Module takes it
     if isinstance(layer, Layer):
         return unwrap(layer, name)
-    found = generation_of_layer(layer)
-    if found is None:
+    if layer_generation(layer) is None:
         raise TypeError(f"layer: expected a Keras BatchNormalization layer, got {layer!r}. Pass the layer itself.")
     if getattr(layer, "moving_mean", None) is None:
         raise ValueError(
             f"layer: expected a layer that is built, got {layer.name!r} without weights. Its estimator depends on the "
             "rank: layer.build([None, ..., C]), or call it once."
         )
-    config = _arguments_of_layer(layer, found)
-    arrays = weights.arrays_of(layer)
+    config = _read_arguments(layer)
+    arrays = weights.read_arrays(layer)
     norm = BatchNorm(arrays["moving_mean"].size, **config, name=name)
     weights.assign(norm, arrays)
     return norm
 
 
-def _arguments_of_layer(layer: Any, found: Generation) -> dict[str, Any]:
-    rank, axis = layer.input_spec.ndim, _axis(layer)
-    frozen = not layer.trainable and not _as_tf1(layer)
-    fused = bool(getattr(layer, "fused", False))  # Keras 3 has no such choice, nor such an estimator
-    taken: dict[str, Any] = {
+def _read_arguments(layer: Any) -> dict[str, Any]:
+    """The arguments of a module like this layer."""
+    # With virtual batches Keras 2 moves the layer's own `axis` when it is built.
+    rank = layer.input_spec.ndim
+    axes = [axis % rank for axis in layer.input_spec.axes]
+    if len(axes) != 1:
+        raise ValueError(
+            f"layer: expected one axis, got {sorted(axes)} of {layer.name!r}. Several axes are for "
+            "tfbn.batch_normalization."
+        )
+    # A layer of TF1 with trainable=False still normalizes by the batch.
+    as_tf1 = any(cls.__module__.endswith(".batch_normalization_v1") for cls in type(layer).__mro__)
+    frozen = not layer.trainable and not as_tf1
+    arguments: dict[str, Any] = {
         "decay": layer.momentum,
         "center": layer.center,
         "scale": layer.scale,
         "epsilon": layer.epsilon,
         # With its kernel the module has a lower bound on epsilon, and Keras has none.
         "fused": None if layer.epsilon >= normalization.FUSED_EPSILON_FLOOR else False,
-        "unbiased": fused,
+        "unbiased": bool(getattr(layer, "fused", False)),  # Keras 3 has no such choice, nor such an estimator
         "trainable": layer.trainable,
         "frozen": frozen,
-        # A frozen layer of TF1 holds its statistics, and normalizes by the batch.
         "update_statistics": layer.trainable or frozen,
         "param_dtype": tf.as_dtype(layer.moving_mean.dtype).name,
         "virtual_batch_size": getattr(layer, "virtual_batch_size", None),
         "adjustment": getattr(layer, "adjustment", None),
         "synchronized": bool(getattr(layer, "synchronized", False)),
     }
-    if axis == 1 and rank > 2:
-        taken["data_format"] = "NCHW"
-    elif axis != rank - 1:
-        taken["axis"] = axis
+    if axes == [1] and rank > 2:
+        arguments["data_format"] = "NCHW"
+    elif axes != [rank - 1]:
+        arguments["axis"] = axes[0]
     for kind, names in {
         "initializer": weights.INITIALIZED,
         "regularizer": weights.AFFINE,
         "constraint": weights.AFFINE,
     }.items():
-        given = {name: getattr(layer, f"{name}_{kind}") for name in names}
-        taken[f"param_{kind}s"] = {name: value for name, value in given.items() if value is not None}
+        objects = {name: getattr(layer, f"{name}_{kind}") for name in names}
+        arguments[f"param_{kind}s"] = {name: value for name, value in objects.items() if value is not None}
     if getattr(layer, "renorm", False):
-        taken.update(renorm=True, renorm_decay=layer.renorm_momentum, renorm_clipping=dict(layer.renorm_clipping or {}))
-    return taken
-
-
-def _axis(layer: Any) -> int:
-    """The axis of the channels, counted from the left."""
-    # With virtual batches Keras 2 moves the layer's own `axis` when it is built.
-    axes = [axis % layer.input_spec.ndim for axis in layer.input_spec.axes]
-    if len(axes) != 1:
-        raise ValueError(
-            f"layer: expected one axis, got {sorted(axes)} of {layer.name!r}. Several axes are for "
-            "tfbn.batch_normalization."
+        arguments.update(
+            renorm=True, renorm_decay=layer.renorm_momentum, renorm_clipping=dict(layer.renorm_clipping or {})
         )
-    return axes[0]
-
-
-def _as_tf1(layer: Any) -> bool:
-    """Whether trainable=False goes on with batch statistics."""
-    return any(cls.__module__.endswith(".batch_normalization_v1") for cls in type(layer).__mro__)
+    return arguments

@@ -1,4 +1,4 @@
-"""Which Keras: Keras 2 as tf.keras or tf_keras, or Keras 3. It is imported when asked for, and not before."""
+"""Which Keras: Keras 2 as tf.keras or tf_keras, or Keras 3. It is imported when it is needed, and not before."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Generation(NamedTuple):
         return self.api.layers.BatchNormalization
 
 
-def generation_of(keras: Any = None) -> Generation:
+def find_generation(keras: Any = None) -> Generation:
     """The Keras that a module is: `keras`, `tf_keras` or `tf.keras`, which is the default; on TensorFlow."""
     if keras is None:
         try:
@@ -48,24 +48,20 @@ def generation_of(keras: Any = None) -> Generation:
     package = getattr(base, "__module__", "").partition(".")[0]
     if package not in NAMES:
         raise TypeError(f"keras: expected keras, tf_keras, tf.keras or None, got {keras!r}. Pass the module itself.")
-    found = Generation(package, importlib.import_module(package).__version__, keras)
-    _check_tensorflow_runs(found)
+    generation = Generation(package, importlib.import_module(package).__version__, keras)
+    if generation.major >= 3 and keras.backend.backend() != "tensorflow":
+        raise RuntimeError(
+            f"tfbn.keras: expected the TensorFlow backend of {generation.title}, got {keras.backend.backend()!r}. Set "
+            "KERAS_BACKEND=tensorflow before Keras is imported."
+        )
     # The package keras does not export all of Keras 2.12; tf.keras, which is the same, does.
-    return found._replace(api=tf.keras) if found.major == 2 and package == "keras" else found
+    return generation._replace(api=tf.keras) if generation.major == 2 and package == "keras" else generation
 
 
-def generation_of_layer(layer: Any) -> Generation | None:
+def layer_generation(layer: Any) -> Generation | None:
     """The Keras whose BatchNormalization a layer is; None for any other object."""
     for cls in type(layer).__mro__:
         package = cls.__module__.partition(".")[0]
         if package in NAMES and cls.__name__.startswith("BatchNormalization"):
-            return generation_of(importlib.import_module(package))
+            return find_generation(importlib.import_module(package))
     return None
-
-
-def _check_tensorflow_runs(found: Generation) -> None:
-    if found.major >= 3 and found.api.backend.backend() != "tensorflow":
-        raise RuntimeError(
-            f"tfbn.keras: expected the TensorFlow backend of {found.title}, got {found.api.backend.backend()!r}. Set "
-            "KERAS_BACKEND=tensorflow before Keras is imported."
-        )

@@ -11,13 +11,12 @@ import tensorflow as tf
 
 from tfbn.core import normalization, values
 from tfbn.keras import config, weights
-from tfbn.keras.arguments import NAMES, arguments_of
-from tfbn.keras.generation import Generation, generation_of
+from tfbn.keras.generation import Generation, find_generation
 from tfbn.module import BatchNorm
 
 # What Keras itself knows of a layer, or finds out.
 KERAS_OWN = ("channels", "trainable", "param_dtype", "name")
-ARGUMENTS = tuple(name for name in NAMES if name not in KERAS_OWN)
+ARGUMENTS = tuple(name for name in inspect.signature(BatchNorm.__init__).parameters if name not in ("self", *KERAS_OWN))
 # Read anew in each call, or trace.
 SETTABLE = ("decay", "renorm_decay", "renorm_clipping", "adjustment", "update_statistics", "frozen")
 
@@ -25,17 +24,14 @@ SETTABLE = ("decay", "renorm_decay", "renorm_clipping", "adjustment", "update_st
 class _Module(BatchNorm):
     """The module, with variables that a Keras layer makes and sees."""
 
-    def __init__(self, add_weight: Callable[[str, tf.Tensor], Any], **given: Any) -> None:
-        super().__init__(**given)
+    def __init__(self, add_weight: Callable[[str, tf.Tensor], Any], **arguments: Any) -> None:
+        super().__init__(**arguments)
         self._add_weight = add_weight
 
     @property
     def name_scope(self) -> Any:
         """None of its own: the layer's."""
         return contextlib.nullcontext()
-
-    def create(self, channels: int) -> None:
-        self._create(channels, tf.float32)
 
     def _variable(self, name: str, value: tf.Tensor) -> Any:
         return self._add_weight(name, value)
@@ -84,21 +80,19 @@ def layer_class(keras: Any = None) -> Any:
       >>> print(model.layers[-1].moving_mean.numpy(), len(model.trainable_variables))
       [1.  2.5] 2
     """
-    found = generation_of(keras)
-    if found.package not in _CLASSES:
-        _CLASSES[found.package] = _make(found)
-    return _CLASSES[found.package]
+    chosen = find_generation(keras)
+    if chosen.package not in _CLASSES:
+
+        class BatchNorm(Layer, chosen.api.layers.Layer):  # type: ignore[name-defined]
+            __doc__ = (layer_class.__doc__ or "").partition("\n\n")[2].partition("    Args:")[0]
+            generation = chosen
+
+        register = chosen.api.utils.register_keras_serializable(package="tfbn")
+        _CLASSES[chosen.package] = register(BatchNorm)
+    return _CLASSES[chosen.package]
 
 
 _CLASSES: dict[str, Any] = {}
-
-
-def _make(found: Generation) -> Any:
-    class BatchNorm(Layer, found.api.layers.Layer):  # type: ignore[name-defined]
-        __doc__ = (layer_class.__doc__ or "").partition("\n\n")[2].partition("    Args:")[0]
-        generation = found
-
-    return found.api.utils.register_keras_serializable(package="tfbn")(BatchNorm)
 
 
 class _Hidden:
@@ -117,7 +111,7 @@ class Layer:
     variable_dtype: Any
 
     def __init__(self, **arguments: Any) -> None:
-        given = {name: arguments.pop(name) for name in ARGUMENTS if name in arguments}
+        own = {name: arguments.pop(name) for name in ARGUMENTS if name in arguments}
         needless = sorted({"channels", "param_dtype"} & set(arguments))
         if needless:
             raise TypeError(
@@ -128,7 +122,7 @@ class Layer:
         self.supports_masking = True
         wide = normalization.compute_dtype(tf.as_dtype(self.variable_dtype))
         self._hidden = _Hidden(
-            _Module(self._new_weight, **config.objects_of(given, self.generation.api), param_dtype=wide)
+            _Module(self._new_weight, **config.deserialized(own, self.generation.api), param_dtype=wide)
         )
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -140,7 +134,7 @@ class Layer:
 
     def build(self, input_shape: Any) -> None:
         module, spec = self._hidden.module, tf.TensorSpec(input_shape)
-        module.create(spec.shape.as_list()[module._axes(spec)[0]])
+        module.create(module.settings_for(spec).layout.channels)
         for name in weights.NAMES:
             setattr(self, name, getattr(module, name))
         super().build(input_shape)  # type: ignore[misc]
@@ -166,12 +160,12 @@ class Layer:
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        given = arguments_of(self._hidden.module)
-        own = config.plain_of({name: given[name] for name in ARGUMENTS}, self.generation.api)
+        arguments = self._hidden.module.arguments()
+        own = config.serialized({name: arguments[name] for name in ARGUMENTS}, self.generation.api)
         return {**super().get_config(), **own}  # type: ignore[misc]
 
     def _new_weight(self, name: str, value: tf.Tensor) -> Any:
-        given, major = self._hidden.module._given, self.generation.major
+        arguments, major = self._hidden.module.arguments(), self.generation.major
         common = {
             "name": name,
             "shape": tuple(value.shape),
@@ -182,7 +176,9 @@ class Layer:
         }
         if name in weights.AFFINE:
             return self.add_weight(  # type: ignore[attr-defined]
-                **common, regularizer=given.regularizers.get(name), constraint=given.constraints.get(name)
+                **common,
+                regularizer=arguments["param_regularizers"].get(name),
+                constraint=arguments["param_constraints"].get(name),
             )
         # Replicas have statistics of their own, and what is saved is the mean.
         if major == 2:

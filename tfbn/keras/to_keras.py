@@ -12,9 +12,9 @@ import tensorflow as tf
 from tfbn.arguments import checks
 from tfbn.core import normalization
 from tfbn.keras import weights
-from tfbn.keras.arguments import arguments_of, module_of_arrays
+from tfbn.keras.from_arrays import module_from_arrays
 from tfbn.keras.from_keras import from_keras
-from tfbn.keras.generation import Generation, generation_of
+from tfbn.keras.generation import Generation, find_generation
 from tfbn.module import BatchNorm
 
 # What the Keras layer may do otherwise if `accept` has the name: what it does, and what else there is to do.
@@ -78,7 +78,7 @@ def to_keras(
       **config: for arrays, arguments of tfbn.BatchNorm that they do not tell, such as decay, epsilon or data_format.
 
     Returns:
-      A layer with weights of its own.
+      A layer with its own copy of the weights.
 
     Raises:
       ValueError: what Keras cannot express and `accept` does not name, with what to do; a decay or a bound that is no
@@ -94,73 +94,82 @@ def to_keras(
       True [1.  2.5]
     """
     checks.check_no_tf1_graph("to_keras")
-    _check_accept(accept)
+    unknown = [accept] if isinstance(accept, str) else sorted(set(accept) - set(DIFFERENCES))
+    if unknown:
+        raise ValueError(f"accept: expected a list of names out of {sorted(DIFFERENCES)}, got {unknown}.")
     if not isinstance(norm, BatchNorm):
-        norm = module_of_arrays(norm, **config)
+        norm = module_from_arrays(norm, **config)
     elif config:
         raise TypeError(f"config: expected none with a module, which has its own, got {sorted(config)}. Leave it out.")
     if norm.moving_mean is None:
         raise ValueError(
             "norm: expected a module with variables, got one before its first call. BatchNorm(channels=...)."
         )
-    found = generation_of(keras)
+    generation = find_generation(keras)
     if dtype is None:
         # Keras 2 keeps no weights in half precision, whatever its layer computes in.
         own = norm.moving_mean.dtype
-        dtype = (own if found.major >= 3 else normalization.compute_dtype(own)).name
-    spec = tf.TensorSpec(input_shape, _compute_dtype(dtype))
-    layer = found.layer(**_arguments_of_keras(norm, spec, found), dtype=dtype, name=name)
+        dtype = (own if generation.major >= 3 else normalization.compute_dtype(own)).name
+    # As far as the dtype matters: float64 has no fused kernel.
+    wide = "float64" in str(getattr(dtype, "name", dtype))
+    spec = tf.TensorSpec(input_shape, tf.float64 if wide else tf.float32)
+    layer = generation.layer(**_layer_arguments(norm, spec, generation), dtype=dtype, name=name)
     layer.build(tuple(spec.shape.as_list()))
     # The layer read back is what Keras does of what it was asked for.
-    wanted, got = _meaning(norm, spec), _meaning(from_keras(layer), spec)
-    _refuse([name for name in wanted if wanted[name] != got[name] and name not in accept], found)
-    weights.assign(layer, weights.arrays_of(norm))
+    expected, got = _meaning(norm, spec), _meaning(from_keras(layer), spec)
+    refused = [name for name in expected if expected[name] != got[name] and name not in accept]
+    if refused:
+        lines = [f"- {name}: {DIFFERENCES[name][0]}. Choices: {DIFFERENCES[name][1]}." for name in refused]
+        raise ValueError(
+            f"norm: the BatchNormalization of {generation.title} cannot express all of it:\n"
+            + "\n".join(lines)
+            + f"\nOr accept={refused}: what the layer then does otherwise, it does in training alone. Or keep it all: "
+            "tfbn.keras.wrap."
+        )
+    weights.assign(layer, weights.read_arrays(norm))
     return layer
 
 
-def _compute_dtype(dtype: Any) -> tf.DType:
-    """As far as it matters: float64 has no fused kernel."""
-    return tf.float64 if "float64" in str(getattr(dtype, "name", dtype)) else tf.float32
-
-
-def _arguments_of_keras(norm: BatchNorm, spec: tf.TensorSpec, found: Generation) -> dict[str, Any]:
-    given = arguments_of(norm)
-    axes = norm._axes(spec)
-    options, rule = norm._plan(spec, axes, False)
-    rank = spec.shape.rank
-    taken: dict[str, Any] = {
+def _layer_arguments(norm: BatchNorm, spec: tf.TensorSpec, generation: Generation) -> dict[str, Any]:
+    """The arguments of a layer of Keras like this module, for inputs like `spec`."""
+    own, settings = norm.arguments(), norm.settings_for(spec)
+    axes, rank = settings.layout.whole.axes, spec.shape.rank
+    arguments: dict[str, Any] = {
         "axis": -1 if axes[0] == rank - 1 else axes[0],
-        "momentum": _number("decay", rule.decay),
-        "epsilon": options.epsilon,
-        "center": given["center"],
-        "scale": given["scale"],
-        "trainable": given["trainable"] and not given["frozen"],
+        "momentum": _number("decay", settings.decay),
+        "epsilon": settings.epsilon,
+        "center": own["center"],
+        "scale": own["scale"],
+        "trainable": own["trainable"] and not own["frozen"],
     }
     for name in weights.INITIALIZED:
-        taken[f"{name}_initializer"] = given["param_initializers"].get(name) or _DEFAULTS[name]
+        arguments[f"{name}_initializer"] = own["param_initializers"].get(name) or _DEFAULTS[name]
     for name in weights.AFFINE:
-        taken[f"{name}_regularizer"] = given["param_regularizers"].get(name)
-        taken[f"{name}_constraint"] = given["param_constraints"].get(name)
-    renorm = given["renorm"] and (found.major == 2 or "renorm" in inspect.signature(found.layer.__init__).parameters)
+        arguments[f"{name}_regularizer"] = own["param_regularizers"].get(name)
+        arguments[f"{name}_constraint"] = own["param_constraints"].get(name)
+    has_renorm = generation.major == 2 or "renorm" in inspect.signature(generation.layer.__init__).parameters
+    renorm = own["renorm"] and has_renorm
     if renorm:
-        bounds = {key: _number(f"renorm_clipping[{key!r}]", value) for key, value in _clipping(norm).items()}
-        taken.update(renorm=True, renorm_clipping=bounds, renorm_momentum=_number("renorm_decay", rule.renorm_decay))
-    if given["synchronized"] and not (given["renorm"] or given["virtual_batch_size"] or given["adjustment"]):
-        taken["synchronized"] = True
-    if found.major == 2:
-        taken.update(virtual_batch_size=given["virtual_batch_size"], adjustment=given["adjustment"])
-        plain = not (renorm or given["virtual_batch_size"] or given["adjustment"])
+        bounds = (norm.renorm_clipping or {}).items()
+        arguments.update(
+            renorm=True,
+            renorm_clipping={
+                key: _number(f"renorm_clipping[{key!r}]", value) for key, value in bounds if value is not None
+            },
+            renorm_momentum=_number("renorm_decay", settings.renorm_decay),
+        )
+    if own["synchronized"] and not (own["renorm"] or own["virtual_batch_size"] or own["adjustment"]):
+        arguments["synchronized"] = True
+    if generation.major == 2:
+        arguments.update(virtual_batch_size=own["virtual_batch_size"], adjustment=own["adjustment"])
+        plain = not (renorm or own["virtual_batch_size"] or own["adjustment"])
         fusible = plain and rank in (4, 5) and axes[0] in (1, rank - 1) and spec.dtype != tf.float64
-        if fusible and not (options.unbiased or given["synchronized"]):
-            taken["fused"] = False
-    return taken
+        if fusible and not (settings.unbiased or own["synchronized"]):
+            arguments["fused"] = False
+    return arguments
 
 
 _DEFAULTS = {"beta": "zeros", "gamma": "ones", "moving_mean": "zeros", "moving_variance": "ones"}
-
-
-def _clipping(norm: BatchNorm) -> dict[str, Any]:
-    return {key: value for key, value in (norm.renorm_clipping or {}).items() if value is not None}
 
 
 def _number(name: str, value: Any) -> float:
@@ -174,33 +183,14 @@ def _number(name: str, value: Any) -> float:
 
 def _meaning(norm: BatchNorm, spec: tf.TensorSpec) -> dict[str, Any]:
     """What a module does to inputs of this shape, such that modules that do the same have equal ones."""
-    given = arguments_of(norm)
-    options, _ = norm._plan(spec, norm._axes(spec), False)
-    updating = checks.static_is_training(norm.update_statistics, "update_statistics")
+    own = norm.arguments()
+    updating = checks.check_flag(norm.update_statistics, "update_statistics")
     names = ("adjustment", "zero_debias_moving_mean", "virtual_batch_size", "renorm", "synchronized")
     return {
-        # The averages of renorm follow the deviation of the variance as it is.
-        "unbiased": options.unbiased and not given["renorm"],
-        **{name: given[name] for name in names},
-        "update_statistics": norm.frozen or updating,
+        # The averages of renorm follow the standard deviation by the biased variance.
+        "unbiased": norm.settings_for(spec).unbiased and not own["renorm"],
+        **{name: own[name] for name in names},
+        "update_statistics": norm.frozen or (None if updating.tensors else updating.value),
         "trainable": (norm.trainable, norm.frozen),
         "param_dtype": norm.moving_mean.dtype,
     }
-
-
-def _check_accept(accept: Collection[str]) -> None:
-    unknown = [accept] if isinstance(accept, str) else sorted(set(accept) - set(DIFFERENCES))
-    if unknown:
-        raise ValueError(f"accept: expected a list of names out of {sorted(DIFFERENCES)}, got {unknown}.")
-
-
-def _refuse(names: list[str], found: Generation) -> None:
-    if not names:
-        return
-    lines = [f"- {name}: {DIFFERENCES[name][0]}. Choices: {DIFFERENCES[name][1]}." for name in names]
-    raise ValueError(
-        f"norm: the BatchNormalization of {found.title} cannot express all of it:\n"
-        + "\n".join(lines)
-        + f"\nOr accept={names}: what the layer then does otherwise, it does in training alone. Or keep it all: "
-        "tfbn.keras.wrap."
-    )

@@ -15,10 +15,10 @@ NAMES = (*AFFINE, *values.State._fields)
 INITIALIZED = NAMES[:4]
 
 
-def arrays_of(holder: Any) -> dict[str, np.ndarray]:
-    """What a module or a layer has, of either Keras and any backend."""
-    found = {name: getattr(holder, name, None) for name in NAMES}
-    return {name: variable.numpy() for name, variable in found.items() if variable is not None}
+def read_arrays(holder: Any) -> dict[str, np.ndarray]:
+    """The variables of a module or a layer, of either Keras and any backend."""
+    variables = {name: getattr(holder, name, None) for name in NAMES}
+    return {name: variable.numpy() for name, variable in variables.items() if variable is not None}
 
 
 def assign(holder: Any, arrays: Mapping[str, np.ndarray]) -> None:

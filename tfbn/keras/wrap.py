@@ -6,7 +6,6 @@ from typing import Any
 
 from tfbn.core import normalization
 from tfbn.keras import weights
-from tfbn.keras.arguments import arguments_of
 from tfbn.keras.layer import ARGUMENTS, Layer, layer_class
 from tfbn.module import BatchNorm
 
@@ -38,29 +37,29 @@ def wrap(norm: BatchNorm, *, keras: Any = None, dtype: Any = None, name: str | N
     """
     if not isinstance(norm, BatchNorm):
         raise TypeError(f"norm: expected a tfbn.BatchNorm, got {norm!r}. For arrays there is tfbn.keras.to_keras.")
-    given, built = arguments_of(norm), norm.moving_mean is not None
-    kept = norm.moving_mean.dtype if built else given["param_dtype"]
-    if dtype is None and kept is not None:
-        dtype = normalization.compute_dtype(kept).name
+    arguments, built = norm.arguments(), norm.moving_mean is not None
+    param_dtype = norm.moving_mean.dtype if built else arguments["param_dtype"]
+    if dtype is None and param_dtype is not None:
+        dtype = normalization.compute_dtype(param_dtype).name
     layer = layer_class(keras)(
-        **{name: given[name] for name in ARGUMENTS}, trainable=norm.trainable, dtype=dtype, name=name
+        **{name: arguments[name] for name in ARGUMENTS}, trainable=norm.trainable, dtype=dtype, name=name
     )
     if built:
-        layer.build(_some_shape(given["axis"], given["data_format"], given["channels"]))
-        weights.assign(layer, weights.arrays_of(norm))
+        layer.build(_smallest_shape(arguments["axis"], arguments["data_format"], arguments["channels"]))
+        weights.assign(layer, weights.read_arrays(norm))
     return layer
 
 
 def unwrap(layer: Layer, name: str) -> BatchNorm:
     """A module with the arguments and copies of the weights of such a layer."""
     inner = layer._hidden.module
-    norm = BatchNorm(**{**arguments_of(inner), "trainable": layer.trainable, "name": name})
-    weights.assign(norm, weights.arrays_of(inner))
+    norm = BatchNorm(**{**inner.arguments(), "trainable": layer.trainable, "name": name})
+    weights.assign(norm, weights.read_arrays(inner))
     return norm
 
 
-def _some_shape(axis: int | None, data_format: str, channels: int) -> tuple[int | None, ...]:
-    """The least shape with channels on this axis."""
+def _smallest_shape(axis: int | None, data_format: str, channels: int) -> tuple[int | None, ...]:
+    """The shape of the lowest rank with channels on this axis."""
     if axis is None:
         axis = 1 if data_format == "NCHW" else -1
     rest = (None,) * max(axis if axis >= 0 else -axis - 1, 1)

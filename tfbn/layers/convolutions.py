@@ -22,23 +22,31 @@ class Convolution(Weighted):
     """Convolves with a kernel of shape [*kernel_size, channels, filters]."""
 
     def __init__(
-        self, rank: int, filters: int, kernel_size: Any, strides: Any, padding: Any, order: str, rate: Any, **given: Any
+        self,
+        rank: int,
+        filters: int,
+        kernel_size: Any,
+        strides: Any,
+        padding: Any,
+        order: str,
+        rate: Any,
+        **common: Any,
     ) -> None:
-        super().__init__(**given)
-        self.filters = sizes.count("filters", filters)
-        self.kernel_size = sizes.ints("kernel_size", kernel_size, rank)
-        self.strides = sizes.ints("strides", strides, rank)
-        self.rate = sizes.ints("dilation_rate", rate, rank)
-        self.padding = sizes.padding_of(padding)
+        super().__init__(**common)
+        self.filters = sizes.check_count("filters", filters)
+        self.kernel_size = sizes.check_ints("kernel_size", kernel_size, rank)
+        self.strides = sizes.check_ints("strides", strides, rank)
+        self.rate = sizes.check_ints("dilation_rate", rate, rank)
+        self.padding = sizes.check_padding(padding)
         self.order = order
 
     def build(self, input_shape: Any) -> None:
         """Creates the kernel and the bias."""
         shape, rank = tf.TensorShape(input_shape), len(self.kernel_size)
         sizes.check_rank(self.name, shape, rank + 2)
-        channels = sizes.channels_of(shape, self.order)
+        channels = sizes.channel_count(shape, self.order)
         sizes.check_window(shape, self.order, self.kernel_size, self.padding, self.strides, self.rate)
-        self.make(kernel=[*self.kernel_size, channels, self.filters], bias=[self.filters])
+        self.create(kernel=[*self.kernel_size, channels, self.filters], bias=[self.filters])
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """The outputs."""
@@ -113,18 +121,18 @@ def convolution(
     shapes.check_floating(inputs)
     kernels = {"kernel": Parameter(weights_initializer, weights_regularizer)}
     biases = Parameter(biases_initializer, biases_regularizer)
-    with scopes.opened(scope, "Conv", inputs, reuse, scopes.KERNEL) as opened:
-        made = Convolution(
-            _spatial_axes(inputs.shape.rank, conv_dims),
-            num_outputs,
-            kernel_size,
-            stride,
-            padding,
-            sizes.order_of(data_format),
-            rate,
-            **scopes.of_layer(opened, reuse, trainable, after, kernels, biases),
+    with scopes.layer_scope(scope, "Conv", inputs, reuse, scopes.KERNEL) as variable_scope:
+        layer = Convolution(
+            rank=_spatial_axes(inputs.shape.rank, conv_dims),
+            filters=num_outputs,
+            kernel_size=kernel_size,
+            strides=stride,
+            padding=padding,
+            order=sizes.channels_order(data_format),
+            rate=rate,
+            **scopes.layer_arguments(variable_scope, reuse, trainable, after, kernels, biases),
         )
-        return scopes.finish(caller, opened, made(inputs), made.made, after, data_format)
+        return scopes.finish(caller, variable_scope, layer(inputs), layer, after, data_format)
 
 
 def _spatial_axes(rank: int | None, expected: int | None) -> int:
@@ -213,24 +221,24 @@ def convolution2d(
       (2, 4, 4, 16) ['conv1/weights', 'conv1/BatchNorm/beta']
     """
     return inspect.unwrap(convolution)(  # arg_scopes of `convolution` are not for this function
-        inputs,
-        num_outputs,
-        kernel_size,
-        stride,
-        padding,
-        data_format,
-        rate,
-        activation_fn,
-        normalizer_fn,
-        normalizer_params,
-        weights_initializer,
-        weights_regularizer,
-        biases_initializer,
-        biases_regularizer,
-        reuse,
-        variables_collections,
-        outputs_collections,
-        trainable,
-        scope,
+        inputs=inputs,
+        num_outputs=num_outputs,
+        kernel_size=kernel_size,
+        stride=stride,
+        padding=padding,
+        data_format=data_format,
+        rate=rate,
+        activation_fn=activation_fn,
+        normalizer_fn=normalizer_fn,
+        normalizer_params=normalizer_params,
+        weights_initializer=weights_initializer,
+        weights_regularizer=weights_regularizer,
+        biases_initializer=biases_initializer,
+        biases_regularizer=biases_regularizer,
+        reuse=reuse,
+        variables_collections=variables_collections,
+        outputs_collections=outputs_collections,
+        trainable=trainable,
+        scope=scope,
         conv_dims=2,
     )

@@ -17,8 +17,8 @@ from tfbn.layers.weighted import Parameter, Weighted
 class Dense(Weighted):
     """Multiplies the last axis by a matrix."""
 
-    def __init__(self, units: int, **given: Any) -> None:
-        super().__init__(**given)
+    def __init__(self, units: int, **common: Any) -> None:
+        super().__init__(**common)
         self.units = units
 
     def build(self, input_shape: Any) -> None:
@@ -31,7 +31,7 @@ class Dense(Weighted):
                 f"The last dimension of the inputs to `Dense` should be defined. Found `None` in {shape}. Set it with "
                 "inputs.set_shape."
             )
-        self.make(kernel=[depth, self.units], bias=[self.units])
+        self.create(kernel=[depth, self.units], bias=[self.units])
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """The outputs."""
@@ -93,12 +93,12 @@ def fully_connected(
     scopes.check("fully_connected", after, ("weights", "biases"), scope, reuse)
     if isinstance(num_outputs, bool) or not isinstance(num_outputs, int):
         raise ValueError(f"num_outputs type should be one of [int], got {type(num_outputs)}. Pass int(num_outputs).")
-    sizes.count("num_outputs", num_outputs)
+    sizes.check_count("num_outputs", num_outputs)
     kernels = {"kernel": Parameter(weights_initializer, weights_regularizer)}
     biases = Parameter(biases_initializer, biases_regularizer)
-    with scopes.opened(scope, "fully_connected", inputs, reuse, scopes.KERNEL) as opened:
-        made = Dense(
-            num_outputs,
-            **scopes.of_layer(opened, reuse, trainable, after, kernels, biases),
+    with scopes.layer_scope(scope, "fully_connected", inputs, reuse, scopes.KERNEL) as variable_scope:
+        layer = Dense(
+            units=num_outputs,
+            **scopes.layer_arguments(variable_scope, reuse, trainable, after, kernels, biases),
         )
-        return scopes.finish("fully_connected", opened, made(inputs), made.made, after)
+        return scopes.finish("fully_connected", variable_scope, layer(inputs), layer, after)

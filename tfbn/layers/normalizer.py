@@ -1,4 +1,4 @@
-"""The call of a normalizer_fn, and the warning where it would normalize another axis than the channels'."""
+"""The call of a normalizer_fn, with a warning where it would normalize another axis than the channels'."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ def apply(
 def _other_axis(
     function: Callable, params: Mapping[str, Any], data_format: str, shape: tf.TensorShape
 ) -> list[compatibility.Ignored]:
-    """What is told to nobody else than the layer."""
-    given = dict(params)
+    """Finds a normalizer that does not know the data_format."""
+    params = dict(params)
     while isinstance(function, functools.partial):
-        given = {**function.keywords, **given}
+        params = {**function.keywords, **params}
         function = function.func
     key = arg_scope_func_key(function)
     if key not in _AXES:
         return []
     argument, default, right, remedy = _AXES[key]
-    value = {**current_arg_scope().get(key, {}), **given}.get(argument, default)
+    value = {**current_arg_scope().get(key, {}), **params}.get(argument, default)
     if value in right:
         return []
     return [

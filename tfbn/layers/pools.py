@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -16,18 +16,27 @@ from tfbn.layers import sizes
 MAX, AVERAGE = tf.compat.v1.nn.max_pool, tf.compat.v1.nn.avg_pool
 
 
+class Window(NamedTuple):
+    """The arguments of a pooling window."""
+
+    size: Any
+    strides: Any
+    padding: Any
+    data_format: Any
+
+
 class Pooling(tf_layer.Layer):
     """Applies a pooling op of tf.compat.v1.nn; of any dtype that it takes."""
 
     floating_only = False
 
-    def __init__(self, op: Callable, pool_size: Any, strides: Any, padding: Any, order: str, **given: Any) -> None:
+    def __init__(self, op: Callable, window: Window, order: str, **common: Any) -> None:
         self.op = op
-        self.pool_size = sizes.ints("pool_size", pool_size, 2)
-        self.strides = sizes.ints("strides", strides, 2)
-        self.padding = sizes.padding_of(padding)
+        self.pool_size = sizes.check_ints("pool_size", window.size, 2)
+        self.strides = sizes.check_ints("strides", window.strides, 2)
+        self.padding = sizes.check_padding(window.padding)
         self.order = order
-        super().__init__(**given)
+        super().__init__(**common)
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """The outputs."""
@@ -35,8 +44,8 @@ class Pooling(tf_layer.Layer):
         sizes.check_window(inputs.shape, self.order, self.pool_size, self.padding, self.strides, (1, 1))
         return self.op(
             inputs,
-            sizes.placed(self.order, self.pool_size),
-            sizes.placed(self.order, self.strides),
+            sizes.with_batch_and_channels(self.order, self.pool_size),
+            sizes.with_batch_and_channels(self.order, self.strides),
             self.padding,
             data_format=sizes.tensorflow_format(self.order, 2),
         )
@@ -77,7 +86,7 @@ def max_pool2d(
       ...     max_pool2d(tf.zeros([2, 8, 8, 3]), 2, scope="pool1")
       <tf.Tensor 'pool1/MaxPool:0' shape=(2, 4, 4, 3) dtype=float32>
     """
-    window = (kernel_size, stride, padding, data_format)
+    window = Window(kernel_size, stride, padding, data_format)
     return _pool("max_pool2d", "MaxPool2D", MAX, inputs, window, outputs_collections, scope)
 
 
@@ -111,7 +120,7 @@ def avg_pool2d(
       ...     avg_pool2d(tf.zeros([2, 8, 8, 3]), [8, 8], scope="pool2")
       <tf.Tensor 'pool2/AvgPool:0' shape=(2, 1, 1, 3) dtype=float32>
     """
-    window = (kernel_size, stride, padding, data_format)
+    window = Window(kernel_size, stride, padding, data_format)
     return _pool("avg_pool2d", "AvgPool2D", AVERAGE, inputs, window, outputs_collections, scope)
 
 
@@ -120,14 +129,13 @@ def _pool(
     default: str,
     op: Callable,
     inputs: Any,
-    window: tuple[Any, Any, Any, Any],
+    window: Window,
     outputs_collections: Any,
     scope: Any,
 ) -> tf.Tensor:
     checks.check_graph(caller)
     checks.check_collections(outputs_collections=outputs_collections)
-    kernel_size, stride, padding, data_format = window
-    sizes.check_contrib_format(data_format)
-    with tf.compat.v1.name_scope(scope, default, [inputs]) as opened:
-        made = Pooling(op, kernel_size, stride, padding, sizes.order_of(data_format), _scope=opened)
-        return collect_named_outputs(outputs_collections, opened, made(inputs))
+    sizes.check_contrib_format(window.data_format)
+    with tf.compat.v1.name_scope(scope, default, [inputs]) as name_scope:
+        layer = Pooling(op, window, sizes.channels_order(window.data_format), _scope=name_scope)
+        return collect_named_outputs(outputs_collections, name_scope, layer(inputs))

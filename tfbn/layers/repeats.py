@@ -11,7 +11,7 @@ from tfbn.arguments import checks
 
 
 def repeat(inputs: Any, repetitions: int, layer: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Applies a layer to its own outputs, again and again, each time with variables of its own.
+    """Applies a layer to its own outputs, again and again, each time with new variables.
 
     It is tf.contrib.layers.repeat of TensorFlow 1.15: the scopes are `<scope>/<scope>_1`, `<scope>/<scope>_2` and so
     on, and without a scope `Repeat/<name>_1`, where the name is that of the function, such as `convolution2d`.
@@ -43,13 +43,9 @@ def repeat(inputs: Any, repetitions: int, layer: Callable[..., Any], *args: Any,
         raise TypeError(f"scope: expected a string or None, got {scope!r}. The layers' names begin with it.")
     with tf.compat.v1.variable_scope(scope, "Repeat", [inputs]):
         outputs = tf.convert_to_tensor(inputs)
-        name = _name_of(layer) if scope is None else scope
+        # A functools.partial has the name of its function.
+        function = layer if hasattr(layer, "__name__") else getattr(layer, "func", None)
+        name = str(getattr(function, "__name__", "repeat")) if scope is None else scope
         for position in range(repetitions):
             outputs = layer(outputs, *args, **{**kwargs, "scope": f"{name}_{position + 1}"})
         return outputs
-
-
-def _name_of(layer: Callable[..., Any]) -> str:
-    """Of a functools.partial, the name of its function."""
-    function = layer if hasattr(layer, "__name__") else getattr(layer, "func", None)
-    return str(getattr(function, "__name__", "repeat"))

@@ -13,7 +13,7 @@ from tfbn.graph import compatibility, variables
 from tfbn.graph.activation import activate
 from tfbn.graph.named_outputs import collect_named_outputs
 from tfbn.layers import normalizer
-from tfbn.layers.weighted import Parameter
+from tfbn.layers.weighted import Parameter, Weighted
 
 _keys = tf.compat.v1.GraphKeys
 BIAS = {"bias": "biases"}
@@ -31,7 +31,7 @@ class After(NamedTuple):
 
 
 def check(caller: str, after: After, names: tuple[str, ...], scope: Any, reuse: Any) -> None:
-    """Refuses what fails later, and warns of collections for variables that the layer does not have."""
+    """Refuses what would fail later, and warns of collections for variables that the layer does not have."""
     checks.check_graph(caller)
     checks.check_callables(activation_fn=after.activation_fn, normalizer_fn=after.normalizer_fn)
     checks.check_collections(
@@ -44,44 +44,40 @@ def check(caller: str, after: After, names: tuple[str, ...], scope: Any, reuse: 
 
 
 @contextlib.contextmanager
-def opened(
+def layer_scope(
     scope: Any, default: str, inputs: Any, reuse: Any = None, names: Mapping[str, str] | None = None
 ) -> Iterator[tf.compat.v1.VariableScope]:
-    """The layer's variable scope: every variable made in it is a model variable, under contrib's name for it."""
-    getter = _model_variables(names or {})
-    with tf.compat.v1.variable_scope(scope, default, [inputs], reuse=reuse, custom_getter=getter) as found:
-        yield found
+    """The layer's variable scope: every variable in it is a model variable, under contrib's name from `names`."""
 
-
-def _model_variables(names: Mapping[str, str]) -> Callable[..., Any]:
     def model_variable(getter: Callable, name: str, *args: Any, collections: Any = None, **kwargs: Any) -> Any:
         head, slash, last = name.rpartition("/")
-        # Once each: a normalizer's variables are made in a scope within this one, and some name their own.
-        wanted = dict.fromkeys([*(collections or ()), _keys.GLOBAL_VARIABLES, _keys.MODEL_VARIABLES])
-        return getter(head + slash + names.get(last, last), *args, collections=list(wanted), **kwargs)
+        # No collection twice: a normalizer's variables are created in a scope within this one, and some name their own.
+        unique = dict.fromkeys([*(collections or ()), _keys.GLOBAL_VARIABLES, _keys.MODEL_VARIABLES])
+        return getter(head + slash + (names or {}).get(last, last), *args, collections=list(unique), **kwargs)
 
-    return model_variable
+    with tf.compat.v1.variable_scope(scope, default, [inputs], reuse=reuse, custom_getter=model_variable) as opened:
+        yield opened
 
 
 def finish(
     caller: str,
     scope: tf.compat.v1.VariableScope,
     outputs: tf.Tensor,
-    made: Mapping[str, Any],
+    layer: Weighted,
     after: After,
     data_format: str | None = None,
 ) -> tf.Tensor:
-    """Collects the variables that were made, then normalizes, activates and collects the outputs."""
-    for name, variable in made.items():
-        of = "biases" if name == "bias" else "weights"
-        variables.collect(variable, variables.collections_of(after.variables_collections, of))
+    """Collects the layer's variables, then normalizes, activates and collects the outputs."""
+    for name, variable in layer.weights_by_name.items():
+        kind = "biases" if name == "bias" else "weights"
+        variables.collect(variable, variables.collections_for(kind, after.variables_collections))
     if after.normalizer_fn is not None:
         outputs = normalizer.apply(caller, outputs, after.normalizer_fn, after.normalizer_params or {}, data_format)
     outputs = activate(outputs, after.activation_fn)
     return collect_named_outputs(after.outputs_collections, scope.name, outputs)
 
 
-def of_layer(
+def layer_arguments(
     scope: tf.compat.v1.VariableScope,
     reuse: Any,
     trainable: bool,

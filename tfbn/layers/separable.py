@@ -28,22 +28,22 @@ class SeparableConvolution(Weighted):
         padding: Any,
         order: str,
         rate: Any,
-        **given: Any,
+        **common: Any,
     ) -> None:
-        super().__init__(**given)
-        self.filters = filters if filters is None else sizes.count("filters", filters)
-        self.kernel_size = sizes.ints("kernel_size", kernel_size, 2)
-        self.depth_multiplier = sizes.count("depth_multiplier", depth_multiplier)
-        self.strides = sizes.ints("strides", strides, 2)
-        self.rate = sizes.ints("dilation_rate", rate, 2)
-        self.padding = sizes.padding_of(padding)
+        super().__init__(**common)
+        self.filters = filters if filters is None else sizes.check_count("filters", filters)
+        self.kernel_size = sizes.check_ints("kernel_size", kernel_size, 2)
+        self.depth_multiplier = sizes.check_count("depth_multiplier", depth_multiplier)
+        self.strides = sizes.check_ints("strides", strides, 2)
+        self.rate = sizes.check_ints("dilation_rate", rate, 2)
+        self.padding = sizes.check_padding(padding)
         self.order = order
 
     def build(self, input_shape: Any) -> None:
         """Creates the kernels and the bias."""
         shape = tf.TensorShape(input_shape)
         sizes.check_rank(self.name, shape, 4)
-        channels = sizes.channels_of(shape, self.order)
+        channels = sizes.channel_count(shape, self.order)
         sizes.check_window(shape, self.order, self.kernel_size, self.padding, self.strides, self.rate)
         if self.strides[0] != self.strides[1]:
             raise ValueError(
@@ -53,16 +53,16 @@ class SeparableConvolution(Weighted):
         multiplied = channels * self.depth_multiplier
         depthwise = [*self.kernel_size, channels, self.depth_multiplier]
         if self.filters is None:
-            self.make_replacing(depthwise_kernel=depthwise, bias=[multiplied])
+            self.create_replacing(depthwise_kernel=depthwise, bias=[multiplied])
         else:
             pointwise = [1, 1, multiplied, self.filters]
-            self.make(depthwise_kernel=depthwise, pointwise_kernel=pointwise, bias=[self.filters])
+            self.create(depthwise_kernel=depthwise, pointwise_kernel=pointwise, bias=[self.filters])
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """The outputs."""
         data_format = sizes.tensorflow_format(self.order, 2)
         window = {
-            "strides": sizes.placed(self.order, self.strides),
+            "strides": sizes.with_batch_and_channels(self.order, self.strides),
             "padding": self.padding,
             "data_format": data_format,
             "dilations": self.rate,
@@ -142,15 +142,15 @@ def separable_convolution2d(
     if num_outputs is not None:
         kernels["pointwise_kernel"] = Parameter(pointwise, weights_regularizer)
     biases = Parameter(biases_initializer, biases_regularizer)
-    with scopes.opened(scope, "SeparableConv2d", inputs, reuse, _NAMES) as opened:
-        made = SeparableConvolution(
-            num_outputs,
-            kernel_size,
-            depth_multiplier,
-            stride,
-            padding,
-            sizes.order_of(data_format),
-            rate,
-            **scopes.of_layer(opened, reuse, trainable, after, kernels, biases),
+    with scopes.layer_scope(scope, "SeparableConv2d", inputs, reuse, _NAMES) as variable_scope:
+        layer = SeparableConvolution(
+            filters=num_outputs,
+            kernel_size=kernel_size,
+            depth_multiplier=depth_multiplier,
+            strides=stride,
+            padding=padding,
+            order=sizes.channels_order(data_format),
+            rate=rate,
+            **scopes.layer_arguments(variable_scope, reuse, trainable, after, kernels, biases),
         )
-        return scopes.finish("separable_conv2d", opened, made(inputs), made.made, after, data_format)
+        return scopes.finish("separable_conv2d", variable_scope, layer(inputs), layer, after, data_format)

@@ -1,8 +1,8 @@
-"""Arguments of windows: sizes, padding, layouts, and the sizes of what comes out; checked before a variable exists."""
+"""Arguments of windows: sizes, padding and layouts, checked before a variable exists, and the sizes of the outputs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -11,11 +11,10 @@ CHANNELS_LAST, CHANNELS_FIRST = "channels_last", "channels_first"
 _FORMATS = {1: ("NWC", "NCW"), 2: ("NHWC", "NCHW"), 3: ("NDHWC", "NCDHW")}
 
 
-def ints(name: str, value: Any, n: int) -> tuple[int, ...]:
+def check_ints(name: str, value: Any, n: int) -> tuple[int, ...]:
     """An int for all axes, or one for each, as a tuple."""
     try:
-        found = (value,) * n if isinstance(value, int) else tuple(value)
-        sizes = tuple(int(size) for size in found)
+        sizes = tuple(int(size) for size in ((value,) * n if isinstance(value, int) else value))
     except (TypeError, ValueError):
         sizes = ()
     if len(sizes) != n:
@@ -25,14 +24,14 @@ def ints(name: str, value: Any, n: int) -> tuple[int, ...]:
     return sizes
 
 
-def count(name: str, value: Any) -> int:
+def check_count(name: str, value: Any) -> int:
     """A positive int, such as a number of filters."""
     if isinstance(value, bool) or int(value) != value or value < 1:
         raise ValueError(f"{name}: expected a positive integer, got {value!r}.")
     return int(value)
 
 
-def padding_of(value: Any) -> str:
+def check_padding(value: Any) -> str:
     """'VALID' or 'SAME', however the argument is spelt."""
     if not isinstance(value, str) or value.upper() not in ("VALID", "SAME"):
         raise ValueError(
@@ -47,7 +46,7 @@ def check_contrib_format(data_format: Any) -> None:
         raise ValueError(f"data_format has to be either NCHW or NHWC. Got {data_format!r}.")
 
 
-def order_of(data_format: str | None) -> str:
+def channels_order(data_format: str | None) -> str:
     """contrib's data_format in the words of tf.layers."""
     return CHANNELS_FIRST if data_format and data_format.startswith("NC") else CHANNELS_LAST
 
@@ -67,12 +66,12 @@ def tensorflow_format(order: str, n: int) -> str:
     return _FORMATS[n][order == CHANNELS_FIRST]
 
 
-def spatial(order: str, n: int) -> range:
+def spatial_axes(order: str, n: int) -> range:
     """The axes between batch and channels."""
     return range(2, 2 + n) if order == CHANNELS_FIRST else range(1, 1 + n)
 
 
-def placed(order: str, sizes: Sequence[int]) -> list[int]:
+def with_batch_and_channels(order: str, sizes: Sequence[int]) -> list[int]:
     """Sizes of a window as tf.nn takes them, with 1 for batch and channels."""
     return [1, 1, *sizes] if order == CHANNELS_FIRST else [1, *sizes, 1]
 
@@ -92,7 +91,7 @@ def check_rank(layer: str, shape: tf.TensorShape, rank: int, at_least: bool = Fa
         )
 
 
-def channels_of(shape: tf.TensorShape, order: str) -> int:
+def channel_count(shape: tf.TensorShape, order: str) -> int:
     """The size of the channel axis, which the kernel's shape needs."""
     channels = shape.as_list()[1 if order == CHANNELS_FIRST else -1]
     if channels is None:
@@ -112,7 +111,7 @@ def check_window(
             f"strides > 1 not supported in conjunction with dilation_rate > 1. Got strides {tuple(strides)} and rates "
             f"{tuple(rate)}; leave one of them at 1."
         )
-    for axis, size, dilation in zip(spatial(order, len(window)), window, rate):
+    for axis, size, dilation in zip(spatial_axes(order, len(window)), window, rate):
         length, reach = shape.as_list()[axis], (size - 1) * dilation + 1
         if padding == "VALID" and length is not None and length < reach:
             raise ValueError(
@@ -127,7 +126,3 @@ def transposed_length(length: Any, window: int, padding: str, stride: int) -> An
         return None
     longer = length * stride
     return longer + max(window - stride, 0) if padding == "VALID" else longer
-
-
-def on_each(function: Callable[..., Any], *columns: Sequence[Any]) -> list[Any]:
-    return [function(*row) for row in zip(*columns)]

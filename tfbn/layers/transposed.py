@@ -17,20 +17,20 @@ from tfbn.layers.weighted import Parameter, Weighted
 class TransposedConvolution(Weighted):
     """The gradient of a convolution, with a kernel of shape [*kernel_size, filters, channels]."""
 
-    def __init__(self, filters: int, kernel_size: Any, strides: Any, padding: Any, order: str, **given: Any) -> None:
-        super().__init__(**given)
-        self.filters = sizes.count("filters", filters)
-        self.kernel_size = sizes.ints("kernel_size", kernel_size, 2)
-        self.strides = sizes.ints("strides", strides, 2)
-        self.padding = sizes.padding_of(padding)
+    def __init__(self, filters: int, kernel_size: Any, strides: Any, padding: Any, order: str, **common: Any) -> None:
+        super().__init__(**common)
+        self.filters = sizes.check_count("filters", filters)
+        self.kernel_size = sizes.check_ints("kernel_size", kernel_size, 2)
+        self.strides = sizes.check_ints("strides", strides, 2)
+        self.padding = sizes.check_padding(padding)
         self.order = order
 
     def build(self, input_shape: Any) -> None:
         """Creates the kernel and the bias."""
         shape = tf.TensorShape(input_shape)
         sizes.check_rank(self.name, shape, 4)
-        channels = sizes.channels_of(shape, self.order)
-        self.make(kernel=[*self.kernel_size, self.filters, channels], bias=[self.filters])
+        channels = sizes.channel_count(shape, self.order)
+        self.create(kernel=[*self.kernel_size, self.filters, channels], bias=[self.filters])
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """The outputs."""
@@ -57,7 +57,7 @@ class TransposedConvolution(Weighted):
     def _output_shape(self, shape: list[Any], order: str) -> list[Any]:
         lengths = [
             sizes.transposed_length(shape[axis], window, self.padding, stride)
-            for axis, window, stride in zip(sizes.spatial(order, 2), self.kernel_size, self.strides)
+            for axis, window, stride in zip(sizes.spatial_axes(order, 2), self.kernel_size, self.strides)
         ]
         return (
             [shape[0], self.filters, *lengths] if order == sizes.CHANNELS_FIRST else [shape[0], *lengths, self.filters]
@@ -115,13 +115,13 @@ def convolution2d_transpose(
     sizes.check_contrib_format(data_format)
     kernels = {"kernel": Parameter(weights_initializer, weights_regularizer)}
     biases = Parameter(biases_initializer, biases_regularizer)
-    with scopes.opened(scope, "Conv2d_transpose", inputs, reuse, scopes.KERNEL) as opened:
-        made = TransposedConvolution(
-            num_outputs,
-            kernel_size,
-            stride,
-            padding,
-            sizes.order_of(data_format),
-            **scopes.of_layer(opened, reuse, trainable, after, kernels, biases),
+    with scopes.layer_scope(scope, "Conv2d_transpose", inputs, reuse, scopes.KERNEL) as variable_scope:
+        layer = TransposedConvolution(
+            filters=num_outputs,
+            kernel_size=kernel_size,
+            strides=stride,
+            padding=padding,
+            order=sizes.channels_order(data_format),
+            **scopes.layer_arguments(variable_scope, reuse, trainable, after, kernels, biases),
         )
-        return scopes.finish("conv2d_transpose", opened, made(inputs), made.made, after, data_format)
+        return scopes.finish("conv2d_transpose", variable_scope, layer(inputs), layer, after, data_format)

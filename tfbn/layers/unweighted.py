@@ -18,8 +18,8 @@ from tfbn.layers import sizes, utils
 class Dropout(tf_layer.Layer):
     """Drops a part of the values in training."""
 
-    def __init__(self, rate: Any, noise_shape: Any, seed: int | None, **given: Any) -> None:
-        super().__init__(**given)
+    def __init__(self, rate: Any, noise_shape: Any, seed: int | None, **common: Any) -> None:
+        super().__init__(**common)
         self.rate, self.noise_shape, self.seed = rate, noise_shape, seed
 
     def call(self, inputs: tf.Tensor, training: Any = False) -> tf.Tensor:
@@ -41,8 +41,8 @@ class Flatten(tf_layer.Layer):
 
     floating_only = False
 
-    def __init__(self, order: str, **given: Any) -> None:
-        super().__init__(**given)
+    def __init__(self, order: str, **common: Any) -> None:
+        super().__init__(**common)
         self.order = order
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
@@ -78,7 +78,7 @@ def dropout(
       keep_prob: number or scalar tensor. Default 0.5.
       noise_shape: list of ints, with None for the inputs' own size, or int32 tensor: the shape of what is drawn, with 1
         where all values of an axis are kept or dropped together.
-      is_training: bool, 0 or 1, or a scalar boolean tensor or variable that each run decides. Default True.
+      is_training: bool, 0 or 1, or a scalar boolean tensor or variable, read in each run. Default True.
       outputs_collections: collections that get the outputs, with the scope's name in `aliases`.
       scope: name or VariableScope. Default 'Dropout', made unique.
       seed: int. With it, and a seed of the graph, the same values are kept as in TensorFlow 1.15.5; without, they
@@ -99,11 +99,11 @@ def dropout(
     """
     checks.check_graph("dropout")
     checks.check_collections(outputs_collections=outputs_collections)
-    training = checks.static_is_training(is_training)
-    with scopes.opened(scope, "Dropout", inputs) as opened:
-        made = Dropout(1 - keep_prob, noise_shape, seed, name=opened.name, _scope=opened)
-        outputs = made(inputs, training=is_training if training is None else training)
-        return collect_named_outputs(outputs_collections, opened.name, outputs)
+    training = checks.check_flag(is_training)
+    with scopes.layer_scope(scope, "Dropout", inputs) as variable_scope:
+        layer = Dropout(1 - keep_prob, noise_shape, seed, name=variable_scope.name, _scope=variable_scope)
+        outputs = layer(inputs, training=training.value)
+        return collect_named_outputs(outputs_collections, variable_scope.name, outputs)
 
 
 @add_arg_scope
@@ -131,8 +131,8 @@ def flatten(inputs: Any, outputs_collections: Any = None, scope: Any = None) -> 
     """
     checks.check_graph("flatten")
     checks.check_collections(outputs_collections=outputs_collections)
-    with tf.compat.v1.name_scope(scope, "Flatten", [inputs]) as opened:
-        return collect_named_outputs(outputs_collections, opened, Flatten(sizes.CHANNELS_LAST)(inputs))
+    with tf.compat.v1.name_scope(scope, "Flatten", [inputs]) as name_scope:
+        return collect_named_outputs(outputs_collections, name_scope, Flatten(sizes.CHANNELS_LAST)(inputs))
 
 
 @add_arg_scope

@@ -13,7 +13,7 @@ __all__ = ["collect_named_outputs", "convert_collection_to_dict", "last_dimensio
 
 
 def convert_collection_to_dict(collection: str, clear_collection: bool = False) -> OrderedDict[str, Any]:
-    """The tensors of a collection by the names that `collect_named_outputs` has given them.
+    """The tensors of a collection by the names under which `collect_named_outputs` collected them.
 
     Args:
       collection: name of the collection.
@@ -28,12 +28,14 @@ def convert_collection_to_dict(collection: str, clear_collection: bool = False) 
       ...     list(convert_collection_to_dict("end_points"))
       ['net/conv1']
     """
-    found = OrderedDict(
-        (alias, tensor) for tensor in tf.compat.v1.get_collection(collection) for alias in _aliases(tensor)
-    )
+    tensors = OrderedDict()
+    for tensor in tf.compat.v1.get_collection(collection):
+        default = tensor.op.name if tensor.name.endswith(":0") else tensor.name
+        for alias in getattr(tensor, "aliases", [default]):
+            tensors[alias] = tensor
     if clear_collection:
         tf.compat.v1.get_default_graph().clear_collection(collection)
-    return found
+    return tensors
 
 
 def last_dimension(shape: tf.TensorShape, min_rank: int = 1) -> int:
@@ -61,8 +63,3 @@ def last_dimension(shape: tf.TensorShape, min_rank: int = 1) -> int:
     if size is None:
         raise ValueError(f"dimension -1 of shape must be known but is None: {shape}. Set it with set_shape.")
     return size
-
-
-def _aliases(tensor: Any) -> list[str]:
-    default = tensor.op.name if tensor.name.endswith(":0") else tensor.name
-    return getattr(tensor, "aliases", [default])

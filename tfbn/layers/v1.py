@@ -75,10 +75,10 @@ def dense(
     kernel = Parameter(kernel_initializer, kernel_regularizer, kernel_constraint)
     bias = Parameter(bias_initializer, bias_regularizer, bias_constraint)
     return _dense.Dense(
-        sizes.count("units", units),
+        units=sizes.check_count("units", units),
         activation=activation,
         activity_regularizer=activity_regularizer,
-        **_of_layer("dense", name, reuse, trainable, kernel, bias if use_bias else None),
+        **_layer_arguments("dense", name, reuse, trainable, kernel, bias if use_bias else None),
     )(inputs)
 
 
@@ -137,16 +137,16 @@ def conv2d(
     kernel = Parameter(kernel_initializer, kernel_regularizer, kernel_constraint)
     bias = Parameter(bias_initializer, bias_regularizer, bias_constraint)
     return _convolutions.Convolution(
-        2,
-        filters,
-        kernel_size,
-        strides,
-        padding,
-        sizes.check_order(data_format),
-        dilation_rate,
+        rank=2,
+        filters=filters,
+        kernel_size=kernel_size,
+        strides=strides,
+        padding=padding,
+        order=sizes.check_order(data_format),
+        rate=dilation_rate,
         activation=activation,
         activity_regularizer=activity_regularizer,
-        **_of_layer("conv2d", name, reuse, trainable, kernel, bias if use_bias else None),
+        **_layer_arguments("conv2d", name, reuse, trainable, kernel, bias if use_bias else None),
     )(inputs)
 
 
@@ -197,14 +197,14 @@ def conv2d_transpose(
     kernel = Parameter(kernel_initializer, kernel_regularizer, kernel_constraint)
     bias = Parameter(bias_initializer, bias_regularizer, bias_constraint)
     return _transposed.TransposedConvolution(
-        filters,
-        kernel_size,
-        strides,
-        padding,
-        sizes.check_order(data_format),
+        filters=filters,
+        kernel_size=kernel_size,
+        strides=strides,
+        padding=padding,
+        order=sizes.check_order(data_format),
         activation=activation,
         activity_regularizer=activity_regularizer,
-        **_of_layer("conv2d_transpose", name, reuse, trainable, kernel, bias if use_bias else None),
+        **_layer_arguments("conv2d_transpose", name, reuse, trainable, kernel, bias if use_bias else None),
     )(inputs)
 
 
@@ -249,7 +249,7 @@ def dropout(
       inputs: floating tensor.
       rate: number or scalar tensor. Default 0.5.
       noise_shape, seed: as in `tfbn.layers.dropout`.
-      training: bool, 0 or 1, or a scalar boolean tensor or variable that each run decides. Default False.
+      training: bool, 0 or 1, or a scalar boolean tensor or variable, read in each run. Default False.
       name: name of the scope. Default 'dropout', made unique.
 
     Returns:
@@ -266,8 +266,8 @@ def dropout(
       <tf.Tensor 'dropout/Identity:0' shape=(2, 8) dtype=float32>
     """
     checks.check_graph("dropout")
-    static = checks.static_is_training(training, "training")
-    return unweighted.Dropout(rate, noise_shape, seed, name=name)(inputs, training if static is None else static)
+    training = checks.check_flag(training, "training").value
+    return unweighted.Dropout(rate, noise_shape, seed, name=name)(inputs, training)
 
 
 def max_pooling2d(
@@ -300,7 +300,8 @@ def max_pooling2d(
       ...     max_pooling2d(tf.zeros([2, 8, 8, 3]), 2, 2)
       <tf.Tensor 'max_pooling2d/MaxPool:0' shape=(2, 4, 4, 3) dtype=float32>
     """
-    return _pool("max_pooling2d", pools.MAX, inputs, (pool_size, strides, padding, data_format), name)
+    window = pools.Window(pool_size, strides, padding, data_format)
+    return _pool("max_pooling2d", pools.MAX, inputs, window, name)
 
 
 def average_pooling2d(
@@ -331,10 +332,11 @@ def average_pooling2d(
       ...     average_pooling2d(tf.zeros([2, 8, 8, 3]), 8, 8)
       <tf.Tensor 'average_pooling2d/AvgPool:0' shape=(2, 1, 1, 3) dtype=float32>
     """
-    return _pool("average_pooling2d", pools.AVERAGE, inputs, (pool_size, strides, padding, data_format), name)
+    window = pools.Window(pool_size, strides, padding, data_format)
+    return _pool("average_pooling2d", pools.AVERAGE, inputs, window, name)
 
 
-def _of_layer(
+def _layer_arguments(
     default: str, name: str | None, reuse: Any, trainable: bool, kernel: Parameter, bias: Parameter | None
 ) -> dict[str, Any]:
     """The arguments of a layer with weights that have nothing to do with its kind."""
@@ -348,9 +350,10 @@ def _of_layer(
     }
 
 
-def _pool(caller: str, op: Callable, inputs: Any, window: tuple[Any, Any, Any, Any], name: str | None) -> tf.Tensor:
+def _pool(caller: str, op: Callable, inputs: Any, window: pools.Window, name: str | None) -> tf.Tensor:
     checks.check_graph(caller)
-    size, strides, padding, data_format = window
-    if strides is None:
-        raise ValueError(f"Argument `strides` must not be None. Expected an int or a pair of them; pass {size!r}.")
-    return pools.Pooling(op, size, strides, padding, sizes.check_order(data_format), name=name or caller)(inputs)
+    if window.strides is None:
+        raise ValueError(
+            f"Argument `strides` must not be None. Expected an int or a pair of them; pass {window.size!r}."
+        )
+    return pools.Pooling(op, window, sizes.check_order(window.data_format), name=name or caller)(inputs)

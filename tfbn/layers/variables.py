@@ -96,8 +96,8 @@ def get_variables_to_restore(include: Sequence[str] | None = None, exclude: Sequ
     for name, scopes in (("include", include), ("exclude", exclude)):
         if scopes is not None and not isinstance(scopes, (list, tuple)):
             raise TypeError(f"{name} is provided but is not a list or a tuple. Got {scopes!r}; pass [{scopes!r}].")
-    included = get_variables() if include is None else [each for scope in include for each in get_variables(scope)]
-    excluded = [each for scope in exclude or () for each in get_variables(scope)]
+    included = get_variables() if include is None else [part for scope in include for part in get_variables(scope)]
+    excluded = [part for scope in exclude or () for part in get_variables(scope)]
     return [variable for variable in included if not any(variable is other for other in excluded)]
 
 

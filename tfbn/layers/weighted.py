@@ -14,7 +14,7 @@ _keys = tf.compat.v1.GraphKeys
 
 
 class Parameter(NamedTuple):
-    """How to make one of the variables; an initializer of None is that of the variable scope."""
+    """How to create one of the variables; an initializer of None is that of the variable scope."""
 
     initializer: Any = None
     regularizer: Callable | None = None
@@ -30,7 +30,7 @@ class Weighted(tf_layer.Layer):
         bias: Parameter | None,
         activation: Callable | None = None,
         activity_regularizer: Callable | None = None,
-        **of_layer: Any,
+        **common: Any,
     ) -> None:
         self.parameters = {**kernels, **({} if bias is None else {"bias": bias})}
         for name, parameter in self.parameters.items():
@@ -42,53 +42,50 @@ class Weighted(tf_layer.Layer):
                 }
             )
         checks.check_callables(activation=activation, activity_regularizer=activity_regularizer)
-        super().__init__(**of_layer)
+        super().__init__(**common)
         self.activation = activation
         self.activity_regularizer = activity_regularizer
-        self.made: dict[str, Any] = {}
+        self.weights_by_name: dict[str, Any] = {}
 
-    def make(self, **shapes: list[int]) -> None:
+    def create(self, **shapes: list[int]) -> None:
         """Creates the variables of these names, in this order, but for an unwanted bias."""
         for name, shape in shapes.items():
             if name in self.parameters:
-                self.made[name] = self.add_weight(name, shape, **self.parameters[name]._asdict())
+                self.weights_by_name[name] = self.add_weight(name, shape, **self.parameters[name]._asdict())
         self.built = True
 
-    def make_replacing(self, **shapes: list[int]) -> None:
-        """As `make`, but a regularizer that is given takes the place of the variable scope's, instead of joining it."""
+    def create_replacing(self, **shapes: list[int]) -> None:
+        """As `create`, but a regularizer takes the place of the variable scope's, instead of joining it."""
         with self._opened():
             for name, shape in shapes.items():
                 if name in self.parameters:
                     parameter = self.parameters[name]
-                    self.made[name] = tf.compat.v1.get_variable(
+                    self.weights_by_name[name] = tf.compat.v1.get_variable(
                         name,
                         shape,
                         self.dtype,
-                        variables.made_initializer(parameter.initializer),
+                        variables.initializer_object(parameter.initializer),
                         parameter.regularizer,
                         trainable=bool(self.trainable),
                     )
-                    self._track(self.made[name], True)
+                    self._track(self.weights_by_name[name], True)
         self.built = True
 
     def kernel(self, name: str = "kernel") -> tf.Tensor:
         """A kernel's value; of a partitioned one its parts put together."""
-        return tf.convert_to_tensor(self.made[name])
+        return tf.convert_to_tensor(self.weights_by_name[name])
 
     def finish(self, outputs: tf.Tensor, data_format: str | None = None) -> tf.Tensor:
         """Adds the bias and applies the activation."""
-        if "bias" in self.made:
-            outputs = tf.nn.bias_add(outputs, self.made["bias"], data_format=data_format, name="BiasAdd")
+        if "bias" in self.weights_by_name:
+            outputs = tf.nn.bias_add(outputs, self.weights_by_name["bias"], data_format=data_format, name="BiasAdd")
         if self.activation is not None:
             outputs = self.activation(outputs)
         if self.activity_regularizer is not None:
-            self._regularize(outputs)
+            with tf.compat.v1.name_scope("ActivityRegularizer"):
+                loss = self.activity_regularizer(outputs)
+                if loss is not None:
+                    loss /= tf.cast(tf.shape(outputs)[0], loss.dtype)
+                    self._losses += (loss,)
+                    tf.compat.v1.add_to_collection(_keys.REGULARIZATION_LOSSES, loss)
         return outputs
-
-    def _regularize(self, outputs: tf.Tensor) -> None:
-        with tf.compat.v1.name_scope("ActivityRegularizer"):
-            loss = self.activity_regularizer(outputs) if self.activity_regularizer is not None else None
-            if loss is not None:
-                loss /= tf.cast(tf.shape(outputs)[0], loss.dtype)
-                self._losses += (loss,)
-                tf.compat.v1.add_to_collection(_keys.REGULARIZATION_LOSSES, loss)

@@ -29,6 +29,14 @@ class Layout(NamedTuple):
         return math.prod(self.sizes)
 
     @property
+    def whole(self) -> Layout:
+        """The layout of the same inputs without the axis that counts the virtual batches."""
+        if self.virtual_batch_size is None:
+            return self
+        axes = tuple(axis - 1 for axis in self.axes)
+        return Layout(self.rank - 1, axes, self.sizes, self.data_format, flat=len(axes) == 1)
+
+    @property
     def flat_statistics(self) -> bool:
         """Whether the batch's statistics have the shape [C]: virtual batches, too, have an axis of their own."""
         return self.flat and self.virtual_batch_size is None

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tfbn.arguments import checks
 from tfbn.core import modes, values
+from tfbn.core.settings import Settings
 from tfbn.module import BatchNorm
 from tfbn.progress import Progress
 from tfbn.recalibrate import pooled
@@ -135,9 +136,9 @@ def _assign(values: Iterable[tuple[tf.Variable, Any]]) -> None:
 class _Seen:
     """What went through a layer."""
 
-    def __init__(self, options: values.Options) -> None:
+    def __init__(self, settings: Settings) -> None:
         self.pooled = Pooled()
-        self.unbiased, self.epsilon = options.unbiased, options.epsilon
+        self.unbiased, self.epsilon = settings.unbiased, settings.epsilon
 
 
 class _Sums:
@@ -147,18 +148,18 @@ class _Sums:
         self._known = {id(layer.variables["moving_mean"]) for layer in layers}
         self._seen: dict[int, _Seen] = {}
 
-    def add(self, seen: modes.Seen) -> None:
+    def add(self, seen: modes.TrainingCall) -> None:
         variable = id(seen.state.moving_mean)
         if variable not in self._known:  # of another module
             return
-        of_layer = self._seen.setdefault(variable, _Seen(seen.options))
+        of_layer = self._seen.setdefault(variable, _Seen(seen.settings))
 
         def pool(active: np.ndarray, *summary: np.ndarray) -> None:
             if active:
                 of_layer.pooled.add(pooled.Summary(*summary))
 
         # Eager code runs it at once, a graph each time that it is run itself.
-        tf.numpy_function(pool, [tf.convert_to_tensor(seen.is_training), *pooled.observed_summary(seen)], [])
+        tf.numpy_function(pool, [tf.convert_to_tensor(seen.is_training.value), *pooled.observed_summary(seen)], [])
 
     def of(self, layer: Layer) -> _Seen | None:
         return self._seen.get(id(layer.variables["moving_mean"]))

@@ -121,6 +121,6 @@ def length(batches: Any) -> int | None:
         return None
 
 
-def observed_summary(seen: modes.Seen) -> Summary:
+def observed_summary(seen: modes.TrainingCall) -> Summary:
     """The summary of what a call normalizes."""
-    return summarize(seen.inputs, seen.options.axes, seen.weights)
+    return summarize(seen.inputs, seen.settings.layout.whole.axes, seen.weights)

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tfbn.core import normalization, values
+from tfbn.core import normalization
+from tfbn.core.settings import Settings
 from tfbn.graph import registry
 from tfbn.graph.variables import full_name, parts
 from tfbn.graphdef import recognize
@@ -23,11 +24,14 @@ class Site(NamedTuple):
     outputs: tf.Tensor
     axes: tuple[int, ...]  # of the channels
     weights: tuple[Any, Any]  # batch_weights and mask
-    options: values.Options
+    settings: Settings | None  # None of what tfbn has not built, which has no weights
+    unbiased: bool
     conditions: list[tuple[tf.Tensor, bool]]  # what must be true, or false, for it to train
 
     def sample_weights(self) -> tf.Tensor | None:
-        return normalization.sample_weights(self.inputs, self.options, *self.weights)
+        return (
+            None if self.settings is None else normalization.sample_weights(self.inputs, self.settings, *self.weights)
+        )
 
 
 class Layer(NamedTuple):
@@ -106,14 +110,14 @@ def _wanted(scopes: list[str], layers: Any) -> set[str]:
 
 
 def _layer(layer: recognize.Layer, sites: list[Site]) -> Layer:
-    options = sites[0].options if sites else values.Options(axes=())
+    settings = sites[0].settings if sites else None
     moved = {name: nodes[0] for name, nodes in layer.variables.items() if name in MOVED}
     return Layer(
         layer.scope,
         moved,
         sites,
-        unbiased=options.unbiased,
-        epsilon=options.epsilon,
+        unbiased=sites[0].unbiased if sites else True,
+        epsilon=0.0 if settings is None else settings.epsilon,
         renorm="moving_stddev" in layer.variables,
     )
 
@@ -126,13 +130,14 @@ def _of_calls(calls: list[registry.Call], graph: tf.Graph) -> Found:
     for call in calls:
         if call.is_training is False:
             continue
-        assert call.options is not None
         needed = [call.inputs, call.outputs, *(each for each in call.weights if each is not None)]
         conditions = [] if call.is_training is True else [(call.is_training, True)]
         needed += [tensor for tensor, _ in conditions if tf.is_tensor(tensor)]
         if not all(each.graph is graph and graph.is_fetchable(each) for each in needed):
             return [], "it is in a loop or a branch. Build it outside, and give it is_training as a tensor"
-        sites.append(Site(call.inputs, call.outputs, call.options.axes, call.weights, call.options, conditions))
+        settings = call.settings
+        axes = settings.layout.whole.axes
+        sites.append(Site(call.inputs, call.outputs, axes, call.weights, settings, settings.unbiased, conditions))
     return sites, ""
 
 
@@ -157,8 +162,7 @@ def _of_ops(layer: recognize.Layer, recognized: recognize.Recognized, graph: tf.
             return [], "it is in a branch that makes its inputs itself"
         tensor = graph.get_tensor_by_name(f"{inputs[0].name}:{inputs[1]}")
         axis = 1 if "data_format" in each.node.attr and each.node.attr["data_format"].s == b"NCHW" else 3
-        options = values.Options(axes=(axis,), unbiased=layer.estimator != "biased")
-        sites.append(Site(tensor, tensor, (axis,), (None, None), options, conditions))
+        sites.append(Site(tensor, tensor, (axis,), (None, None), None, layer.estimator != "biased", conditions))
     return sites, ""
 
 

@@ -109,8 +109,8 @@ def _of_calls(scope: str, calls: list[registry.Call]) -> Layer:
     moved = [call for call in calls if call.updates]
     return Layer(
         scope,
-        path=_joined(call.row.name for call in calls),
-        estimator=_joined("unbiased" if call.row.fused else "biased" for call in moved),
+        path=_joined(call.settings.path.name for call in calls),
+        estimator=_joined("unbiased" if call.settings.path.fused else "biased" for call in moved),
         dtype=_joined(call.inputs.dtype.name for call in calls),
         param_dtype=calls[0].variables["moving_mean"].dtype.base_dtype.name,
         mode=_joined(modes.get(call.is_training, "dynamic") if _static(call) else "dynamic" for call in calls),

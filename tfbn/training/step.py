@@ -65,7 +65,7 @@ class Step:
         frozen = set()
         for call in registry.calls_of(graph):
             scope = full_name(call.variables["moving_mean"]).rpartition("/")[0]
-            if call.held:
+            if call.statistics_frozen:
                 frozen.add(scope)
             node = self.recognized.dataflow.nodes.get(call.outputs.op.name)
             if call.is_training is not False and call.outputs.graph is graph and node is not None:

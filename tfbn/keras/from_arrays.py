@@ -1,8 +1,7 @@
-"""What a BatchNorm was made with, and a BatchNorm made of arrays."""
+"""A BatchNorm made of arrays."""
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,29 +11,8 @@ from tfbn.core.values import Params, State
 from tfbn.keras import weights
 from tfbn.module import BatchNorm
 
-# Every argument of the module but self.
-NAMES = tuple(inspect.signature(BatchNorm.__init__).parameters)[1:]
-# What the module keeps under another name than its argument's.
-KEPT = {
-    "param_initializers": "initializers",
-    "param_regularizers": "regularizers",
-    "param_constraints": "constraints",
-    "zero_debias_moving_mean": "zero_debias",
-}
 
-
-def arguments_of(norm: BatchNorm) -> dict[str, Any]:
-    """The arguments that make a module like this one, as its attributes are now; `channels` None before variables."""
-    given = norm._given
-    found = {}
-    for name in NAMES:
-        kept = KEPT.get(name, name)
-        found[name] = getattr(given, kept) if hasattr(given, kept) else getattr(norm, name, None)
-    found["channels"] = None if norm.moving_mean is None else norm.moving_mean.shape.as_list()[0]
-    return found
-
-
-def module_of_arrays(arrays: Any, **config: Any) -> BatchNorm:
+def module_from_arrays(arrays: Any, **config: Any) -> BatchNorm:
     """A module with these numbers. What a mapping lacks, but for both moving statistics, the module does without."""
     if isinstance(arrays, tuple) and len(arrays) == 2:
         arrays = {**Params(*arrays[0])._asdict(), **State(*arrays[1])._asdict()}

@@ -1,6 +1,4 @@
-"""The arguments that make a module again, and modules of arrays."""
-
-import inspect
+"""Modules of arrays."""
 
 import numpy as np
 import pytest
@@ -8,55 +6,10 @@ import tensorflow as tf
 
 import tfbn
 from tests.keras import generations
-from tfbn.keras.arguments import arguments_of, module_of_arrays
-
-# Another value than the default for each argument, in modules of arguments that go together.
-OTHERS = [
-    {
-        "channels": 4,
-        "decay": 0.5,
-        "center": False,
-        "scale": True,
-        "epsilon": 0.1,
-        "data_format": "NCHW",
-        "param_initializers": {"gamma": "zeros"},
-        "param_regularizers": {"gamma": tf.nn.l2_loss},
-        "param_constraints": {"gamma": tf.abs},
-        "trainable": False,
-        "update_statistics": False,
-        "fused": False,
-        "unbiased": True,
-        "frozen": True,
-        "zero_debias_moving_mean": True,
-        "virtual_batch_size": 2,
-        "param_dtype": "float64",
-        "name": "first",
-    },
-    {"axis": 2, "renorm": True, "renorm_clipping": {"rmax": 2.0}, "renorm_decay": 0.5, "adjustment": tf.shape},
-    {"synchronized": True},
-]
+from tfbn.keras.from_arrays import module_from_arrays
 
 
-def test_arguments_of():
-    """Whatever a module is made with; no argument of the signature is left out."""
-    signature = inspect.signature(tfbn.BatchNorm).parameters
-    assert {name for given in OTHERS for name in given} == set(signature)
-    for given in OTHERS:
-        found = arguments_of(tfbn.BatchNorm(**given))
-        assert found == {**arguments_of(tfbn.BatchNorm()), "name": found["name"], **given}
-        assert list(found) == list(signature)
-        for name, value in given.items():
-            assert value != signature[name].default
-
-
-def test_attributes_that_were_set():
-    norm = tfbn.BatchNorm(3)
-    norm.decay, norm.trainable, norm.frozen = 0.1, False, True
-    found = arguments_of(norm)
-    assert (found["decay"], found["trainable"], found["frozen"]) == (0.1, False, True)
-
-
-class TestModuleOfArrays:
+class TestModuleFromArrays:
     KINDS = {
         "plain": {},
         "no parameters": {"center": False},
@@ -77,9 +30,9 @@ class TestModuleOfArrays:
         values = {**params._asdict(), **state._asdict()}
         if form == "scopes":
             values = {f"net/BatchNorm/{name}": value for name, value in values.items() if value is not None}
-        found = module_of_arrays((params, state) if form == "pair" else values, decay=norm.decay, epsilon=0.1)
+        found = module_from_arrays((params, state) if form == "pair" else values, decay=norm.decay, epsilon=0.1)
         generations.assert_equal_numbers(found, norm)
-        assert arguments_of(found) == {**arguments_of(norm), "epsilon": 0.1, "param_dtype": norm.moving_mean.dtype}
+        assert found.arguments() == {**norm.arguments(), "epsilon": 0.1, "param_dtype": norm.moving_mean.dtype}
 
     @pytest.mark.parametrize(
         "arrays, text",
@@ -95,7 +48,7 @@ class TestModuleOfArrays:
     )
     def test_refusals(self, arrays, text):
         with pytest.raises(ValueError, match=text):
-            module_of_arrays(arrays)
+            module_from_arrays(arrays)
 
     @generations.each
     def test_a_checkpoint_of_tf1(self, keras, tmp_path):

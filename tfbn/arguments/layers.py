@@ -1,0 +1,48 @@
+"""The checks that all front ends make, in one order: of a layer's arguments, and of the inputs of a call."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import tensorflow as tf
+
+from tfbn.arguments import checks, shapes
+from tfbn.core.replicas import several_replicas
+from tfbn.core.settings import Arguments
+from tfbn.core.values import CallInputs
+from tfbn.ops.layout import Layout
+
+
+def check_arguments(
+    arguments: Arguments,
+    channels: int | None = None,
+    decay: str = "decay",
+    renorm_decay: str = "renorm_decay",
+) -> Arguments:
+    """The arguments with epsilon as a Python number. `decay` and `renorm_decay` are the front end's names for these.
+
+    `channels` is None while their number is unknown.
+    """
+    if arguments.decay is None and arguments.counts is not None:
+        checks.check_cumulative(arguments.zero_debias_moving_mean, arguments.counts)
+    else:
+        checks.check_decay(decay, arguments.decay, channels)
+    epsilon = checks.check_epsilon(arguments.epsilon)
+    shapes.check_virtual_batch_size(arguments.virtual_batch_size, arguments.adjustment, arguments.synchronized)
+    if arguments.renorm:
+        checks.check_decay(renorm_decay, arguments.renorm_decay, channels)
+        checks.check_renorm_clipping(arguments.renorm_clipping or {}, channels)
+    return replace(arguments, epsilon=epsilon)
+
+
+def check_call(call: CallInputs, layout: Layout, synchronized: bool = False) -> CallInputs:
+    """The call with its weights and mask as tensors, and whether it goes across replicas."""
+    batch_weights, mask = call.batch_weights, call.mask
+    if batch_weights is not None:
+        batch_weights = tf.convert_to_tensor(batch_weights)
+        shapes.check_batch_weights(batch_weights, call.inputs)
+    if mask is not None:
+        mask = tf.convert_to_tensor(mask)
+        shapes.check_mask(mask, call.inputs, layout.whole.axes[0])
+    across = several_replicas(synchronized, call.is_training)
+    return call._replace(batch_weights=batch_weights, mask=mask, across=across)
