@@ -16,8 +16,8 @@ import pytest
 from tests.migrate.sources import SOURCES
 from tfbn.migrate import driver
 from tfbn.migrate import rules as rules_package
-from tfbn.migrate.paths import Found
 from tfbn.migrate.report import FileReport
+from tfbn.migrate.source.paths import Found
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SOURCE = "from tensorflow.contrib.layers import batch_norm\nbatch_norm(x)\n"
@@ -170,7 +170,7 @@ class TestInternalErrors:
     def test_in_what_looks_across_files(self, folder, monkeypatch):
         """The files are migrated all the same, and the run says what it has not looked for."""
 
-        def not_wired(reports, glances):
+        def not_wired(reports, summaries):
             raise IndexError("out of luck")
 
         monkeypatch.setattr(driver, "not_wired", not_wired)

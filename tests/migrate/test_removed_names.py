@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.migrate.helpers import reported
-from tests.migrate.test_notebook import notebook
+from tests.migrate.source.test_notebook import notebook
 from tfbn.migrate import driver
 
 OPS = "import tensorflow as tf\nimport tensorflow.contrib.slim as slim\nfrom tensorflow.contrib import layers\nx = 1\n"

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.migrate import helpers
-from tests.migrate.test_notebook import notebook
+from tests.migrate.source.test_notebook import notebook
 from tfbn.migrate import driver
 
 LAYERS = "from tensorflow.contrib import slim\ndef norm(x):\n    return slim.batch_norm(x)\n"

@@ -18,11 +18,11 @@ from tfbn.files import replacing
 from tfbn.migrate import removed_names, syntax, v2_behavior
 from tfbn.migrate.imports import DEAD_IMPORTS
 from tfbn.migrate.migrate import migrate
-from tfbn.migrate.notebook import Notebook, migrate_notebook
-from tfbn.migrate.paths import open_file, python_files
-from tfbn.migrate.prefilter import Glance, glance
 from tfbn.migrate.report import FileReport, Finding, unforeseen
 from tfbn.migrate.rules import BY_NAME, RULES, compat_v1, updates_not_wired
+from tfbn.migrate.source.notebook import Notebook, migrate_notebook
+from tfbn.migrate.source.paths import open_file, python_files
+from tfbn.migrate.source.prefilter import FileSummary, scan
 from tfbn.migrate.wiring import not_wired
 from tfbn.progress import Progress
 
@@ -54,7 +54,7 @@ def chosen_rules(only: Sequence[str] = (), skip: Sequence[str] = (), *, compat: 
 def run(paths: Iterable[str], rules: Collection[str], *, jobs: int | None = None, progress: bool | None = None) -> Run:
     """Migrates files in memory; nothing is written."""
     reports: dict[str, FileReport] = {}
-    glances: dict[str, Glance] = {}
+    summaries: dict[str, FileSummary] = {}
     waiting = []
     files = 0
     with Progress("Reading", unit="files", show=progress) as bar:
@@ -65,14 +65,14 @@ def run(paths: Iterable[str], rules: Collection[str], *, jobs: int | None = None
             if isinstance(seen, str):
                 reports[found.path] = FileReport(found.path, b"", b"", problem=seen)
                 continue
-            glances[found.path] = seen
+            summaries[found.path] = seen
             if seen.matches:
                 waiting.append(found.path)
     with Progress("Migrating", len(waiting), "files", show=progress) as bar:
         for report in _reports(waiting, rules, jobs):
             bar.update()
             reports[report.path] = report
-    problems = _add_findings(reports, glances, rules)
+    problems = _add_findings(reports, summaries, rules)
     said = [report for report in reports.values() if report.edits or report.findings or report.problem]
     return Run(files, len(waiting), sorted(said, key=lambda report: report.path), problems)
 
@@ -91,24 +91,26 @@ def migrate_alone(path: str, raw: bytes, rules: Collection[str]) -> FileReport:
     """A file that stands for a whole program, such as standard input."""
     reports = {path: migrate_bytes(path, raw, rules)}
     if not reports[path].problem:
-        problems = _add_findings(reports, {path: glance(raw)}, rules)
+        problems = _add_findings(reports, {path: scan(raw)}, rules)
         if problems:
             return FileReport(path, raw, raw, problem="; ".join(problems))
     return reports[path]
 
 
-def _add_findings(reports: dict[str, FileReport], glances: dict[str, Glance], rules: Collection[str]) -> list[str]:
+def _add_findings(
+    reports: dict[str, FileReport], summaries: dict[str, FileSummary], rules: Collection[str]
+) -> list[str]:
     """Adds what only all files together tell; returns what went wrong in that."""
-    checks: dict[str, Callable[[dict[str, FileReport], dict[str, Glance]], dict[str, list[Finding]]]] = {
+    checks: dict[str, Callable[[dict[str, FileReport], dict[str, FileSummary]], dict[str, list[Finding]]]] = {
         updates_not_wired.NAME: not_wired,
-        DEAD_IMPORTS: removed_names.taken,
-        compat_v1.NAME: v2_behavior.left_on,
+        DEAD_IMPORTS: removed_names.names_imported_elsewhere,
+        compat_v1.NAME: v2_behavior.missing_disable_v2_behavior,
     }
     found, problems = [], []
     for rule, check in checks.items():
         if rule in rules:
             try:
-                found.append(check(reports, glances))
+                found.append(check(reports, summaries))
             except Exception as error:  # the files themselves are migrated all the same
                 problems.append(f"the rule {rule} across files: {unforeseen(error)}")
     for of_rule in found:
@@ -139,12 +141,12 @@ def _read(path: str) -> bytes:
         return file.read()
 
 
-def _look(path: str, compat: bool) -> Glance | str:
+def _look(path: str, compat: bool) -> FileSummary | str:
     """What a file's bytes tell, or why they cannot be read."""
     try:
         with open_file(path) as file:
             raw = _contents(file)
-        seen = glance(raw, compat_v1=compat)
+        seen = scan(raw, compat_v1=compat)
         size, what = len(raw), "bytes"
         if path.endswith(".ipynb") and (seen.matches or raw.find(b"tensorflow") >= 0):
             try:
@@ -153,7 +155,7 @@ def _look(path: str, compat: bool) -> Glance | str:
                 return str(error) if seen.matches else seen
             size, what = len(source), "bytes of code"
             # JSON hides some of it: the line end in front of a name is a letter there.
-            in_code = glance(source, compat_v1=compat)
+            in_code = scan(source, compat_v1=compat)
             seen = in_code._replace(matches=seen.matches or in_code.matches)
         if seen.matches and size > MAX_SOURCE_BYTES:
             return (

@@ -20,7 +20,7 @@ RULE = "imports"  # what edits of imports are listed under, whichever rule they 
 COMPAT_V1, DEAD_IMPORTS = "compat-v1", "dead-imports"
 
 
-def settle(module: Module, changes: Changes) -> None:
+def update_imports(module: Module, changes: Changes) -> None:
     """Records the edits of import statements, and of assignments such as `slim = tf.contrib.slim`."""
     bindings = module.bindings()
     moved = {id(binding.alias): target for binding in bindings if (target := _target(binding, changes))}

@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 from tfbn.migrate import syntax
 from tfbn.migrate.report import Edit, FileReport, Finding
-from tfbn.migrate.text import decode
+from tfbn.migrate.source.text import decode
 
 
 def migrate(path: str, raw: bytes, rules: Collection[str]) -> FileReport:
@@ -32,7 +32,7 @@ def rewrite(data: bytes, rules: Collection[str]) -> tuple[bytes, tuple[Edit, ...
     from tfbn.migrate import imports
     from tfbn.migrate.changes import Changes
     from tfbn.migrate.module import Module
-    from tfbn.migrate.placement import taken
+    from tfbn.migrate.placement import conflicting_binding
     from tfbn.migrate.rules import RULES
 
     source = data.decode("utf-8")
@@ -49,10 +49,10 @@ def rewrite(data: bytes, rules: Collection[str]) -> tuple[bytes, tuple[Edit, ...
         if rule.name in rules:
             rule.check(module, changes)
     for name in changes.modules:
-        node = taken(module, name)
+        node = conflicting_binding(module, name)
         if node is not None:
             raise ValueError(f"line {module.line(node)}: the name `{name}` is in use here: rename it and run again")
-    imports.settle(module, changes)
+    imports.update_imports(module, changes)
     after, edits = changes.apply()
     findings = tuple(sorted(changes.findings))
     return after, edits, findings, changes.trains_batch_norm

@@ -10,7 +10,7 @@ import libcst as cst
 from libcst import metadata
 
 from tfbn.migrate import names
-from tfbn.migrate.text import Lines
+from tfbn.migrate.source.text import Lines
 
 POSITIONS_AND_CONTEXTS = (metadata.ByteSpanPositionProvider, metadata.ExpressionContextProvider)
 

@@ -29,7 +29,7 @@ def add_imports(module: Module, changes: Changes, anchor: Any, rule: str) -> Non
         changes.replace_span(offset, offset, before + text + newline, rule)
 
 
-def taken(module: Module, name: str) -> Any:
+def conflicting_binding(module: Module, name: str) -> Any:
     """A node that binds a name, in any scope, to something else than the module of that name; None if nothing does."""
     for node in module.nodes:
         scope = module.scope(node)

@@ -8,21 +8,23 @@ from pathlib import PurePath
 
 from tfbn.migrate import syntax
 from tfbn.migrate.imports import DEAD_IMPORTS, RULE
-from tfbn.migrate.prefilter import Glance
 from tfbn.migrate.report import FileReport, Finding
+from tfbn.migrate.source.prefilter import FileSummary
 from tfbn.migrate.wiring import module_name, parsed
 
 ADVICE = "import it here, from TensorFlow or, in the place of slim and tf.contrib.layers, tfbn.layers"
 
 
-def taken(reports: Mapping[str, FileReport], glances: Mapping[str, Glance]) -> dict[str, list[Finding]]:
+def names_imported_elsewhere(
+    reports: Mapping[str, FileReport], summaries: Mapping[str, FileSummary]
+) -> dict[str, list[Finding]]:
     """By path: the statements of other files that take such a name, by `from ops import slim`, `*` or `ops.slim`."""
     removed = {path: names for path, report in reports.items() if (names := _removed(report))}
     homes: dict[str, list[str]] = {}
-    for path in glances:
+    for path in summaries:
         homes.setdefault(module_name(path), []).append(path)
     found: dict[str, list[Finding]] = {}
-    for path, seen in glances.items():
+    for path, seen in summaries.items():
         for stem in sorted(seen.imports & {module_name(home) for home in removed}):
             beside = [home for home in homes[stem] if PurePath(home).parent == PurePath(path).parent]
             for home in beside or homes[stem]:

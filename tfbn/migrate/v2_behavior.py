@@ -6,15 +6,15 @@ import re
 from collections.abc import Iterable, Mapping
 
 from tfbn.migrate.imports import COMPAT_V1, RULE
-from tfbn.migrate.paths import open_file
 from tfbn.migrate.report import Edit, FileReport, Finding
+from tfbn.migrate.source.paths import open_file
 
 _SWITCHED_OFF = re.compile(rb"\bdisable_(?:v2_behavior|eager_execution)\b")
 MESSAGE = "TF1 code, and no file of this run switches v2 behaviour off: none of them looks like the start of a program"
 ADVICE = "call tf.disable_v2_behavior(), tf being tensorflow.compat.v1, in the file that is run, before any graph"
 
 
-def left_on(reports: Mapping[str, FileReport], paths: Iterable[str]) -> dict[str, list[Finding]]:
+def missing_disable_v2_behavior(reports: Mapping[str, FileReport], paths: Iterable[str]) -> dict[str, list[Finding]]:
     """For the first file of TF1 code, if none of all `paths` calls what makes it run."""
     migrated = [
         (path, edit.place)

@@ -7,26 +7,26 @@ from collections.abc import Callable, Mapping
 from pathlib import PurePath
 
 from tfbn.migrate import syntax
-from tfbn.migrate.notebook import Notebook
-from tfbn.migrate.paths import open_file
-from tfbn.migrate.prefilter import Glance
 from tfbn.migrate.report import FileReport, Finding, Place
 from tfbn.migrate.rules.updates_not_wired import ADVICE, MESSAGE, RULE
+from tfbn.migrate.source.notebook import Notebook
+from tfbn.migrate.source.paths import open_file
+from tfbn.migrate.source.prefilter import FileSummary
 
 STEPS = ("minimize", "apply_gradients")
 
 
-def not_wired(reports: Mapping[str, FileReport], glances: Mapping[str, Glance]) -> dict[str, list[Finding]]:
+def not_wired(reports: Mapping[str, FileReport], summaries: Mapping[str, FileSummary]) -> dict[str, list[Finding]]:
     """By path: the steps of programs, each a file and what it imports, that build layers and run no updates."""
     by_stem: dict[str, list[str]] = {}
-    for path in glances:
+    for path in summaries:
         by_stem.setdefault(module_name(path), []).append(path)
     found = {}
-    for path, seen in glances.items():
+    for path, seen in summaries.items():
         if seen.steps:
-            program = _reached(path, glances, by_stem)
+            program = _reached(path, summaries, by_stem)
             builds = any(other in reports and reports[other].trains_batch_norm for other in program)
-            if builds and not any(glances[other].wires for other in program):
+            if builds and not any(summaries[other].wires for other in program):
                 found[path] = _steps(path, reports)
     return {path: findings for path, findings in found.items() if findings}
 
@@ -36,12 +36,12 @@ def module_name(path: str) -> str:
     return name.parent.name if name.stem == "__init__" else name.stem
 
 
-def _reached(path: str, glances: Mapping[str, Glance], by_stem: Mapping[str, list[str]]) -> set[str]:
+def _reached(path: str, summaries: Mapping[str, FileSummary], by_stem: Mapping[str, list[str]]) -> set[str]:
     """The file and all that it imports, by the last parts of their names; of several, those beside it."""
     reached, waiting = {path}, [path]
     while waiting:
         current = waiting.pop()
-        for name in glances[current].imports:
+        for name in summaries[current].imports:
             places = by_stem.get(name, [])
             beside = [place for place in places if PurePath(place).parent == PurePath(current).parent]
             new = set(beside or places) - reached

@@ -59,6 +59,6 @@ def test_what_counts_as_wiring(more, reported):
 
 
 def test_a_comment_is_no_step():
-    """What looks like one to a glance is read as code before it is reported."""
+    """What looks like one to a scan is read as code before it is reported."""
     program = PROGRAM.format(layer="slim.batch_norm(x)", more="", step="variables()  # .minimize(loss)")
     assert findings(program) == []

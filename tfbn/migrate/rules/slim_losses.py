@@ -8,7 +8,7 @@ import libcst as cst
 
 from tfbn.migrate.changes import Changes
 from tfbn.migrate.module import Binding, Module
-from tfbn.migrate.placement import taken
+from tfbn.migrate.placement import conflicting_binding
 from tfbn.migrate.rule import Rule, call_of, keyword_arguments
 
 NAME = "slim-losses"
@@ -118,7 +118,7 @@ def _home(module: Module, changes: Changes, node: Any) -> str | None:
             if v1 or binding.name == "tensorflow":
                 changes.needed.add(binding.local)
                 return f"{binding.local}.losses" if v1 or changes.v1_imports else f"{binding.local}.compat.v1.losses"
-    if taken(module, "tf") is None:
+    if conflicting_binding(module, "tf") is None:
         changes.use("tf", "import tensorflow.compat.v1 as tf")
         return "tf.losses"
     return None

@@ -7,20 +7,20 @@ import pytest
 from tests.migrate.rules import test_batch_norm, test_tf1_names
 from tests.migrate.sources import SOURCES
 from tfbn.migrate.names import KNOWN, MODULES
-from tfbn.migrate.prefilter import glance
 from tfbn.migrate.rules import RULES
+from tfbn.migrate.source.prefilter import scan
 
 
 @pytest.mark.parametrize("source", [source for name, source in SOURCES.items() if name != "bystander"])
 def test_sources_are_let_through(source):
     """All of them have work for the rules."""
-    assert glance(source.encode()).matches
+    assert scan(source.encode()).matches
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_examples_are_let_through(rule):
     """Those before, and those after, whose mistakes are found again; compat-v1 has its own switch."""
-    assert glance(rule.before.encode(), compat_v1=rule.chosen).matches
+    assert scan(rule.before.encode(), compat_v1=rule.chosen).matches
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))
@@ -38,20 +38,20 @@ def test_every_module_is_let_through(module):
             f"from tensorflow{'.' * bool(parent)}{parent} import {last}\n{last}.{leaf}(x)\n",
             f"from tensorflow{'.' * bool(parent)}{parent} import {last} as m\nm.{leaf}(x)\n",
         ]:
-            assert glance(text.encode()).matches, text
+            assert scan(text.encode()).matches, text
 
 
 @pytest.mark.parametrize(("imports", "name"), test_batch_norm.IMPORTS)
 def test_every_import_form_is_let_through(imports, name):
     """Those of the tests of batch-norm."""
-    assert glance(f"{imports}\n{name}(x)\n".encode()).matches
+    assert scan(f"{imports}\n{name}(x)\n".encode()).matches
 
 
 @pytest.mark.parametrize(("source", "line", "names"), test_tf1_names.REPORTED)
 def test_names_of_tf1_are_let_through(source, line, names):
     """Those of the tests of tf1-names, and an alias of an alias."""
-    assert glance(source.encode()).matches
-    assert glance(source.replace("\n", "\r\n").encode()).matches
+    assert scan(source.encode()).matches
+    assert scan(source.replace("\n", "\r\n").encode()).matches
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_names_of_tf1_are_let_through(source, line, names):
 )
 def test_other_spellings_of_tf1_are_let_through(source):
     """By other names, and over several lines."""
-    assert glance(source.encode()).matches
+    assert scan(source.encode()).matches
 
 
 @pytest.mark.parametrize(
@@ -84,11 +84,11 @@ def test_other_spellings_of_tf1_are_let_through(source):
 )
 def test_others_are_held_back(source):
     """Without a parser."""
-    assert not glance(source.encode()).matches
+    assert not scan(source.encode()).matches
 
 
 def test_imports_are_seen():
     """The last parts of their names, for the rule that follows programs across files."""
     source = b"import a.b, c as d\nfrom .e import (f,\n    g)\nfrom . import h\nif x:\n\timport i # j\n"
-    assert {"b", "c", "e", "f", "h", "i"} <= glance(source).imports
-    assert "j" not in glance(source).imports
+    assert {"b", "c", "e", "f", "h", "i"} <= scan(source).imports
+    assert "j" not in scan(source).imports

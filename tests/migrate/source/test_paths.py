@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tfbn.migrate.paths import SKIPPED, open_file, python_files
+from tfbn.migrate.source.paths import SKIPPED, open_file, python_files
 
 
 @pytest.fixture

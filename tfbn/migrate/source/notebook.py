@@ -8,9 +8,9 @@ from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from tfbn.migrate import syntax
-from tfbn.migrate.json_spans import Span, elements, members
 from tfbn.migrate.migrate import check_result, rewrite
 from tfbn.migrate.report import FileReport, Place
+from tfbn.migrate.source.json_spans import Span, elements, members
 
 # Lines of IPython, not of Python: %magic, !shell, ?help, help?, and x = %magic.
 _MAGIC = re.compile(r"\s*(?:[%!?]|[\w.]+\?{1,2}\s*$|[\w.,\s]+=\s*[%!])")

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tfbn.migrate.json_spans import elements, members
+from tfbn.migrate.source.json_spans import elements, members
 
 TEXT = ' {"a" : [1, "x]", {"b": 2}] ,\n\t"c":{"d":null}, "e" : [ ], "f\\"": "}" } '
 

@@ -33,7 +33,7 @@ _ASSIGNED = re.compile(rb"^[ \t]*(\w+)[ \t]*=[ \t]*(\w+(?:\.\w+)*)[ \t]*(?:#.*)?
 _IMPORT = re.compile(rb"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+)?import[ \t]+([^#\n;]+)", re.MULTILINE)
 
 
-class Glance(NamedTuple):
+class FileSummary(NamedTuple):
     """What the bytes of a file tell without a parser."""
 
     matches: bool  # worth parsing
@@ -42,13 +42,13 @@ class Glance(NamedTuple):
     imports: frozenset[str]  # the last parts of the names of modules that it may import
 
 
-def glance(raw: bytes, *, compat_v1: bool = False) -> Glance:
+def scan(raw: bytes, *, compat_v1: bool = False) -> FileSummary:
     """Looks a file over. Plain searches come first: they are ten times as fast as patterns."""
     steps = _has(raw, b"minimize", b"apply_gradients") and bool(_STEP.search(raw))
     if not _has(raw, b"tensorflow", b"tf_slim", b"tfbn"):
         # A module of functions may get its layers from elsewhere, by `from my_networks import slim`.
         matches = _has(raw, b"slim") and bool(re.search(rb"\bslim\s*\.", raw))
-        return Glance(matches, False, steps, _imports(raw))
+        return FileSummary(matches, False, steps, _imports(raw))
     matches = (
         compat_v1
         or (_has(raw, b"contrib", b"slim", b"tfbn", b"layers") and bool(_WORTH_PARSING.search(raw)))
@@ -57,7 +57,7 @@ def glance(raw: bytes, *, compat_v1: bool = False) -> Glance:
         or (_has(raw, b"tensorflow") and _uses_v1_names(raw))
     )
     wires = _has(raw, *_WIRING) and bool(_WIRED.search(_COLLECTED.sub(b"", raw)))
-    return Glance(matches, wires, steps, _imports(raw))
+    return FileSummary(matches, wires, steps, _imports(raw))
 
 
 def _uses_v1_names(raw: bytes) -> bool:

@@ -6,7 +6,7 @@ import codecs
 
 import pytest
 
-from tfbn.migrate.text import Lines, decode
+from tfbn.migrate.source.text import Lines, decode
 
 
 @pytest.mark.parametrize(

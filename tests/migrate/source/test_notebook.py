@@ -7,8 +7,8 @@ import json
 import pytest
 
 from tfbn.migrate import driver
-from tfbn.migrate import notebook as notebook_module
-from tfbn.migrate.notebook import Notebook
+from tfbn.migrate.source import notebook as notebook_module
+from tfbn.migrate.source.notebook import Notebook
 
 RULES = driver.chosen_rules()
 IMPORT = "import tensorflow.contrib.slim as slim"
