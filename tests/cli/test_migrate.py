@@ -10,8 +10,7 @@ import sys
 import pytest
 
 from tfbn import cli
-from tfbn.migrate import driver
-from tfbn.migrate.rules import RULES
+from tfbn.migrate import rules
 
 SOURCE = "from tensorflow.contrib.layers import batch_norm\nbatch_norm(x, name='a')\n"
 RESULT = SOURCE.replace("tensorflow.contrib.layers", "tfbn")
@@ -137,8 +136,8 @@ def test_list_rules(capsys):
     """Names and summaries."""
     assert cli.main(["migrate", "--list-rules"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == [rule.name for rule in RULES]
-    assert all(line.endswith(rule.summary) for line, rule in zip(lines, RULES))
+    assert [line.split()[0] for line in lines] == [rule.name for rule in rules.RULES]
+    assert all(line.endswith(rule.summary) for line, rule in zip(lines, rules.RULES))
 
 
 def test_json(file, capsys):
@@ -218,10 +217,11 @@ def test_failures(file, capsys):
 def test_a_problem_of_the_whole_run(file, monkeypatch, capsys):
     """Is a line too, and the files are written all the same."""
 
-    def not_wired(reports, glances):
+    def check(project):
         raise IndexError("out of luck")
 
-    monkeypatch.setattr(driver, "not_wired", not_wired)
+    broken = [r._replace(check_project=check) if r.name == "updates-not-wired" else r for r in rules.RULES]
+    monkeypatch.setattr(rules, "RULES", tuple(broken))
     assert cli.main(["migrate", "--write", "a.py"]) == 2
     assert "the rule updates-not-wired across files: an internal error of tfbn at " in capsys.readouterr().err
     assert file.read_text() == RESULT

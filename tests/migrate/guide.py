@@ -1,4 +1,4 @@
-"""The part of migration_guide/codemod.md that lists the rules, made from the rules.
+"""The part of migration_guide/codemod.md that lists the rules, made from the first example of each.
 
 `python -m tests.migrate.guide` writes it into the page; test_guide.py compares.
 """
@@ -10,7 +10,7 @@ import textwrap
 from pathlib import Path
 
 from tests.migrate.helpers import run
-from tfbn.migrate.rules import RULES
+from tfbn.migrate import rules
 
 PAGE = Path(__file__).resolve().parents[2] / "migration_guide" / "codemod.md"
 START, END = "## The rules\n", "## What it leaves alone\n"
@@ -23,14 +23,16 @@ def rules_section() -> str:
         "Each name is one for `--only` and `--skip`. Edits of import statements are listed under `imports`; they go "
         "with the rule that makes them necessary.\n",
     ]
-    for rule in RULES:
+    for rule in rules.RULES:
         request = " Only with `--compat-v1`." if rule.chosen else ""
         parts.append(f"### {rule.name}\n")
         parts.append(f"{rule.summary[0].upper()}{rule.summary[1:]}.{request}\n")
-        before, after = rule.before.splitlines(keepends=True), rule.after.splitlines(keepends=True)
+        source, result = rule.invalid[0]
+        before = source.splitlines(keepends=True)
+        after = result.splitlines(keepends=True) if isinstance(result, str) else before
         lines = list(difflib.unified_diff(before, after, n=100))[3:] or [f" {line}" for line in before]
         parts.append(f"```diff\n{''.join(line if line.strip() else chr(10) for line in lines)}```\n")
-        for finding in run(rule.before, compat=rule.chosen).findings:
+        for finding in run(source, compat=rule.chosen).findings:
             if finding.rule == rule.name:
                 said = f"Line {finding.place.line}: {finding.message}: {finding.advice}."
                 parts.append(textwrap.fill(said.replace("**", r"\*\*"), 120, break_long_words=False) + "\n")

@@ -80,13 +80,6 @@ def test_statements(before, after):
     assert migrated(before) == after
 
 
-def test_exported_names_stay():
-    """`__all__` is a use, and the module cannot be loaded until somebody decides."""
-    source = SLIM + "__all__ = ['f', 'slim']\n__all__ += ['g']\n"
-    assert migrated(source) == source
-    assert findings(source) == [("dead-imports", 1)]
-
-
 def test_class_attributes_stay():
     """Others reach them as attributes; the uses within the class are rewritten."""
     source = "import tensorflow as tf\nclass A:\n    slim = tf.contrib.slim\n    bn = slim.batch_norm\n"

@@ -12,7 +12,9 @@ from tfbn.migrate.report import Edit, Place
 from tfbn.migrate.rules import RULES
 
 ALL = [pytest.param(source, id=name) for name, source in SOURCES.items()] + [
-    pytest.param(rule.before, id=f"example of {rule.name}") for rule in RULES
+    pytest.param(before, id=f"example {number} of {rule.name}")
+    for rule in RULES
+    for number, (before, _) in enumerate(rule.invalid)
 ]
 # Of a parameter that is called slim, and of a class.
 NOT_TENSORFLOWS = {"wherever it is": ["slim.batch_norm"], "bystander": ["slim.batch_norm"]}

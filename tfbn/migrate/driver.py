@@ -15,15 +15,15 @@ from functools import partial
 from typing import BinaryIO, NamedTuple
 
 from tfbn.files import replacing
-from tfbn.migrate import removed_names, syntax, v2_behavior
-from tfbn.migrate.imports import DEAD_IMPORTS
+from tfbn.migrate import rules as rules_package
+from tfbn.migrate import syntax
 from tfbn.migrate.migrate import migrate
-from tfbn.migrate.report import FileReport, Finding, unforeseen
-from tfbn.migrate.rules import BY_NAME, RULES, compat_v1, updates_not_wired
+from tfbn.migrate.project import Project
+from tfbn.migrate.report import FileReport, unforeseen
+from tfbn.migrate.rule import Rule
 from tfbn.migrate.source.notebook import Notebook, migrate_notebook
 from tfbn.migrate.source.paths import open_file, python_files
 from tfbn.migrate.source.prefilter import FileSummary, scan
-from tfbn.migrate.wiring import not_wired
 from tfbn.progress import Progress
 
 # Longer sources are tables or generated code; parsing takes some 2 kB of memory per byte.
@@ -44,29 +44,32 @@ class Run(NamedTuple):
 
 def chosen_rules(only: Sequence[str] = (), skip: Sequence[str] = (), *, compat: bool = False) -> frozenset[str]:
     """The names of the rules to run. Raises ValueError for a name that no rule has."""
-    unknown = [name for name in (*only, *skip) if name not in BY_NAME]
+    known = [rule.name for rule in rules_package.RULES]
+    unknown = [name for name in (*only, *skip) if name not in known]
     if unknown:
-        raise ValueError(f"no rule is called {unknown[0]!r}: there are {', '.join(BY_NAME)}")
-    names = set(only) or {rule.name for rule in RULES if not rule.chosen}
-    return frozenset((names | ({compat_v1.NAME} if compat else set())) - set(skip))
+        raise ValueError(f"no rule is called {unknown[0]!r}: there are {', '.join(known)}")
+    names = set(only) or {rule.name for rule in rules_package.RULES if not rule.chosen}
+    on_request = {rule.name for rule in rules_package.RULES if rule.chosen and compat}
+    return frozenset((names | on_request) - set(skip))
 
 
 def run(paths: Iterable[str], rules: Collection[str], *, jobs: int | None = None, progress: bool | None = None) -> Run:
     """Migrates files in memory; nothing is written."""
     reports: dict[str, FileReport] = {}
     summaries: dict[str, FileSummary] = {}
+    worth_parsing = [rule.worth_parsing for rule in _rules_of(rules) if rule.worth_parsing]
     waiting = []
     files = 0
     with Progress("Reading", unit="files", show=progress) as bar:
         for found in python_files(paths):
             files += 1
             bar.update()
-            seen = found.problem or _look(found.path, compat_v1.NAME in rules)
-            if isinstance(seen, str):
-                reports[found.path] = FileReport(found.path, b"", b"", problem=seen)
+            summary = found.problem or _look(found.path, worth_parsing)
+            if isinstance(summary, str):
+                reports[found.path] = FileReport(found.path, b"", b"", problem=summary)
                 continue
-            summaries[found.path] = seen
-            if seen.matches:
+            summaries[found.path] = summary
+            if summary.matches:
                 waiting.append(found.path)
     with Progress("Migrating", len(waiting), "files", show=progress) as bar:
         for report in _reports(waiting, rules, jobs):
@@ -100,24 +103,25 @@ def migrate_alone(path: str, raw: bytes, rules: Collection[str]) -> FileReport:
 def _add_findings(
     reports: dict[str, FileReport], summaries: dict[str, FileSummary], rules: Collection[str]
 ) -> list[str]:
-    """Adds what only all files together tell; returns what went wrong in that."""
-    checks: dict[str, Callable[[dict[str, FileReport], dict[str, FileSummary]], dict[str, list[Finding]]]] = {
-        updates_not_wired.NAME: not_wired,
-        DEAD_IMPORTS: removed_names.names_imported_elsewhere,
-        compat_v1.NAME: v2_behavior.missing_disable_v2_behavior,
-    }
-    found, problems = [], []
-    for rule, check in checks.items():
-        if rule in rules:
-            try:
-                found.append(check(reports, summaries))
-            except Exception as error:  # the files themselves are migrated all the same
-                problems.append(f"the rule {rule} across files: {unforeseen(error)}")
-    for of_rule in found:
-        for path, findings in of_rule.items():
+    """Adds what only all files together show; returns what went wrong in that."""
+    project = Project(dict(reports), summaries)
+    problems = []
+    for rule in _rules_of(rules):
+        if rule.check_project is None:
+            continue
+        try:
+            findings_by_path = rule.check_project(project)
+        except Exception as error:  # the files themselves are migrated all the same
+            problems.append(f"the rule {rule.name} across files: {unforeseen(error)}")
+            continue
+        for path, findings in findings_by_path.items():
             report = reports.get(path, FileReport(path, b"", b""))
             reports[path] = report._replace(findings=tuple(sorted([*report.findings, *findings])))
     return problems
+
+
+def _rules_of(names: Collection[str]) -> list[Rule]:
+    return [rule for rule in rules_package.RULES if rule.name in names]
 
 
 def write(report: FileReport) -> str | None:
@@ -141,27 +145,27 @@ def _read(path: str) -> bytes:
         return file.read()
 
 
-def _look(path: str, compat: bool) -> FileSummary | str:
+def _look(path: str, worth_parsing: Sequence[Callable[[bytes], bool]]) -> FileSummary | str:
     """What a file's bytes tell, or why they cannot be read."""
     try:
         with open_file(path) as file:
             raw = _contents(file)
-        seen = scan(raw, compat_v1=compat)
+        summary = scan(raw, worth_parsing)
         size, what = len(raw), "bytes"
-        if path.endswith(".ipynb") and (seen.matches or raw.find(b"tensorflow") >= 0):
+        if path.endswith(".ipynb") and (summary.matches or raw.find(b"tensorflow") >= 0):
             try:
                 source = Notebook(raw[:]).source
             except ValueError as error:
-                return str(error) if seen.matches else seen
+                return str(error) if summary.matches else summary
             size, what = len(source), "bytes of code"
             # JSON hides some of it: the line end in front of a name is a letter there.
-            in_code = scan(source, compat_v1=compat)
-            seen = in_code._replace(matches=seen.matches or in_code.matches)
-        if seen.matches and size > MAX_SOURCE_BYTES:
+            in_code = scan(source, worth_parsing)
+            summary = in_code._replace(matches=summary.matches or in_code.matches)
+        if summary.matches and size > MAX_SOURCE_BYTES:
             return (
                 f"{size:,} {what}, more than the {MAX_SOURCE_BYTES:,} that are parsed: split it, or migrate it by hand"
             )
-        return seen
+        return summary
     except OSError as error:
         return f"cannot be read: {error.strerror or error}"
     except Exception as error:  # one odd file is no reason to leave the others as they are

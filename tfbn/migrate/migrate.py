@@ -46,8 +46,8 @@ def rewrite(data: bytes, rules: Collection[str]) -> tuple[bytes, tuple[Edit, ...
         raise ValueError(message) from error
     changes = Changes(module, rules)
     for rule in RULES:
-        if rule.name in rules:
-            rule.check(module, changes)
+        if rule.name in rules and rule.check_file:
+            rule.check_file(module, changes)
     for name in changes.modules:
         node = conflicting_binding(module, name)
         if node is not None:

@@ -14,7 +14,8 @@ from tfbn.migrate.module import Module, dotted
 def add_imports(module: Module, changes: Changes, anchor: Any, rule: str) -> None:
     """Adds those of `changes.modules` that the module does not import yet; `anchor` is a line of imports that goes."""
     newline = module.lines.newline.decode("ascii")
-    missing = [text for name, text in changes.modules.items() if not imports_at_top(module, name)]
+    own_first = sorted(changes.modules.items(), key=lambda item: item[0] != "tfbn")
+    missing = [text for name, text in own_first if not imports_at_top(module, name)]
     text = newline.join(missing)
     if anchor is not None:
         start, end = module.span(anchor.body[0])[0], module.span(anchor.body[-1])[1]

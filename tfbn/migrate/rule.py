@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import libcst as cst
 
 from tfbn.migrate.changes import Changes
 from tfbn.migrate.module import Module, Use
+from tfbn.migrate.project import Project
+from tfbn.migrate.report import Finding
 
 
 class Rule(NamedTuple):
@@ -16,10 +18,19 @@ class Rule(NamedTuple):
 
     name: str
     summary: str  # what it does, in a sentence
-    before: str  # an example: source that the rule is about
-    after: str  # what becomes of it; the same text where the rule only reports
-    check: Callable[[Module, Changes], None]  # records edits and findings
+    valid: Sequence[str]  # sources that the rule leaves alone
+    # Sources that it is about, each with what becomes of it, or the line of the finding where the rule only reports.
+    # The first one is shown in the guide; all of them are the rule's tests.
+    invalid: Sequence[tuple[str, str | int]]
+    check_file: Callable[[Module, Changes], None] | None = None  # records edits and findings of one file
+    check_project: Callable[[Project], Mapping[str, list[Finding]]] | None = None  # by path: what files together show
+    worth_parsing: Callable[[bytes], bool] | None = None  # of a file's text: what the prefilter would not let through
     chosen: bool = False  # only where the user asks for it
+    first: bool = False  # other rules ask what it has decided
+
+    @property
+    def rewrites(self) -> bool:
+        return any(isinstance(after, str) for _, after in self.invalid)
 
 
 def rename(module: Module, changes: Changes, rule: str) -> None:

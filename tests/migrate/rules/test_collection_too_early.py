@@ -44,9 +44,3 @@ def test_functions_of_other_objects_are_not_taken_for_ones_of_the_file():
     """`net.model` may be anything."""
     before = "def model(x):\n    return slim.batch_norm(x)\n"
     assert findings(program(READ, "y = net.model(x)", before=before)) == []
-
-
-def test_the_module_itself():
-    """Scripts have no functions."""
-    source = f"import tensorflow.compat.v1 as tf\nimport tfbn\n{READ}\ny = tfbn.batch_norm(x)\n"
-    assert findings(source) == [("collection-too-early", 3)]

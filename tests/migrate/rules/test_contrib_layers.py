@@ -25,27 +25,6 @@ def test_every_name(name):
     )
 
 
-def test_other_paths():
-    """Initializers, regularizers and variables below slim and below python."""
-    source = """\
-import tensorflow as tf
-from tensorflow.contrib.layers.python.layers import regularizers
-from tensorflow.contrib.framework.python.ops import variables
-slim = tf.contrib.slim
-a = slim.initializers.xavier_initializer(), slim.regularizers.l2_regularizer(0.1), slim.get_model_variables()
-b = regularizers.l1_regularizer(0.1), variables.get_variables(), tf.contrib.framework.get_variables_to_restore()
-"""
-    assert (
-        migrated(source)
-        == """\
-import tensorflow as tf
-import tfbn
-a = tfbn.layers.xavier_initializer(), tfbn.layers.l2_regularizer(0.1), tfbn.layers.get_model_variables()
-b = tfbn.layers.l1_regularizer(0.1), tfbn.layers.get_variables(), tfbn.layers.get_variables_to_restore()
-""".replace("import tensorflow as tf\n", "")
-    )
-
-
 def test_names_that_tfbn_has_not_stay():
     """And are reported, with the import that they need."""
     source = "from tensorflow.contrib import layers\ny = layers.conv2d(layers.layer_norm(x), 8, 3)\n"

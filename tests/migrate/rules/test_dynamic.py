@@ -51,10 +51,3 @@ def test_star_imports():
     source = "from tensorflow.contrib.layers import *\ny = batch_norm(x)\ndef conv2d(x): pass\nconv2d(y)\n"
     assert migrated(source) == source
     assert findings(source) == [("dynamic", 1), ("dynamic", 2)]
-
-
-def test_slim_from_a_star_import_of_the_projects_own():
-    """Nothing here says what slim is."""
-    source = "import tensorflow\nfrom ops import *\ny = slim.batch_norm(x)\n"
-    assert migrated(source) == source
-    assert findings(source) == [("dynamic", 3)]

@@ -56,41 +56,6 @@ def test_a_few_are_named(names, text):
     assert message.startswith(f"TensorFlow 2 has no {text}")
 
 
-@pytest.mark.parametrize(
-    "source",
-    [
-        PLAIN + "x = tf.nn.relu(tf.keras.layers.Dense(3)(tf.Variable(1.0)))\n",
-        "import tensorflow.compat.v1 as tf\nx = tf.placeholder(tf.float32)\n",
-        "from tensorflow.compat import v1 as tf\nx = tf.placeholder(tf.float32)\n",
-        "from tensorflow.compat.v1 import placeholder\nx = placeholder()\n",
-        PLAIN + "x = tf.compat.v1.placeholder(tf.float32)\n",
-        "import tfbn as tf\nx = tf.placeholder\n",
-        "def f(tf):\n    return tf.placeholder\n",
-        PLAIN + "x = f(placeholder=1).placeholder\n",
-        # The program is prepared for both versions.
-        "try:\n    import tensorflow.compat.v1 as t\nexcept ImportError:\n    import tensorflow as t\nt.placeholder\n",
-        PLAIN + "try:\n    f = tf.log\nexcept AttributeError:\n    f = tf.math.log\n",
-        "try:\n    from tensorflow import log\nexcept (KeyError, ImportError):\n    from tensorflow.math import log\n",
-        PLAIN + "tf.log = tf.math.log\nx = tf.log(1.0)\n",
-    ],
-)
-def test_others_are_not(source):
-    """What TensorFlow 2 has, what is compat.v1's already, and what is caught."""
-    assert findings(source) == []
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        PLAIN + "try:\n    f = tf.log(1.0)\nexcept ValueError:\n    f = 0\n",
-        PLAIN + "try:\n    f = 1\nexcept AttributeError:\n    f = tf.log(1.0)\n",
-    ],
-)
-def test_other_handlers_catch_nothing(source):
-    """Nor does one catch what it does itself."""
-    assert len(messages(source)) == 1
-
-
 def test_names_that_other_rules_are_about():
     """contrib and tf.layers have their own."""
     source = PLAIN + "x = tf.layers.conv3d(x), tf.contrib.rnn.LSTMCell\n"

@@ -18,12 +18,6 @@ def test_every_name(name):
     assert migrated(f"import tensorflow as tf\ny = tf.compat.v1.layers.{name}(tf.x, 3)\n") == after
 
 
-def test_contribs_layers_of_the_same_name_are_others():
-    """Each has its own signature and names of variables."""
-    source = "import tensorflow as tf\ny = tf.layers.conv2d(tf.contrib.layers.conv2d(tf.x))\n"
-    assert "tfbn.layers.v1.conv2d(tfbn.layers.conv2d(tf.x))" in migrated(source)
-
-
 @pytest.mark.parametrize("name", ["Dense", "conv1d", "separable_conv2d"])
 def test_others_are_reported(name):
     """With the function that raises under Keras 3."""

@@ -19,9 +19,3 @@ def test_attributes(imports, name):
     """The arguments stay, those by position too, since both have the same."""
     call = "step = {}(loss, optimizer, None, ops, variables, transform, True)\n"
     assert migrated(f"{imports}\n{call.format(name)}") == f"import tfbn\n{call.format('tfbn.create_train_op')}"
-
-
-def test_imported():
-    """By itself."""
-    source = "from tensorflow.contrib.training import create_train_op as step\nstep(loss, optimizer)\n"
-    assert migrated(source) == source.replace("tensorflow.contrib.training", "tfbn")

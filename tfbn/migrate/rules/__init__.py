@@ -1,49 +1,26 @@
-"""The rules, in the order in which they are listed and run."""
+"""The rules: each file of this folder has one as RULE, or several as RULES. Nothing else has to name them."""
 
 from __future__ import annotations
 
-from tfbn.migrate.rule import Rule
-from tfbn.migrate.rules import (
-    arg_scope,
-    batch_norm,
-    batch_normalization,
-    collection_too_early,
-    compat_v1,
-    contrib_layers,
-    dead_imports,
-    dynamic,
-    leftovers,
-    name_argument,
-    opaque_arguments,
-    optimizer_dependencies,
-    slim_losses,
-    slim_train_op,
-    tf1_names,
-    tf_layers,
-    train_op,
-    uncertain,
-    updates_not_wired,
-)
+import importlib
+import pkgutil
+from collections.abc import Iterator
 
-RULES: tuple[Rule, ...] = (
-    compat_v1.RULE,  # first: the others ask whether TensorFlow's name will stand for compat.v1
-    batch_norm.RULE,
-    batch_normalization.RULE,
-    contrib_layers.RULE,
-    tf_layers.RULE,
-    arg_scope.RULE,
-    train_op.RULE,
-    slim_train_op.RULE,
-    slim_losses.RULE,
-    dead_imports.RULE,
-    leftovers.RULE,
-    tf1_names.RULE,
-    uncertain.RULE,
-    dynamic.RULE,
-    opaque_arguments.RULE,
-    name_argument.RULE,
-    updates_not_wired.RULE,
-    optimizer_dependencies.RULE,
-    collection_too_early.RULE,
-)
-BY_NAME = {rule.name: rule for rule in RULES}
+from tfbn.migrate.rule import Rule
+
+
+def discover() -> tuple[Rule, ...]:
+    """The rules of all files, in the order in which they are listed and run.
+
+    Those come first that say so, then those that rewrite, then those that only report; by name among themselves.
+    """
+    return tuple(sorted(_rules(), key=lambda rule: (not rule.first, not rule.rewrites, rule.name)))
+
+
+def _rules() -> Iterator[Rule]:
+    for found in pkgutil.iter_modules(__path__):
+        module = importlib.import_module(f"{__name__}.{found.name}")
+        yield from getattr(module, "RULES", None) or [module.RULE]
+
+
+RULES = discover()

@@ -8,7 +8,20 @@ from tfbn.migrate.rule import Rule
 from tfbn.migrate.sites import function_of, layers_built, reads_updates
 
 NAME = "collection-too-early"
-BEFORE = AFTER = """\
+VALID = [
+    """\
+import tensorflow.compat.v1 as tf
+import tfbn
+
+def step(images, optimizer):
+    loss = tf.reduce_mean(tfbn.batch_norm(images) ** 2)
+    with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):
+        return optimizer.minimize(loss)
+""",
+]
+INVALID = [
+    (
+        """\
 import tensorflow.compat.v1 as tf
 import tfbn
 
@@ -17,10 +30,23 @@ def step(images, optimizer):
     loss = tf.reduce_mean(tfbn.batch_norm(images) ** 2)
     with tf.control_dependencies(update_ops):
         return optimizer.minimize(loss)
-"""
+""",
+        5,
+    ),
+    # Scripts have no functions.
+    (
+        """\
+import tensorflow.compat.v1 as tf
+import tfbn
+ops = tf.get_collection(tf.GraphKeys.UPDATE_OPS)
+y = tfbn.batch_norm(x)
+""",
+        3,
+    ),
+]
 
 
-def check(module: Module, changes: Changes) -> None:
+def check_file(module: Module, changes: Changes) -> None:
     built: dict[int, list[int]] = {}
     for node, function in layers_built(module):
         built.setdefault(id(function), []).append(module.span(node)[0])
@@ -40,7 +66,7 @@ def check(module: Module, changes: Changes) -> None:
 RULE = Rule(
     name=NAME,
     summary="reports a collection of update ops that is read before the layers are built",
-    before=BEFORE,
-    after=AFTER,
-    check=check,
+    valid=VALID,
+    invalid=INVALID,
+    check_file=check_file,
 )

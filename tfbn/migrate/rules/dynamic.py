@@ -13,12 +13,23 @@ from tfbn.migrate.module import Module, dotted
 from tfbn.migrate.rule import Rule, constant_string
 
 NAME = "dynamic"
-BEFORE = AFTER = """\
+VALID = [
+    r'"""As slim.batch_norm does it."""' + "\nimport tensorflow as tf\nx = 'slim', 'batch_norm'\n",
+    "import nets\ngetattr(nets, 'slim')\nkeras.layers.dropout(self.layers.conv2d(x))\n",
+]
+INVALID = [
+    (
+        """\
 import tensorflow.contrib.slim as slim
 
 def layer(name):
     return getattr(slim, name)
-"""
+""",
+        4,
+    ),
+    # Nothing here says what slim is.
+    ("import tensorflow\nfrom ops import *\ny = slim.batch_norm(x)\n", 3),
+]
 IN_STRINGS = re.compile(
     r"\b(?:tf|tensorflow)(?:\.compat\.v1)?\.contrib\.(?:layers|slim|framework|losses|training)\b|\btf_slim\b"
     r"|\b(?:slim|layers)\.batch_norm\b|\btf\.layers\.batch_normalization\b"
@@ -26,7 +37,7 @@ IN_STRINGS = re.compile(
 LOOKUPS = ("getattr", "hasattr", "setattr", "delattr", "vars", "dir")
 
 
-def check(module: Module, changes: Changes) -> None:
+def check_file(module: Module, changes: Changes) -> None:
     starred = _star_imports(module, changes)
     docstrings = {id(node) for node in _docstrings(module)}
     for use in module.uses:
@@ -107,7 +118,7 @@ def _is_of_unknown_module(module: Module, node: Any) -> bool:
 RULE = Rule(
     name=NAME,
     summary="reports strings, getattr, star imports and attributes that name contrib or slim",
-    before=BEFORE,
-    after=AFTER,
-    check=check,
+    valid=VALID,
+    invalid=INVALID,
+    check_file=check_file,
 )

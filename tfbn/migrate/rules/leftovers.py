@@ -9,15 +9,23 @@ from tfbn.migrate.rule import Rule
 from tfbn.migrate.rules.dynamic import is_looked_up
 
 NAME = "leftovers"
-BEFORE = AFTER = """\
+VALID = [
+    "import tensorflow as tf\ny = tf.nn.relu, tf.compat.v1.train.Saver, tf.keras.layers.Dense, tf.contributions.x\n",
+]
+INVALID = [
+    (
+        """\
 import tensorflow as tf
 
 def accuracy(predictions, labels):
     return tf.contrib.metrics.streaming_accuracy(predictions, labels)
-"""
+""",
+        4,
+    ),
+]
 
 
-def check(module: Module, changes: Changes) -> None:
+def check_file(module: Module, changes: Changes) -> None:
     for use in module.uses:
         if use.known is None and use.certain and not is_looked_up(module, use.node):
             changes.find(use.node, NAME, f"TensorFlow 2 has no {use.name}", names.advice(use.name))
@@ -26,7 +34,7 @@ def check(module: Module, changes: Changes) -> None:
 RULE = Rule(
     name=NAME,
     summary="reports names of contrib, slim and tf.layers that tfbn does not have, with what to use",
-    before=BEFORE,
-    after=AFTER,
-    check=check,
+    valid=VALID,
+    invalid=INVALID,
+    check_file=check_file,
 )

@@ -8,15 +8,25 @@ from tfbn.migrate.rule import Rule
 from tfbn.migrate.sites import given_to, sites
 
 NAME = "name-argument"
-BEFORE = AFTER = """\
+VALID = [
+    "import tfbn\ntfbn.batch_norm(x, scope='a')\n",
+    "import tfbn\ntfbn.batch_normalization(relu(tfbn.batch_norm(x), name='a'), name='b')\n",
+]
+INVALID = [
+    (
+        """\
 import tfbn
 
 def head(images):
     return tfbn.batch_norm(images, name="norm")
-"""
+""",
+        4,
+    ),
+    ("import tfbn\nparams = {'name': 'a'}\nconv(x, normalizer_fn=tfbn.batch_norm, normalizer_params=params)\n", 2),
+]
 
 
-def check(module: Module, changes: Changes) -> None:
+def check_file(module: Module, changes: Changes) -> None:
     for site in sites(module):
         given = given_to(module, site) if site.leaf == "batch_norm" else {}
         if "name" in given:
@@ -31,7 +41,7 @@ def check(module: Module, changes: Changes) -> None:
 RULE = Rule(
     name=NAME,
     summary="reports name= passed to contrib's batch_norm, which takes scope=",
-    before=BEFORE,
-    after=AFTER,
-    check=check,
+    valid=VALID,
+    invalid=INVALID,
+    check_file=check_file,
 )

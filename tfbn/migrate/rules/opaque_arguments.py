@@ -8,15 +8,30 @@ from tfbn.migrate.rule import Rule, dict_items
 from tfbn.migrate.sites import sites
 
 NAME = "opaque-arguments"
-BEFORE = AFTER = """\
+VALID = [
+    """\
+import tfbn
+params = {"decay": 0.9}
+tfbn.batch_norm(x, **params)
+tfbn.batch_norm(x, **dict(decay=0.9))
+""",
+    "import tfbn\ntfbn.arg_scope([tfbn.batch_norm], **params)\nconv(x, **params)\n",
+]
+INVALID = [
+    (
+        """\
 import tfbn
 
 def head(images, params):
     return tfbn.batch_norm(images, **params)
-"""
+""",
+        4,
+    ),
+    ("import tfbn\ntfbn.batch_norm(x, **{**params, 'decay': 1})\n", 2),
+]
 
 
-def check(module: Module, changes: Changes) -> None:
+def check_file(module: Module, changes: Changes) -> None:
     for site in sites(module):
         for argument in site.call.args if site.is_called else ():
             if argument.star == "**" and dict_items(module, argument.value) is None:
@@ -31,7 +46,7 @@ def check(module: Module, changes: Changes) -> None:
 RULE = Rule(
     name=NAME,
     summary="reports **params of a batch norm call whose keys the file does not spell out",
-    before=BEFORE,
-    after=AFTER,
-    check=check,
+    valid=VALID,
+    invalid=INVALID,
+    check_file=check_file,
 )

@@ -12,21 +12,34 @@ from tfbn.migrate.placement import conflicting_binding
 from tfbn.migrate.rule import Rule, call_of, keyword_arguments
 
 NAME = "slim-losses"
-BEFORE = """\
+VALID = [
+    "import tensorflow as tf\ny = tf.compat.v1.losses.log_loss(labels, predictions)\n",
+]
+INVALID: list[tuple[str, str | int]] = [
+    (
+        """\
 import tensorflow as tf
 import tensorflow.contrib.slim as slim
 
 def loss(logits, labels):
     slim.losses.sparse_softmax_cross_entropy(logits, labels, weights=2.0)
     return slim.losses.get_total_loss()
-"""
-AFTER = """\
+""",
+        """\
 import tensorflow as tf
 
 def loss(logits, labels):
     tf.compat.v1.losses.sparse_softmax_cross_entropy(logits=logits, labels=labels, weights=2.0)
     return tf.compat.v1.losses.get_total_loss()
-"""
+""",
+    ),
+    ("from tensorflow.contrib import slim\nslim.losses.log_loss(*both)\n", 2),
+    # Where TensorFlow has no name yet it gets one, below the import of tfbn.
+    (
+        "from tensorflow.contrib import slim\nslim.learning.create_train_op(slim.losses.get_total_loss(), optimizer)\n",
+        "import tfbn\nimport tensorflow.compat.v1 as tf\ntfbn.create_train_op(tf.losses.get_total_loss(), optimizer)\n",
+    ),
+]
 _PREDICTIONS = ("predictions", "labels", "weights", "scope")
 # The arguments of 1.15.5 in their order; None where both have the same order.
 ARGUMENTS: dict[str, tuple[str, ...] | None] = {
@@ -54,7 +67,7 @@ _OF_ELEMENTS = {
 EXTRA = {"hinge_loss": ', reduction="none", loss_collection=None'}
 
 
-def check(module: Module, changes: Changes) -> None:
+def check_file(module: Module, changes: Changes) -> None:
     for use in module.uses:
         if use.known and use.known.rule == NAME and use.certain and module.is_load(use.node):
             arguments = ARGUMENTS[use.known.leaf]
@@ -138,7 +151,7 @@ def _first_name(node: Any) -> Any:
 RULE = Rule(
     name=NAME,
     summary="turns slim.losses into tf.compat.v1.losses and names the arguments, since their order is another",
-    before=BEFORE,
-    after=AFTER,
-    check=check,
+    valid=VALID,
+    invalid=INVALID,
+    check_file=check_file,
 )

@@ -11,18 +11,26 @@ from tfbn.migrate.module import Module
 from tfbn.migrate.rule import Rule, call_of, keyword_arguments
 
 NAME = "slim-train-op"
-BEFORE = """\
+VALID = [
+    "from my_learning import learning\nlearning.create_train_op(loss, optimizer, clip_gradient_norm=1.0)\n",
+]
+INVALID: list[tuple[str, str | int]] = [
+    (
+        """\
 import tensorflow.contrib.slim as slim
 
 def step(loss, optimizer, variables):
     return slim.learning.create_train_op(loss, optimizer, variables_to_train=variables)
-"""
-AFTER = """\
+""",
+        """\
 import tfbn
 
 def step(loss, optimizer, variables):
     return tfbn.create_train_op(loss, optimizer, variables_to_train=variables)
-"""
+""",
+    ),
+    ("from tensorflow.contrib import slim\nslim.learning.create_train_op(a, b, clip_gradient_norm=1.0)\n", 2),
+]
 # The arguments that both have at the same place; the sixth is another one in each.
 COMMON = 5
 OF_SLIM_ONLY = ("clip_gradient_norm", "gradient_multipliers")
@@ -32,7 +40,7 @@ ADVICE = (
 )
 
 
-def check(module: Module, changes: Changes) -> None:
+def check_file(module: Module, changes: Changes) -> None:
     for use in module.uses:
         if use.known and use.known.rule == NAME and use.certain:
             call = call_of(module, use.node)
@@ -66,7 +74,7 @@ def _is_default(node: Any) -> bool:
 RULE = Rule(
     name=NAME,
     summary="renames create_train_op of slim.learning to tfbn.create_train_op, unless it clips or multiplies gradients",
-    before=BEFORE,
-    after=AFTER,
-    check=check,
+    valid=VALID,
+    invalid=INVALID,
+    check_file=check_file,
 )

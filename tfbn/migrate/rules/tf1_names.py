@@ -2,22 +2,52 @@
 
 from __future__ import annotations
 
+import re
+
+from tfbn.migrate import v1_names
 from tfbn.migrate.changes import Changes
 from tfbn.migrate.module import Module
 from tfbn.migrate.rule import Rule
 from tfbn.migrate.rules import compat_v1
+from tfbn.migrate.source.prefilter import has
 
 NAME = "tf1-names"
-BEFORE = AFTER = """\
+VALID = [
+    "import tensorflow as tf\nx = tf.nn.relu(tf.keras.layers.Dense(3)(tf.Variable(1.0)))\n",
+    "import tensorflow.compat.v1 as tf\nx = tf.placeholder(tf.float32)\n",
+    "from tensorflow.compat import v1 as tf\nx = tf.placeholder(tf.float32)\n",
+    "from tensorflow.compat.v1 import placeholder\nx = placeholder()\n",
+    "import tensorflow as tf\nx = tf.compat.v1.placeholder(tf.float32)\n",
+    "import tfbn as tf\nx = tf.placeholder\n",
+    "def f(tf):\n    return tf.placeholder\n",
+    "import tensorflow as tf\nx = f(placeholder=1).placeholder\n",
+    # The program is prepared for both versions.
+    "import tensorflow as tf\ntry:\n    f = tf.log\nexcept AttributeError:\n    f = tf.math.log\n",
+    "try:\n    from tensorflow import log\nexcept (KeyError, ImportError):\n    from tensorflow.math import log\n",
+    "try:\n    import tensorflow.compat.v1 as t\nexcept ImportError:\n    import tensorflow as t\nt.placeholder\n",
+    "import tensorflow as tf\ntf.log = tf.math.log\nx = tf.log(1.0)\n",
+]
+INVALID = [
+    (
+        """\
 import tensorflow as tf
 
 def inputs():
     return tf.placeholder(tf.float32, [None, 8]), tf.placeholder_with_default(False, [])
-"""
+""",
+        4,
+    ),
+    # A handler for something else, and what a handler does itself.
+    ("import tensorflow as tf\ntry:\n    f = tf.log(1.0)\nexcept ValueError:\n    f = 0\n", 3),
+    ("import tensorflow as tf\ntry:\n    f = 1\nexcept AttributeError:\n    f = tf.log(1.0)\n", 5),
+]
 MAX_NAMES = 3  # in a message
+_TENSORFLOW_AS = re.compile(rb"\btensorflow((?:\.[a-zA-Z]\w*)*)\s+as\s+(\w+)")
+_FROM_TENSORFLOW = re.compile(rb"\bfrom\s+(tensorflow(?:\.\w+)*)\s+import\s*(\([^)]*|(?:\\\r?\n|[^#\n;])*)")
+_ASSIGNED = re.compile(rb"^[ \t]*(\w+)[ \t]*=[ \t]*(\w+(?:\.\w+)*)[ \t]*(?:#.*)?\r?$", re.MULTILINE)
 
 
-def check(module: Module, changes: Changes) -> None:
+def check_file(module: Module, changes: Changes) -> None:
     if compat_v1.NAME in changes.enabled:
         return  # that one changes the import, or says why it stays
     found = compat_v1.v1_mentions(module)
@@ -32,10 +62,35 @@ def check(module: Module, changes: Changes) -> None:
         )
 
 
+def worth_parsing(raw: bytes) -> bool:
+    """Whether a name that only TensorFlow 1 has is imported, or stands below what an import binds."""
+    if not has(raw, b"tensorflow"):
+        return False
+    bound = {b"tensorflow": b""}  # the local name of a module, and what it is below TensorFlow
+    bound.update((local, name[1:]) for name, local in _TENSORFLOW_AS.findall(raw))
+    names = set()
+    for module, imported in _FROM_TENSORFLOW.findall(raw):
+        for name, local in re.findall(rb"(\w+)(?:\s+as\s+(\w+))?", imported):
+            bound[local or name] = _joined(module.partition(b".")[2], name)
+            names.add(bound[local or name])
+    for local, chain in _ASSIGNED.findall(raw):
+        root, _, rest = chain.partition(b".")
+        if root in bound:
+            bound[local] = _joined(bound[root], rest)
+    chains = re.compile(rb"\b(" + b"|".join(map(re.escape, bound)) + rb")\s*\.\s*(\w+(?:\s*\.\s*\w+)*)")
+    names |= {_joined(bound[root], b"".join(chain.split())) for root, chain in set(chains.findall(raw))}
+    return any(v1_names.v1_only(name.decode("ascii", "replace")) for name in names)
+
+
+def _joined(module: bytes, name: bytes) -> bytes:
+    return b".".join(part for part in (module, name) if part)
+
+
 RULE = Rule(
     name=NAME,
     summary="reports names that TensorFlow 2 lacks and tf.compat.v1 has, unless --compat-v1 imports that",
-    before=BEFORE,
-    after=AFTER,
-    check=check,
+    valid=VALID,
+    invalid=INVALID,
+    check_file=check_file,
+    worth_parsing=worth_parsing,
 )

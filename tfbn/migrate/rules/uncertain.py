@@ -9,7 +9,12 @@ from tfbn.migrate.module import Module
 from tfbn.migrate.rule import Rule, may_rewrite
 
 NAME = "uncertain"
-BEFORE = AFTER = """\
+VALID = [
+    "import my_layers\nslim = my_layers\n\ndef head(images):\n    return slim.batch_norm(images)\n",
+]
+INVALID = [
+    (
+        """\
 import my_layers
 import tensorflow.contrib.slim as slim
 
@@ -18,10 +23,20 @@ if my_layers.AVAILABLE:
 
 def head(images):
     return slim.batch_norm(images)
-"""
+""",
+        8,
+    ),
+    ("import mine\nfrom tensorflow.contrib import slim\nif x: slim = mine\nslim.batch_norm(1)\n", 4),
+    ("from tensorflow.contrib import slim\nfor slim in slims: pass\nslim.batch_norm(1)\n", 3),
+    ("from tensorflow.contrib import slim\ndef f():\n    global slim\n    slim = g()\nslim.batch_norm(1)\n", 5),
+    # Certain, and not to be rewritten where it stands.
+    ("from tensorflow.contrib import slim\nslim.batch_norm = mine\n", 2),
+    ("from tensorflow.contrib import slim\ndel slim.batch_norm\n", 2),
+    ("from tensorflow.contrib import slim\n(slim  # ours\n.batch_norm)(1)\n", 2),
+]
 
 
-def check(module: Module, changes: Changes) -> None:
+def check_file(module: Module, changes: Changes) -> None:
     for use in module.uses:
         if not use.certain:
             reason = f"may be {use.name}, or something else that the name is bound to as well"
@@ -37,7 +52,7 @@ def check(module: Module, changes: Changes) -> None:
 RULE = Rule(
     name=NAME,
     summary="reports what may be a name of contrib or slim, depending on what runs, and leaves it as it is",
-    before=BEFORE,
-    after=AFTER,
-    check=check,
+    valid=VALID,
+    invalid=INVALID,
+    check_file=check_file,
 )

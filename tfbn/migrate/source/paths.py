@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import BinaryIO, NamedTuple
 
 SUFFIXES = (".py", ".ipynb")
-# What nobody means by "the project": version control, environments, caches, what package managers fetched.
+# What does not belong to the project itself: version control, environments, caches, what package managers fetched.
 SKIPPED = frozenset(
     ".git .hg .svn .bzr .tox .nox .venv venv .eggs .mypy_cache .pytest_cache .ruff_cache .ipynb_checkpoints "
     "__pycache__ node_modules site-packages".split()

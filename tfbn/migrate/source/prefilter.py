@@ -6,9 +6,8 @@ What is let through may still hold nothing; what is held back certainly holds no
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
-
-from tfbn.migrate import v1_names
 
 # Every spelling has `contrib`, `slim` or a layer of tf.layers in it; tfbn itself, for the rules that look for mistakes.
 _WORTH_PARSING = re.compile(
@@ -27,9 +26,6 @@ _WIRED = re.compile(
 # Saying where the updates go is not running them.
 _COLLECTED = re.compile(rb"updates_collections[\"']?\s*[=:]\s*[\w.]*(?:UPDATE_OPS|[\"']update_ops[\"'])")
 _STEP = re.compile(rb"\.\s*(?:minimize|apply_gradients)\s*\(")
-_TENSORFLOW_AS = re.compile(rb"\btensorflow((?:\.[a-zA-Z]\w*)*)\s+as\s+(\w+)")
-_FROM_TENSORFLOW = re.compile(rb"\bfrom\s+(tensorflow(?:\.\w+)*)\s+import\s*(\([^)]*|(?:\\\r?\n|[^#\n;])*)")
-_ASSIGNED = re.compile(rb"^[ \t]*(\w+)[ \t]*=[ \t]*(\w+(?:\.\w+)*)[ \t]*(?:#.*)?\r?$", re.MULTILINE)
 _IMPORT = re.compile(rb"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+)?import[ \t]+([^#\n;]+)", re.MULTILINE)
 
 
@@ -42,47 +38,30 @@ class FileSummary(NamedTuple):
     imports: frozenset[str]  # the last parts of the names of modules that it may import
 
 
-def scan(raw: bytes, *, compat_v1: bool = False) -> FileSummary:
-    """Looks a file over. Plain searches come first: they are ten times as fast as patterns."""
-    steps = _has(raw, b"minimize", b"apply_gradients") and bool(_STEP.search(raw))
-    if not _has(raw, b"tensorflow", b"tf_slim", b"tfbn"):
+def scan(raw: bytes, worth_parsing: Sequence[Callable[[bytes], bool]] = ()) -> FileSummary:
+    """Looks a file over for all rules, and for those that ask more of it by `worth_parsing`.
+
+    Plain searches come first: they are ten times as fast as patterns.
+    """
+    steps = has(raw, b"minimize", b"apply_gradients") and bool(_STEP.search(raw))
+    if mentions_tensorflow(raw):
+        matches = has(raw, b"contrib", b"slim", b"tfbn", b"layers") and bool(_WORTH_PARSING.search(raw))
+        wires = has(raw, *_WIRING) and bool(_WIRED.search(_COLLECTED.sub(b"", raw)))
+    else:
         # A module of functions may get its layers from elsewhere, by `from my_networks import slim`.
-        matches = _has(raw, b"slim") and bool(re.search(rb"\bslim\s*\.", raw))
-        return FileSummary(matches, False, steps, _imports(raw))
-    matches = (
-        compat_v1
-        or (_has(raw, b"contrib", b"slim", b"tfbn", b"layers") and bool(_WORTH_PARSING.search(raw)))
-        # A training step in a file of its own, perhaps with its dependencies in the wrong place.
-        or (_has(raw, b"UPDATE_OPS", b"update_ops") and _has(raw, b"control_dependencies"))
-        or (_has(raw, b"tensorflow") and _uses_v1_names(raw))
-    )
-    wires = _has(raw, *_WIRING) and bool(_WIRED.search(_COLLECTED.sub(b"", raw)))
+        matches = has(raw, b"slim") and bool(re.search(rb"\bslim\s*\.", raw))
+        wires = False
+    matches = matches or any(is_worth(raw) for is_worth in worth_parsing)
     return FileSummary(matches, wires, steps, _imports(raw))
 
 
-def _uses_v1_names(raw: bytes) -> bool:
-    """Whether a name that only TensorFlow 1 has is imported, or stands below what an import binds."""
-    bound = {b"tensorflow": b""}  # the local name of a module, and what it is below TensorFlow
-    bound.update((local, name[1:]) for name, local in _TENSORFLOW_AS.findall(raw))
-    names = set()
-    for module, imported in _FROM_TENSORFLOW.findall(raw):
-        for name, local in re.findall(rb"(\w+)(?:\s+as\s+(\w+))?", imported):
-            bound[local or name] = _joined(module.partition(b".")[2], name)
-            names.add(bound[local or name])
-    for local, chain in _ASSIGNED.findall(raw):
-        root, _, rest = chain.partition(b".")
-        if root in bound:
-            bound[local] = _joined(bound[root], rest)
-    chains = re.compile(rb"\b(" + b"|".join(map(re.escape, bound)) + rb")\s*\.\s*(\w+(?:\s*\.\s*\w+)*)")
-    names |= {_joined(bound[root], b"".join(chain.split())) for root, chain in set(chains.findall(raw))}
-    return any(v1_names.v1_only(name.decode("ascii", "replace")) for name in names)
+def mentions_tensorflow(raw: bytes) -> bool:
+    """Whether a file can import TensorFlow, or what stands for a part of it."""
+    return has(raw, b"tensorflow", b"tf_slim", b"tfbn")
 
 
-def _joined(module: bytes, name: bytes) -> bytes:
-    return b".".join(part for part in (module, name) if part)
-
-
-def _has(raw: bytes, *words: bytes) -> bool:
+def has(raw: bytes, *words: bytes) -> bool:
+    """Whether one of the words is in the text, which may be a map of a file."""
     return any(raw.find(word) >= 0 for word in words)
 
 
