@@ -1,5 +1,7 @@
 """The private TensorFlow API behind tfbn._tensorflow, on whatever version runs this."""
 
+import threading
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -285,3 +287,78 @@ def test_graph_of_replica():
     assert [began is here for began, here in found] == [True, False]
     assert found[1][0] is not None
     assert _tensorflow.graph_of_replica() is None
+
+
+class TestFunctionsRunEagerly:
+    @pytest.fixture
+    def look(self):
+        """Whether a function that was traced before runs as Python code."""
+        executed = []
+        function = tf.function(lambda: executed.append(tf.executing_eagerly()), autograph=False)
+        function.get_concrete_function()
+
+        def run():
+            executed.clear()
+            function()
+            return executed == [True]
+
+        return run
+
+    def test_in_this_thread(self, look):
+        """Until the outermost block ends, whatever ends it, and not where one for graphs is within."""
+
+        def blocks():
+            with _tensorflow.functions_run_eagerly():
+                assert look()
+                with _tensorflow.functions_run_eagerly():
+                    assert look()
+                with _tensorflow.functions_run_as_graphs():
+                    assert not look()
+                assert look()
+                raise KeyError
+
+        assert not look()
+        with pytest.raises(KeyError):
+            blocks()
+        assert not look()
+        with _tensorflow.functions_run_as_graphs():
+            assert not look()
+
+    def test_in_others(self, look):
+        """A thread is not changed by what another does, nor when it ends first."""
+        results = []
+        with _tensorflow.functions_run_eagerly():
+            inner = threading.Thread(target=lambda: results.append(look()))
+            inner.start()
+            inner.join()
+
+            def run():
+                with _tensorflow.functions_run_eagerly():
+                    results.append(look())
+                results.append(look())
+
+            inner = threading.Thread(target=run)
+            inner.start()
+            inner.join()
+            assert look()
+        assert results == [False, True, False]
+
+    def test_the_public_switch(self, look):
+        """Counts where there is no block, and not within one for graphs in one for Python code."""
+        switch = property_of_functions()
+        tf.config.run_functions_eagerly(True)
+        try:
+            assert look()
+            with _tensorflow.functions_run_as_graphs():
+                assert look()
+            with _tensorflow.functions_run_eagerly(), _tensorflow.functions_run_as_graphs():
+                assert not look()
+            assert look()
+        finally:
+            tf.config.run_functions_eagerly(False)
+        assert property_of_functions() is switch
+
+
+def property_of_functions():
+    """Where TensorFlow reads the switch."""
+    return type(tf.function(lambda: None)).__dict__["_run_functions_eagerly"]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 from tensorflow.core.protobuf import tensor_bundle_pb2 as _tensor_bundle
 from tensorflow.core.protobuf import trackable_object_graph_pb2 as _object_graph
 from tensorflow.python import pywrap_tfe as _pywrap_tfe
+from tensorflow.python.eager.polymorphic_function import polymorphic_function as _polymorphic_function
 from tensorflow.python.framework import function_def_to_graph as _function_def_to_graph
 from tensorflow.python.framework import op_def_registry as _op_def_registry
 from tensorflow.python.ops import control_flow_util as _control_flow_util
@@ -95,6 +97,53 @@ def in_program_order() -> bool:
     In the function of a wrap_function they do not. No public predicate tells.
     """
     return tf.compat.v1.get_default_graph()._add_control_dependencies
+
+
+_switch = _polymorphic_function.Function._run_functions_eagerly  # a property that says what the public switch does
+_switch_lock = threading.Lock()
+_switch_users = 0
+
+
+@contextmanager
+def functions_run_eagerly() -> Iterator[None]:
+    """Within, the tf.functions that this thread calls run as Python code, however often they were traced.
+
+    So do those that its replicas call. The public switch, tf.config.run_functions_eagerly, is one for all threads.
+    Where TensorFlow reads it, a mark on the default graph is read first, as long as any thread is in such a block: even
+    in eager code each thread has a default graph, and replicas have that of the thread that starts them.
+    """
+    global _switch_users
+    table = graph_table(tf.compat.v1.get_default_graph())
+    before = table.get("functions run eagerly")
+    with _switch_lock:
+        _switch_users += 1
+        _polymorphic_function.Function._run_functions_eagerly = property(_runs_eagerly)
+    table["functions run eagerly"] = True
+    try:
+        yield
+    finally:
+        table["functions run eagerly"] = before
+        with _switch_lock:
+            _switch_users -= 1
+            if not _switch_users:
+                _polymorphic_function.Function._run_functions_eagerly = _switch
+
+
+@contextmanager
+def functions_run_as_graphs() -> Iterator[None]:
+    """Within, `functions_run_eagerly` around this has no effect."""
+    table = graph_table(tf.compat.v1.get_default_graph())
+    before = table.get("functions run eagerly")
+    table["functions run eagerly"] = False if before else before
+    try:
+        yield
+    finally:
+        table["functions run eagerly"] = before
+
+
+def _runs_eagerly(function: Any) -> bool:
+    mark = graph_table(tf.compat.v1.get_default_graph()).get("functions run eagerly")
+    return bool(_switch.fget(function) if mark is None else mark)
 
 
 def replace_input(op: tf.Operation, index: int, tensor: tf.Tensor) -> None:

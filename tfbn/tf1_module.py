@@ -16,7 +16,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfbn import _tensorflow
-from tfbn.core import modes
+from tfbn.core import observation
 from tfbn.tf1_checkpoint import prefix_of, restore, save
 
 _keys = tf.compat.v1.GraphKeys
@@ -84,10 +84,13 @@ class TF1Module(tf.Module):
     @tf.autograph.experimental.do_not_convert
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """What the builder returns for these arguments, as tensors."""
-        observer = modes.observed()
+        function = self._function()
+        observer = observation.observer_of(self.tf1_variables.values())
         if observer is not None:
-            return self._untracked.call_observed(observer, args, kwargs)
-        return self._function()(args, kwargs)
+            function = self._untracked.observed_by(observer)
+        # Run as Python code, it would build no graph.
+        with _tensorflow.functions_run_as_graphs():
+            return function(args, kwargs)
 
     def build(self, *args: Any, **kwargs: Any) -> None:
         """Makes the variables that a call with these arguments, or tf.TensorSpecs for tensors, would make."""
@@ -245,29 +248,31 @@ class _Untracked:
         def traced(args: tuple, kwargs: dict[str, Any]) -> Any:
             return trace(args, kwargs)
 
-        def new() -> Any:
-            return tf.function(traced, autograph=False, reduce_retracing=reduce_retracing)
+        def traced_for_observer(args: tuple, kwargs: dict[str, Any]) -> Any:
+            observation.trace_for_observer()
+            # Those that the builder calls may have been traced without an observer.
+            with _tensorflow.functions_run_eagerly():
+                return trace(args, kwargs)
+
+        def new(function: Callable) -> Any:
+            return tf.function(function, autograph=False, reduce_retracing=reduce_retracing)
 
         self.builder = builder
-        self.plain, self.compiled, self._new = new(), new(), new
+        self.plain, self.compiled = new(traced), new(traced)
+        self._new_observed = functools.partial(new, traced_for_observer)
         self._observed: tuple[Any, Any] = (None, None)
         self.specs: Any = None  # of the last trace's arguments: tensors as specs, all else as it is
         self.losses: Callable[[], list[tf.Tensor]] | None = None
         self.restored: tuple[str, bool] | None = None  # the arguments of `restore`
         self.local: set[str] = set()  # the names of variables that a TF1 Saver leaves out
 
-    def call_observed(self, observer: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
-        """By traces that pass their calls to the observer, as traces from before it do not."""
-        _check_eager()
-        if self._observed[0] is not observer:
-            self._observed = observer, self._new()
-        # The observer may have made functions run eagerly, where no graph would be built.
-        eagerly = tf.config.functions_run_eagerly()
-        tf.config.run_functions_eagerly(False)
-        try:
-            return self._observed[1](args, kwargs)
-        finally:
-            tf.config.run_functions_eagerly(eagerly)
+    def observed_by(self, observer: Any) -> Any:
+        """The function whose traces tell this observer what they compute."""
+        known, function = self._observed
+        if known is not observer:
+            function = self._new_observed()
+            self._observed = observer, function
+        return function
 
 
 def _check_eager() -> None:

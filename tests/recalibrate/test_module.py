@@ -10,6 +10,7 @@ import tfbn
 from tests import oracle
 from tests.recalibrate.networks import ROUNDED, SIZES, batches, whole
 from tfbn.recalibrate import recalibrate_module
+from tfbn.recalibrate.pooled import STATISTICS
 
 
 class Network(tf.Module):
@@ -133,15 +134,17 @@ class TestBatchNorm:
         recalibrate_module(norm, zip(batches(), flags), lambda batch: norm(batch[0], tf.constant(batch[1])))
         check(of(norm), "norm", whole([part for part, flag in zip(batches(), flags) if flag]))
 
-    def test_other_modules_hold_still(self):
-        """Layers that the call runs and that are not asked for, in the module or not."""
-        network, other = Network(), tfbn.BatchNorm(3)
+    def test_which_layers_hold_still(self):
+        """All of the module, those that are not asked for as well; layers of other modules train."""
+        network, other = Network(), tfbn.BatchNorm(3, decay=0.5, name="other")
         before = {**of(network), **of(other)}
         found = recalibrate_module(network, batches(), lambda part: network(other(part, True), True), layers="second")
         after = {**of(network), **of(other)}
         assert [each.layer for each in found] == ["second"]
         changed = {name for name in before if not np.array_equal(before[name], after[name])}
-        assert changed == {"second/moving_mean:0", "second/moving_variance:0"}
+        assert changed == {f"{scope}/{name}:0" for scope in ("second", "other") for name in STATISTICS}
+        mean = sum(part.mean((0, 1)) * 0.5 ** (4 - number) for number, part in enumerate(batches()))
+        np.testing.assert_allclose(after["other/moving_mean:0"], mean, rtol=1e-6)
 
     @pytest.mark.parametrize("by", ["name", "object", "list"])
     def test_layers_by_name_and_object(self, by):

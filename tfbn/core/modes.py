@@ -3,46 +3,17 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
 from tfbn import _tensorflow
 from tfbn.core import normalization
 from tfbn.core.flag import Flag
+from tfbn.core.observation import TrainingCall, observer_of
 from tfbn.core.settings import Settings
 from tfbn.core.values import Batch, CallInputs, Params, State
-
-
-class TrainingCall(NamedTuple):
-    """The inputs of one call that may train, passed to observers."""
-
-    inputs: tf.Tensor
-    weights: tf.Tensor | None  # as `sample_weights` gives them
-    is_training: Flag
-    state: State
-    settings: Settings
-
-
-Observer = Callable[[TrainingCall], None]
-_observers: list[Observer] = []
-
-
-@contextmanager
-def observing(observer: Observer) -> Iterator[None]:
-    """Within, `observer` gets each call that may train, and no call updates a statistic or corrects by renorm."""
-    _observers.append(observer)
-    try:
-        yield
-    finally:
-        _observers.remove(observer)
-
-
-def observed() -> Observer | None:
-    """The observer that gets the calls, if there is one."""
-    return _observers[-1] if _observers else None
 
 
 def compute(call: CallInputs, params: Params, state: State, settings: Settings) -> tuple[tf.Tensor, Batch | None, Flag]:
@@ -52,7 +23,7 @@ def compute(call: CallInputs, params: Params, state: State, settings: Settings) 
 
     adjustment = call.adjustment(tf.shape(call.inputs)) if callable(call.adjustment) else call.adjustment
     weights = normalization.sample_weights(call.inputs, settings, call.batch_weights, call.mask)
-    observer = observed()
+    observer = observer_of([state.moving_mean])
     if observer is not None:
         settings = settings._replace(renorm_clipping=None)
         observer(TrainingCall(call.inputs, weights, call.is_training, state, settings))

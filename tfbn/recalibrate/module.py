@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from tfbn import _tensorflow
 from tfbn.arguments import checks
-from tfbn.core import modes, values
+from tfbn.core import observation, values
 from tfbn.core.settings import Settings
 from tfbn.module import BatchNorm
 from tfbn.progress import Progress
@@ -40,7 +42,7 @@ def recalibrate_module(
     each is pooled in float64: the mean and the variance over all samples of all batches, weighted by batch_weights and
     masks, as if they had been one batch. The variance has the layer's own estimator. One pass is enough for all layers
     together: in training the inputs of a layer depend on the batch's statistics in the layers before it, not on moving
-    ones. No statistic moves during the pass.
+    ones. No statistic of the module moves during the pass; layers of other modules train as always.
 
     Renorm corrects nothing meanwhile (r = 1, d = 0), and its averages are replaced as well. With zero debias, what is
     left of the start at zero counts as forgotten; with decay=None, the batches as averaged. Of virtual batches all
@@ -52,7 +54,8 @@ def recalibrate_module(
       batches: iterable of what `call` takes, gone through once. Large ones are better: the layers behind the first see
         what their predecessors make of a batch of this size.
       call: function of a batch that runs the model as in training, and nothing else that changes variables, such as an
-        optimizer. Default: module(batch, is_training=True). Functions within run eagerly (but for those of TF1Module).
+        optimizer. Default: module(batch, is_training=True). Each tf.function that it calls in this thread or in the
+        replicas of a strategy runs as Python code, eagerly; those of other threads run as always.
       layers: the layers to recalibrate: scopes ('net/BatchNorm', or 'net' for all within), BatchNorm objects, or a list
         of both. Default None, for all.
       progress: whether to draw a progress bar; it needs tqdm. Default: on terminals.
@@ -63,7 +66,8 @@ def recalibrate_module(
     Raises:
       ValueError: no layers, or not those asked for; layers without variables yet; no batch, or no sample for a layer
         asked for; NaN or infinities. Whatever is raised, Ctrl-C included, the statistics are then as they were before.
-      RuntimeError: a TF1 graph, for which there is recalibrate_session.
+      RuntimeError: a TF1 graph, for which there is recalibrate_session; a layer that another recalibration is at work
+        on; statistics that something else moved during the pass, such as a tf.function in another thread.
 
     Example:
       >>> import tensorflow as tf, tfbn
@@ -79,53 +83,55 @@ def recalibrate_module(
     checks.check_no_tf1_graph("recalibrate_module")
     found = _layers(module)
     chosen = _chosen(found, layers)
-    sums = _Sums(found)
+    sums = _Sums()
     run = call or (lambda batch: module(batch, is_training=True))  # type: ignore[operator]
-    eagerly = tf.config.functions_run_eagerly()
+    with observation.observing([layer.variables["moving_mean"] for layer in found], sums.add):
+        before = _Snapshot(found)
+        try:
+            _run(run, batches, progress)
+            sums.close()
+            before.check_unchanged()
+            return _replace(chosen, sums, before, asked_for=layers is not None)
+        except BaseException:
+            before.restore()
+            raise
+
+
+def _run(call: Callable[[Any], Any], batches: Iterable[Any], progress: bool | None) -> None:
     number = 0
-    tf.config.run_functions_eagerly(True)
-    try:
-        with modes.observing(sums.add), Progress("Recalibrating", pooled.length(batches), show=progress) as bar:
-            for batch in batches:
-                run(batch)
-                number += 1
-                bar.update()
-    finally:
-        tf.config.run_functions_eagerly(eagerly)
+    with Progress("Recalibrating", pooled.length(batches), show=progress) as bar:
+        for batch in batches:
+            with _tensorflow.functions_run_eagerly():
+                call(batch)
+            number += 1
+            bar.update()
     if not number:
         raise ValueError("batches: expected at least one batch, got none. Is the iterator one that was used before?")
-    return _replace(chosen, sums, asked_for=layers is not None)
 
 
-def _replace(chosen: list[Layer], sums: _Sums, asked_for: bool) -> list[Recalibrated]:
-    old: list[tuple[tf.Variable, np.ndarray]] = []
+def _replace(chosen: list[Layer], sums: _Sums, before: _Snapshot, asked_for: bool) -> list[Recalibrated]:
     new: list[tuple[tf.Variable, np.ndarray]] = []
-    told = []
+    results = []
     for layer in chosen:
-        seen = sums.of(layer)
-        if seen is None or not seen.pooled.samples:
+        inputs = sums.of(layer)
+        if inputs is None or not inputs.pooled.samples:
             if asked_for:
                 raise ValueError(
                     f"layers: expected layers that batches reach in training, got {layer.scope}, which they do not. Is "
                     "`call` one with is_training=True?"
                 )
             continue
-        values = pooled.values_of(layer.scope, seen.pooled, layer.variables, seen.unbiased, seen.epsilon)
-        before = {name: layer.variables[name].numpy() for name in values}
-        old += [(layer.variables[name], value) for name, value in before.items()]
+        values = pooled.values_of(layer.scope, inputs.pooled, layer.variables, inputs.unbiased, inputs.epsilon)
         new += [(layer.variables[name], value) for name, value in values.items()]
-        told.append(pooled.compare(layer.scope, seen.pooled.samples, before, values))
-    if not told:
+        old = {name: before.values[id(layer.variables[name])] for name in values}
+        results.append(pooled.compare(layer.scope, inputs.pooled.samples, old, values))
+    if not results:
         raise ValueError(
             "call: expected a call in which some layer trains on some sample, got none. Is it one with "
             "is_training=True?"
         )
-    try:
-        _assign(new)
-    except BaseException:
-        _assign(old)
-        raise
-    return told
+    _assign(new)
+    return results
 
 
 def _assign(values: Iterable[tuple[tf.Variable, Any]]) -> None:
@@ -133,7 +139,39 @@ def _assign(values: Iterable[tuple[tf.Variable, Any]]) -> None:
         variable.assign(np.reshape(value, variable.shape.as_list()).astype(variable.dtype.as_numpy_dtype))
 
 
-class _Seen:
+class _Snapshot:
+    """The statistics of layers as they are before a pass."""
+
+    def __init__(self, layers: list[Layer]) -> None:
+        self._layers = layers
+        self.values = {id(variable): _value(variable) for layer in layers for variable in layer.variables.values()}
+
+    def _changed(self) -> Iterator[tuple[Layer, str]]:
+        for layer in self._layers:
+            for name, variable in layer.variables.items():
+                # Bit by bit: NaN is equal to itself.
+                if _value(variable).tobytes() != self.values[id(variable)].tobytes():
+                    yield layer, name
+
+    def check_unchanged(self) -> None:
+        for layer, name in self._changed():
+            raise RuntimeError(
+                f"{layer.scope}: expected statistics that nothing else moves during the pass, but {name} has changed. "
+                "A graph has updated it, where no call is seen: of a tf.function that another thread runs, or of a "
+                "ConcreteFunction or a tf.data pipeline in `call`. Stop that thread; call the module or the "
+                "tf.function itself. All statistics are as they were."
+            )
+
+    def restore(self) -> None:
+        variables = [layer.variables[name] for layer, name in self._changed()]
+        _assign([(variable, self.values[id(variable)]) for variable in variables])
+
+
+def _value(variable: tf.Variable) -> np.ndarray:
+    return np.asarray(variable.numpy())
+
+
+class _Inputs:
     """What went through a layer."""
 
     def __init__(self, settings: Settings) -> None:
@@ -142,27 +180,31 @@ class _Seen:
 
 
 class _Sums:
-    """What goes through each of the layers, told by `modes.observing`."""
+    """What goes through each of the layers, as `observation.observing` tells."""
 
-    def __init__(self, layers: list[Layer]) -> None:
-        self._known = {id(layer.variables["moving_mean"]) for layer in layers}
-        self._seen: dict[int, _Seen] = {}
+    def __init__(self) -> None:
+        self._inputs: dict[int, _Inputs] = {}  # by the id of moving_mean
+        self._closed = False
+        self._lock = threading.Lock()
 
-    def add(self, seen: modes.TrainingCall) -> None:
-        variable = id(seen.state.moving_mean)
-        if variable not in self._known:  # of another module
-            return
-        of_layer = self._seen.setdefault(variable, _Seen(seen.settings))
+    def add(self, call: observation.TrainingCall) -> None:
+        inputs = self._inputs.setdefault(id(call.state.moving_mean), _Inputs(call.settings))
 
         def pool(active: np.ndarray, *summary: np.ndarray) -> None:
-            if active:
-                of_layer.pooled.add(pooled.Summary(*summary))
+            with self._lock:
+                if active and not self._closed:
+                    inputs.pooled.add(pooled.Summary(*summary))
 
         # Eager code runs it at once, a graph each time that it is run itself.
-        tf.numpy_function(pool, [tf.convert_to_tensor(seen.is_training.value), *pooled.observed_summary(seen)], [])
+        tf.numpy_function(pool, [tf.convert_to_tensor(call.is_training.value), *pooled.summary_of(call)], [])
 
-    def of(self, layer: Layer) -> _Seen | None:
-        return self._seen.get(id(layer.variables["moving_mean"]))
+    def close(self) -> None:
+        """Ends the pass: calls of other threads no longer count."""
+        with self._lock:
+            self._closed = True
+
+    def of(self, layer: Layer) -> _Inputs | None:
+        return self._inputs.get(id(layer.variables["moving_mean"]))
 
 
 def _layers(module: tf.Module) -> list[Layer]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfbn.core import modes
+from tfbn.core import observation
 
 STATISTICS = ("moving_mean", "moving_variance")
 # So many steps of zero debias that nothing is left of the start at zero, in the dtype of half precisions as well.
@@ -121,6 +121,6 @@ def length(batches: Any) -> int | None:
         return None
 
 
-def observed_summary(seen: modes.TrainingCall) -> Summary:
+def summary_of(call: observation.TrainingCall) -> Summary:
     """The summary of what a call normalizes."""
-    return summarize(seen.inputs, seen.settings.layout.whole.axes, seen.weights)
+    return summarize(call.inputs, call.settings.layout.whole.axes, call.weights)
