@@ -17,11 +17,11 @@ from typing import BinaryIO, NamedTuple
 from tfbn.files import replacing
 from tfbn.migrate import rules as rules_package
 from tfbn.migrate import syntax
-from tfbn.migrate.migrate import migrate
+from tfbn.migrate.migrate import migrate, migrate_notebook
 from tfbn.migrate.project import Project
 from tfbn.migrate.report import FileReport, unforeseen
 from tfbn.migrate.rule import Rule
-from tfbn.migrate.source.notebook import Notebook, migrate_notebook
+from tfbn.migrate.source.notebook import Notebook
 from tfbn.migrate.source.paths import open_file, python_files
 from tfbn.migrate.source.prefilter import FileSummary, scan
 from tfbn.progress import Progress

@@ -8,6 +8,7 @@ from collections.abc import Collection
 
 from tfbn.migrate import syntax
 from tfbn.migrate.report import Edit, FileReport, Finding
+from tfbn.migrate.source.notebook import Notebook
 from tfbn.migrate.source.text import decode
 
 
@@ -20,6 +21,34 @@ def migrate(path: str, raw: bytes, rules: Collection[str]) -> FileReport:
         return FileReport(path, raw, source.encode(after), edits, findings, None, trains)
     except ValueError as error:
         return FileReport(path, raw, raw, problem=str(error))
+
+
+def migrate_notebook(path: str, raw: bytes, rules: Collection[str]) -> FileReport:
+    """Migrates the code cells of a notebook; what it cannot read it reports as a problem."""
+    try:
+        notebook = Notebook(raw)
+        source = notebook.source
+        try:
+            after, edits, findings, trains = rewrite(source, rules)
+        except ValueError as error:
+            line = re.match(r"line (\d+): ", str(error))
+            if not line:
+                raise
+            # Python may miss something on the line below the last.
+            place = notebook.place(min(int(line[1]), source.count(b"\n")), 1)
+            raise ValueError(f"cell {place.cell}, line {place.line}: {str(error)[line.end() :]}") from error
+        texts = notebook.split(after)
+        for cell, text in zip(notebook.cells, texts):
+            try:
+                check_result(notebook.hidden(cell), text, in_notebook=True)
+            except ValueError as error:
+                raise ValueError(f"cell {cell.number}, {error}") from error
+    except ValueError as error:
+        return FileReport(path, raw, raw, problem=str(error))
+
+    edits = tuple(edit._replace(place=notebook.place(edit.place.line, edit.place.column)) for edit in edits)
+    findings = tuple(found._replace(place=notebook.place(found.place.line, found.place.column)) for found in findings)
+    return FileReport(path, raw, notebook.with_cells(texts), edits, findings, None, trains)
 
 
 def rewrite(data: bytes, rules: Collection[str]) -> tuple[bytes, tuple[Edit, ...], tuple[Finding, ...], bool]:

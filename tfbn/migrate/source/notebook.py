@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from tfbn.migrate import syntax
-from tfbn.migrate.migrate import check_result, rewrite
-from tfbn.migrate.report import FileReport, Place
+from tfbn.migrate.report import Place
 from tfbn.migrate.source.json_spans import Span, elements, members
 
 # Lines of IPython, not of Python: %magic, !shell, ?help, help?, and x = %magic.
@@ -96,34 +95,6 @@ class Notebook:
                 start, end = cell.span
                 result = result[:start] + _dump(result, cell.span, new) + result[end:]
         return result.encode("utf-8")
-
-
-def migrate_notebook(path: str, raw: bytes, rules: Collection[str]) -> FileReport:
-    """Migrates the code cells of a notebook; what it cannot read it reports as a problem."""
-    try:
-        notebook = Notebook(raw)
-        source = notebook.source
-        try:
-            after, edits, findings, trains = rewrite(source, rules)
-        except ValueError as error:
-            line = re.match(r"line (\d+): ", str(error))
-            if not line:
-                raise
-            # Python may miss something on the line below the last.
-            place = notebook.place(min(int(line[1]), source.count(b"\n")), 1)
-            raise ValueError(f"cell {place.cell}, line {place.line}: {str(error)[line.end() :]}") from error
-        texts = notebook.split(after)
-        for cell, text in zip(notebook.cells, texts):
-            try:
-                check_result(notebook.hidden(cell), text, in_notebook=True)
-            except ValueError as error:
-                raise ValueError(f"cell {cell.number}, {error}") from error
-    except ValueError as error:
-        return FileReport(path, raw, raw, problem=str(error))
-
-    edits = tuple(edit._replace(place=notebook.place(edit.place.line, edit.place.column)) for edit in edits)
-    findings = tuple(found._replace(place=notebook.place(found.place.line, found.place.column)) for found in findings)
-    return FileReport(path, raw, notebook.with_cells(texts), edits, findings, None, trains)
 
 
 def _cells(text: str) -> list[Cell]:
