@@ -23,6 +23,7 @@ class Progress:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self._begin(len(session.items))
 
+    @pytest.hookimpl(optionalhook=True)  # of pytest-xdist, which a run may leave out
     def pytest_xdist_node_collection_finished(self, node: object, ids: list[str]) -> None:
         if not self.total:  # every process collects the same
             self._begin(len(ids))

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tfbn.migrate import driver
-from tfbn.migrate.source import notebook as notebook_module
+from tfbn.migrate import migrate as migrate_module
 from tfbn.migrate.source.notebook import Notebook
 
 RULES = driver.chosen_rules()
@@ -275,14 +275,14 @@ class TestMarkers:
     def test_where_one_was_lost(self, old, new, monkeypatch):
         """The notebook stays, whatever a rule did to it."""
         raw = json.dumps(notebook(f"{IMPORT}\n!ls", "slim.batch_norm(x)", markdown="")).encode()
-        rewrite = notebook_module.rewrite
+        rewrite = migrate_module.rewrite
 
         def lose(source, rules):
             after, *others = rewrite(source, rules)
             assert old in after.decode()
             return after.replace(old.encode(), new.encode()), *others
 
-        monkeypatch.setattr(notebook_module, "rewrite", lose)
+        monkeypatch.setattr(migrate_module, "rewrite", lose)
         report = driver.migrate_bytes("a.ipynb", raw, RULES)
         assert report.after == raw
         assert report.problem == (
