@@ -237,7 +237,7 @@ class BatchNorm(tf.Module):
             self.create(channels, normalization.compute_dtype(inputs.dtype))
         if call.across:
             replicas.check_created_for_replicas(self.moving_mean, self.name)
-        shapes.check_same_channels(self.name, channels, self.moving_mean.shape.as_list()[0], inputs.shape)
+        shapes.check_same_channels(self.name, channels, self._created_channels(), inputs.shape)
 
         with self.name_scope:
             state = State(**{name: getattr(self, name) for name in State._fields})
@@ -279,7 +279,7 @@ class BatchNorm(tf.Module):
         """The arguments that make a module like this one, as it is now; `channels` is None before the variables."""
         shared = vars(self._current_arguments())
         return {
-            "channels": None if self.moving_mean is None else self.moving_mean.shape.as_list()[0],
+            "channels": self._created_channels(),
             **vars(self._fixed),
             **{name: value for name, value in shared.items() if name != "counts"},
             "trainable": self.trainable,
@@ -305,6 +305,10 @@ class BatchNorm(tf.Module):
             for name, value in (*params._asdict().items(), *state._asdict().items()):
                 if value is not None:
                     setattr(self, name, self._variable(name, value))
+
+    def _created_channels(self) -> Any:
+        """How many channels the variables have; None before they are created."""
+        return None if self.moving_mean is None else self.moving_mean.shape.as_list()[0]
 
     def settings_for(self, inputs: Any, weighted: bool = False) -> Settings:
         """What a call with inputs of this shape and dtype does, with or without weights."""

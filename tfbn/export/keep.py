@@ -27,7 +27,8 @@ class KeptLayers(NamedTuple):
 
     def call_around(self, name: str) -> str | None:
         """The name scope of the innermost call that an op is in."""
-        return max((scope for scope in self.calls.values() if _is_in(name, scope)), key=len, default=None)
+        around = [scope for scope in self.calls.values() if _is_in(name, scope)]
+        return max(around, key=len) if around else None
 
 
 def find(keep_training: Any, graph: Graph, roots: list[str], source: Iterable[str]) -> KeptLayers | None:
