@@ -10,6 +10,10 @@ from tests import selection
 from tests.parity import make_reference
 from tests.progress import Progress
 
+# Which kernels TensorFlow takes by itself depends on the processor, and without oneDNN a CPU has no NCHW convolutions:
+# the tests ask for it, so that they are the same everywhere. test_regimes has the runs without it.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
 
 def pytest_addoption(parser):
     selection.add_options(parser)

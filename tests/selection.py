@@ -1,11 +1,14 @@
 """Which tests run: all of them, or of each function a sample of its cases; and the seed that everything is drawn from.
 
-`make quick` and `make test` run samples, quick of each file's functions as well; `.ci/run` and `make test-all` run all.
+`make quick` and `make test` run samples, quick of each file's functions as well; `make test-all` runs all. `.ci/run`
+runs all quick functions on the oldest and on the newest TensorFlow, and on each one half of the slow functions and of
+the cases of functions that have many.
 A sample depends on the seed alone, so that every process of pytest-xdist takes the same and a failure can be repeated.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import random
 from typing import Any
@@ -13,6 +16,7 @@ from typing import Any
 import pytest
 
 SEED = int(os.environ.get("TFBN_SEED", "20201"))
+MIN_CASES_TO_DIVIDE = 10
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -25,17 +29,34 @@ def add_options(parser: pytest.Parser) -> None:
     parser.addoption(
         "--functions", type=int, metavar="N", help="run at most N test functions of each file, drawn by TFBN_SEED"
     )
+    parser.addoption(
+        "--part",
+        type=parse_part,
+        default=(1, 1),
+        metavar="K/N",
+        help=f"run the K-th of N equal parts of each test function with {MIN_CASES_TO_DIVIDE} cases or more, and of "
+        "the others that are marked as slow",
+    )
+
+
+def parse_part(text: str) -> tuple[int, int]:
+    part, _, count = text.partition("/")
+    if not (part.isdigit() and count.isdigit() and 1 <= int(part) <= int(count)):
+        raise argparse.ArgumentTypeError(f"expected K/N with K from 1 to N, got {text}")
+    return int(part), int(count)
 
 
 def select(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leaves the sample in `items`, in their order."""
-    limits = config.getoption("--functions"), config.getoption("--cases")
-    if limits == (None, None):
+    limits, part = (config.getoption("--functions"), config.getoption("--cases")), config.getoption("--part")
+    if limits == (None, None) and part == (1, 1):
         return
     files: dict[str, dict[str, list[pytest.Item]]] = {}
     for item in items:
         file, function = item.nodeid.partition("::")[0], item.nodeid.partition("[")[0]
         files.setdefault(file, {}).setdefault(function, []).append(item)
+    if part != (1, 1):
+        files = divide(files, *part)
     chosen = {
         id(item)
         for file, functions in files.items()
@@ -52,8 +73,28 @@ def cases_of(cases: list[pytest.Item], limit: int | None) -> int | None:
     return marker.args[0] if marker and limit is not None and limit > 1 else limit
 
 
+def divide(
+    files: dict[str, dict[str, list[pytest.Item]]], part: int, count: int
+) -> dict[str, dict[str, list[pytest.Item]]]:
+    """The K-th of N parts that together are everything: of the cases where there are many, else of slow functions."""
+    chosen: dict[str, dict[str, list[pytest.Item]]] = {}
+    turn = 0
+    for file, functions in files.items():
+        chosen[file] = {}
+        for function, cases in functions.items():
+            if len(cases) >= MIN_CASES_TO_DIVIDE:
+                chosen[file][function] = sample(function, cases, len(cases))[part - 1 :: count]
+            elif cases[0].get_closest_marker("slow"):
+                turn += 1
+                if turn % count == part - 1:
+                    chosen[file][function] = cases
+            else:
+                chosen[file][function] = cases
+    return chosen
+
+
 def sample(name: str, population: list[Any], count: int | None) -> list[Any]:
-    if count is None or count >= len(population):
+    if count is None or count > len(population):
         return population
     return random.Random(f"{SEED} {name}").sample(population, count)
 

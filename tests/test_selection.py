@@ -15,6 +15,13 @@ def test_many(case): pass
 def test_more(case): pass
 
 def test_one(): pass
+
+@pytest.mark.slow
+def test_slow(): pass
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", range(3))
+def test_slower(case): pass
 """
 
 
@@ -26,7 +33,7 @@ def collected(pytester, monkeypatch):
         "from tests import selection\n"
         "def pytest_addoption(parser): selection.add_options(parser)\n"
         "def pytest_collection_modifyitems(config, items): selection.select(config, items)\n"
-        "def pytest_configure(config): config.addinivalue_line('markers', 'cases(n)')\n"
+        "def pytest_configure(config): config.addinivalue_line('markers', 'cases(n)\\nslow')\n"
     )
 
     def collect(*options, seed=1):
@@ -42,7 +49,7 @@ def count(names, function):
 
 
 def test_everything_without_options(collected):
-    assert len(collected()) == 81
+    assert len(collected()) == 85
 
 
 def test_cases(collected):
@@ -53,9 +60,19 @@ def test_cases(collected):
     assert numbers == sorted(numbers)
 
 
+def test_parts(collected):
+    """Two halves without a common case make up everything; what is quick and has few cases is in both."""
+    one, other = collected("--part", "1/2"), collected("--part", "2/2")
+    assert set(one) & set(other) == {"test_one"}
+    assert set(one) | set(other) == set(collected())
+    for half in (one, other):
+        assert [count(half, name) for name in ("test_many", "test_more")] == [20, 20]
+    assert sorted(count(half, "test_slower") for half in (one, other)) == [0, 3]
+
+
 def test_a_single_case(collected):
     """Of every function, whatever its marker says."""
-    assert len(collected("--cases", "1")) == 3
+    assert len(collected("--cases", "1")) == 5
 
 
 def test_functions(collected):

@@ -75,7 +75,7 @@ def whole(what, parts):
 def test_numbers(found, exact, plain, kind, name):
     """Outputs, gradients and statistics: three times as far from float64 as one device at the most."""
     merged, expected, alone = found(kind)[0], of_case(exact(name), name), of_case(plain(name), name)
-    floor = 1e-14 if ALL[name].dtype == "float64" else 3e-7  # of the largest: a few roundings
+    floor = 1e-14 if ALL[name].dtype == "float64" else 6e-7  # of the largest: ten roundings
     assert len(expected) >= 9
     for what, value in expected.items():
         parts = merged[f"{name}/{what}"]
