@@ -107,7 +107,7 @@ def plot(by_step: dict[int, Accuracies], by_parts: dict[int, Accuracies], digits
         axes.legend(fontsize=10, loc="center right")
     partial = path.with_name(f".{path.name}.partial")
     figure.savefig(partial, format="png", dpi=100)
-    os.replace(partial, path)  # nobody sees half a picture
+    os.replace(partial, path)  # no reader sees half a picture
 
 
 def parse_arguments() -> argparse.Namespace:

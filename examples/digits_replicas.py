@@ -151,7 +151,7 @@ def report(result: SimpleNamespace, as_json: bool) -> None:
 
 
 def end_with_parent() -> None:
-    """Nobody is left behind: standard input is at its end when whoever started this process has ended."""
+    """Ends with its parent: standard input reaches its end when the parent process has ended."""
 
     def wait() -> None:
         sys.stdin.read()

@@ -183,7 +183,7 @@ def plot(history: History, samples: np.ndarray, by_batch: np.ndarray, title: str
     right.axis("off")
     partial = path.with_name(f".{path.name}.partial")
     figure.savefig(partial, format="png", dpi=100)
-    os.replace(partial, path)  # nobody sees half a picture
+    os.replace(partial, path)  # no reader sees half a picture
 
 
 def mosaic(digits: np.ndarray) -> np.ndarray:
@@ -195,7 +195,7 @@ def mosaic(digits: np.ndarray) -> np.ndarray:
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     modes = ("scopes", "forgotten")
-    runners = "each step those of its own network (default); nobody"
+    runners = "each step those of its own network (default); none"
     parser.add_argument("--updates", choices=modes, default=modes[0], help=f"who runs the update ops: {runners}")
     parser.add_argument("--steps", type=int, default=2000, help="of each network (default: 2000)")
     parser.add_argument("--seed", type=int, default=0, help="of the weights, the batches and the noise (default: 0)")

@@ -142,7 +142,7 @@ def child(target: Any, *arguments: Any) -> None:
 
 
 def end_with(sentinel: int) -> None:
-    """Ends this process when another one does, however that ended: nobody waits for ever and nobody is left behind."""
+    """Ends this process when another one does, however that ended, so that no process waits for ever."""
 
     def wait() -> None:
         multiprocessing.connection.wait([sentinel])

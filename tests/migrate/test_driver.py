@@ -266,7 +266,7 @@ class TestWrite:
         """The newer text stays."""
         Path(report.path).write_text(SOURCE + "more\n")
         assert driver.write(report) == (
-            "somebody has changed it meanwhile: it is left as it is, run tfbn migrate again"
+            "it changed while tfbn migrate ran: it stays as it is, run tfbn migrate again"
         )
         assert Path(report.path).read_text() == SOURCE + "more\n"
         assert os.listdir(os.path.dirname(report.path)) == ["a.py"]

@@ -13,7 +13,7 @@ from typing import Any
 def tensorflow() -> Any:
     """Imports TensorFlow with its C++ logs cut to errors, and nothing of what loading it prints.
 
-    The commands rewrite graphs and files: they leave the GPUs to whoever trains on them.
+    The commands rewrite graphs and files: they leave the GPUs to programs that train.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with chatter_held_back():

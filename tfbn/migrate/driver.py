@@ -132,7 +132,7 @@ def write(report: FileReport) -> str | None:
         with replacing(report.path) as partial_file:
             partial_file.write_bytes(report.after)
             if _read(report.path) != report.before:
-                raise ValueError("somebody has changed it meanwhile: it is left as it is, run tfbn migrate again")
+                raise ValueError("it changed while tfbn migrate ran: it stays as it is, run tfbn migrate again")
     except OSError as error:
         return f"cannot be written: {error.strerror or error}"
     except ValueError as error:
