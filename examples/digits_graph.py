@@ -1,7 +1,8 @@
 """Handwritten digits in TensorFlow 1 graph mode: train, evaluate with moving statistics, save, restore, plot.
 
 Batch normalization uses the batch's statistics in training and moving statistics in inference. The moving ones are
-changed by update ops, which the training step has to run: --updates shows the two ways to do that, and what forgetting it does.
+changed by update ops, which the training step has to run: --updates shows the two ways to do that, and what happens
+when it is forgotten.
 
 Exit status: 0 when all went well, 1 when the accuracy is below 98 % or not the same after restoring (with --updates
 forgotten, which is meant to fail, only the latter), 2 for wrong usage, 3 when a package is missing.
@@ -198,9 +199,7 @@ def plot(history: History, title: str, path: Path) -> None:
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     modes = ("collection", "inline", "forgotten")
-    runners = (
-        "the train op, tied to the collection UPDATE_OPS (default); the layers, by updates_collections=None; none"
-    )
+    runners = "the train op, tied to the collection UPDATE_OPS (default); the layers, by updates_collections=None; none"
     parser.add_argument("--updates", choices=modes, default=modes[0], help=f"who runs the update ops: {runners}")
     parser.add_argument("--steps", type=int, default=420, help=f"of {BATCH_SIZE} digits each (default: 420, 20 epochs)")
     parser.add_argument("--seed", type=int, default=0, help="of the split, the weights and the batches (default: 0)")

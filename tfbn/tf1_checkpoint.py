@@ -45,13 +45,13 @@ def prefix_of(path: str) -> str:
     """The prefix of a checkpoint's files: `path`, or in the folder `path` that of the latest."""
     if not tf.io.gfile.isdir(path):
         return path
-    found = tf.train.latest_checkpoint(path)
-    if found is None:
+    prefix = tf.train.latest_checkpoint(path)
+    if prefix is None:
         raise ValueError(
             "path: expected the prefix of a checkpoint's files, or a folder whose file 'checkpoint' names one, got the "
             f"folder {path}. Name the files without .index."
         )
-    return found
+    return prefix
 
 
 def restore(variables: Mapping[str, tf.Variable], path: str, partial: bool) -> None:
@@ -59,7 +59,7 @@ def restore(variables: Mapping[str, tf.Variable], path: str, partial: bool) -> N
     with tf.init_scope():
         reader = tf.train.load_checkpoint(path)
         shapes, dtypes = reader.get_variable_to_shape_map(), reader.get_variable_to_dtype_map()
-        names, specs, found, problems = [], [], [], []
+        names, specs, restorable, problems = [], [], [], []
         for own_name, variable in variables.items():
             part = _tensorflow.slice_of(variable)
             name, shape = (part.name, part.shape) if part else (own_name, variable.shape.as_list())
@@ -73,15 +73,15 @@ def restore(variables: Mapping[str, tf.Variable], path: str, partial: bool) -> N
             else:
                 names.append(name)
                 specs.append(part.spec if part else "")
-                found.append(variable)
+                restorable.append(variable)
         if problems:
             raise ValueError(
                 f"restore: expected the module's variables in {path}, got\n" + "\n".join(problems) + "\nIt has "
                 f"{sorted(shapes)}. Pass partial=True for variables that it need not have; what tf.train.Checkpoint "
                 "wrote, tf.train.Checkpoint restores."
             )
-        if found:
-            wanted = [variable.dtype for variable in found]
+        if restorable:
+            wanted = [variable.dtype for variable in restorable]
             values = tf.raw_ops.RestoreV2(prefix=path, tensor_names=names, shape_and_slices=specs, dtypes=wanted)
-            for variable, value in zip(found, values):
+            for variable, value in zip(restorable, values):
                 variable.assign(value)

@@ -265,9 +265,7 @@ class TestWrite:
     def test_changed_meanwhile(self, report):
         """The newer text stays."""
         Path(report.path).write_text(SOURCE + "more\n")
-        assert driver.write(report) == (
-            "it changed while tfbn migrate ran: it stays as it is, run tfbn migrate again"
-        )
+        assert driver.write(report) == ("it changed while tfbn migrate ran: it stays as it is, run tfbn migrate again")
         assert Path(report.path).read_text() == SOURCE + "more\n"
         assert os.listdir(os.path.dirname(report.path)) == ["a.py"]
 

@@ -328,7 +328,7 @@ class TestGraphs:
         }[kind]
         before = [variable.numpy() for variable in model.variables]
         text = (
-            "^norm: expected statistics that nothing else moves during the pass, but moving_mean has changed. A graph"
+            "^norm: expected statistics that nothing else updates during the pass, but moving_mean has changed. A graph"
         )
         with pytest.raises(RuntimeError, match=f"{text} .* All statistics are as they were.$"):
             recalibrate_module(model, SERVED, call)

@@ -73,20 +73,20 @@ def recalibrate_module(
       >>> import tensorflow as tf, tfbn
       >>> norm = tfbn.BatchNorm(2)
       >>> batches = [tf.constant([[1.0, 5.0], [3.0, 5.0]]), tf.constant([[8.0, 5.0]])]
-      >>> found = tfbn.recalibrate.recalibrate_module(norm, batches)
-      >>> print(norm.moving_mean.numpy(), norm.moving_variance.numpy(), found[0].samples)
+      >>> reports = tfbn.recalibrate.recalibrate_module(norm, batches)
+      >>> print(norm.moving_mean.numpy(), norm.moving_variance.numpy(), reports[0].samples)
       [4. 5.] [13.  0.] 3.0
 
     References:
       Chan, Golub and LeVeque, Updating Formulae and a Pairwise Algorithm for Computing Sample Variances, 1979.
     """
     checks.check_no_tf1_graph("recalibrate_module")
-    found = _layers(module)
-    chosen = _chosen(found, layers)
+    all_layers = _find_layers(module)
+    chosen = _select(all_layers, layers)
     sums = _Sums()
     run = call or (lambda batch: module(batch, is_training=True))  # type: ignore[operator]
-    with observation.observing([layer.variables["moving_mean"] for layer in found], sums.add):
-        before = _Snapshot(found)
+    with observation.observing([layer.variables["moving_mean"] for layer in all_layers], sums.add):
+        before = _Snapshot(all_layers)
         try:
             _run(run, batches, progress)
             sums.close()
@@ -156,10 +156,10 @@ class _Snapshot:
     def check_unchanged(self) -> None:
         for layer, name in self._changed():
             raise RuntimeError(
-                f"{layer.scope}: expected statistics that nothing else moves during the pass, but {name} has changed. "
-                "A graph has updated it, where no call is seen: of a tf.function that another thread runs, or of a "
-                "ConcreteFunction or a tf.data pipeline in `call`. Stop that thread; call the module or the "
-                "tf.function itself. All statistics are as they were."
+                f"{layer.scope}: expected statistics that nothing else updates during the pass, but {name} has "
+                "changed. A graph has updated it where no call can be observed: that of a tf.function in another "
+                "thread, or of a ConcreteFunction or a tf.data pipeline in `call`. Stop that thread; call the module "
+                "or the tf.function itself. All statistics are as they were."
             )
 
     def restore(self) -> None:
@@ -207,31 +207,31 @@ class _Sums:
         return self._inputs.get(id(layer.variables["moving_mean"]))
 
 
-def _layers(module: tf.Module) -> list[Layer]:
+def _find_layers(module: tf.Module) -> list[Layer]:
     if not isinstance(module, tf.Module):
         raise TypeError(f"module: expected a tf.Module, got {type(module).__name__}.")
-    found: list[Layer] = []
-    for each in (module, *module.submodules):
-        if isinstance(each, BatchNorm):
-            if each.moving_mean is None:
+    layers: list[Layer] = []
+    for part in (module, *module.submodules):
+        if isinstance(part, BatchNorm):
+            if part.moving_mean is None:
                 raise ValueError(
-                    f"module: expected layers that have been called, got {each.name}, which has no variables yet. Call "
+                    f"module: expected layers that have been called, got {part.name}, which has no variables yet. Call "
                     "the model once, or restore it, before its statistics are replaced."
                 )
-            made = {name: getattr(each, name) for name in values.State._fields}
-            variables = {name: variable for name, variable in made.items() if variable is not None}
-            found.append(Layer(each.moving_mean.name.rpartition("/")[0], variables, each))
-        elif isinstance(each, TF1Module):
-            found += _of_tf1(each)
-    if not found:
+            state = {name: getattr(part, name) for name in values.State._fields}
+            variables = {name: variable for name, variable in state.items() if variable is not None}
+            layers.append(Layer(part.moving_mean.name.rpartition("/")[0], variables, part))
+        elif isinstance(part, TF1Module):
+            layers += _find_tf1_layers(part)
+    if not layers:
         raise ValueError(
             f"module: expected one with a tfbn.BatchNorm or a called TF1Module in it, got {module.name}, which has "
             "neither."
         )
-    return found
+    return layers
 
 
-def _of_tf1(module: TF1Module) -> list[Layer]:
+def _find_tf1_layers(module: TF1Module) -> list[Layer]:
     by_scope: dict[str, dict[str, tf.Variable]] = {}
     for name, variable in module.tf1_variables.items():
         scope, _, short = name.rpartition("/")
@@ -247,18 +247,18 @@ def _of_tf1(module: TF1Module) -> list[Layer]:
     ]
 
 
-def _chosen(found: list[Layer], layers: Any) -> list[Layer]:
+def _select(all_layers: list[Layer], layers: Any) -> list[Layer]:
     if layers is None:
-        return found
-    listed = [layers] if isinstance(layers, (str, BatchNorm)) else list(layers)
+        return all_layers
+    selectors = [layers] if isinstance(layers, (str, BatchNorm)) else list(layers)
     chosen: list[Layer] = []
-    for each in listed:
-        if isinstance(each, str):
-            matching = [layer for layer in found if pooled.under(layer.scope, each)]
+    for selector in selectors:
+        if isinstance(selector, str):
+            matching = [layer for layer in all_layers if pooled.under(layer.scope, selector)]
         else:
-            matching = [layer for layer in found if layer.module is each]
+            matching = [layer for layer in all_layers if layer.module is selector]
         if not matching:
-            known = ", ".join(layer.scope for layer in found)
-            raise ValueError(f"layers: expected layers of the module, got {each!r}. There are: {known}.")
+            known = ", ".join(layer.scope for layer in all_layers)
+            raise ValueError(f"layers: expected layers of the module, got {selector!r}. There are: {known}.")
         chosen += [layer for layer in matching if layer not in chosen]
     return chosen

@@ -78,25 +78,25 @@ def summarize(inputs: tf.Tensor, axes: tuple[int, ...], weights: tf.Tensor | Non
 def values_of(
     layer: str, pooled: Pooled, names: Iterable[str], unbiased: bool, epsilon: float
 ) -> dict[str, np.ndarray]:
-    """The values, in float64, of those of a layer's variables that training moves."""
+    """The values, in float64, of those of a layer's variables that training updates."""
     biased = pooled.variance(False)
     renorm = "moving_stddev" in names
-    deviation = np.sqrt(biased + epsilon)
-    found = {
+    stddev = np.sqrt(biased + epsilon)
+    statistics = {
         "moving_mean": pooled.mean,
         "moving_variance": pooled.variance(unbiased and not renorm),
         "renorm_mean": pooled.mean,
-        "renorm_stddev": deviation,
-        "moving_stddev": deviation,
+        "renorm_stddev": stddev,
+        "moving_stddev": stddev,
         "biased": pooled.mean,
         "local_step": np.float64(_MANY_STEPS if "biased" in names else pooled.batches),
     }
-    if not all(np.all(np.isfinite(value)) for value in found.values()):
+    if not all(np.all(np.isfinite(value)) for value in statistics.values()):
         raise ValueError(
             f"{layer}: expected inputs that are finite, got NaN or infinities. All statistics are as they were. Check "
             "the data and the weights."
         )
-    return {name: found[name] for name in names if name in found}
+    return {name: statistics[name] for name in names if name in statistics}
 
 
 def compare(layer: str, samples: float, old: dict[str, np.ndarray], new: dict[str, np.ndarray]) -> Recalibrated:

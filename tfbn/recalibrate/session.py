@@ -65,26 +65,26 @@ def recalibrate_session(
       ...     outputs = tfbn.batch_norm(inputs, is_training=is_training, scope="norm")
       ...     session.run(tf1.global_variables_initializer())
       ...     feeds = [{inputs: batch, is_training: True} for batch in ([[1.0, 5.0], [3.0, 5.0]], [[8.0, 5.0]])]
-      ...     found = tfbn.recalibrate.recalibrate_session(session, feeds)
-      ...     print(session.run(tf1.global_variables("norm/moving_mean")), found[0].samples)
+      ...     reports = tfbn.recalibrate.recalibrate_session(session, feeds)
+      ...     print(session.run(tf1.global_variables("norm/moving_mean")), reports[0].samples)
       [array([4., 5.], dtype=float32)] 3.0
 
     References:
       Chan, Golub and LeVeque, Updating Formulae and a Pairwise Algorithm for Computing Sample Variances, 1979.
     """
     graph = session.graph
-    found, others = find(graph, layers)
-    summaries = {layer.scope: [_summary(graph, site) for site in layer.sites] for layer in found}
-    stored = {layer.scope: Stored(graph, layer.variables) for layer in (*found, *others)}
+    layers_to_replace, others = find(graph, layers)
+    summaries = {layer.scope: [_summary(graph, site) for site in layer.sites] for layer in layers_to_replace}
+    stored = {layer.scope: Stored(graph, layer.variables) for layer in (*layers_to_replace, *others)}
     before = {scope: of_layer.read(session) for scope, of_layer in stored.items()}
     try:
-        sums = _run(session, feeds, found, summaries, progress)
-        told = []
-        for layer in found:
+        sums = _run(session, feeds, layers_to_replace, summaries, progress)
+        reports = []
+        for layer in layers_to_replace:
             if not sums[layer.scope].samples:
                 raise ValueError(f"feeds: expected samples for every layer, got none for {layer.scope}, or no weight.")
             values = pooled.values_of(layer.scope, sums[layer.scope], layer.variables, layer.unbiased, layer.epsilon)
-            told.append(pooled.compare(layer.scope, sums[layer.scope].samples, before[layer.scope], values))
+            reports.append(pooled.compare(layer.scope, sums[layer.scope].samples, before[layer.scope], values))
             stored[layer.scope].write(session, values)
         for layer in others:
             stored[layer.scope].write(session, before[layer.scope])
@@ -92,7 +92,7 @@ def recalibrate_session(
         for scope, of_layer in stored.items():
             of_layer.write(session, before[scope])
         raise
-    return told
+    return reports
 
 
 def _run(
@@ -125,10 +125,10 @@ def _run(
 
 def _summary(graph: tf.Graph, site: Site) -> tuple[Any, pooled.Summary]:
     """Whether the call trains, and its summary, as tensors; those of an earlier time where there are some."""
-    made = _tensorflow.graph_table(graph).setdefault("recalibrate", {})
-    key = (site.inputs.name, site.axes, *(each.name if each is not None else "" for each in site.weights))
+    summaries = _tensorflow.graph_table(graph).setdefault("recalibrate", {})
+    key = (site.inputs.name, site.axes, *(weight.name if weight is not None else "" for weight in site.weights))
     key += tuple((tensor.name, wanted) for tensor, wanted in site.conditions)
-    if key not in made:
+    if key not in summaries:
         if graph.finalized:
             raise ValueError(
                 "session: expected a graph that ops can be added to, got one that is finalized. Restore the checkpoint "
@@ -138,5 +138,5 @@ def _summary(graph: tf.Graph, site: Site) -> tuple[Any, pooled.Summary]:
             active = tf.constant(True)
             for tensor, wanted in site.conditions:
                 active = tf.logical_and(active, tf.equal(tensor, wanted))
-            made[key] = active, pooled.summarize(site.inputs, site.axes, site.sample_weights())
-    return made[key]
+            summaries[key] = active, pooled.summarize(site.inputs, site.axes, site.sample_weights())
+    return summaries[key]
