@@ -14,7 +14,7 @@ from tfbn.core.settings import Arguments, Settings, resolve
 from tfbn.core.values import CallInputs
 from tfbn.graph import compatibility, tf_layer
 from tfbn.graph.layer import apply
-from tfbn.graph.variables import AFFINE, Recipe, Variables, create_variables
+from tfbn.graph.variables import AFFINE, Recipe, Variables, create_variables, initializer_object
 
 _keys = tf.compat.v1.GraphKeys
 
@@ -27,9 +27,10 @@ class BatchNormalization(tf_layer.Layer):
     further calls share them.
 
     Subclasses may override `build(input_shape)`, where `add_weight` creates their own variables, and
-    `call(inputs, training=False)`. Of the original class it leaves out what belongs to Keras: configs, masks, input
-    specs, nodes, `get_updates_for`, `get_losses_for`, weights as arrays. Nor has it the original's private methods: a
-    subclass that overrides one of them, as TPU code did with `_moments`, gets a CompatibilityWarning.
+    `call(inputs, training=False)`. The arguments are attributes, which `build` reads; `fused` then says whether the
+    original would take the fused kernel. What belongs to Keras is left out: configs, masks, input specs, nodes,
+    `get_updates_for`, `get_losses_for`, weights as arrays; and so are the original's private methods: a subclass that
+    overrides one of them, as TPU code did with `_moments`, gets a CompatibilityWarning.
 
     Example:
       >>> import tensorflow.compat.v1 as tf1, tfbn
@@ -39,6 +40,8 @@ class BatchNormalization(tf_layer.Layer):
       ...     print([variable.op.name for variable in norm.weights], len(norm.updates))
       ['norm/gamma', 'norm/beta', 'norm/moving_mean', 'norm/moving_variance'] 2
     """
+
+    supports_masking = True
 
     def __init__(
         self,
@@ -71,16 +74,15 @@ class BatchNormalization(tf_layer.Layer):
         _reuse: Any = None,
     ) -> None:
         shapes.check_axis(axis)
-        self._initializers = {
-            "beta": beta_initializer,
-            "gamma": gamma_initializer,
-            "moving_mean": moving_mean_initializer,
-            "moving_variance": moving_variance_initializer,
+        initializers = {
+            "beta_initializer": beta_initializer,
+            "gamma_initializer": gamma_initializer,
+            "moving_mean_initializer": moving_mean_initializer,
+            "moving_variance_initializer": moving_variance_initializer,
         }
-        self._regularizers = {"beta": beta_regularizer, "gamma": gamma_regularizer}
-        self._constraints = {"beta": beta_constraint, "gamma": gamma_constraint}
-        for variable, initializer in self._initializers.items():
-            checks.check_initializer(f"{variable}_initializer", initializer)
+        for argument, initializer in initializers.items():
+            checks.check_initializer(argument, initializer)
+            setattr(self, argument, initializer_object(initializer))
         checks.check_callables(
             beta_regularizer=beta_regularizer,
             gamma_regularizer=gamma_regularizer,
@@ -89,6 +91,10 @@ class BatchNormalization(tf_layer.Layer):
             adjustment=adjustment,
         )
         checks.check_flag(update_statistics, "update_statistics")
+        self.beta_regularizer = beta_regularizer
+        self.gamma_regularizer = gamma_regularizer
+        self.beta_constraint = beta_constraint
+        self.gamma_constraint = gamma_constraint
         self.axis = list(axis) if isinstance(axis, list) else axis
         self.momentum = momentum
         self.epsilon = epsilon
@@ -125,9 +131,9 @@ class BatchNormalization(tf_layer.Layer):
             center=self.center,
             scale=self.scale,
             trainable=bool(self.trainable),
-            initializers=self._initializers,
-            regularizers=self._regularizers,
-            constraints=self._constraints,
+            initializers=self._attributes("initializer", ("moving_mean", "moving_variance")),
+            regularizers=self._attributes("regularizer"),
+            constraints=self._attributes("constraint"),
         )
         with self._opened() as scope:
             self._variables = create_variables(scope, recipe)
@@ -137,6 +143,7 @@ class BatchNormalization(tf_layer.Layer):
         self._built_for = shape
         self.axis = list(layout.axes)
         self._settings = settings
+        self.fused = settings.path.fused
         self.built = True
 
     def call(self, inputs: tf.Tensor, training: Any = False) -> tf.Tensor:
@@ -152,6 +159,10 @@ class BatchNormalization(tf_layer.Layer):
         outputs, updates = apply(call, self._scope, self._variables, self._settings, _keys.UPDATE_OPS, has_updates)
         self._updates += updates
         return outputs
+
+    def _attributes(self, kind: str, further: tuple[str, ...] = ()) -> dict[str, Any]:
+        """The initializers, regularizers or constraints as they are now, by variable."""
+        return {name: getattr(self, f"{name}_{kind}") for name in (*AFFINE, *further)}
 
     def _arguments(self, channels: int | None = None) -> Arguments:
         """The attributes, checked, as the arguments that all front ends have."""

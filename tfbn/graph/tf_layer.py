@@ -17,6 +17,8 @@ class Layer:
     """A layer that creates its weights at the first call, in `build`, and shares them from then on."""
 
     floating_only = True
+    stateful = False
+    supports_masking = False
 
     def __init__(
         self, trainable: bool = True, name: str | None = None, dtype: Any = None, _scope: Any = None, _reuse: Any = None
