@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class CompatibilityWarning(UserWarning):
@@ -14,16 +14,21 @@ class CompatibilityWarning(UserWarning):
 
 
 class Finding(NamedTuple):
-    """Something that an audit found wrong with one layer; `str` gives all of it as text."""
+    """Something wrong in a graph, a checkpoint or a source file; `str` gives all of it as text."""
 
-    kind: str  # what `check_updates` and `check_saver` list
-    severity: str  # 'error': the step or the checkpoint is wrong; 'warning': it may become so
-    layer: str  # the scope of its variables
+    kind: str  # the rule that reports it
+    severity: str  # 'error': what was checked is wrong; 'warning': it may become so
+    where: Any  # the scope of a layer's variables, an op, or a place in a file; `str` names it
     problem: str
-    remedy: str  # the same for all findings of a kind; several lines, with code
+    remedy: str  # the same for all findings of one cause; may be several lines, with code
+
+    @property
+    def layer(self) -> str:
+        """The scope of the layer's variables, for findings about layers: the same as `where`."""
+        return str(self.where)
 
     def __str__(self) -> str:
-        return f"{self.severity}: {self.layer}: {self.problem}\n{self.remedy}"
+        return f"{self.severity}: {self.where}: {self.problem}\n{self.remedy}"
 
 
 class FindingsError(ValueError):
@@ -59,6 +64,6 @@ def _text(findings: Sequence[Finding]) -> str:
     for finding in findings:
         remedies.setdefault(finding.remedy, []).append(finding)
     return "\n".join(
-        "\n".join([*(f"{finding.layer}: {finding.problem}" for finding in group), remedy])
+        "\n".join([*(f"{finding.where}: {finding.problem}" for finding in group), remedy])
         for remedy, group in remedies.items()
     )

@@ -164,9 +164,9 @@ def test_json(file, capsys):
         ],
         "problem": None,
     }
-    assert (finding["rule"], finding["line"], finding["column"]) == ("name-argument", 2, 20)
-    assert finding["message"]
-    assert finding["advice"]
+    assert (finding["kind"], finding["severity"], finding["where"]) == ("name-argument", "error", "a.py:2:20")
+    assert finding["problem"]
+    assert finding["remedy"]
 
 
 class TestStandardInput:

@@ -33,8 +33,8 @@ def rules_section() -> str:
         lines = list(difflib.unified_diff(before, after, n=100))[3:] or [f" {line}" for line in before]
         parts.append(f"```diff\n{''.join(line if line.strip() else chr(10) for line in lines)}```\n")
         for finding in run(source, compat=rule.chosen).findings:
-            if finding.rule == rule.name:
-                said = f"Line {finding.place.line}: {finding.message}: {finding.advice}."
+            if finding.kind == rule.name:
+                said = f"Line {finding.where.line}: {finding.problem}: {finding.remedy}."
                 parts.append(textwrap.fill(said.replace("**", r"\*\*"), 120, break_long_words=False) + "\n")
     return "\n".join(textwrap.fill(part, 120) + "\n" if "\n" not in part[:-1] else part for part in parts) + "\n"
 

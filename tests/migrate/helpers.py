@@ -9,8 +9,9 @@ from bisect import bisect_right
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
+from tfbn.errors import Finding
 from tfbn.migrate import driver
-from tfbn.migrate.report import Edit, FileReport, Finding
+from tfbn.migrate.report import Edit, FileReport
 
 
 def run(
@@ -33,7 +34,7 @@ def migrated(source: str, **options) -> str:
 
 def findings(source: str, **options) -> list[tuple[str, int]]:
     """Rule and line of each finding."""
-    return [(finding.rule, finding.place.line) for finding in run(source, **options).findings]
+    return [(finding.kind, finding.where.line) for finding in run(source, **options).findings]
 
 
 def reported(root: Path, files: dict[str, str], rules: Collection[str]) -> list[tuple[str, Finding]]:

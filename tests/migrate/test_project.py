@@ -18,7 +18,7 @@ RULES = driver.chosen_rules(["updates-not-wired"])
 
 def reported(root, files):
     """The paths and lines of the findings of a run over these files."""
-    return [(path, finding.place.line) for path, finding in helpers.reported(root, files, RULES)]
+    return [(path, finding.where.line) for path, finding in helpers.reported(root, files, RULES)]
 
 
 def test_the_step_is_reported(tmp_path):
@@ -69,4 +69,4 @@ def test_a_notebook(tmp_path):
     text = json.dumps(notebook(LAYERS, "print()\n" + STEP.replace(".net", "net")))
     (tmp_path / "a.ipynb").write_text(text)
     (report,) = driver.run([str(tmp_path)], RULES).reports
-    assert [(f.place.cell, f.place.line) for f in report.findings] == [(3, 4)]
+    assert [(f.where.cell, f.where.line) for f in report.findings] == [(3, 4)]

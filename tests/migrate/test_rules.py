@@ -36,7 +36,7 @@ def test_valid(rule, source):
 def test_invalid(rule, before, after):
     """`before` becomes `after`, or is reported at its line and stays; neither where the rule is skipped."""
     skipped = run(before, skip=[rule.name], compat=rule.chosen)
-    assert rule.name not in {item.rule for item in (*skipped.edits, *skipped.findings)}
+    assert rule.name not in {*(edit.rule for edit in skipped.edits), *(finding.kind for finding in skipped.findings)}
     if isinstance(after, str):
         assert migrated(before, compat=rule.chosen) == after
         assert skipped.after.decode() != after
@@ -57,7 +57,8 @@ def test_every_rule_is_complete():
 
 
 TOY = """
-from tfbn.migrate.report import Finding, Place
+from tfbn.errors import Finding
+from tfbn.migrate.report import Place
 from tfbn.migrate.rule import Rule
 
 
@@ -69,7 +70,7 @@ def check_file(module, changes):
 
 def check_project(project):
     message = f"one of {len(project.summaries)} toys"
-    return {path: [Finding(Place(1, 1), "toys", message, "play")] for path in project.reports}
+    return {path: [Finding("toys", "error", Place(1, 1), message, "play")] for path in project.reports}
 
 
 RULE = Rule(
@@ -107,7 +108,7 @@ def test_a_new_rule_is_one_file(toy, tmp_path, capsys):
     found = driver.run([str(tmp_path / "a.py"), str(tmp_path / "b.py")], driver.chosen_rules(), jobs=1)
     assert found.parsed == 2
     assert [report.after.decode() for report in found.reports] == [after, after]
-    assert [finding.rule for report in found.reports for finding in report.findings] == ["toys"] * 2
+    assert [finding.kind for report in found.reports for finding in report.findings] == ["toys"] * 2
     assert main(["migrate", "--list-rules"]) == 0
     assert "toys                    renames old toys\n" in capsys.readouterr().out
     section = guide.rules_section()

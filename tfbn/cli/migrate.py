@@ -124,8 +124,8 @@ def _path_in_diff(path: str) -> str:
 
 def _print_findings(report: FileReport) -> None:
     for finding in report.findings:
-        print(f"{report.path}:{finding.place}: {finding.rule}: {finding.message}", file=sys.stderr)
-        print(f"    {finding.advice}", file=sys.stderr)
+        print(f"{finding.where}: {finding.kind}: {finding.problem}", file=sys.stderr)
+        print(f"    {finding.remedy}", file=sys.stderr)
     if report.problem:
         print(f"{report.path}: {report.problem}", file=sys.stderr)
 

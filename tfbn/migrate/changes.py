@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
+from tfbn.errors import Finding
 from tfbn.migrate.module import Module
-from tfbn.migrate.report import Edit, Finding, Place
+from tfbn.migrate.report import Edit, Place
 
 
 class Change(NamedTuple):
@@ -41,7 +42,7 @@ class Changes:
 
     def find(self, node: Any, rule: str, message: str, advice: str) -> None:
         place = Place(*self.module.lines.place(self.module.span(node)[0]))
-        self.findings.append(Finding(place, rule, message, advice))
+        self.findings.append(Finding(rule, "error", place, message, advice))
 
     def use(self, name: str, statement: str) -> None:
         """New text uses a module under this name; `statement` imports it where it is not imported yet."""

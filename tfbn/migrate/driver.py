@@ -116,7 +116,11 @@ def _add_findings(
             continue
         for path, findings in findings_by_path.items():
             report = reports.get(path, FileReport(path, b"", b""))
-            reports[path] = report._replace(findings=tuple(sorted([*report.findings, *findings])))
+            together = sorted([*report.findings, *findings], key=lambda finding: (finding.where, finding.kind))
+            reports[path] = report._replace(findings=tuple(together))
+    for path, report in reports.items():
+        named = (finding._replace(where=finding.where._replace(path=path)) for finding in report.findings)
+        reports[path] = report._replace(findings=tuple(named))
     return problems
 
 

@@ -6,8 +6,9 @@ import re
 import sys
 from collections.abc import Collection
 
+from tfbn.errors import Finding
 from tfbn.migrate import syntax
-from tfbn.migrate.report import Edit, FileReport, Finding
+from tfbn.migrate.report import Edit, FileReport
 from tfbn.migrate.source.notebook import Notebook
 from tfbn.migrate.source.text import decode
 
@@ -47,7 +48,7 @@ def migrate_notebook(path: str, raw: bytes, rules: Collection[str]) -> FileRepor
         return FileReport(path, raw, raw, problem=str(error))
 
     edits = tuple(edit._replace(place=notebook.place(edit.place.line, edit.place.column)) for edit in edits)
-    findings = tuple(found._replace(place=notebook.place(found.place.line, found.place.column)) for found in findings)
+    findings = tuple(found._replace(where=notebook.place(found.where.line, found.where.column)) for found in findings)
     return FileReport(path, raw, notebook.with_cells(texts), edits, findings, None, trains)
 
 
@@ -83,7 +84,7 @@ def rewrite(data: bytes, rules: Collection[str]) -> tuple[bytes, tuple[Edit, ...
             raise ValueError(f"line {module.line(node)}: the name `{name}` is in use here: rename it and run again")
     imports.update_imports(module, changes)
     after, edits = changes.apply()
-    findings = tuple(sorted(changes.findings))
+    findings = tuple(sorted(changes.findings, key=lambda finding: (finding.where, finding.kind)))
     return after, edits, findings, changes.trains_batch_norm
 
 

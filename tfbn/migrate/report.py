@@ -6,6 +6,8 @@ import traceback
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tfbn.errors import Finding
+
 PACKAGE = str(Path(__file__).parent)
 
 
@@ -15,9 +17,11 @@ class Place(NamedTuple):
     line: int  # from 1
     column: int  # from 1, in characters
     cell: int | None = None
+    path: str = ""  # of the file, which its report adds
 
     def __str__(self) -> str:
-        return f"{f'cell {self.cell}:' if self.cell else ''}{self.line}:{self.column}"
+        path, cell = f"{self.path}:" if self.path else "", f"cell {self.cell}:" if self.cell else ""
+        return f"{path}{cell}{self.line}:{self.column}"
 
 
 class Edit(NamedTuple):
@@ -27,15 +31,6 @@ class Edit(NamedTuple):
     rule: str
     before: str
     after: str
-
-
-class Finding(NamedTuple):
-    """Something that the user has to look at."""
-
-    place: Place
-    rule: str
-    message: str
-    advice: str
 
 
 class FileReport(NamedTuple):
@@ -54,16 +49,17 @@ class FileReport(NamedTuple):
         return self.after != self.before
 
     def as_json(self) -> dict[str, Any]:
-        def record(item: Edit | Finding) -> dict[str, Any]:
-            fields = item._asdict()
-            place = fields.pop("place")
-            return {**place._asdict(), **fields}
+        def record(edit: Edit) -> dict[str, Any]:
+            fields = edit._asdict()
+            place = fields.pop("place")._asdict()
+            del place["path"]
+            return {**place, **fields}
 
         return {
             "path": self.path,
             "changed": self.changed,
             "edits": [record(edit) for edit in self.edits],
-            "findings": [record(finding) for finding in self.findings],
+            "findings": [finding._replace(where=str(finding.where))._asdict() for finding in self.findings],
             "problem": self.problem,
         }
 

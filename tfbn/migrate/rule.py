@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import libcst as cst
 
+from tfbn.errors import Finding
 from tfbn.migrate.changes import Changes
 from tfbn.migrate.module import Module, Use
 from tfbn.migrate.project import Project
-from tfbn.migrate.report import Finding
 
 
 class Rule(NamedTuple):

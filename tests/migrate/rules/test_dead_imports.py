@@ -35,32 +35,32 @@ RULES = driver.chosen_rules(["dead-imports"])
 def test_takers(source, lines, tmp_path):
     """By their own lines; the file itself loses what it does not use, without a word."""
     found = reported(tmp_path, {"ops.py": OPS, "model.py": source}, RULES)
-    assert [(path, finding.place.line) for path, finding in found if finding.rule == "dead-imports"] == [
+    assert [(path, finding.where.line) for path, finding in found if finding.kind == "dead-imports"] == [
         ("model.py", line) for line in lines
     ]
     for _, finding in found:
-        assert "ops.py, where nothing of that name is left" in finding.message
-        assert "tfbn.layers" in finding.advice
+        assert "ops.py, where nothing of that name is left" in finding.problem
+        assert "tfbn.layers" in finding.remedy
 
 
 def test_a_notebook(tmp_path):
     """Takes names as a file does, in a cell."""
     cells = json.dumps(notebook("x = 1\n", "import os\nfrom ops import slim\n"))
     ((path, finding),) = reported(tmp_path, {"ops.py": OPS, "model.ipynb": cells}, RULES)
-    assert (path, finding.place.cell, finding.place.line) == ("model.ipynb", 3, 2)
+    assert (path, finding.where.cell, finding.where.line) == ("model.ipynb", 3, 2)
 
 
 def test_names(tmp_path):
     """All of them that a statement takes."""
     found = reported(tmp_path, {"ops.py": OPS, "model.py": "from ops import *\ny = slim.f(layers.g)\n"}, RULES)
-    assert [finding.message.partition(" from ")[0] for _, finding in found] == ["takes layers, slim"]
+    assert [finding.problem.partition(" from ")[0] for _, finding in found] == ["takes layers, slim"]
 
 
 def test_an_assigned_name(tmp_path):
     """`slim = tf.contrib.slim` goes as an import does, and so does the import of TensorFlow that nothing needs then."""
     ops = "import tensorflow as tf\nslim = tf.contrib.slim\n"
     found = reported(tmp_path, {"ops.py": ops, "model.py": "from ops import slim, tf\n"}, RULES)
-    assert [finding.message.partition(" from ")[0] for _, finding in found] == ["takes slim, tf"]
+    assert [finding.problem.partition(" from ")[0] for _, finding in found] == ["takes slim, tf"]
 
 
 def test_files_of_the_same_name(tmp_path):

@@ -30,16 +30,16 @@ def test_each_is_reported_with_advice(name, advice):
     source = f"import tensorflow as tf\ny = [tf.{name}]\n"
     assert migrated(source) == source
     (found,) = run(source).findings
-    assert (found.rule, found.place.line, found.place.column) == ("leftovers", 2, 6)
-    assert name.replace("compat.v1.", "") in found.message
-    assert advice in found.advice
+    assert (found.kind, found.where.line, found.where.column) == ("leftovers", 2, 6)
+    assert name.replace("compat.v1.", "") in found.problem
+    assert advice in found.remedy
 
 
 def test_a_module_handed_on_is_reported():
     """What is done with it is not known."""
     source = "import tensorflow.contrib.slim as slim\nbuild(slim)\n"
     assert migrated(source) == source
-    assert [finding.rule for finding in run(source).findings] == ["dead-imports", "leftovers"]
+    assert [finding.kind for finding in run(source).findings] == ["dead-imports", "leftovers"]
 
 
 @pytest.mark.parametrize("name", ["nn.relu", "compat.v1.train.Saver", "keras.layers.Dense", "contributions.x"])

@@ -16,9 +16,9 @@ def test_a_program_without_tensorflow(tmp_path):
     """Where its TensorFlow is imported: once for all files."""
     files = {"main.py": MAIN, "model.py": MODEL, "other.py": MODEL}
     ((path, finding),) = reported(tmp_path, files, RULES)
-    assert (path, finding.place.line, finding.rule) == ("model.py", 1, "compat-v1")
-    assert "no file of this run switches v2 behaviour off" in finding.message
-    assert "in the file that is run" in finding.advice
+    assert (path, finding.where.line, finding.kind) == ("model.py", 1, "compat-v1")
+    assert "no file of this run switches v2 behaviour off" in finding.problem
+    assert "in the file that is run" in finding.remedy
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_a_program_without_tensorflow(tmp_path):
 def test_other_imports(model, tmp_path):
     """Each brings compat.v1 in."""
     found = reported(tmp_path, {"model.py": model}, driver.chosen_rules(compat=True))
-    assert [(path, finding.place.line) for path, finding in found if finding.rule == "compat-v1"] == [("model.py", 1)]
+    assert [(path, finding.where.line) for path, finding in found if finding.kind == "compat-v1"] == [("model.py", 1)]
 
 
 @pytest.mark.parametrize(
@@ -60,10 +60,10 @@ def test_no_tf1_code(tmp_path):
 
 def test_without_the_option(tmp_path):
     ((_, finding),) = reported(tmp_path, {"model.py": MODEL}, driver.chosen_rules())
-    assert finding.rule == "tf1-names"
+    assert finding.kind == "tf1-names"
 
 
 def test_standard_input():
     """A file that stands for a whole program."""
     report = driver.migrate_alone("<stdin>", MODEL.encode(), RULES)
-    assert [finding.rule for finding in report.findings] == ["compat-v1"]
+    assert [finding.kind for finding in report.findings] == ["compat-v1"]

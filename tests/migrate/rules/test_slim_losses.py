@@ -81,11 +81,11 @@ def test_weights_of_samples_are_reported(call, reported):
     """Rewritten all the same: weights of the rank of the losses work on."""
     result = run(f"{IMPORTS}y = tf.f(slim.losses.{call})\n")
     assert b"tf.compat.v1.losses." in result.after
-    found = [finding for finding in result.findings if finding.rule == "slim-losses"]
+    found = [finding for finding in result.findings if finding.kind == "slim-losses"]
     assert len(found) == reported
     for finding in found:
-        assert "took one weight for each sample" in finding.message
-        assert "weights[:, tf.newaxis]" in finding.advice
+        assert "took one weight for each sample" in finding.problem
+        assert "weights[:, tf.newaxis]" in finding.remedy
 
 
 def test_weights_of_samples_by_the_advice():
@@ -116,8 +116,8 @@ def test_calls_that_stay(call, reason):
     """A loss whose arguments cannot be told apart is the user's."""
     source = f"{IMPORTS}y = tf.f(slim.losses.{call})\n"
     assert migrated(source) == source
-    (found,) = [finding for finding in run(source).findings if finding.rule == "slim-losses"]
-    assert reason in found.message
+    (found,) = [finding for finding in run(source).findings if finding.kind == "slim-losses"]
+    assert reason in found.problem
 
 
 def test_the_loss_that_has_other_numbers_is_reported():
@@ -125,7 +125,7 @@ def test_the_loss_that_has_other_numbers_is_reported():
     source = f"{IMPORTS}y = tf.f(slim.losses.mean_pairwise_squared_error(p, y))\n"
     assert migrated(source) == source
     assert findings(source) == [("dead-imports", 2), ("leftovers", 3)]
-    assert "other numbers" in run(source).findings[1].advice
+    assert "other numbers" in run(source).findings[1].remedy
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def test_calls_that_stay(arguments, reason):
     source = f"import tensorflow.contrib.slim as slim\nslim.learning.create_train_op({arguments})\n"
     assert migrated(source) == source
     assert [name for name, _ in findings(source)] == ["dead-imports", "slim-train-op"]
-    assert reason in run(source).findings[1].message
+    assert reason in run(source).findings[1].problem
 
 
 def test_mentions_stay():

@@ -30,7 +30,7 @@ REPORTED = [
 
 def messages(source, **options):
     """What the rule says of a source."""
-    return [finding.message for finding in run(source, **options).findings if finding.rule == "tf1-names"]
+    return [finding.problem for finding in run(source, **options).findings if finding.kind == "tf1-names"]
 
 
 @pytest.mark.parametrize(("source", "line", "names"), REPORTED)
@@ -38,7 +38,7 @@ def test_reported_once_a_file(source, line, names):
     """At the first of them, however it is imported, and with the option."""
     assert [place for rule, place in findings(source) if rule == "tf1-names"] == [line]
     assert messages(source) == [f"TensorFlow 2 has no {names}: the program raises at the first that it uses"]
-    (advice,) = [finding.advice for finding in run(source).findings if finding.rule == "tf1-names"]
+    (advice,) = [finding.remedy for finding in run(source).findings if finding.kind == "tf1-names"]
     assert advice.startswith("run tfbn migrate with --compat-v1")
 
 

@@ -110,7 +110,7 @@ def test_lines_that_go_and_come():
 def test_findings_have_cells():
     """With the line within the cell."""
     report = migrate(notebook("import tensorflow as tf\n", "x = 1\ntf.contrib.layers.layer_norm(x)"))
-    assert [(str(finding.place), finding.rule) for finding in report.findings] == [("cell 3:2:1", "leftovers")]
+    assert [(str(finding.where), finding.kind) for finding in report.findings] == [("cell 3:2:1", "leftovers")]
 
 
 def test_old_notebooks():
@@ -229,7 +229,9 @@ def test_a_notebook_is_looked_over_by_its_code(tmp_path):
     (tmp_path / "a.ipynb").write_text(json.dumps({"cells": [cell]}))
     (tmp_path / "b.ipynb").write_text(json.dumps({"cells": [{**cell, "source": "import tensorflow"}], "metadata": 5}))
     (report,) = driver.run([str(tmp_path)], RULES).reports
-    assert [(str(finding.place), finding.rule) for finding in report.findings] == [("cell 1:2:1", "tf1-names")]
+    assert [(str(finding.where), finding.kind) for finding in report.findings] == [
+        (f"{tmp_path / 'a.ipynb'}:cell 1:2:1", "tf1-names")
+    ]
 
 
 class TestMarkers:

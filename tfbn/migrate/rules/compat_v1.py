@@ -7,11 +7,12 @@ from typing import Any
 
 import libcst as cst
 
+from tfbn.errors import Finding
 from tfbn.migrate import imports, names, v1_names
 from tfbn.migrate.changes import Changes
 from tfbn.migrate.module import Module
 from tfbn.migrate.project import Project
-from tfbn.migrate.report import Edit, Finding
+from tfbn.migrate.report import Edit
 from tfbn.migrate.rule import Rule, constant_string, keyword_arguments
 from tfbn.migrate.source.prefilter import mentions_tensorflow
 
@@ -158,7 +159,7 @@ def missing_disable_v2_behavior(project: Project) -> dict[str, list[Finding]]:
         "TF1 code, and no file of this run switches v2 behaviour off: none of them looks like the start of a program"
     )
     advice = "call tf.disable_v2_behavior(), tf being tensorflow.compat.v1, in the file that is run, before any graph"
-    return {path: [Finding(place, NAME, message, advice)]}
+    return {path: [Finding(NAME, "error", place, message, advice)]}
 
 
 def _imports_v1(edit: Edit) -> bool:

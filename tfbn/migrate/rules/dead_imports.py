@@ -9,9 +9,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from tfbn.errors import Finding
 from tfbn.migrate import imports, syntax
 from tfbn.migrate.project import Project, module_name
-from tfbn.migrate.report import FileReport, Finding
+from tfbn.migrate.report import FileReport
 from tfbn.migrate.rule import Rule
 
 NAME = imports.DEAD_IMPORTS
@@ -103,8 +104,9 @@ def _takers(path: str, project: Project, stem: str, home: str, names: frozenset[
             taken = names & (used - own if "*" in imported else imported)
         if taken:
             yield Finding(
-                place(node.lineno, node.col_offset + 1),
                 NAME,
+                "error",
+                place(node.lineno, node.col_offset + 1),
                 f"takes {', '.join(sorted(taken))} from {home}, where nothing of that name is left",
                 ADVICE,
             )

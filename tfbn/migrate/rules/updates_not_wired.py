@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import ast
 
+from tfbn.errors import Finding
 from tfbn.migrate.changes import Changes
 from tfbn.migrate.module import Module
 from tfbn.migrate.project import Project
-from tfbn.migrate.report import Finding
 from tfbn.migrate.rule import Rule
 from tfbn.migrate.sites import needs_updates, sites
 
@@ -70,7 +70,7 @@ def _steps(path: str, project: Project) -> list[Finding]:
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in STEPS
     ]
-    return [Finding(place, NAME, MESSAGE, ADVICE) for place in sorted(places)]
+    return [Finding(NAME, "error", place, MESSAGE, ADVICE) for place in sorted(places)]
 
 
 RULE = Rule(
