@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ import tensorflow as tf
 from google.protobuf import text_format
 
 import tfbn
+from tests.cli.strict_json import parse_json
 from tests.fold import graphs
 from tests.fold.graphs import tf1
 from tests.fold.test_graph import TOLERANCE, network, shared_with_another
@@ -61,15 +61,16 @@ def test_json(frozen, tmp_path, capsys):
     """The same, for programs."""
     target = tmp_path / "folded.pb"
     assert cli.main(["fold", str(frozen), str(target), "--outputs", "outputs", "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert 0 < found.pop("difference") < TOLERANCE
+    found = parse_json(capsys.readouterr().out)
+    assert 0 < found["summary"].pop("difference") < TOLERANCE
+    figures = {"folded": 1, "nodes": 6, "nodes_before": 10, "output": "outputs:0", "errors": 0, "warnings": 0}
     assert found == {
-        "folded": [{"batch_norm": "FusedBatchNormV3", "layer": "Conv2D", "type": "Conv2D"}],
-        "left": [],
-        "output": "outputs:0",
+        "version": 1,
+        "command": "fold",
         "target": str(target),
-        "nodes": 6,
-        "nodes_before": 10,
+        "folded": [{"batch_norm": "FusedBatchNormV3", "layer": "Conv2D", "type": "Conv2D"}],
+        "findings": [],
+        "summary": figures,
     }
 
 
@@ -82,6 +83,9 @@ def test_what_stays_is_a_finding(tmp_path, capsys):
         "FusedBatchNormV3 stays: the output of Conv2D in front of it is used by other as well."
         in capsys.readouterr().out
     )
+    assert cli.main(["fold", str(path), str(target), "--json", "--fail-on", "never"]) == 0
+    (finding,) = parse_json(capsys.readouterr().out)["findings"]
+    assert (finding["kind"], finding["severity"], finding["where"]) == ("not folded", "error", ["FusedBatchNormV3"])
     assert read(target) == read(path)
 
 
@@ -192,7 +196,6 @@ def test_help(capsys):
         cli.main(["fold", "--help"])
     out = capsys.readouterr().out
     assert "example:\n  tfbn fold frozen.pb folded.pb --outputs logits\n" in out
-    assert "exit status: 0 every batch norm was folded, or there is none, 1 some stay" in out
 
 
 @pytest.mark.process

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import types
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 import tfbn
+from tests.cli.strict_json import parse_json
 from tfbn import cli
+from tfbn.errors import Finding
+from tfbn.report import EXIT_STATUSES, add_options
 
 
 @pytest.fixture
@@ -17,9 +23,7 @@ def command(monkeypatch):
     """Puts a subcommand `probe` in place that does what the test says."""
 
     def make(run):
-        module = types.SimpleNamespace(
-            SUMMARY="what it does", add_arguments=lambda parser: parser.add_argument("path", nargs="?"), run=run
-        )
+        module = types.SimpleNamespace(SUMMARY="what it does", add_arguments=add_options, run=run)
         monkeypatch.setattr(cli, "COMMANDS", ["probe"])
         monkeypatch.setitem(sys.modules, "tfbn.cli.probe", module)
 
@@ -28,12 +32,12 @@ def command(monkeypatch):
 
 def test_help_lists_the_commands(command, capsys):
     """With the line on each, and the exit statuses."""
-    command(lambda options: 0)
+    command(lambda options, report: None)
     with pytest.raises(SystemExit, match="0"):
         cli.main(["--help"])
     out = capsys.readouterr().out
     assert "what it does" in out
-    assert "exit status: 0 fine, 1 findings, 2 could not" in out
+    assert EXIT_STATUSES in out
 
 
 def test_no_command_is_an_error(capsys):
@@ -42,11 +46,23 @@ def test_no_command_is_an_error(capsys):
     assert "usage: tfbn" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("status", [0, 1, 2])
-def test_the_status_is_the_commands(command, status):
-    """`run` decides."""
-    command(lambda options: status)
-    assert cli.main(["probe"]) == status
+@pytest.mark.parametrize(
+    ("severities", "fail_on", "status"),
+    [
+        ([], [], 0),
+        (["warning"], [], 0),
+        (["error"], [], 1),
+        (["warning"], ["--fail-on", "warning"], 1),
+        ([], ["--fail-on", "warning"], 0),
+        (["warning", "error"], ["--fail-on", "error"], 1),
+        (["warning", "error"], ["--fail-on", "never"], 0),
+    ],
+)
+def test_fail_on(command, severities, fail_on, status):
+    """The findings decide the status, from a severity on that the user may choose."""
+    findings = [Finding("rule", severity, "net/bn", "wrong", "mend it") for severity in severities]
+    command(lambda options, report: report.findings.extend(findings))
+    assert cli.main(["probe", *fail_on]) == status
 
 
 @pytest.mark.parametrize(
@@ -60,7 +76,7 @@ def test_the_status_is_the_commands(command, status):
 def test_what_a_user_can_mend_is_one_line(command, capsys, error, text):
     """On standard error, with status 2."""
 
-    def run(options):
+    def run(options, report):
         raise error
 
     command(run)
@@ -68,21 +84,97 @@ def test_what_a_user_can_mend_is_one_line(command, capsys, error, text):
     assert capsys.readouterr() == ("", text)
 
 
-def test_bugs_are_not_hidden(command):
-    """An error of ours keeps its traceback."""
+@pytest.mark.parametrize("error", [KeyError("beta"), TypeError("no\nnumber"), AssertionError(), RecursionError("deep")])
+def test_internal_errors(command, capsys, error):
+    """Status 70 and a line that says what was done to which file; the traceback under --debug; JSON under --json."""
 
-    def run(options):
-        raise KeyError("beta")
+    def run(options, report):
+        report.activity = "reading a.pb"
+        report.summary["layers"] = 3
+        raise error
 
     command(run)
-    with pytest.raises(KeyError, match="beta"):
-        cli.main(["probe"])
+    assert cli.main(["probe"]) == 70
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith(f"tfbn probe: internal error while reading a.pb: {type(error).__name__}: ")
+    assert cli.main(["probe", "--debug"]) == 70
+    assert capsys.readouterr().err.startswith("Traceback (most recent call last)")
+    assert cli.main(["probe", "--json"]) == 70
+    answer = parse_json(capsys.readouterr().out)
+    assert answer["error"].startswith("internal error while reading a.pb")
+    assert answer["summary"]["layers"] == 3
+
+
+def test_a_closed_pipe_is_no_error(command, monkeypatch):
+    """Status 0, whatever is left to print."""
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    command(lambda options, report: report.say("x" * 100_000))
+    with open(write_end, "w") as pipe:
+        monkeypatch.setattr(sys, "stdout", pipe)
+        assert cli.main(["probe"]) == 0
+
+
+def test_json_is_strict(command, capsys):
+    """Numbers that JSON lacks are strings; findings of one cause are one with several places."""
+    numbers = {"nan": np.nan, "most": np.float32(np.inf), "least": [-np.inf, 1.5], "count": np.int64(3)}
+    findings = [Finding("rule", "error", place, "wrong", "mend it") for place in ("a", "b")]
+    findings += [Finding("rule", "warning", "c", "odd", "look at it")]
+
+    def run(options, report):
+        report.fields.update(numbers=numbers, path=Path("a.pb"))
+        report.findings += findings
+
+    command(run)
+    assert cli.main(["probe", "--json"]) == 1
+    assert parse_json(capsys.readouterr().out) == {
+        "version": 1,
+        "command": "probe",
+        "numbers": {"nan": "NaN", "most": "Infinity", "least": ["-Infinity", 1.5], "count": 3},
+        "path": "a.pb",
+        "findings": [
+            {"kind": "rule", "severity": "error", "where": ["a", "b"], "problem": "wrong", "remedy": "mend it"},
+            {"kind": "rule", "severity": "warning", "where": ["c"], "problem": "odd", "remedy": "look at it"},
+        ],
+        "summary": {"errors": 2, "warnings": 1},
+    }
+
+
+def test_errors_are_json(command, capsys):
+    """Of input, and of arguments, whose usage stays on standard error."""
+
+    def run(options, report):
+        raise FileNotFoundError(2, "No such file or directory", "a.pb")
+
+    command(run)
+    assert cli.main(["probe", "--json"]) == 2
+    assert parse_json(capsys.readouterr().out)["error"] == "a.pb: No such file or directory"
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["probe", "--json", "--frob"])
+    out, err = capsys.readouterr()
+    assert parse_json(out)["error"] == "unrecognized arguments: --frob"
+    assert "usage: tfbn" in err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *([], ["export"], ["fold"], ["migrate"], ["checkpoint"]),
+        *(["checkpoint", action] for action in ("list", "diagnose", "convert", "diff")),
+    ],
+)
+def test_every_help_has_the_exit_statuses(capsys, arguments):
+    """The same table everywhere."""
+    with pytest.raises(SystemExit, match="0"):
+        cli.main([*arguments, "--help"])
+    assert EXIT_STATUSES in capsys.readouterr().out
 
 
 def test_an_interruption_is_quiet(command, capsys):
     """Ctrl-C ends with the status that shells expect."""
 
-    def run(options):
+    def run(options, report):
         raise KeyboardInterrupt
 
     command(run)
@@ -102,7 +194,7 @@ def test_options_are_written_out(tmp_path, capsys):
 
 def test_unknown_arguments_are_named(command, capsys):
     """argparse's own status is the same 2."""
-    command(lambda options: 0)
+    command(lambda options, report: None)
     with pytest.raises(SystemExit, match="2"):
         cli.main(["probe", "--frob"])
     assert "--frob" in capsys.readouterr().err

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import io
-import json
 import subprocess
 import sys
 
 import pytest
 
+from tests.cli.strict_json import parse_json
 from tfbn import cli
-from tfbn.migrate import rules
+from tfbn.migrate import driver, rules
 
 SOURCE = "from tensorflow.contrib.layers import batch_norm\nbatch_norm(x, name='a')\n"
 RESULT = SOURCE.replace("tensorflow.contrib.layers", "tfbn")
@@ -145,10 +145,9 @@ def test_json(file, capsys):
     assert cli.main(["migrate", "--json", "a.py"]) == 0
     out, err = capsys.readouterr()
     assert err == ""
-    found = json.loads(out)
-    assert found["files"] == 1
-    (report,) = found["reports"]
-    (finding,) = report.pop("findings")
+    answer = parse_json(out)
+    assert answer["summary"] == {"files": 1, "changed": 1, "errors": 1, "warnings": 0}
+    (report,), (finding,) = answer["files"], answer["findings"]
     assert report == {
         "path": "a.py",
         "changed": True,
@@ -164,7 +163,7 @@ def test_json(file, capsys):
         ],
         "problem": None,
     }
-    assert (finding["kind"], finding["severity"], finding["where"]) == ("name-argument", "error", "a.py:2:20")
+    assert (finding["kind"], finding["severity"], finding["where"]) == ("name-argument", "error", ["a.py:2:20"])
     assert finding["problem"]
     assert finding["remedy"]
 
@@ -193,6 +192,13 @@ class TestStandardInput:
         assert out == b"import tensorflow.contrib\nprint 1\n"
         assert err.startswith(b"<stdin>: line 2: does not parse")
 
+    @pytest.mark.parametrize("option", ["--json", "--diff"])
+    def test_write_goes_without(self, stdin, capfdbinary, option):
+        """Standard output is the new text, and nothing else fits there."""
+        stdin(SOURCE.encode())
+        assert cli.main(["migrate", "--write", option, "-"]) == 2
+        assert b"expected neither --json nor --diff beside it" in capfdbinary.readouterr().err
+
     def test_goes_alone(self, capsys):
         """A path beside it is a mistake."""
         assert cli.main(["migrate", "-", "a.py"]) == 2
@@ -214,6 +220,31 @@ def test_failures(file, capsys):
     assert (file.parent / "b.py").read_text() == PLAIN
 
 
+def test_an_internal_error_in_one_file(file, monkeypatch, capsys):
+    """Status 70 at the end; the others are done, and --debug prints the traceback."""
+    (file.parent / "b.py").write_text(PLAIN)
+    migrate = driver.migrate
+
+    def break_b(path, raw, rules):
+        if path == "b.py":
+            raise IndexError("out of luck")
+        return migrate(path, raw, rules)
+
+    monkeypatch.setattr(driver, "migrate", break_b)
+    assert cli.main(["migrate", "--write", "--debug", "a.py", "b.py"]) == 70
+    err = capsys.readouterr().err
+    assert "b.py: an internal error of tfbn at driver.py:" in err
+    assert "Traceback (most recent call last)" in err
+    assert (file.read_text(), (file.parent / "b.py").read_text()) == (RESULT, PLAIN)
+
+
+def test_check_lists_the_files_that_would_change(file, capsys):
+    """By their paths; --fail-on never makes it a report."""
+    assert cli.main(["migrate", "--check", "."]) == 1
+    assert "\n./a.py: would change\n" in capsys.readouterr().err
+    assert cli.main(["migrate", "--check", "--fail-on", "never", "."]) == 0
+
+
 def test_a_problem_of_the_whole_run(file, monkeypatch, capsys):
     """Is a line too, and the files are written all the same."""
 
@@ -222,11 +253,11 @@ def test_a_problem_of_the_whole_run(file, monkeypatch, capsys):
 
     broken = [r._replace(check_project=check) if r.name == "updates-not-wired" else r for r in rules.RULES]
     monkeypatch.setattr(rules, "RULES", tuple(broken))
-    assert cli.main(["migrate", "--write", "a.py"]) == 2
+    assert cli.main(["migrate", "--write", "a.py"]) == 70
     assert "the rule updates-not-wired across files: an internal error of tfbn at " in capsys.readouterr().err
     assert file.read_text() == RESULT
-    assert cli.main(["migrate", "--json", "a.py"]) == 2
-    (problem,) = json.loads(capsys.readouterr().out)["problems"]
+    assert cli.main(["migrate", "--json", "a.py"]) == 70
+    (problem,) = parse_json(capsys.readouterr().out)["problems"]
     assert problem.endswith("please report it: IndexError: out of luck")
 
 

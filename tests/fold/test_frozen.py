@@ -41,7 +41,7 @@ class TestOriginal:
         assert {*BATCH_NORMS, "Mul"} & {*graphs.types(graph_def)}
         folded = fold_graph(graph_def, ["outputs"])
         assert len(folded.folded) == self.FOLDED[name]
-        assert folded.left == self.LEFT[name]
+        assert [(finding.where, finding.problem) for finding in folded.left] == self.LEFT[name]
         assert not any(op.startswith("FusedBatchNorm") for op in graphs.types(folded.graph_def))
         assert graphs.types(folded.graph_def).count("Rsqrt") == len(self.LEFT[name])
         assert folded.difference <= TOLERANCE
@@ -154,4 +154,4 @@ class TestTfbn:
             tf.identity(normalize(graphs.images()), name="outputs")
 
         (left,) = fold_graph(graphs.built(make), ["outputs"]).left
-        assert left.reason == "it is in a function: freeze the graph with its functions inlined"
+        assert left.problem == "it is in a function: freeze the graph with its functions inlined"

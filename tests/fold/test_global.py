@@ -85,14 +85,16 @@ def test_as_tensorflow_folds_it():
 def test_what_stays_is_named():
     """Behind an activation, or with statistics that are fed."""
     (left,) = fold_graph(old_graph(True, lambda x: tf.nn.relu(x, name="relu")), ["outputs"]).left
-    assert left == ("norm", "in front of it is no linear layer but relu (Relu)")
+    assert (left.where, left.problem) == ("norm", "in front of it is no linear layer but relu (Relu)")
     graph_def = old_graph(True)
     (norm,) = (node for node in graph_def.node if node.op == OP)
     fed = graph_def.node.add(name="fed", op="PlaceholderWithDefault", input=["moving_mean"])
     fed.attr["dtype"].type = tf.float32.as_datatype_enum
     fed.attr["shape"].shape.dim.add(size=6)
     norm.input[1] = "fed"
-    assert fold_graph(graph_def, ["outputs"]).left == [("norm", "its parameters or statistics are no constants")]
+    assert [(finding.where, finding.problem) for finding in fold_graph(graph_def, ["outputs"]).left] == [
+        ("norm", "its parameters or statistics are no constants")
+    ]
 
 
 def test_a_later_producer_is_refused():

@@ -26,7 +26,9 @@ class TestLeft:
         graph_def = shared_with_another(norm=norm)
         folded = fold_graph(graph_def)
         assert folded.folded == []
-        assert folded.left == [(name, "the output of Conv2D in front of it is used by other as well")]
+        assert [(finding.where, finding.problem) for finding in folded.left] == [
+            (name, "the output of Conv2D in front of it is used by other as well")
+        ]
         assert folded.graph_def == graph_def
 
     def test_two_batch_norms_of_one_layer(self):
@@ -38,13 +40,13 @@ class TestLeft:
             tf.identity(first + NORMS["centred"](x, False, **graphs.statistics(6)), name="outputs")
 
         reason = "the output of Conv2D in front of it is used by {} as well"
-        left = dict(fold_graph(graphs.built(make)).left)
+        left = {finding.where: finding.problem for finding in fold_graph(graphs.built(make)).left}
         assert left == {"FusedBatchNormV3": reason.format("sub"), "mul_1": reason.format("FusedBatchNormV3")}
 
     def test_where_the_layers_output_is_asked_for(self):
         """By its name."""
         (left,) = fold_graph(network("Conv2D", "FusedBatchNormV3"), ["Conv2D", "outputs"]).left
-        assert left.reason == "the output of Conv2D in front of it is an output of the graph"
+        assert left.problem == "the output of Conv2D in front of it is an output of the graph"
 
     def test_where_the_bias_has_another_user(self):
         """It is behind the layer that the way ends."""
@@ -56,7 +58,7 @@ class TestLeft:
             tf.identity(x, name="outputs")
 
         (left,) = fold_graph(graphs.built(make)).left
-        assert left.reason == "the output of BiasAdd in front of it is used by relu as well"
+        assert left.problem == "the output of BiasAdd in front of it is used by relu as well"
 
     def test_where_its_shape_is_used(self):
         """That is no use of its values."""
@@ -72,13 +74,13 @@ class TestLeft:
                 tf.no_op(name="waiting")
 
         (left,) = fold_graph(shared_with_another(wait)).left
-        assert left.reason == "the output of Conv2D in front of it is used by waiting as well"
+        assert left.problem == "the output of Conv2D in front of it is used by waiting as well"
 
     @pytest.mark.parametrize("norm", ["FusedBatchNormV3", "tf.nn.batch_normalization"])
     def test_behind_something_else(self, norm):
         """What it is."""
         (left,) = fold_graph(behind(lambda x: tf.nn.relu(x, name="relu"), norm)).left
-        assert left.reason == "in front of it is no linear layer but relu (Relu)"
+        assert left.problem == "in front of it is no linear layer but relu (Relu)"
 
     def test_in_training_mode(self):
         """It is named: folding it would change what the graph computes."""
@@ -90,7 +92,7 @@ class TestLeft:
 
         graph_def = graphs.built(make)
         (left,) = fold_graph(graph_def).left
-        assert left.reason.startswith("it normalizes by the batch: make an inference graph first, with tfbn.export")
+        assert left.problem.startswith("it normalizes by the batch: make an inference graph first, with tfbn.export")
         (node,) = [node for node in graph_def.node if node.op == "FusedBatchNormV3"]
         del node.attr["is_training"]  # as graphs exported without default attributes have it
         assert fold_graph(graph_def).left == [left]
@@ -109,7 +111,7 @@ class TestLeft:
             tf.identity(y, name="outputs")
 
         (left,) = fold_graph(graphs.built(make)).left
-        assert left.reason == "its parameters or statistics are no constants"
+        assert left.problem == "its parameters or statistics are no constants"
 
     def test_a_kernel_that_is_fed(self):
         """Named with its layer."""
@@ -120,7 +122,7 @@ class TestLeft:
             tf.identity(NORMS["FusedBatchNormV3"](x, False, **graphs.statistics(6)), name="outputs")
 
         (left,) = fold_graph(graphs.built(make)).left
-        assert left.reason == "the kernel of Conv2D is no constant"
+        assert left.problem == "the kernel of Conv2D is no constant"
 
     def test_over_positions_instead_of_channels(self):
         """Nothing is folded that multiplies each column by its own number."""
@@ -131,7 +133,7 @@ class TestLeft:
             tf.identity(NORMS["FusedBatchNormV3"](y, False, **graphs.statistics(6)), name="outputs")
 
         (left,) = fold_graph(graphs.built(make)).left
-        assert left.reason == "its constants are not one value for each output channel of Conv2D"
+        assert left.problem == "its constants are not one value for each output channel of Conv2D"
 
     def test_a_leaky_relu_is_no_batch_norm(self):
         """Nor is PReLU with a slope for each channel."""

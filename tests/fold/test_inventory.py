@@ -31,7 +31,7 @@ def left_of(make, v2=False):
     assert folded.graph_def == graph_def
     if not folded.left:
         assert str(folded) == "0 batch norms found."
-    return {name.rpartition("/")[2]: reason for name, reason in folded.left}
+    return {finding.where.rpartition("/")[2]: finding.problem for finding in folded.left}
 
 
 def conv(x):
@@ -97,12 +97,12 @@ def test_tfbns_own(renorm):
                 freeze = tf1.graph_util.convert_variables_to_constants
                 return freeze(session, graph.as_graph_def(), ["outputs"])
 
-    names = {name.rpartition("/")[2]: reason for name, reason in fold_graph(frozen(norm(False))).left}
+    names = {finding.where.rpartition("/")[2]: finding.problem for finding in fold_graph(frozen(norm(False))).left}
     assert names == {"Rsqrt": BY_BATCH}
-    names = {name.rpartition("/")[2]: reason for name, reason in fold_graph(frozen(norm(None))).left}
+    names = {finding.where.rpartition("/")[2]: finding.problem for finding in fold_graph(frozen(norm(None))).left}
     assert names == dict.fromkeys(["FusedBatchNormV3", "FusedBatchNormV3_1"][: 1 + renorm], BY_BATCH)
     phase = fold_graph(frozen(lambda x: norm(False, tf1.placeholder_with_default(False, []))(x))).left
-    assert [(each.batch_norm, each.reason) for each in phase] == [
+    assert [(each.where, each.problem) for each in phase] == [
         ("BatchNorm/cond/batchnorm/Rsqrt", BY_BATCH),
         ("BatchNorm/cond/batchnorm_1/Rsqrt", IN_BRANCH.format("a conditional")),
     ]
@@ -253,7 +253,7 @@ def test_within_an_op_of_the_graph_optimizer():
     folded = fold_graph(graph_def, ["outputs", "fused"], inputs={"images": graphs.batch_of()})
     assert [each.batch_norm for each in folded.folded] == ["FusedBatchNormV3"]
     reason = "TensorFlow's graph optimizer has made it a part of a _FusedConv2D: fold the graph from before that"
-    assert folded.left == [("fused", reason)]
+    assert [(finding.where, finding.problem) for finding in folded.left] == [("fused", reason)]
 
 
 def test_what_is_left_out_with_other_outputs():
@@ -267,5 +267,5 @@ def test_what_is_left_out_with_other_outputs():
     graph_def = graphs.built(make)
     assert fold_graph(graph_def, ["outputs"]).left == []
     (left,) = fold_graph(graph_def, ["outputs", "head"]).left
-    assert left.reason.startswith("in front of it is no linear layer")
+    assert left.problem.startswith("in front of it is no linear layer")
     assert fold_graph(graph_def, ["head"]).folded == fold_graph(graph_def, ["outputs"]).folded

@@ -14,10 +14,14 @@ from tfbn.checkpoint.open import KINDS
 from tfbn.checkpoint.reader import Entry, Reader
 from tfbn.checkpoint.tables import natural, shown, table
 from tfbn.checkpoint.values import Step, Value
+from tfbn.errors import Finding
 
 T = TypeVar("T")
 
 _WIDTH = {"bfloat16": 16, "float16": 16, "float32": 32, "float64": 64}
+_REMEDY = (
+    "Rename what is called otherwise, with --rename PATTERN=REPLACEMENT, or allow it by name, with --allow PATTERN."
+)
 
 
 @dataclass
@@ -70,6 +74,18 @@ class Plan:
         ]
         head = {"source": self.source, "target": self.target, "to": self.to, "steps": steps, "left_out": self.left_out}
         return {**head, "lost": self.lost, "unmatched": self.unmatched, "allowed": sorted(self.allowed)}
+
+    def findings(self) -> list[Finding]:
+        """The variables for which the plan is refused."""
+        return [
+            Finding(kind, "error", path, reason or problem, _REMEDY)
+            for kind, problem, paths in (
+                ("lost", "the target has no place for it", self.lost),
+                ("unmatched", "the source has nothing for it", self.unmatched),
+            )
+            for path, reason in paths.items()
+            if path not in self.allowed
+        ]
 
     def problems(self, only_refused: bool = False) -> list[str]:
         lines = []

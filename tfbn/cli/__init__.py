@@ -1,8 +1,9 @@
 """The command `tfbn`: its subcommands, exit statuses and errors. What they do stands in the modules they call.
 
 Each module named in `COMMANDS` has `SUMMARY`, a line for the list of subcommands; `add_arguments(parser)`, which sets
-up the argparse parser, its description and its epilog with an example; and `run(options)`, which prints and returns the
-exit status. It imports TensorFlow, or whatever else is slow, inside functions only, and TensorFlow through `quiet`.
+up the argparse parser, its description and its epilog with an example; and `run(options, report)`, which does the work
+and says in the report what came of it. It imports TensorFlow, or whatever else is slow, inside functions only, and
+TensorFlow through `quiet`.
 """
 
 from __future__ import annotations
@@ -10,44 +11,93 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib import import_module
+from typing import NoReturn
 
+from tfbn.report import (
+    EXIT_STATUSES,
+    INTERNAL_ERROR,
+    INTERRUPTED,
+    OK,
+    WRONG_INPUT,
+    Report,
+    describe_error,
+)
 from tfbn.version import installed_version
-
-FINE, FINDINGS, COULD_NOT = 0, 1, 2
-INTERRUPTED = 130  # as a shell reports a program that Ctrl-C has ended
 
 COMMANDS = ["checkpoint", "export", "fold", "migrate"]
 
-EXIT_STATUSES = "exit status: 0 fine, 1 findings, 2 could not"
+
+class _WrongArgumentsError(SystemExit):
+    """What argparse refuses, with the parser of the subcommand; ends the process as argparse's own error does."""
+
+    def __init__(self, parser: argparse.ArgumentParser, message: str) -> None:
+        self.parser, self.message = parser, message
+        super().__init__(WRONG_INPUT)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Raises its errors, so that they can be JSON, too."""
+
+    def error(self, message: str) -> NoReturn:
+        raise _WrongArgumentsError(self, message)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs `tfbn` with `arguments` (those of the process by default) and returns the exit status."""
     parser = _parser()
-    options = parser.parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        options = parser.parse_args(arguments)
+    except _WrongArgumentsError as error:
+        if "--json" in arguments:
+            print(Report(error.parser.prog.partition(" ")[2], as_json=True).to_json(error.message))
+        argparse.ArgumentParser.error(error.parser, error.message)
     if options.command is None:
         parser.print_help()
-        return COULD_NOT
+        return WRONG_INPUT
     try:
-        status: int = options.run(options)
-        sys.stdout.flush()
-        return status
+        return _run(options)
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FINE
+        return OK
     except KeyboardInterrupt:
         return INTERRUPTED
-    except (ValueError, OSError, ImportError) as error:  # what a user can mend; anything else is a bug of ours
-        print(f"tfbn {options.command}: {_text(error)}", file=sys.stderr)
-        return COULD_NOT
+
+
+def _run(options: argparse.Namespace) -> int:
+    """Runs the subcommand; its errors become a line, its report JSON if that is asked for."""
+    action = getattr(options, "action", None)
+    report = Report(f"{options.command} {action}" if action else options.command, options.json, options.fail_on)
+    error_text = None
+    try:
+        options.run(options, report)
+        status = report.status
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        # What a user can mend is of these three types; anything else is a bug of ours.
+        expected = isinstance(error, (ValueError, OSError, ImportError))
+        status, error_text = WRONG_INPUT if expected else INTERNAL_ERROR, describe_error(error)
+        if not expected:
+            error_text = f"internal error while {report.activity}: {type(error).__name__}: {error_text}"
+            error_text = f"{' '.join(error_text.split())} (please report it, with what --debug prints)"
+        if options.debug:
+            traceback.print_exc()
+        print(f"tfbn {options.command}: {error_text}", file=sys.stderr)
+    if options.json:
+        print(report.to_json(error_text))
+    sys.stdout.flush()
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="tfbn",
         description="Batch normalization for code that TensorFlow left behind: its tools.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=EXIT_STATUSES,
         allow_abbrev=False,
     )
@@ -79,10 +129,3 @@ def names(given: Sequence[str] | None) -> list[str] | None:
     if not found:
         raise ValueError(f"expected names, with spaces or commas between them, got {' '.join(given)!r}.")
     return found
-
-
-def _text(error: Exception) -> str:
-    """The message with the file that it is about, which an OSError keeps apart."""
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return str(error) or type(error).__name__

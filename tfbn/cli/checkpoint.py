@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import Any
 
-from tfbn.cli import EXIT_STATUSES, FINDINGS, FINE
 from tfbn.cli.quiet import tensorflow
+from tfbn.errors import Finding
+from tfbn.report import EXIT_STATUSES, Report, add_options
 
 SUMMARY = "batch norm layers in checkpoints: list, diagnose, convert, compare"
 
@@ -35,6 +35,8 @@ example:
   tfbn checkpoint diff model.ckpt-100 model.weights.h5 --rename '/weights$=/kernel'
 """,
 }
+
+_DIFFERENT = "Match names that differ with --rename PATTERN=REPLACEMENT; what differs on purpose needs --fail-on never."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,7 +70,7 @@ def _action(actions: Any, name: str, run: Any, summary: str) -> argparse.Argumen
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    add_options(parser)
     parser.set_defaults(act=run)
     return parser
 
@@ -114,64 +116,60 @@ def _pair(text: str) -> tuple[str, str]:
     return pattern, replacement
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace, report: Report) -> None:
     tensorflow()
-    status: int = options.act(options)
-    return status
+    options.act(options, report)
 
 
-def _list(options: argparse.Namespace) -> int:
+def _list(options: argparse.Namespace, report: Report) -> None:
     from tfbn import checkpoint
 
+    report.activity = f"listing the layers of {options.path}"
     layers = checkpoint.list_layers(options.path)
-    if options.json:
-        _print_json([layer._asdict() for layer in layers])
-    else:
-        print(layers if layers else f"No batch norm layers in {options.path}.")
-    return FINE
+    report.fields["layers"] = [layer._asdict() for layer in layers]
+    report.summary["layers"] = len(layers)
+    report.say(layers if layers else f"No batch norm layers in {options.path}.")
 
 
-def _diagnose(options: argparse.Namespace) -> int:
+def _diagnose(options: argparse.Namespace, report: Report) -> None:
     from tfbn import checkpoint
 
-    found = checkpoint.diagnose(options.path, options.decay)
+    report.activity = f"diagnosing {options.path}"
+    diagnosis = checkpoint.diagnose(options.path, options.decay)
+    report.findings += diagnosis
+    report.summary["layers"] = len(diagnosis.layers)
     if options.plot:
-        checkpoint.plot(found, options.plot)
-    if options.json:
-        _print_json([finding._asdict() for finding in found])
-    else:
-        print(found)
-    return FINDINGS if found else FINE
+        report.activity = f"drawing the statistics of {options.path} to {options.plot}"
+        checkpoint.plot(diagnosis, options.plot)
+    report.say(diagnosis)
 
 
-def _convert(options: argparse.Namespace) -> int:
+def _convert(options: argparse.Namespace, report: Report) -> None:
     from tfbn.checkpoint.convert import execute, planned
     from tfbn.checkpoint.values import Options
 
+    report.activity = f"converting {options.source} to {options.target}"
+    report.fields["written"] = None
     chosen = Options(options.moving_average, options.zero_debias, options.fill_affine, options.epsilon)
     arguments = (options.to, options.like, chosen, options.rename, options.allow)
     with planned(options.source, options.target, *arguments) as (plan, like):
-        if options.json:
-            _print_json(plan.as_json())
-        else:
-            print(plan, flush=True)
+        report.fields.update(plan.as_json())
+        report.say(plan)
         if options.dry_run:
-            return FINDINGS if plan.refused else FINE
+            report.findings += plan.findings()
+            return
         plan.check(listed=not options.json)
         execute(plan, like, options.force)
-    return FINE
+    report.fields["written"] = options.target
 
 
-def _diff(options: argparse.Namespace) -> int:
+def _diff(options: argparse.Namespace, report: Report) -> None:
     from tfbn import checkpoint
 
-    found = checkpoint.diff(options.first, options.second, rename=options.rename)
-    if options.json:
-        _print_json([each._asdict() for each in found])
-    else:
-        print(found)
-    return FINDINGS if found else FINE
-
-
-def _print_json(value: Any) -> None:
-    print(json.dumps(value, indent=2))
+    report.activity = f"comparing {options.first} and {options.second}"
+    differences = checkpoint.diff(options.first, options.second, rename=options.rename)
+    report.fields["differences"] = [difference._asdict() for difference in differences]
+    report.findings += (
+        Finding(difference.kind, "error", difference.path, difference.detail, _DIFFERENT) for difference in differences
+    )
+    report.say(differences)

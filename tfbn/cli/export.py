@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
 from tfbn import files
-from tfbn.cli import FINDINGS, FINE, names, quiet
+from tfbn.cli import names, quiet
 from tfbn.errors import TrainingModeError
+from tfbn.report import EXIT_STATUSES, Report, add_options
 
 SUMMARY = "make a graph for inference of the graph that a model was trained in"
 
-_EXAMPLE = """\
+_EXAMPLE = f"""\
 example:
   tfbn export model.ckpt-1000.meta model.pb --outputs logits
   tfbn export model.ckpt-1000.meta model --outputs logits --inputs images --is-training phase
 
-exit status: 0 fine, 1 findings (layers that only train, and nothing tells their moving statistics), 2 could not"""
+Layers that only train, and of which nothing tells the moving statistics, are findings: nothing is written then.
+
+{EXIT_STATUSES}"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,26 +46,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="layers, or ops of theirs, that go on normalizing by the batch",
     )
     parser.add_argument("--tags", nargs="*", default=("serve",), metavar="TAG", help="of a SavedModel (default: serve)")
-    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    add_options(parser)
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace, report: Report) -> None:
     quiet.tensorflow()
     from tfbn.graphdef.load import load
 
+    report.activity = f"exporting {options.source} to {options.target}"
+    report.fields.update(source=options.source, target=options.target)
     with quiet.chatter_held_back(), load(options.source, options.tags, options.checkpoint) as found:
+        exported: Any
         try:
-            report = _export(options, found)
-        except TrainingModeError as error:
-            refusal = error
-        else:
-            _show(options, report)
-            return FINE
-    if options.json:
-        _show(options, refusal.report)
-    else:
-        print(f"{options.source}: not exported.\n{refusal}", file=sys.stderr)
-    return FINDINGS
+            exported = _export(options, found)
+            report.say(f"{options.target}\n{exported}")
+        except TrainingModeError as refusal:
+            exported = refusal.report
+            report.findings += exported.refused
+            report.say(f"{options.source}: not exported.", file=sys.stderr)
+            report.say_findings(file=sys.stderr)
+        fields = exported.as_dict()
+        del fields["refused"]  # the findings
+        report.fields.update(fields)
+        report.summary.update(layers=len(exported.layers), frozen=len(exported.frozen), kept=len(exported.kept))
 
 
 def _export(options: argparse.Namespace, found: Any) -> Any:
@@ -91,10 +96,3 @@ def _export(options: argparse.Namespace, found: Any) -> Any:
 def _tensors(given: Any) -> Any:
     # A signature may have one tensor under several keys.
     return list(dict.fromkeys(given.values())) if isinstance(given, dict) else given
-
-
-def _show(options: argparse.Namespace, report: Any) -> None:
-    if options.json:
-        print(json.dumps({"source": options.source, "target": options.target, **report.as_dict()}, indent=2))
-    else:
-        print(f"{options.target}\n{report}")

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tfbn import cli, files
 from tfbn.cli import quiet
-
-if TYPE_CHECKING:
-    from tfbn.fold import FoldedGraph
+from tfbn.report import EXIT_STATUSES, Report, add_options
 
 SUMMARY = "fold the batch norms of a frozen graph into its convolutions and dense layers"
 
-EPILOG = """\
+EPILOG = f"""\
 example:
   tfbn fold frozen.pb folded.pb --outputs logits
 
 Both graphs are run on the same inputs before anything is written. Files whose names end in .pbtxt are text.
 
-exit status: 0 every batch norm was folded, or there is none, 1 some stay (the report says why), 2 could not: no frozen
-graph, names that it does not have, or outputs that differ by more than the tolerance; nothing is written then
-"""
+Nothing is written where outputs differ by more than the tolerance (exit status 2).
+
+{EXIT_STATUSES}"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,34 +49,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help="by how much outputs may differ, as a share of the largest (default: 1e-5; half precisions need 1e-2)",
     )
-    parser.add_argument("--json", action="store_true", help="print a JSON object instead of sentences")
+    add_options(parser)
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace, report: Report) -> None:
     quiet.tensorflow()
     from tfbn.fold import fold_graph
 
+    report.activity = f"folding {options.graph} into {options.target}"
     graph_def = _read(options.graph)
     inputs = None if options.inputs is None else _arrays(options.inputs)
     folded = fold_graph(graph_def, cli.names(options.outputs), inputs=inputs, tolerance=options.tolerance)
     with files.replacing(options.target) as partial:
         partial.write_bytes(_written(folded.graph_def, options.target))
-    counts = {"nodes": len(folded.graph_def.node), "nodes_before": len(graph_def.node)}
-    if options.json:
-        print(json.dumps({**_as_json(folded), "target": str(options.target), **counts}, indent=2))
-    else:
-        print(folded)
-        print(f"Wrote {options.target}: {counts['nodes']} nodes in place of {counts['nodes_before']}.")
-    return cli.FINDINGS if folded.left else cli.FINE
-
-
-def _as_json(folded: FoldedGraph) -> dict[str, Any]:
-    return {
-        "folded": [each._asdict() for each in folded.folded],
-        "left": [each._asdict() for each in folded.left],
-        "difference": folded.difference,
-        "output": folded.output,
-    }
+    report.findings += folded.left
+    report.fields.update(target=options.target, folded=[fold._asdict() for fold in folded.folded])
+    report.summary.update(
+        folded=len(folded.folded),
+        nodes=len(folded.graph_def.node),
+        nodes_before=len(graph_def.node),
+        difference=folded.difference,
+        output=folded.output,
+    )
+    report.say(folded)
+    report.say(f"Wrote {options.target}: {len(folded.graph_def.node)} nodes in place of {len(graph_def.node)}.")
 
 
 def _read(path: Path) -> Any:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import difflib
 import io
-import json
 import os
 import sys
 from typing import TYPE_CHECKING
 
-from tfbn.cli import COULD_NOT, FINDINGS, FINE
+from tfbn.report import EXIT_STATUSES, FINDINGS, INTERNAL_ERROR, OK, WRONG_INPUT, Report, add_options
 
 if TYPE_CHECKING:
     from tfbn.migrate.driver import Run
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 SUMMARY = "rewrite code that calls contrib's batch norm for tfbn"
 STDIN = "-"
-EPILOG = """\
+EPILOG = f"""\
 examples:
   tfbn migrate src/                     show what would change, as a diff, and what needs a look
   tfbn migrate --write src/             change the files
@@ -26,8 +25,9 @@ examples:
   tfbn migrate --check .                for CI: exit status 1 if anything is left to do
   tfbn migrate --write - < old.py       from standard input to standard output
 
-exit status: 0 fine, 1 with --check where something would change or needs a look, 2 if a file could not be migrated
-"""
+A file that cannot be migrated gives exit status 2, or 70 after an internal error; the others are done all the same.
+
+{EXIT_STATUSES}"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,12 +43,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--only", type=_names, default=(), metavar="RULES", help="run these rules alone: a,b,c")
     parser.add_argument("--skip", type=_names, default=(), metavar="RULES", help="run all rules but these")
     parser.add_argument("--compat-v1", action="store_true", help="import tensorflow.compat.v1 where the code is TF1")
-    parser.add_argument("--json", action="store_true", help="print edits and findings as JSON, and no diff")
     parser.add_argument("--list-rules", action="store_true", help="print the rules, and do nothing else")
     parser.add_argument("--jobs", type=int, metavar="N", help="processes (default: one for each CPU)")
+    add_options(parser)
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace, report: Report) -> None:
     try:
         import libcst  # noqa: F401
     except ImportError as error:
@@ -59,48 +59,77 @@ def run(options: argparse.Namespace) -> int:
     rules = driver.chosen_rules(options.only, options.skip, compat=options.compat_v1)
     if options.list_rules:
         width = max(len(rule.name) for rule in RULES)
-        print("\n".join(f"{rule.name:{width}}  {rule.summary}" for rule in RULES))
-        return FINE
+        report.fields["rules"] = [{"name": rule.name, "summary": rule.summary} for rule in RULES]
+        report.say("\n".join(f"{rule.name:{width}}  {rule.summary}" for rule in RULES))
+        return
     if not options.paths:
         raise ValueError("no PATH is given: name files or directories, or - for standard input")
-    if STDIN in options.paths:
-        if len(options.paths) > 1:
-            raise ValueError("- is standard input, and goes alone")
-        raw = sys.stdin.buffer.read()
-        return _finish(options, driver.Run(1, 1, [driver.migrate_alone("<stdin>", raw, rules)], []))
-    return _finish(options, driver.run(options.paths, rules, jobs=options.jobs))
+    report.activity = f"migrating {' '.join(options.paths)}"
+    if STDIN not in options.paths:
+        _finish(options, driver.run(options.paths, rules, jobs=options.jobs), report)
+        return
+    if len(options.paths) > 1:
+        raise ValueError("- is standard input, and goes alone")
+    if options.write and (options.json or options.diff):
+        raise ValueError(
+            "--write prints the new text of standard input: expected neither --json nor --diff beside it. Leave "
+            "--write out, or name a file."
+        )
+    raw = sys.stdin.buffer.read()
+    _finish(options, driver.Run(1, 1, [driver.migrate_alone("<stdin>", raw, rules)], []), report)
 
 
-def _finish(options: argparse.Namespace, found: Run) -> int:
-    """Writes and prints what was asked for, and says how it went."""
+def _finish(options: argparse.Namespace, done: Run, report: Report) -> None:
+    """Writes and prints what was asked for, and records how it went."""
     from tfbn.migrate import driver
 
-    reports = found.reports
-    from_stdin = STDIN in options.paths
+    files = done.reports
     if options.write:
-        for index, report in enumerate(reports):
-            if from_stdin:
-                sys.stdout.buffer.write(report.after)
-            elif report.changed and not report.problem:
-                reports[index] = report._replace(problem=driver.write(report))
-    if options.json:
-        records = [report.as_json() for report in reports]
-        print(json.dumps({"files": found.files, "reports": records, "problems": found.problems}, indent=2))
-    elif options.diff or not (options.write or options.check):
-        sys.stdout.flush()
-        for report in reports:
-            sys.stdout.buffer.write(_diff(report))
+        for index, file in enumerate(files):
+            if STDIN in options.paths:
+                sys.stdout.buffer.write(file.after)
+            elif file.changed and not file.problem:
+                files[index] = file._replace(problem=driver.write(file))
+    if not options.json and (options.diff or not (options.write or options.check)):
+        for file in files:
+            sys.stdout.buffer.write(_diff(file))
     sys.stdout.flush()
-    if not options.json:
-        for report in reports:
-            _print_findings(report)
-        for problem in found.problems:
-            print(problem, file=sys.stderr)
-        _print_summary(options, reports, found.files)
-    if found.problems or any(report.problem for report in reports):
-        return COULD_NOT
-    left = any(report.findings or (report.changed and not options.write) for report in reports)
-    return FINDINGS if options.check and left else FINE
+    pending = [file.path for file in files if file.changed and not file.problem and not options.write]
+    report.findings += (finding for file in files for finding in file.findings)
+    _print(options, done, pending, report)
+    report.fields.update(files=[file.as_json() for file in files], problems=done.problems)
+    report.summary.update(files=done.files, changed=sum(file.changed and not file.problem for file in files))
+    report.status = _status(options, done, bool(pending), report)
+
+
+def _print(options: argparse.Namespace, done: Run, pending: list[str], report: Report) -> None:
+    report.say_findings(sys.stderr)
+    for file in done.reports:
+        if file.problem:
+            report.say(f"{file.path}: {file.problem}", sys.stderr)
+        if file.traceback and options.debug:
+            print(file.traceback, file=sys.stderr)
+    for problem in done.problems:
+        report.say(problem, sys.stderr)
+    if options.check:
+        for path in pending:
+            report.say(f"{path}: would change", sys.stderr)
+    changed = sum(file.changed and not file.problem for file in done.reports)
+    failures = sum(file.problem is not None for file in done.reports)
+    text = f"{done.files} files, {changed} {'changed' if options.write else 'would change'}"
+    text += f", {len(report.findings)} findings"
+    report.say(f"{text}, {failures} could not be migrated" if failures else text, sys.stderr)
+
+
+def _status(options: argparse.Namespace, done: Run, pending: bool, report: Report) -> int:
+    """The exit status: findings and files that would change fail with --check only."""
+    if done.problems or any(file.traceback is not None for file in done.reports):
+        return INTERNAL_ERROR
+    if any(file.problem for file in done.reports):
+        return WRONG_INPUT
+    if not options.check:
+        return OK
+    return FINDINGS if pending and options.fail_on != "never" else report.status
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -120,21 +149,3 @@ def _path_in_diff(path: str) -> str:
     here = os.path.relpath(path)
     outside = here.split(os.sep)[0] == os.pardir
     return (os.path.normpath(path).lstrip(os.sep) if outside else here).replace(os.sep, "/")
-
-
-def _print_findings(report: FileReport) -> None:
-    for finding in report.findings:
-        print(f"{finding.where}: {finding.kind}: {finding.problem}", file=sys.stderr)
-        print(f"    {finding.remedy}", file=sys.stderr)
-    if report.problem:
-        print(f"{report.path}: {report.problem}", file=sys.stderr)
-
-
-def _print_summary(options: argparse.Namespace, reports: list[FileReport], looked_at: int) -> None:
-    changed = sum(report.changed and not report.problem for report in reports)
-    findings = sum(len(report.findings) for report in reports)
-    failed = sum(report.problem is not None for report in reports)
-    done = "changed" if options.write else "would change"
-    parts = [f"{looked_at} files, {changed} {done}, {findings} findings"]
-    parts += [f"{failed} could not be migrated"] if failed else []
-    print(", ".join(parts), file=sys.stderr)

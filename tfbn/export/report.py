@@ -25,11 +25,7 @@ class Report(NamedTuple):
     def as_dict(self) -> dict[str, Any]:
         """Lists, dicts and strings alone."""
         rows = {name: [each._asdict() for each in getattr(self, name)] for name in ("rewritten", "refused")}
-        return {
-            name: rows.get(name, list(value))
-            for name, value in self._asdict().items()
-            if name in rows or value is not None
-        }
+        return {name: rows.get(name, list(value)) for name, value in self._asdict().items()}
 
     def __str__(self) -> str:
         known = self.layers or self.left_training or self.refused
@@ -44,7 +40,7 @@ class Report(NamedTuple):
             _line("variables frozen", self.frozen),
             _line("variables kept", self.kept),
             _line("left in training mode, as asked", self.left_training),
-            *(f"refused: {each.layer}: {each.problem}" for each in self.refused),
+            *(f"refused: {each.where}: {each.problem}" for each in self.refused),
         ]
         return "\n".join(line for line in lines if line)
 

@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from tfbn.errors import Finding
 from tfbn.fold import chains, verify
 from tfbn.fold.frozen import Frozen
 from tfbn.fold.rewrite import rewrite
+
+_REMEDY = (
+    "The folded graph computes it as before. Fold its arrays with tfbn.fold.fold_arrays, or accept it with --fail-on "
+    "never."
+)
 
 
 class Fold(NamedTuple):
@@ -18,19 +24,12 @@ class Fold(NamedTuple):
     type: str  # of that op
 
 
-class Left(NamedTuple):
-    """A batch norm that stays."""
-
-    batch_norm: str
-    reason: str
-
-
 class FoldedGraph(NamedTuple):
     """What `fold_graph` made, and what it found out; `print` shows it."""
 
     graph_def: Any
     folded: list[Fold]
-    left: list[Left]
+    left: list[Finding]
     difference: float  # the largest of an output's elements, as a share of that output's largest
     output: str  # in which that was; '' where there was nothing to compare
 
@@ -39,7 +38,7 @@ class FoldedGraph(NamedTuple):
             return "0 batch norms found."
         lines = [f"Folded: {len(self.folded)}. Left as they are: {len(self.left)}."]
         lines += [f"  {each.batch_norm} into {each.layer} ({each.type})" for each in self.folded]
-        lines += [f"  {each.batch_norm} stays: {each.reason}." for each in self.left]
+        lines += [f"  {finding.where} stays: {finding.problem}." for finding in self.left]
         if self.folded:
             lines.append(f"Outputs agree to {self.difference:.1e} of the largest ({self.output}).")
         return "\n".join(lines)
@@ -78,8 +77,8 @@ def fold_graph(
         half precisions need 1e-2.
 
     Returns:
-      A FoldedGraph: graph_def; folded and left, lists of what went where and of what stays and why; difference, the
-      worst one found, and the output that it is of. `print` shows all of this.
+      A FoldedGraph: graph_def; folded, a list of what went where; left, a list of findings about what stays;
+      difference, the worst one found, and the output that it is of. `print` shows all of this.
 
     Raises:
       ValueError: a graph with variables; outputs that it does not have, or one twice; inputs that it does not run on,
@@ -113,11 +112,11 @@ def fold_graph(
         for norm in chain.batch_norms
     ]
     if not folded:
-        left = [Left(norm.name, reason) for norm, reason in found.reasons.items()]
+        left = [_not_folded(norm.name, reason) for norm, reason in found.reasons.items()]
         return FoldedGraph(graph_def, folded, left, 0.0, "")
     made = rewrite(graph_def, frozen, found.chains)
     there = {node.name for node in made.node}
-    left = [Left(norm.name, reason) for norm, reason in found.reasons.items() if frozen.remains_in(norm, there)]
+    left = [_not_folded(norm.name, reason) for norm, reason in found.reasons.items() if frozen.remains_in(norm, there)]
     feeds = [verify.random_inputs(frozen.placeholders)] if feeds is None else feeds
     compared = [tensor for tensor in frozen.outputs if frozen.dtype(tensor).is_floating]
     compared = compared or [(chain.steps[-1].node, 0) for chain in found.chains]
@@ -131,6 +130,10 @@ def fold_graph(
             "then give a larger tolerance."
         )
     return FoldedGraph(made, folded, left, worst, output)
+
+
+def _not_folded(batch_norm: str, reason: str) -> Finding:
+    return Finding("not folded", "error", batch_norm, reason, _REMEDY)
 
 
 def _feeds(frozen: Frozen, inputs: Mapping[str, Any] | Iterable[Mapping[str, Any]]) -> list[verify.Feed]:

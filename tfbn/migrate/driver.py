@@ -19,7 +19,7 @@ from tfbn.migrate import rules as rules_package
 from tfbn.migrate import syntax
 from tfbn.migrate.migrate import migrate, migrate_notebook
 from tfbn.migrate.project import Project
-from tfbn.migrate.report import FileReport, unforeseen
+from tfbn.migrate.report import FileReport, failed, unforeseen
 from tfbn.migrate.rule import Rule
 from tfbn.migrate.source.notebook import Notebook
 from tfbn.migrate.source.paths import open_file, python_files
@@ -39,7 +39,7 @@ class Run(NamedTuple):
     files: int  # looked at
     parsed: int
     reports: list[FileReport]
-    problems: list[str]  # of the run as a whole, not of a file: something was not looked for
+    problems: list[str]  # internal errors of the run as a whole, not of a file: something was not looked for
 
 
 def chosen_rules(only: Sequence[str] = (), skip: Sequence[str] = (), *, compat: bool = False) -> frozenset[str]:
@@ -66,7 +66,9 @@ def run(paths: Iterable[str], rules: Collection[str], *, jobs: int | None = None
             bar.update()
             summary = found.problem or _look(found.path, worth_parsing)
             if isinstance(summary, str):
-                reports[found.path] = FileReport(found.path, b"", b"", problem=summary)
+                summary = FileReport(found.path, b"", b"", problem=summary)
+            if isinstance(summary, FileReport):
+                reports[found.path] = summary
                 continue
             summaries[found.path] = summary
             if summary.matches:
@@ -87,7 +89,7 @@ def migrate_bytes(path: str, raw: bytes, rules: Collection[str]) -> FileReport:
     except RecursionError:
         return FileReport(path, raw, raw, problem=syntax.TOO_DEEP)
     except Exception as error:  # a bug met in one file is no reason to leave the others as they are
-        return FileReport(path, raw, raw, problem=unforeseen(error))
+        return failed(path, raw, error)
 
 
 def migrate_alone(path: str, raw: bytes, rules: Collection[str]) -> FileReport:
@@ -96,7 +98,7 @@ def migrate_alone(path: str, raw: bytes, rules: Collection[str]) -> FileReport:
     if not reports[path].problem:
         problems = _add_findings(reports, {path: scan(raw)}, rules)
         if problems:
-            return FileReport(path, raw, raw, problem="; ".join(problems))
+            return FileReport(path, raw, raw, problem="; ".join(problems), traceback="")
     return reports[path]
 
 
@@ -149,7 +151,7 @@ def _read(path: str) -> bytes:
         return file.read()
 
 
-def _look(path: str, worth_parsing: Sequence[Callable[[bytes], bool]]) -> FileSummary | str:
+def _look(path: str, worth_parsing: Sequence[Callable[[bytes], bool]]) -> FileSummary | FileReport | str:
     """What a file's bytes tell, or why they cannot be read."""
     try:
         with open_file(path) as file:
@@ -173,7 +175,7 @@ def _look(path: str, worth_parsing: Sequence[Callable[[bytes], bool]]) -> FileSu
     except OSError as error:
         return f"cannot be read: {error.strerror or error}"
     except Exception as error:  # one odd file is no reason to leave the others as they are
-        return unforeseen(error)
+        return failed(path, b"", error)
 
 
 def _contents(file: BinaryIO) -> bytes:
@@ -189,7 +191,7 @@ def _migrate_file(path: str, rules: Collection[str]) -> FileReport:
     except OSError as error:
         return FileReport(path, b"", b"", problem=f"cannot be read: {error.strerror or error}")
     except MemoryError as error:
-        return FileReport(path, b"", b"", problem=unforeseen(error))
+        return failed(path, b"", error)
 
 
 def _reports(paths: Sequence[str], rules: Collection[str], jobs: int | None) -> Iterator[FileReport]:

@@ -43,6 +43,7 @@ class FileReport(NamedTuple):
     findings: tuple[Finding, ...] = ()
     problem: str | None = None  # why it could not be migrated; nothing is changed then
     trains_batch_norm: bool = False  # it builds layers that need their update ops run
+    traceback: str | None = None  # of an internal error, where that is the problem
 
     @property
     def changed(self) -> bool:
@@ -59,9 +60,18 @@ class FileReport(NamedTuple):
             "path": self.path,
             "changed": self.changed,
             "edits": [record(edit) for edit in self.edits],
-            "findings": [finding._replace(where=str(finding.where))._asdict() for finding in self.findings],
             "problem": self.problem,
         }
+
+
+def failed(path: str, raw: bytes, error: Exception) -> FileReport:
+    """The report of a file at which an exception came up that nothing foresaw."""
+    trace = (
+        None
+        if isinstance(error, MemoryError)
+        else "".join(traceback.format_exception(None, error, error.__traceback__))
+    )
+    return FileReport(path, raw, raw, problem=unforeseen(error), traceback=trace)
 
 
 def unforeseen(error: Exception) -> str:

@@ -1,0 +1,136 @@
+"""How the commands report: findings, rows and figures as text or as strict JSON, and their exit statuses."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any, TextIO
+
+from tfbn.errors import Finding
+
+JSON_VERSION = 1  # of the format; a change that programs have to follow raises it
+
+OK, FINDINGS, WRONG_INPUT, INTERNAL_ERROR = 0, 1, 2, 70
+INTERRUPTED = 130  # as a shell reports a program that Ctrl-C has ended
+
+EXIT_STATUSES = """\
+exit status:
+    0  no findings of severity error, or as --fail-on asks; also when the reader closes the pipe
+    1  findings that fail the command (migrate: only with --check, as do files that would change;
+       fold: a batch norm that is not folded is an error)
+    2  wrong arguments, or input that cannot be read
+   70  an internal error: please report it, with what --debug prints
+  130  interrupted
+"""
+
+# The severities that give status 1, by the argument of --fail-on.
+FAILING = {"warning": ("warning", "error"), "error": ("error",), "never": ()}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options that every command has."""
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+    parser.add_argument(
+        "--fail-on",
+        choices=tuple(FAILING),
+        default="error",
+        help="the least severity that gives exit status 1 (default: %(default)s)",
+    )
+    parser.add_argument("--debug", action="store_true", help="print the traceback of an error")
+
+
+class Report:
+    """What a command has to say: text is printed at once, JSON as one object when the command ends.
+
+    Attributes:
+      command: its name, with its action.
+      activity: what the command does, to which file; the text of an internal error names it.
+      findings: records that decide the exit status.
+      summary: figures, by name.
+      fields: what else the JSON object has, by name.
+      status: the exit status of a command that ends without an error, as the findings ask for unless it is set.
+    """
+
+    def __init__(self, command: str, as_json: bool = False, fail_on: str = "error") -> None:
+        self.command, self.as_json, self.fail_on = command, as_json, fail_on
+        self.activity = f"running tfbn {command}"
+        self.findings: list[Finding] = []
+        self.summary: dict[str, Any] = {}
+        self.fields: dict[str, Any] = {}
+        self._status: int | None = None
+
+    @property
+    def status(self) -> int:
+        if self._status is not None:
+            return self._status
+        return FINDINGS if any(finding.severity in FAILING[self.fail_on] for finding in self.findings) else OK
+
+    @status.setter
+    def status(self, status: int) -> None:
+        self._status = status
+
+    def say(self, text: object, file: TextIO | None = None) -> None:
+        """Prints a text, on standard output by default; nothing where JSON is asked for."""
+        if not self.as_json:
+            print(text, file=file, flush=True)
+
+    def say_findings(self, file: TextIO | None = None) -> None:
+        """Prints each finding at its place, and the remedy of those with the same cause once, below them."""
+        for places, finding in merge_findings(self.findings):
+            lines = [f"{place}: {finding.kind}: {finding.problem}" for place in places]
+            self.say("\n".join([*lines, *(f"    {line.strip()}" for line in finding.remedy.splitlines())]), file)
+
+    def to_json(self, error: str | None = None) -> str:
+        """The object that `--json` prints."""
+        findings = [{**finding._asdict(), "where": places} for places, finding in merge_findings(self.findings)]
+        counts = {
+            f"{severity}s": sum(finding.severity == severity for finding in self.findings)
+            for severity in ("error", "warning")
+        }
+        value = {
+            "version": JSON_VERSION,
+            "command": self.command,
+            **self.fields,
+            "findings": findings,
+            "summary": {**self.summary, **counts},
+        }
+        return to_json(value if error is None else {**value, "error": error})
+
+
+def merge_findings(findings: Iterable[Finding]) -> list[tuple[list[str], Finding]]:
+    """The findings, those that differ in their places alone as one: the places, and the first of them."""
+    merged: dict[tuple[str, ...], tuple[list[str], Finding]] = {}
+    for finding in findings:
+        cause = (finding.kind, finding.severity, finding.problem, finding.remedy)
+        merged.setdefault(cause, ([], finding))[0].append(str(finding.where))
+    return list(merged.values())
+
+
+def to_json(value: Any) -> str:
+    """JSON as RFC 8259 has it: NaN and the infinities become the strings "NaN", "Infinity" and "-Infinity"."""
+    return json.dumps(_plain(value), indent=2, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    """The value in dicts, lists, strings, finite numbers, booleans and None."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if hasattr(value, "tolist"):  # NumPy's arrays and scalars
+        return _plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value
+
+
+def describe_error(error: BaseException) -> str:
+    """The message with the file that it is about, which an OSError keeps apart."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error) or type(error).__name__
