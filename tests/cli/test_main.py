@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import types
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -155,6 +156,40 @@ def test_errors_are_json(command, capsys):
     out, err = capsys.readouterr()
     assert parse_json(out)["error"] == "unrecognized arguments: --frob"
     assert "usage: tfbn" in err
+
+
+@pytest.mark.parametrize(
+    ("target", "line"),
+    [
+        ("tfbn.checkpoint.list_layers", "checkpoint list {0}"),
+        ("tfbn.checkpoint.diagnose", "checkpoint diagnose {0}"),
+        ("tfbn.checkpoint.diff", "checkpoint diff {0} {0}"),
+        ("tfbn.checkpoint.convert.planned", "checkpoint convert {0} b --to BatchNorm"),
+        ("tfbn.graphdef.load.load", "export {0} b.pb --outputs y"),
+        ("tfbn.graphdef.load.read_message", "fold {0} b.pb"),
+        ("tfbn.migrate.driver.run", "migrate {0}"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("error", "status"), [(ValueError("not readable"), 2), (KeyError("beta"), 70), (KeyboardInterrupt(), 130)]
+)
+def test_statuses_of_every_command(monkeypatch, tmp_path, capsys, target, line, error, status):
+    """Input that cannot be read, an internal error, which names the file, and an interruption."""
+
+    def fail(*arguments, **options):
+        raise error
+
+    path = str(tmp_path / "a")
+    module, _, name = target.rpartition(".")
+    monkeypatch.setattr(sys.modules.get(module) or import_module(module), name, fail)
+    assert cli.main([*line.format(path).split(), "--json"]) == status
+    out, err = capsys.readouterr()
+    assert err.count("\n") == (status != 130)
+    if status == 130:
+        assert out == ""
+    else:
+        assert parse_json(out)["error"] in err
+    assert (status == 70) == (path in err)
 
 
 @pytest.mark.parametrize(
