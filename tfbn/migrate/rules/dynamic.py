@@ -7,9 +7,12 @@ from typing import Any
 
 import libcst as cst
 
+from tfbn.errors import Finding
 from tfbn.migrate import names
+from tfbn.migrate.across_files import names_from_other_files
 from tfbn.migrate.changes import Changes
 from tfbn.migrate.module import Module, dotted
+from tfbn.migrate.project import Project
 from tfbn.migrate.rule import Rule, constant_string
 
 NAME = "dynamic"
@@ -115,10 +118,15 @@ def _is_of_unknown_module(module: Module, node: Any) -> bool:
     return inner[-1:] == ["slim"] or ("contrib" in inner and inner[-1] == "layers")
 
 
+def check_project(project: Project) -> dict[str, list[Finding]]:
+    return names_from_other_files(project, NAME)
+
+
 RULE = Rule(
     name=NAME,
-    summary="reports strings, getattr, star imports and attributes that name contrib or slim",
+    summary="reports strings, getattr, star imports and attributes that name contrib or slim, and `tf` of another file",
     valid=VALID,
     invalid=INVALID,
     check_file=check_file,
+    check_project=check_project,
 )
