@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+from contextlib import nullcontext
+from functools import partial
 
 import pytest
 
+from tfbn import files
 from tfbn.files import new_directory, replacing
 
 
@@ -14,10 +18,10 @@ def test_the_target_is_replaced_at_the_end(tmp_path):
     """Within the block the old content is still there."""
     target = tmp_path / "model.pb"
     target.write_text("old")
-    with replacing(target) as partial:
-        partial.write_text("new")
+    with replacing(target) as new:
+        new.write_text("new")
         assert target.read_text() == "old"
-        assert partial.parent == target.parent  # a rename across file systems would be a copy
+        assert new.parent.parent == target.parent  # a rename across file systems would be a copy
     assert target.read_text() == "new"
     assert os.listdir(tmp_path) == ["model.pb"]
 
@@ -38,8 +42,8 @@ def test_an_error_leaves_everything_as_it_was(tmp_path, exists, error):
         target.write_text("old")
 
     def write():
-        with replacing(target) as partial:
-            partial.write_text("half")
+        with replacing(target) as new:
+            new.write_text("half")
             raise error("stop")
 
     with pytest.raises(error, match="stop"):
@@ -54,8 +58,8 @@ def test_permissions_are_kept(tmp_path):
     ordinary.write_text("")
     script.chmod(0o751)
     for target in [script, tmp_path / "new.py"]:
-        with replacing(target) as partial:
-            partial.write_text("new")
+        with replacing(target) as new:
+            new.write_text("new")
     assert stat.S_IMODE(script.stat().st_mode) == 0o751
     assert (tmp_path / "new.py").stat().st_mode == ordinary.stat().st_mode
 
@@ -66,10 +70,64 @@ def test_a_link_stays_a_link(tmp_path):
     target, link = tmp_path / "real" / "a.py", tmp_path / "a.py"
     target.write_text("old")
     link.symlink_to(target)
-    with replacing(link) as partial:
-        partial.write_text("new")
+    with replacing(link) as new:
+        new.write_text("new")
     assert link.is_symlink()
     assert target.read_text() == "new"
+    assert os.listdir(tmp_path / "real") == ["a.py"]
+
+
+@pytest.mark.parametrize("force", [True, False])
+def test_a_target_that_appeared(force, tmp_path):
+    """Without force the first of two stays, and the second tells what happened."""
+    outcome = nullcontext() if force else pytest.raises(FileExistsError, match=r"^target: expected a .*pb appeared wh")
+    with outcome, replacing(tmp_path / "model.pb", force=force) as new:
+        new.write_text("second")
+        with replacing(tmp_path / "model.pb", force=False) as first:
+            first.write_text("first")
+    assert (tmp_path / "model.pb").read_text() == ("second" if force else "first")
+    assert os.listdir(tmp_path) == ["model.pb"]
+
+
+def test_remains(tmp_path):
+    """A run that is alive keeps its folder, a killed one's goes, and what only has such a name stays."""
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "thesis").write_text("mine")
+    for name in (".a.pb.killed00.partial", ".a.pb.other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "new").write_text("half")
+    (tmp_path / ".a.pb.aaaaaaaa.partial").symlink_to(tmp_path / "precious")
+    with replacing(tmp_path / "a.pb") as alive:
+        alive.write_text("first")
+        with replacing(tmp_path / "a.pb") as new:
+            new.write_text("second")
+        assert alive.read_text() == "first"
+    assert sorted(os.listdir(tmp_path)) == [".a.pb.aaaaaaaa.partial", ".a.pb.other", "a.pb", "precious"]
+    assert (tmp_path / "precious" / "thesis").read_text() == "mine"
+
+
+def test_a_file_system_without_locks(tmp_path, monkeypatch):
+    """Files are written; remains stay, since another run may be at work there."""
+    monkeypatch.setattr(files, "fcntl", None)
+    (tmp_path / ".a.pb.killed00.partial").mkdir()
+    with replacing(tmp_path / "a.pb") as new:
+        new.write_text("new")
+    assert sorted(os.listdir(tmp_path)) == [".a.pb.killed00.partial", "a.pb"]
+
+
+def test_a_file_system_that_syncs_no_folders(tmp_path, monkeypatch):
+    """That is no error; of a file's bytes it is one, and the target is as it was."""
+
+    def fail(descriptor, of_folders):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode) == of_folders:
+            raise OSError(errno.EINVAL, "Invalid argument")
+
+    (tmp_path / "a.pb").write_text("old")
+    for of_folders, outcome in [(False, pytest.raises(OSError, match="Invalid argument")), (True, nullcontext())]:
+        monkeypatch.setattr(files.os, "fsync", partial(fail, of_folders=of_folders))
+        with outcome, replacing(tmp_path / "a.pb") as new:
+            new.write_text("new")
+        assert (tmp_path / "a.pb").read_text() == ("new" if of_folders else "old")
 
 
 def test_a_missing_folder_is_an_error(tmp_path):
@@ -115,3 +173,28 @@ class TestNewDirectory:
                 pytest.fail("entered")
         assert mine.read_text() == "old"
         assert os.listdir(tmp_path) == ["model"]
+
+    def test_it_appeared(self, tmp_path):
+        """The first of two stays."""
+
+        def write():
+            with new_directory(tmp_path / "model") as second:
+                second.mkdir()
+                with new_directory(tmp_path / "model") as first:
+                    first.mkdir()
+                    (first / "first").touch()
+
+        with pytest.raises(FileExistsError, match=r"^target: expected a .*model appeared while"):
+            write()
+        assert os.listdir(tmp_path) == ["model"]
+        assert os.listdir(tmp_path / "model") == ["first"]
+
+    def test_a_link_stays_a_link(self, tmp_path):
+        """It leads to an empty directory, which is replaced."""
+        (tmp_path / "real").mkdir()
+        (tmp_path / "link").symlink_to(tmp_path / "real")
+        with new_directory(tmp_path / "link") as beside:
+            beside.mkdir()
+            (beside / "new").touch()
+        assert (tmp_path / "link").is_symlink()
+        assert os.listdir(tmp_path / "real") == ["new"]

@@ -1,65 +1,206 @@
-"""Writing files so that a reader, or a crash, never meets half of one."""
+"""Writing files so that no reader, no crash and no other run ever meets half of one.
+
+What tfbn writes goes to a new folder beside the target, is synced, and is renamed to its place; then the folder around
+it is synced, without which a power cut could still undo the rename. Three rules hold for every command:
+
+- Two runs to one target do not meet: each writes in a folder of its own, and renames while it has a lock on the folder
+  around. One comes first, whole; the other finds that the target appeared.
+- A run that is killed leaves its folder, which the next run to the same target removes. The folder of a run that is
+  alive is locked, and stays.
+- A target that is a symbolic link is followed: the link stays, and what it leads to is written. Where several files are
+  the target, as in a checkpoint, a link among them is refused: the others would stand where nothing looks for them.
+
+Where a file system has no locks (some network mounts), of two runs at once the last one wins, and remains stay.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+try:
+    import fcntl
+except ImportError:  # Windows, which has no such locks
+    fcntl = None  # type: ignore[assignment]
+
+# What file systems answer that cannot sync a folder; they have nothing better to offer.
+_NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
+
 
 @contextmanager
-def replacing(target: str | os.PathLike[str]) -> Iterator[Path]:
-    """A path beside `target` to write to; it takes the target's place when the block ends, and goes when it raises.
+def replacing(target: str | os.PathLike[str], *, force: bool = True) -> Iterator[Path]:
+    """A path to write a file to; it takes the target's place when the block ends, and goes when it raises.
 
     A target that exists keeps its permissions; a symbolic link stays, and the file that it leads to is replaced.
 
+    Args:
+      target: the file to write.
+      force: whether a file that is at the target by then is replaced.
+
     Raises:
+      FileExistsError: without `force`, there is one.
       FileNotFoundError: there is no folder for it.
     """
     final = Path(os.path.realpath(target))
-    if not final.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, "there is no such folder to write to", str(final.parent))
-    descriptor, name = tempfile.mkstemp(prefix=f".{final.name}.", suffix=".partial", dir=final.parent)
-    os.close(descriptor)
-    partial = Path(name)
-    try:
+    with working_folder(final) as folder, _naming(target):
+        partial = folder / "new"
         yield partial
         os.chmod(partial, stat.S_IMODE(final.stat().st_mode) if final.exists() else 0o666 & ~_umask())
-        _flush_to_disk(partial)
-        os.replace(partial, final)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            partial.unlink()
-        raise
+        sync(partial)
+        with locked(final.parent):
+            if final.exists() and not force:
+                raise appeared(target, final)
+            move(partial, final)
+            sync(final.parent)
 
 
 @contextmanager
 def new_directory(target: str | os.PathLike[str]) -> Iterator[Path]:
-    """A path beside `target` to make a directory at; it becomes `target` when the block ends, and goes when it raises.
+    """A path to make a directory at; it becomes `target` when the block ends, and goes when it raises.
 
     Raises:
       ValueError: `target` is there already, and no empty directory.
+      FileExistsError: it appeared while the block ran.
+      FileNotFoundError: there is no folder for it.
     """
     final = Path(os.path.realpath(target))
-    if final.exists() and not (final.is_dir() and not any(final.iterdir())):
+    if _is_taken(final):
         raise ValueError(f"expected a directory that is not there yet, got {os.fspath(target)}. Remove or rename it.")
-    around = Path(tempfile.mkdtemp(prefix=f".{final.name}.", suffix=".partial", dir=final.parent))
+    with working_folder(final) as folder, _naming(target):
+        yield folder / "new"
+        _sync_tree(folder / "new")
+        with locked(final.parent):
+            if _is_taken(final):
+                raise appeared(target, final)
+            move(folder / "new", final)
+            sync(final.parent)
+
+
+@contextmanager
+def working_folder(place: Path) -> Iterator[Path]:
+    """A new folder beside `place`, which goes when the block ends; first those go that killed runs have left there.
+
+    Raises:
+      FileNotFoundError: there is no folder around `place`.
+    """
+    with locked(place.parent):
+        for remains in leftovers(place):
+            shutil.rmtree(remains, ignore_errors=True)
+        try:
+            folder = Path(tempfile.mkdtemp(prefix=f".{place.name}.", suffix=".partial", dir=place.parent))
+        except OSError as error:  # which names the new folder, of which the user knows nothing
+            raise type(error)(error.errno, os.strerror(error.errno or 0), str(place.parent)) from error
+        lock = os.open(folder, os.O_RDONLY)
+        _lock(lock)
     try:
-        yield around / final.name
-        os.replace(around / final.name, final)
+        yield folder
     finally:
-        shutil.rmtree(around)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
 
 
-def _flush_to_disk(path: Path) -> None:
-    """A rename may reach the disk before the bytes that it names, unless these are sent first."""
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
+def leftovers(place: Path) -> list[Path]:
+    """The folders of runs to `place` that were killed: of those there are, the ones that no run has locked."""
+    names = re.compile(rf"\.{re.escape(place.name)}\.[a-z0-9_]{{8}}\.partial")  # the eight characters are tempfile's
+    return sorted(path for path in place.parent.iterdir() if names.fullmatch(path.name) and _is_abandoned(path))
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keeps other runs from committing anything in a folder.
+
+    Raises:
+      FileNotFoundError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "there is no such folder to write to", str(folder))
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        _lock(lock)
+        yield
+    finally:
+        os.close(lock)
+
+
+def move(source: Path, place: Path) -> None:
+    """Renames what is synced; `sync` of the folder around makes that last."""
+    os.replace(source, place)
+
+
+def remove(paths: Iterable[Path]) -> None:
+    for path in paths:
+        with suppress(FileNotFoundError):
+            os.unlink(path)
+
+
+def sync(path: Path) -> None:
+    """Waits until the bytes of a file, or the names in a folder, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if not (path.is_dir() and error.errno in _NO_FOLDER_SYNC):
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def appeared(target: str | os.PathLike[str], file: Path) -> FileExistsError:
+    return FileExistsError(
+        f"target: expected a path where nothing is, got {os.fspath(target)}: {file} appeared while this run was at "
+        "work, and stays as it is. Another run may have written it: look at that, or name another target."
+    )
+
+
+@contextmanager
+def _naming(target: str | os.PathLike[str]) -> Iterator[None]:
+    """Lets errors of writing, such as of a full disk, name the target: the file that is written is not the user's."""
+    try:
+        yield
+    except FileExistsError:
+        raise
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise type(error)(error.errno or errno.EIO, reason, os.fspath(target)) from error
+
+
+def _is_taken(place: Path) -> bool:
+    return place.exists() and not (place.is_dir() and not any(place.iterdir()))
+
+
+def _sync_tree(top: Path) -> None:
+    for folder, _, names in os.walk(top, topdown=False):
+        for name in names:
+            sync(Path(folder, name))
+        sync(Path(folder))
+
+
+def _is_abandoned(folder: Path) -> bool:
+    """Whether its lock is free. Of what is no folder, a link to one say, it is not ours to tell."""
+    try:
+        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        return _lock(lock, wait=False)
+    finally:
+        os.close(lock)
+
+
+def _lock(descriptor: int, wait: bool = True) -> bool:
+    """Locks a folder until its descriptor is closed, or the process ends; returns whether that was possible."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except (OSError, AttributeError):
+        return False
+    return True
 
 
 def _umask() -> int:

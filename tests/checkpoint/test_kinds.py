@@ -69,7 +69,7 @@ class Archive(Kind):
     def writing(self, target, like, force):
         writer = ArchiveWriter()
         yield writer
-        with replacing(target) as partial, partial.open("wb") as file:
+        with replacing(target, force=force) as partial, partial.open("wb") as file:
             np.savez(file, **writer.arrays)
 
 

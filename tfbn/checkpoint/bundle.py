@@ -1,16 +1,15 @@
-"""Writes V2 checkpoints a few tensors at a time, so that a crash leaves a whole one or none.
+"""Writes V2 checkpoints a few tensors at a time, so that there is a whole one or none at every moment.
 
-The files are written to a new folder beside the target. Then the data files are renamed to their places, and the index
-last: without an index there is no checkpoint. The next run to the same target removes what a killed run has left
-behind, which it knows by the name of the folder.
+The files are written to a new folder beside the target, and synced. Then the data files are renamed to their places,
+and after them the index, which commits them: without an index there is no checkpoint. Where a checkpoint is replaced,
+the new data goes beside the old, under another number of files, and the old data goes last: the index is the old one or
+the new one, and either finds its data.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -19,9 +18,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfbn import _tensorflow, files
+from tfbn.checkpoint import table_file
 from tfbn.checkpoint.copier import Copier
 from tfbn.checkpoint.stored import Stored
 from tfbn.checkpoint.writer import Writer
+from tfbn.graphdef.messages import reason
 
 # Small tensors share a data file up to this size: a file for each would be thousands, and these wait in memory.
 _MAX_SHARED_BYTES = 4 * 2**20
@@ -114,26 +116,19 @@ def writing(target: str, force: bool) -> Iterator[BundleWriter]:
     """A writer whose checkpoint becomes `target` when the block ends, and is removed when the block raises."""
     place = Path(os.path.abspath(target))
     check_free(target, force)
-    remove_leftovers(place)
-    folder = Path(tempfile.mkdtemp(prefix=f".{place.name}.", suffix=".partial", dir=place.parent))
+    _check_no_links(place)
+    with files.locked(place.parent):
+        if files.leftovers(place) and not _index(place).exists():
+            # First: without the folder, nothing tells that they are of a killed run.
+            files.remove(_list_data(place))
     try:
-        with closing(BundleWriter(folder)) as writer:
+        with files.working_folder(place) as folder, closing(BundleWriter(folder)) as writer:
             yield writer
-            _move(writer.finish(), place)
+            _commit(writer.finish(), target, force)
+    except FileExistsError:
+        raise
     except (tf.errors.OpError, OSError) as error:  # such as of a full disk
-        reason = error.message if isinstance(error, tf.errors.OpError) else error
-        raise OSError(f"target: {target} cannot be written: {reason}") from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _move(whole: Path, place: Path) -> None:
-    index = Path(f"{place}.index")
-    # From here on there is no checkpoint, also where one is replaced, until the index is in place.
-    _remove([index, *_list_data(place), *([place] if place.is_file() else [])])
-    for data in _list_data(whole):
-        os.replace(data, f"{place}{data.name[len(whole.name) :]}")
-    os.replace(f"{whole}.index", index)
+        raise OSError(f"target: {target} cannot be written: {reason(error)}") from error
 
 
 def check_free(target: str, force: bool) -> None:
@@ -141,8 +136,7 @@ def check_free(target: str, force: bool) -> None:
     place = Path(os.path.abspath(target))
     if "://" in target or not place.parent.is_dir():
         raise FileNotFoundError(f"target: expected a path in a folder of this machine that exists, got {target}.")
-    there = [path for path in (Path(f"{place}.index"), place) if path.exists()]
-    there += [] if _list_leftovers(place) else _list_data(place)
+    there = _list_present(place)
     if there and not force:
         raise FileExistsError(
             f"target: expected a path where nothing is, got {target}: {there[0]} exists. Name another, or replace it "
@@ -152,22 +146,61 @@ def check_free(target: str, force: bool) -> None:
         raise IsADirectoryError(f"target: expected the path of a file, got {target}, which is a folder.")
 
 
-def remove_leftovers(place: Path) -> None:
-    """Removes what killed runs to this target have left beside it."""
-    leftovers = _list_leftovers(place)
-    if leftovers and not Path(f"{place}.index").exists():
-        _remove(_list_data(place))  # first: without the folder, nothing tells that they are of a killed run
-    for path in leftovers:
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink()
+def _commit(whole: Path, target: str, force: bool) -> None:
+    """Moves a checkpoint to its place."""
+    place = Path(os.path.abspath(target))
+    data = _list_data(whole)
+    for path in data:
+        files.sync(path)
+    with files.locked(place.parent):
+        there = _list_present(place)
+        if there and not force:
+            raise files.appeared(target, there[0])
+        _check_no_links(place)
+        old = [*_list_data(place), *([place] if place.is_file() else [])]
+        count = _free_count(len(data), old)
+        if count != len(data):
+            _set_data_files(_index(whole), count)
+        files.sync(_index(whole))
+        for number, path in enumerate(data):
+            files.move(path, Path(f"{place}.data-{number:05d}-of-{count:05d}"))
+        files.sync(place.parent)
+        files.move(_index(whole), _index(place))
+        files.sync(place.parent)
+        files.remove(old)
+        files.sync(place.parent)
 
 
-def _list_leftovers(place: Path) -> list[Path]:
-    """Folders of `writing`, and files of `tfbn.files.replacing`; the eight characters are from tempfile."""
-    pattern = re.compile(rf"\.{re.escape(place.name)}\.[a-z0-9_]{{8}}\.partial(\..+)?")
-    return sorted(path for path in place.parent.iterdir() if pattern.fullmatch(path.name))
+def _free_count(count: int, old: list[Path]) -> int:
+    """The number of data files that the new index tells: such that none of their names is an old one's."""
+    taken = {path.name[-len("00000") :] for path in old}
+    while f"{count:05d}" in taken:
+        count += 1
+    return count
+
+
+def _set_data_files(index: Path, count: int) -> None:
+    """Writes the number of data files into an index. More than there are is no harm: each variable tells its own."""
+    table = table_file.read(index.read_bytes())
+    header = _tensorflow.bundle_types()[0].FromString(table[b""])
+    header.num_shards = count
+    index.write_bytes(table_file.build({**table, b"": header.SerializeToString()}))
+
+
+def _check_no_links(place: Path) -> None:
+    for path in (_index(place), place, *_list_data(place)):
+        if path.is_symlink():
+            raise FileExistsError(
+                f"target: expected a path where nothing is, or files, got {place}: {path.name} is a link to "
+                f"{os.readlink(path)}, and a checkpoint is several files, which stand together. Name the checkpoint "
+                "that it leads to, or remove the link."
+            )
+
+
+def _list_present(place: Path) -> list[Path]:
+    """What there is of a checkpoint, apart from the data that a killed run has left without an index."""
+    there = [path for path in (_index(place), place) if path.exists()]
+    return there or ([] if files.leftovers(place) else _list_data(place))
 
 
 def _list_data(place: Path) -> list[Path]:
@@ -175,6 +208,5 @@ def _list_data(place: Path) -> list[Path]:
     return sorted(path for path in place.parent.iterdir() if pattern.fullmatch(path.name))
 
 
-def _remove(paths: list[Path]) -> None:
-    for path in paths:
-        path.unlink(missing_ok=True)
+def _index(place: Path) -> Path:
+    return Path(f"{place}.index")

@@ -40,8 +40,9 @@ def convert(
     and `open(...).entries` show them, after `rename`.
 
     No more is in memory than the largest variable, or 4 MB of small ones. The source is only read. The target is
-    written beside its place, and its index renamed last: killed at any moment, this leaves a whole target or none, and
-    the next run to the same target removes the remains.
+    written beside its place, synced, and renamed: killed at any moment, or cut off from power, this leaves the whole
+    target, or what was there before, and the next run to the same target removes the remains. Of two runs to one target
+    the second fails. A weight file that is a link is followed; a link among a checkpoint's files is refused.
 
     Args:
       source: as for `open`.
@@ -71,7 +72,7 @@ def convert(
     Raises:
       ValueError: variables would be lost or stay unmatched, unless with dry_run; an argument out of range; a damaged
         source, of which nothing is written; a target that is, or leads by a link to, a file of the source or of `like`.
-      FileExistsError: the target exists.
+      FileExistsError: the target exists, or appeared meanwhile; one of a checkpoint's files is a link.
       FileNotFoundError, ImportError: as `open`; no folder to write to.
 
     Example:
@@ -115,7 +116,6 @@ def execute(plan: Plan, like: Reader | None, force: bool) -> None:
     """Writes the target of a plan that loses nothing."""
     bundle.check_free(plan.target, force)
     plan.check()
-    bundle.remove_leftovers(Path(os.path.abspath(plan.target)))
     progress = Progress("Converting", sum(step.value.size for step in plan.steps), "B")
     with plan.kind.writing(plan.target, like, force) as writer, progress as bar:
         for step in plan.steps:

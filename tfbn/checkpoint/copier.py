@@ -8,6 +8,7 @@ source, and would detect bytes of something else.
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -133,6 +134,8 @@ class _Part:
         try:
             self._read(list(self._origins))
         except tf.errors.OpError:
+            if not os.path.exists(f"{self.prefix}.index"):
+                raise  # the copy is gone, which is no fault of the source
             for name, origin in self._origins.items():
                 try:
                     self._read([name])

@@ -17,6 +17,7 @@ from tfbn.export.freeze import variables as variables_of
 from tfbn.export.inference_graph import InferenceGraph, inference_graph
 from tfbn.export.source import open_source
 from tfbn.graphdef.graph import Graph
+from tfbn.graphdef.messages import reason
 from tfbn.graphdef.nodes import data_inputs, split_tensor, tensor_name
 
 tf1 = tf.compat.v1
@@ -41,7 +42,8 @@ def saved_model(
     under their names.
 
     Args:
-      directory: where to write. It may not be there yet; what is written appears under its name once it is whole.
+      directory: where to write. It may not be there yet; what is written appears under its name once it is whole and
+        on the disk. A link to an empty directory is followed.
       source: as in `inference_graph`, and so are the others.
       outputs: as in `inference_graph`, or a dict of these by their names in the signature. Default names: those of the
         ops, with underscores for slashes.
@@ -58,6 +60,8 @@ def saved_model(
     Raises:
       TrainingModeError: as `inference_graph`.
       ValueError: as `inference_graph`; or the directory is there already.
+      FileExistsError: the directory appeared meanwhile.
+      OSError: it cannot be written.
 
     Example:
       >>> import os, tempfile, tensorflow.compat.v1 as tf1, tfbn
@@ -87,12 +91,12 @@ def saved_model(
             with tf1.Session() as session:
                 session.run([variable.initializer for variable in made], _initial(made, kept))
                 builder = tf1.saved_model.Builder(os.fspath(beside))
-                builder.add_meta_graph_and_variables(
-                    session,
-                    [tf1.saved_model.tag_constants.SERVING],
-                    {signature: _signature(graph, exported, inputs, outputs)},
-                )
-                builder.save()
+                signatures = {signature: _signature(graph, exported, inputs, outputs)}
+                try:
+                    builder.add_meta_graph_and_variables(session, [tf1.saved_model.tag_constants.SERVING], signatures)
+                    builder.save()
+                except tf.errors.OpError as error:  # such as of a full disk
+                    raise OSError(f"{os.fspath(directory)} cannot be written: {reason(error)}") from error
     return exported
 
 

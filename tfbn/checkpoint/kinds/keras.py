@@ -53,7 +53,7 @@ class Keras(Kind):
     @contextlib.contextmanager
     def writing(self, target: str, like: Reader | None, force: bool) -> Iterator[Writer]:
         assert like is not None  # or check_like has refused it
-        with replacing(target) as partial, _fill(like.path, partial) as writer:
+        with replacing(target, force=force) as partial, _fill(like.path, partial) as writer:
             yield writer
 
 

@@ -1,0 +1,173 @@
+"""Every command that writes: after a power cut, a kill, a full disk or a second run, the old target or the new one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import resource
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfbn
+from tests.checkpoint.test_bundle import write
+from tests.checkpoint.test_hdf5 import weights
+from tests.power_cut import Disk, tree
+from tfbn import cli, files
+
+tf1 = tf.compat.v1
+RANDOM = np.random.default_rng(11)
+ARRAYS = {f"net/norm/{short}": RANDOM.random(3000, np.float32) + 0.5 for short in ("moving_mean", "moving_variance")}
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory):
+    """What the commands read."""
+    folder = tmp_path_factory.mktemp("sources")
+    write(folder / "model", ARRAYS)
+    write(folder / "wide", {name: array.astype(np.float64) for name, array in ARRAYS.items()})
+    weights(folder / "fresh.weights.h5")
+    with tf.Graph().as_default(), tf1.Session() as session:
+        images = tf1.placeholder(tf.float32, [None, 4, 4, 3], name="images")
+        kernel = tf1.get_variable("kernel", [3, 3, 3, 40])
+        outputs = tfbn.batch_norm(tf.nn.conv2d(images, kernel, 1, "SAME"), is_training=False)
+        tf.identity(outputs, name="outputs")
+        session.run(tf1.global_variables_initializer())
+        tf1.train.Saver().save(session, str(folder / "graph"))
+        frozen = tfbn.export.inference_graph(session, ["outputs:0"]).graph_def
+    (folder / "frozen.pb").write_bytes(frozen.SerializeToString())
+    (folder / "old.py").write_text("from tensorflow.contrib.layers import batch_norm\n" + "# filled\n" * 500)
+    return folder
+
+
+# Of each command the target's name, and the arguments of a run; with `{}` for the folder of what it reads.
+EXPORT = ["export", "{}/graph.meta"]
+COMMANDS = {
+    "copied": ("target", ["checkpoint", "convert", "{}/model", "target", "--to", "contrib"]),
+    "changed": ("target", ["checkpoint", "convert", "{}/model", "target", "--like", "{}/wide"]),
+    "Keras": (
+        "target.weights.h5",
+        ["checkpoint", "convert", "{}/fresh.weights.h5", "target.weights.h5", "--like", "{}/fresh.weights.h5"],
+    ),
+    "plot": ("target.png", ["checkpoint", "diagnose", "{}/model", "--plot", "target.png"]),
+    "export": ("target.pb", [*EXPORT, "target.pb", "--outputs", "outputs"]),
+    "SavedModel": ("target", [*EXPORT, "target", "--outputs", "outputs", "--variables", "keep"]),
+    "fold": ("target.pb", ["fold", "{}/frozen.pb", "target.pb"]),
+    "migrate": ("target.py", ["migrate", "--write", "target.py"]),
+}
+# Without an old target, which migrate always has; and over one, where a SavedModel is refused.
+RUNS = [(name, False) for name in COMMANDS if name != "migrate"]
+RUNS += [(name, True) for name in COMMANDS if name != "SavedModel"]
+
+
+@pytest.fixture
+def command(request, sources, tmp_path, monkeypatch):
+    """Runs a command in an empty folder, or with `over` in one that has an older target."""
+    monkeypatch.chdir(tmp_path)
+    target, arguments = COMMANDS[request.param]
+
+    def run(over=False):
+        if request.param == "migrate":
+            shutil.copy(sources / "old.py", tmp_path / target)
+        elif over and request.param in ("copied", "changed"):
+            write(tmp_path / target, {name: -array for name, array in ARRAYS.items()}, force=True)
+        elif over:
+            (tmp_path / target).write_bytes(b"old")
+        force = ["--force"] if over and arguments[1] == "convert" else []
+        return lambda: cli.main([text.format(sources) for text in arguments] + force)
+
+    return run
+
+
+@pytest.mark.parametrize("command, over", RUNS, indirect=["command"])
+def test_power_cut(command, over, tmp_path, monkeypatch):
+    """Nothing, the old target or the new one, at every moment; and the new one once the command has ended."""
+    run = command(over)
+    disk = Disk(tmp_path)
+    monkeypatch.setattr(files, "os", disk)
+    assert run() in (0, 1)
+    monkeypatch.undo()
+    old, new = disk.start, tree(tmp_path)
+    committed = max(new)  # of several files the index, the last in the order of names
+
+    def is_whole(state, expected):
+        return bool(expected) and expected.items() <= state.items()
+
+    assert new != old
+    possible, last = disk.states()
+    assert len(possible) > 3
+    for state in possible:
+        assert is_whole(state, new) or is_whole(state, old) or not (old or committed in state), sorted(state)
+    assert all(is_whole(state, new) for state in last)
+
+
+@pytest.mark.parametrize("command", COMMANDS, indirect=True)
+def test_full_disk(command, request, tmp_path, capfd):
+    """Status 2 with the reason, and the folder as it was. Here files may not become as large as they have to be."""
+    name = request.node.callspec.params["command"]
+    run = command(over=name != "SavedModel")
+    before = tree(tmp_path)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4000, limits[1]))
+    try:
+        status = run()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert status == 2
+    printed = capfd.readouterr().err
+    assert re.search(r"^(tfbn \w+: )?(target: )?target[\w.]*( cannot be written)?: .*File too large", printed, re.M)
+    assert len(printed.splitlines()) <= (1 if name != "migrate" else 6), printed
+    assert tree(tmp_path) == before
+    assert len(os.listdir(tmp_path)) == len(before)
+
+
+@pytest.mark.parametrize("command", COMMANDS, indirect=True)
+def test_a_target_that_is_a_link(command, request, tmp_path, capfd):
+    """It is followed; but for a checkpoint, whose files stand together, it is refused."""
+    name = request.node.callspec.params["command"]
+    target = tmp_path / COMMANDS[name][0]
+    run = command(over=name != "SavedModel")
+    (tmp_path / "elsewhere").mkdir()
+    link = target.with_name("target.index") if name in ("copied", "changed") else target
+    real = tmp_path / "elsewhere" / link.name
+    if name == "SavedModel":
+        real.mkdir()
+    else:
+        link.rename(real)
+    link.symlink_to(real)
+    before = tree(real.parent)
+    if link != target:
+        assert run() == 2
+        assert "target.index is a link to" in capfd.readouterr().err
+        assert tree(real.parent) == before
+    else:
+        assert run() in (0, 1)
+        assert tree(real.parent).keys() == before.keys()
+        assert tree(real.parent) != before
+    assert link.is_symlink()
+
+
+@pytest.mark.parametrize("command", ["copied", "changed", "Keras", "SavedModel"], indirect=True)
+def test_two_at_once(command, tmp_path, monkeypatch, capfd):
+    """One is whole, the other says that the target appeared and blames no source, and of their folders none stays."""
+    run = command()
+    working_folder, statuses = files.working_folder, []
+
+    @contextlib.contextmanager
+    def meeting(place):
+        monkeypatch.setattr(files, "working_folder", working_folder)
+        with working_folder(place) as folder:
+            statuses.append(run())
+            after_first.update(tree(tmp_path))
+            yield folder
+
+    after_first = {}
+    monkeypatch.setattr(files, "working_folder", meeting)
+    statuses.append(run())
+    assert statuses == [0, 2]
+    assert re.search(r"target: expected .*, got target.* appeared while", capfd.readouterr().err)
+    assert tree(tmp_path) == after_first
+    assert len(os.listdir(tmp_path)) == len(after_first)
