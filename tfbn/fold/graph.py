@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tfbn.errors import Finding
-from tfbn.fold import chains, verify
+from tfbn.fold import chains
 from tfbn.fold.frozen import Frozen
 from tfbn.fold.rewrite import rewrite
+from tfbn.fold.verify import Feed, random_inputs, worst_difference
 
 _REMEDY = (
     "The folded graph computes it as before. Fold its arrays with tfbn.fold.fold_arrays, or accept it with --fail-on "
@@ -30,7 +31,8 @@ class FoldedGraph(NamedTuple):
     graph_def: Any
     folded: list[Fold]
     left: list[Finding]
-    difference: float  # the largest of an output's elements, as a share of that output's largest
+    # The largest of an output's elements, as a share of that output's largest; None where nothing was compared.
+    difference: float | None
     output: str  # in which that was; '' where there was nothing to compare
 
     def __str__(self) -> str:
@@ -39,7 +41,9 @@ class FoldedGraph(NamedTuple):
         lines = [f"Folded: {len(self.folded)}. Left as they are: {len(self.left)}."]
         lines += [f"  {each.batch_norm} into {each.layer} ({each.type})" for each in self.folded]
         lines += [f"  {finding.where} stays: {finding.problem}." for finding in self.left]
-        if self.folded:
+        if self.difference is None:
+            lines.append("Outputs were not compared.")
+        elif self.folded:
             lines.append(f"Outputs agree to {self.difference:.1e} of the largest ({self.output}).")
         return "\n".join(lines)
 
@@ -50,6 +54,7 @@ def fold_graph(
     *,
     inputs: Mapping[str, Any] | Iterable[Mapping[str, Any]] | None = None,
     tolerance: float = 1e-5,
+    verify: bool = True,
 ) -> FoldedGraph:
     """Folds the batch norms of a frozen inference graph into the weights of the linear layers in front of them.
 
@@ -75,14 +80,18 @@ def fold_graph(
         around 0.5, with 4 for an open first size and 32 for any other.
       tolerance: by how much an output's elements may differ, as a share of its largest. Default 1e-5, for float32;
         half precisions need 1e-2.
+      verify: whether to run both graphs and compare. Default True. Graphs are programs: one whose ops act on files, the
+        network, other processes or Python is refused, and is folded only with False.
 
     Returns:
       A FoldedGraph: graph_def; folded, a list of what went where; left, a list of findings about what stays;
-      difference, the worst one found, and the output that it is of. `print` shows all of this.
+      difference, the worst one found, and the output that it is of; None where nothing was compared. `print` shows all
+      of this.
 
     Raises:
       ValueError: a graph with variables; outputs that it does not have, or one twice; inputs that it does not run on,
-        or none where random ones cannot be made; outputs that differ by more than the tolerance.
+        or none where random ones cannot be made; ops that do more than compute; outputs that differ by more than the
+        tolerance.
 
     Example:
       >>> import numpy as np, tensorflow.compat.v1 as tf1, tfbn
@@ -117,11 +126,13 @@ def fold_graph(
     made = rewrite(graph_def, frozen, found.chains)
     there = {node.name for node in made.node}
     left = [_not_folded(norm.name, reason) for norm, reason in found.reasons.items() if frozen.remains_in(norm, there)]
-    feeds = [verify.random_inputs(frozen.placeholders)] if feeds is None else feeds
+    if not verify:
+        return FoldedGraph(made, folded, left, None, "")
+    feeds = [random_inputs(frozen.placeholders)] if feeds is None else feeds
     compared = [tensor for tensor in frozen.outputs if frozen.dtype(tensor).is_floating]
     compared = compared or [(chain.steps[-1].node, 0) for chain in found.chains]
     names = [f"{node.name}:{index}" for node, index in compared]
-    worst, output = verify.worst_difference(graph_def, made, names, feeds)
+    worst, output = worst_difference(graph_def, made, names, feeds)
     if worst > tolerance:
         raise ValueError(
             f"tolerance: expected outputs that agree to {tolerance:g} of the largest, got a difference of {worst:.1e} "
@@ -136,7 +147,7 @@ def _not_folded(batch_norm: str, reason: str) -> Finding:
     return Finding("not folded", "error", batch_norm, reason, _REMEDY)
 
 
-def _feeds(frozen: Frozen, inputs: Mapping[str, Any] | Iterable[Mapping[str, Any]]) -> list[verify.Feed]:
+def _feeds(frozen: Frozen, inputs: Mapping[str, Any] | Iterable[Mapping[str, Any]]) -> list[Feed]:
     several = [inputs] if isinstance(inputs, Mapping) else list(inputs)
     if not several:
         raise ValueError("inputs: expected a dict from names to arrays, or several, got none at all.")

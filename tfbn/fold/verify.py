@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfbn.graphdef.messages import reason
+from tfbn.graphdef.outside import reaching_outside
+
 BATCH, SIZE = 4, 32  # of random inputs where the graph leaves the first size, or another, open
 
 Feed = dict[str, np.ndarray]
@@ -36,6 +39,15 @@ def random_inputs(placeholders: Mapping[str, tf.Tensor], seed: int = 0) -> Feed:
 
 def worst_difference(before: Any, after: Any, outputs: Sequence[str], feeds: Sequence[Feed]) -> tuple[float, str]:
     """The largest difference of an output's elements, as a share of its largest one; and of which output it is."""
+    for graph_def in (before, after):
+        outside = reaching_outside(graph_def, [name.partition(":")[0] for name in outputs])
+        if outside:
+            raise ValueError(
+                f"graph_def: expected a graph that only computes, so that folding can be verified, got {len(outside)} "
+                f"ops that act on files, the network, other processes or Python, or keep a state: "
+                f"{', '.join(outside[:5])}. Nothing was run. If outputs without them will do, name those as `outputs`; "
+                "or fold without a comparison: verify=False (--no-verify)."
+            )
     expected, found = (_run(graph_def, outputs, feeds) for graph_def in (before, after))
     worst = 0.0, outputs[0] if outputs else ""
     for of_expected, of_found in zip(expected, found):
@@ -72,8 +84,8 @@ def _run(graph_def: Any, outputs: Sequence[str], feeds: Sequence[Feed]) -> list[
                 for feed in feeds
             ]
         except (tf.errors.OpError, ValueError, TypeError, KeyError) as error:
-            text = str(error).strip().splitlines()[0]
             raise ValueError(
-                f"inputs: expected some that the graph runs on, so that folding can be verified, got an error: {text}. "
+                "inputs: expected some that the graph runs on, so that folding can be verified, got an error: "
+                f"{reason(error)}. "
                 "Give `inputs`, a dict from names to arrays, or a machine that has the kernels."
             ) from error

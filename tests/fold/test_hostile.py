@@ -1,0 +1,113 @@
+"""A graph from a file is a program: what would do more than compute is not run to verify that folding was right."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfbn.fold import fold_graph
+
+tf1 = tf.compat.v1
+raw = tf.raw_ops
+
+
+def in_function(path):
+    @tf.function
+    def write():
+        raw.WriteFile(filename=path, contents="written")
+        return tf.constant(0.0)
+
+    return write()
+
+
+def in_branch(path):
+    write = tf.function(lambda: tf.strings.to_number(raw.ReadFile(filename=path)))
+    return tf.cond(tf1.placeholder_with_default(True, []), write, lambda: tf.constant(0.0))
+
+
+def python(path):
+    return tf1.py_func(lambda: open(path, "w").close(), [], [])
+
+
+def queue(path):
+    return raw.QueueSizeV2(handle=raw.FIFOQueueV2(component_types=[tf.float32]))
+
+
+def saved(path):
+    return raw.SaveV2(prefix=path, tensor_names=["a"], shape_and_slices=[""], tensors=[tf.zeros([3])])
+
+
+HOSTILE = {
+    "WriteFile": lambda path: raw.WriteFile(filename=path, contents="written"),
+    "ReadFile": lambda path: raw.ReadFile(filename=path),
+    "MatchingFiles": lambda path: raw.MatchingFiles(pattern=path),
+    "PyFunc": python,
+    "EagerPyFunc": lambda path: tf.py_function(lambda: open(path, "w").close(), [], []),
+    "SaveV2": saved,
+    "RestoreV2": lambda path: raw.RestoreV2(prefix=path, tensor_names=["a"], shape_and_slices=[""], dtypes=[tf.float32]),
+    "PrintV2": lambda path: raw.PrintV2(input="text", output_stream=f"file://{path}"),
+    "FIFOQueueV2": queue,
+    "IteratorV2": lambda path: raw.IteratorGetNext(
+        iterator=raw.IteratorV2(shared_name="", container="", output_types=[tf.float32], output_shapes=[[]]),
+        output_types=[tf.float32],
+        output_shapes=[[]],
+    ),
+    "TensorSliceDataset": lambda path: raw.TensorSliceDataset(components=[tf.zeros([3])], output_shapes=[[]]),
+    "CollectiveReduce": lambda path: raw.CollectiveReduce(
+        input=tf.zeros([3]), group_size=2, group_key=1, instance_key=1, merge_op="Add", final_op="Id", subdiv_offsets=[0]
+    ),
+    "Abort": lambda path: raw.Abort(error_msg="ended"),
+    "WriteFile in a function": in_function,
+    "ReadFile in a branch": in_branch,
+}
+
+
+def frozen(hostile):
+    """A batch norm that can be folded, whose outputs wait for an op."""
+    with tf.Graph().as_default() as graph:
+        x = tf1.placeholder(tf.float32, [None, 6, 6, 3], name="images")
+        ones = np.ones(4, np.float32)
+        x = tf.nn.conv2d(x, np.random.RandomState(0).normal(0.5, 1.0, [3, 3, 3, 4]).astype(np.float32), 1, "SAME")
+        x = raw.FusedBatchNormV3(x=x, scale=2 * ones, offset=ones, mean=ones, variance=ones, is_training=False)[0]
+        op = hostile()
+        with tf.control_dependencies([] if op is None else tf.nest.flatten(op)):
+            tf.identity(x, name="outputs")
+    return graph.as_graph_def()
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_refused(kind, tmp_path):
+    """By the op's type, before anything is run; without a comparison the graph is folded."""
+    path = str(tmp_path / "touched")
+    graph_def = frozen(lambda: HOSTILE[kind](path))
+    text = rf"^graph_def: expected a graph that only computes, .*\({kind.split()[0]}\).* verify=False \(--no-verify\)\.$"
+    with pytest.raises(ValueError, match=text):
+        fold_graph(graph_def, ["outputs"])
+    folded = fold_graph(graph_def, ["outputs"], verify=False)
+    assert len(folded.folded) == 1
+    assert folded.difference is None
+    assert str(folded).endswith("Outputs were not compared.")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_only_computes_is_run(tmp_path):
+    """Random numbers, loops with their stacks, conditionals and assertions have a state of their own, and are no harm."""
+
+    def ops():
+        loop = tf1.while_loop(lambda i: i < 3, lambda i: i + tf.cast(tf.random.uniform([]), tf.int32) + 1, [0])
+        branch = tf1.cond(tf1.placeholder_with_default(True, []), lambda: 1, lambda: 2)
+        with tf.control_dependencies([tf1.assert_greater(branch, 0)]):
+            return tf.group(loop, tf.identity(branch))
+
+    assert fold_graph(frozen(ops), ["outputs"]).difference < 1e-5
+
+
+def test_what_outputs_do_not_need_is_not_run(tmp_path):
+    """Even where it is hostile."""
+    graph_def = frozen(lambda: None)
+    with tf.Graph().as_default() as graph:
+        raw.WriteFile(filename=str(tmp_path / "touched"), contents="written", name="write")
+    graph_def.node.extend(graph.as_graph_def().node)
+    assert fold_graph(graph_def, ["outputs"]).difference < 1e-5
+    assert list(tmp_path.iterdir()) == []
