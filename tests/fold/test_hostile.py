@@ -45,7 +45,9 @@ HOSTILE = {
     "PyFunc": python,
     "EagerPyFunc": lambda path: tf.py_function(lambda: open(path, "w").close(), [], []),
     "SaveV2": saved,
-    "RestoreV2": lambda path: raw.RestoreV2(prefix=path, tensor_names=["a"], shape_and_slices=[""], dtypes=[tf.float32]),
+    "RestoreV2": lambda path: raw.RestoreV2(
+        prefix=path, tensor_names=["a"], shape_and_slices=[""], dtypes=[tf.float32]
+    ),
     "PrintV2": lambda path: raw.PrintV2(input="text", output_stream=f"file://{path}"),
     "FIFOQueueV2": queue,
     "IteratorV2": lambda path: raw.IteratorGetNext(
@@ -55,7 +57,13 @@ HOSTILE = {
     ),
     "TensorSliceDataset": lambda path: raw.TensorSliceDataset(components=[tf.zeros([3])], output_shapes=[[]]),
     "CollectiveReduce": lambda path: raw.CollectiveReduce(
-        input=tf.zeros([3]), group_size=2, group_key=1, instance_key=1, merge_op="Add", final_op="Id", subdiv_offsets=[0]
+        input=tf.zeros([3]),
+        group_size=2,
+        group_key=1,
+        instance_key=1,
+        merge_op="Add",
+        final_op="Id",
+        subdiv_offsets=[0],
     ),
     "Abort": lambda path: raw.Abort(error_msg="ended"),
     "WriteFile in a function": in_function,
@@ -81,7 +89,9 @@ def test_refused(kind, tmp_path):
     """By the op's type, before anything is run; without a comparison the graph is folded."""
     path = str(tmp_path / "touched")
     graph_def = frozen(lambda: HOSTILE[kind](path))
-    text = rf"^graph_def: expected a graph that only computes, .*\({kind.split()[0]}\).* verify=False \(--no-verify\)\.$"
+    text = (
+        rf"^graph_def: expected a graph that only computes, .*\({kind.split()[0]}\).* verify=False \(--no-verify\)\.$"
+    )
     with pytest.raises(ValueError, match=text):
         fold_graph(graph_def, ["outputs"])
     folded = fold_graph(graph_def, ["outputs"], verify=False)
@@ -92,7 +102,7 @@ def test_refused(kind, tmp_path):
 
 
 def test_what_only_computes_is_run(tmp_path):
-    """Random numbers, loops with their stacks, conditionals and assertions have a state of their own, and are no harm."""
+    """Random numbers, loops with their stacks, conditionals and assertions have a state, and are no harm."""
 
     def ops():
         loop = tf1.while_loop(lambda i: i < 3, lambda i: i + tf.cast(tf.random.uniform([]), tf.int32) + 1, [0])

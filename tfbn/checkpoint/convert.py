@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -103,6 +104,8 @@ def planned(
     allow: Sequence[str],
 ) -> Iterator[tuple[Plan, Reader | None]]:
     """The plan, and the reader of `like`, while what they read from is open."""
+    if not 0 <= options.epsilon < math.inf:
+        raise ValueError(f"epsilon: expected a number of at least 0, got {options.epsilon!r}.")
     with ExitStack() as stack:
         like_reader = None if like is None else stack.enter_context(open_checkpoint(like))
         kind = _choose_kind(to, like_reader)

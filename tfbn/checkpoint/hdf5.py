@@ -13,8 +13,23 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
+# Of what deflate, the filter of HDF5 and of archives, makes one byte; and values that were never written take none.
+MAX_EXPANSION = 1032
+_MAX_UNWRITTEN_BYTES = 2**30
 # What h5py raises for damaged files, and Python for a damaged archive around one.
-_DAMAGE = (OSError, KeyError, ValueError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error)
+_DAMAGE = (
+    OSError,
+    KeyError,
+    TypeError,
+    ValueError,
+    RuntimeError,
+    EOFError,
+    MemoryError,
+    RecursionError,
+    OverflowError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def h5py() -> Any:
@@ -64,6 +79,17 @@ def opened(source: Any, path: str, mode: str) -> Iterator[tuple[Any, dict[str, A
                 f"which {outside}. Nothing else is read or written. Save the model's weights anew, into one file."
             )
         yield file, datasets
+
+
+def check_size(dataset: Any) -> None:
+    """Raises ValueError for a dataset whose shape says more than can have been stored for it."""
+    stored = dataset.id.get_storage_size()
+    limit = max(_MAX_UNWRITTEN_BYTES, MAX_EXPANSION * stored)
+    if dataset.nbytes > limit:
+        raise ValueError(
+            f"it has the shape {dataset.shape}, which is {dataset.nbytes:,} bytes, more than the limit of {limit:,} "
+            f"for the {stored:,} that the file has of it"
+        )
 
 
 def _search(library: Any, file: Any) -> tuple[dict[str, Any], str]:

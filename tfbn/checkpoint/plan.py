@@ -125,6 +125,14 @@ def make(
     allow: Sequence[str],
 ) -> Plan:
     """The plan for a source, without or with a checkpoint whose names and shapes the target is to have."""
+    for pattern in allow:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(
+                f"allow: expected regular expressions of paths, got {pattern!r}: {error}. Put a backslash before what "
+                "is to be itself."
+            ) from error
     source = values.read_values(reader, options)
     by_path = apply_renames(source.values, rename)
     plan = Plan(reader.path, target, kind, left_out=source.left_out)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from tfbn.checkpoint import hdf5
 from tfbn.checkpoint.kinds import Kind
@@ -26,12 +27,16 @@ from tfbn.checkpoint.writer import Writer
 from tfbn.files import replacing
 
 _INNER = "model.weights.h5"  # in a .keras file
+# A model of a thousand layers has a config of about 1 MB.
+_MAX_CONFIG_BYTES = 64 * 2**20
 _NUMBERED = re.compile(r"(?P<group>.*?)/?vars/(?P<number>\d+)$")
 _BATCH_NORM = re.compile(r"(sync_)?batch_normalization(_\d+)?$")
 # The order in which Keras' layers make their variables.
 _KERNEL = re.compile(r"(dense|conv\dd|conv\dd_transpose)(_\d+)?$")
 _STATISTICS = ["moving_mean", "moving_variance"]
 _RENORM = ["moving_stddev", "renorm_mean", "renorm_stddev"]
+_NUMBERS = {"bool", "complex64", "complex128", "float16", "float32", "float64"}
+_NUMBERS |= {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
 _OPTIMIZERS = ("optimizer/", "optimizer_weights/")
 
 
@@ -79,7 +84,9 @@ class KerasReader(Reader):
 
     def _read(self, name: str) -> np.ndarray:
         with hdf5.clear_errors(self.path, "a whole file", f"in which {name} is damaged"):
-            return np.asarray(self._datasets[name][()])
+            hdf5.check_size(self._datasets[name])
+            array = np.asarray(self._datasets[name][()])
+            return array.view(tf.bfloat16.as_numpy_dtype) if self.entries[name].dtype == "bfloat16" else array
 
     def close(self) -> None:
         self._stack.close()
@@ -90,7 +97,8 @@ class _Filler(Writer):
         self._file = file
 
     def add(self, name: str, array: np.ndarray) -> None:
-        self._file[name][...] = array
+        is_bfloat16 = array.dtype == tf.bfloat16.as_numpy_dtype
+        self._file[name][...] = array.view("V2") if is_bfloat16 else array
 
 
 @contextlib.contextmanager
@@ -113,7 +121,9 @@ def _fill(like: str, target: Path) -> Iterator[Writer]:
                     if info.filename == _INNER:
                         filled.write(inner, _INNER)
                     else:
-                        filled.writestr(info, archive.read(info))
+                        with archive.open(info) as member, filled.open(info.filename, "w") as copied:
+                            while chunk := member.read(2**20):
+                                copied.write(chunk)
     finally:
         inner.unlink(missing_ok=True)
 
@@ -152,7 +162,8 @@ def _unpacked(path: str) -> Iterator[tuple[Any, Any]]:
     with contextlib.ExitStack() as stack:
         with hdf5.clear_errors(path, "a weights or model file of Keras", "that cannot be opened"):
             archive = stack.enter_context(zipfile.ZipFile(path))
-            config = json.loads(archive.read("config.json"))
+            _check_members(archive)
+            config = json.loads(_read_config(archive))
             weights = stack.enter_context(archive.open(_INNER))
         if archive.namelist().count(_INNER) > 1:
             raise ValueError(
@@ -160,6 +171,30 @@ def _unpacked(path: str) -> Iterator[tuple[Any, Any]]:
                 "that. Save the model anew."
             )
         yield config, weights
+
+
+def _check_members(archive: zipfile.ZipFile) -> None:
+    """Raises ValueError for what a copy of the archive would hand on, and for more bytes than its members can have."""
+    for info in archive.infolist():
+        if info.filename.startswith("/") or "\\" in info.filename or ".." in info.filename.split("/"):
+            raise ValueError(f"{info.filename!r} in it leads out of the folder that it is unpacked to")
+        if info.flag_bits & 1:
+            raise ValueError(f"{info.filename!r} in it is encrypted")
+    compressed = sum(info.compress_size for info in archive.infolist())
+    size = sum(info.file_size for info in archive.infolist())
+    limit = _MAX_CONFIG_BYTES + hdf5.MAX_EXPANSION * compressed
+    if size > limit:
+        raise ValueError(
+            f"its members are {size:,} bytes unpacked, more than the limit of {limit:,} for {compressed:,} compressed"
+        )
+
+
+def _read_config(archive: zipfile.ZipFile) -> bytes:
+    with archive.open("config.json") as member:
+        content = member.read(_MAX_CONFIG_BYTES + 1)
+    if len(content) > _MAX_CONFIG_BYTES:
+        raise ValueError(f"its config.json is longer than the limit of {_MAX_CONFIG_BYTES:,} bytes")
+    return content
 
 
 def _is_archive(path: str) -> bool:
@@ -173,12 +208,18 @@ def _shape_and_dtype(path: str, name: str, dataset: Any) -> tuple[tuple[int, ...
     except TypeError:  # NumPy has no such type
         dtype = None
     is_string = dtype is not None and hdf5.h5py().check_string_dtype(dtype) is not None
-    if dtype is None or dataset.shape is None or (dtype.kind == "O" and not is_string):
-        raise ValueError(
-            f"{path}: expected datasets of numbers, booleans or strings, got {name}, which contains none of these. "
-            "Save the model's weights anew."
-        )
-    return tuple(dataset.shape), "string" if is_string or dtype.kind == "U" else str(dtype.name)
+    if dtype is not None and dataset.shape is not None:
+        if is_string or dtype.kind in "SU":
+            return tuple(dataset.shape), "string"
+        # HDF5 has no such type: Keras 3 writes the bytes, and the type's name beside them.
+        if dtype == "V2" and dataset.attrs.get("dtype") == "bfloat16":
+            return tuple(dataset.shape), "bfloat16"
+        if dtype.kind in "biufc" and dtype.name in _NUMBERS:
+            return tuple(dataset.shape), str(dtype.name)
+    raise ValueError(
+        f"{path}: expected datasets of numbers, booleans or strings, got {name}, which contains none of these"
+        f"{'' if dtype is None else f' but {dtype}'}. Save the model's weights anew."
+    )
 
 
 def _paths(file: Any, datasets: Mapping[str, Any], config: Any) -> dict[str, str]:

@@ -1,0 +1,107 @@
+"""Files that try to break the readers: odd types, sizes that cannot be, names that lead out of an archive."""
+
+from __future__ import annotations
+
+import zipfile
+
+import h5py
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.checkpoint.models import reference
+from tests.checkpoint.test_hdf5 import LAYER, VALUES, archived, weights
+from tfbn import checkpoint
+from tfbn.checkpoint.kinds import keras
+
+BFLOAT16 = tf.bfloat16.as_numpy_dtype
+STATISTIC = f"{LAYER}/2"
+ODD = {
+    "compound": {"data": np.zeros(4, [("a", "f4"), ("b", "i4")])},
+    "opaque": {"data": np.zeros(4, "V2")},
+    "times": {"data": np.zeros(4, h5py.opaque_dtype("M8[s]"))},
+    "arrays": {"shape": (4,), "dtype": np.dtype(("f4", (3,)))},
+    "lists": {"shape": (4,), "dtype": h5py.vlen_dtype(np.float32)},
+    "references": {"shape": (4,), "dtype": h5py.ref_dtype},
+    "wide floats": {"shape": (4,), "dtype": np.longdouble},
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_odd_types(kind, tmp_path):
+    path = weights(tmp_path / "odd.weights.h5", without=[2])
+    with h5py.File(path, "a") as file:
+        file.create_dataset(STATISTIC, **ODD[kind])
+    with pytest.raises(
+        ValueError, match=rf"^{path}: expected datasets of numbers, .*, got {STATISTIC}, which contains n"
+    ):
+        checkpoint.open(path)
+
+
+def test_bfloat16(tmp_path):
+    """HDF5 has no such type: Keras 3 writes the bytes, with the type's name in an attribute."""
+    source, like = (
+        weights(tmp_path / "source.weights.h5", without=[2]),
+        weights(tmp_path / "like.weights.h5", without=[2]),
+    )
+    for path, sign in ((source, 1), (like, -1)):
+        with h5py.File(path, "a") as file:
+            file[STATISTIC] = (sign * VALUES[2]).astype(BFLOAT16).view("V2")
+            file[STATISTIC].attrs["dtype"] = "bfloat16"
+    checkpoint.convert(source, tmp_path / "model", "contrib", allow=[".*"])
+    checkpoint.convert(source, tmp_path / "out.weights.h5", like=like)
+    for path in (tmp_path / "model", tmp_path / "out.weights.h5"):
+        with checkpoint.open(path) as reader:
+            (layer,) = checkpoint.list_layers(reader)
+            mean = reader[layer.variables["moving_mean"]]
+        assert mean.dtype == BFLOAT16
+        assert mean.tolist() == VALUES[2].astype(BFLOAT16).tolist()
+
+
+def test_a_shape_that_cannot_be(tmp_path):
+    """It can be listed; reading it would take terabytes."""
+    path = weights(tmp_path / "wide.weights.h5", without=[2])
+    with h5py.File(path, "a") as file:
+        file.create_dataset(STATISTIC, (10**12,), "f4", chunks=(1000,))
+    with pytest.raises(ValueError, match=rf"{STATISTIC} is damaged: .* more than the limit of 1,073,741,824"):
+        checkpoint.diagnose(path)
+
+
+class TestArchives:
+    @pytest.mark.parametrize(
+        "limit, text",
+        [(1000, "config.json is longer than the limit of 1,000 bytes"), (10, "members are .* more than the limit of ")],
+    )
+    def test_a_zip_bomb(self, limit, text, tmp_path, monkeypatch):
+        """Long config, and of the second limit an archive whose directory tells more than deflate can make."""
+        monkeypatch.setattr(keras, "_MAX_CONFIG_BYTES", limit)
+        monkeypatch.setattr(keras.hdf5, "MAX_EXPANSION", 1032 if limit == 1000 else 0)
+        weights(tmp_path / "w.h5")
+        with zipfile.ZipFile(tmp_path / "bomb.keras", "w", zipfile.ZIP_DEFLATED) as file:
+            file.writestr("config.json", " " * 5000 + "{}")
+            file.write(tmp_path / "w.h5", "model.weights.h5")
+        with pytest.raises(ValueError, match=rf"^{tmp_path}/bomb\.keras: expected .*{text}"):
+            checkpoint.list_layers(tmp_path / "bomb.keras")
+
+    @pytest.mark.parametrize("name", ["../out", "/tmp/out", "assets/../../out", "a\\b"])
+    def test_names_that_lead_out(self, name, tmp_path):
+        """Nothing is unpacked here, but a copy would hand them on."""
+        path = archived(weights(tmp_path / "given.weights.h5"))
+        with zipfile.ZipFile(path, "a") as file:
+            file.writestr(name, "hostile")
+        with pytest.raises(ValueError, match="in it leads out of the folder that it is unpacked to"):
+            checkpoint.open(path)
+
+
+@pytest.mark.parametrize(
+    "arguments, text",
+    [
+        ({"allow": ["["]}, r"^allow: expected regular expressions of paths, got '\['"),
+        ({"epsilon": float("nan")}, "^epsilon: expected a number of at least 0, got nan"),
+        ({"epsilon": -1.0}, "^epsilon: expected a number of at least 0, got -1.0"),
+    ],
+)
+def test_arguments(arguments, text, tmp_path):
+    with pytest.raises(ValueError, match=text):
+        checkpoint.convert(reference("contrib"), tmp_path / "out", "contrib", **arguments)
+    assert list(tmp_path.iterdir()) == []
