@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from tfbn.fold import fold_graph
+from tfbn.fold.verify import read_inputs
 
 tf1 = tf.compat.v1
 raw = tf.raw_ops
@@ -121,3 +122,21 @@ def test_what_outputs_do_not_need_is_not_run(tmp_path):
     graph_def.node.extend(graph.as_graph_def().node)
     assert fold_graph(graph_def, ["outputs"]).difference < 1e-5
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["empty", "cut", "no archive", "a byte changed", "pickled", "one array"])
+def test_damaged_inputs(kind, tmp_path):
+    """An error that names the file; a pickle is not read."""
+    path, values = tmp_path / "inputs.npz", np.random.RandomState(1).normal(2.0, 1.0, [40])
+    np.savez(path, images=values if kind != "pickled" else np.array([{}], dtype=object))
+    whole = path.read_bytes()
+    damaged = {"empty": b"", "cut": whole[:-30], "no archive": b"PK\3\4abc"}
+    damaged["a byte changed"] = whole[:200] + bytes([whole[200] ^ 1]) + whole[201:]
+    path.write_bytes(damaged.get(kind, whole))
+    if kind == "one array":
+        with path.open("wb") as file:
+            np.save(file, values)
+    with pytest.raises(
+        ValueError, match=f"^{path}: expected arrays by name, as numpy.savez writes them, got a file that"
+    ):
+        read_inputs(path)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +17,38 @@ from tfbn.graphdef.outside import reaching_outside
 BATCH, SIZE = 4, 32  # of random inputs where the graph leaves the first size, or another, open
 
 Feed = dict[str, np.ndarray]
+# What NumPy and zipfile raise for files that are cut, damaged or something else.
+_DAMAGE = (
+    AttributeError,
+    EOFError,
+    KeyError,
+    MemoryError,
+    NotImplementedError,
+    OverflowError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+def read_inputs(path: str | os.PathLike[str]) -> Feed:
+    """The arrays in a .npz file by name. Raises ValueError for any other file, and a damaged one."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return dict(arrays)
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        problem: Exception = error
+    except _DAMAGE as error:
+        problem = error
+    raise ValueError(
+        f"{os.fspath(path)}: expected arrays by name, as numpy.savez writes them, got a file that cannot be read: "
+        f"{reason(problem)}."
+    ) from problem
 
 
 def random_inputs(placeholders: Mapping[str, tf.Tensor], seed: int = 0) -> Feed:
