@@ -205,3 +205,19 @@ def test_as_a_program(frozen, tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(tfbn.__file__).parents[1])
     assert (done.returncode, done.stderr) == (0, "")
     assert len(done.stdout.splitlines()) == 4
+
+
+def test_without_a_comparison(frozen, tmp_path, capsys):
+    """For a graph that would write a file if it were run; the report says that nothing was compared."""
+    graph_def = read(frozen)
+    with tf.Graph().as_default() as graph:
+        tf.raw_ops.WriteFile(filename=str(tmp_path / "touched"), contents="written", name="write")
+    graph_def.node.extend(graph.as_graph_def().node)
+    next(node for node in graph_def.node if node.name == "outputs").input.append("^write")
+    frozen.write_bytes(graph_def.SerializeToString())
+    arguments = ["fold", str(frozen), str(tmp_path / "folded.pb"), "--outputs", "outputs"]
+    assert cli.main(arguments) == 2
+    assert "write (WriteFile)" in capsys.readouterr().err
+    assert cli.main([*arguments, "--no-verify"]) == 0
+    assert "Outputs were not compared." in capsys.readouterr().out
+    assert names(tmp_path) == {"frozen.pb", "folded.pb"}

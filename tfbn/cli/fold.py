@@ -49,17 +49,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help="by how much outputs may differ, as a share of the largest (default: 1e-5; half precisions need 1e-2)",
     )
+    parser.add_argument(
+        "--no-verify",
+        action="store_true",
+        help="run neither graph, and compare no outputs: for graphs whose ops act on files, the network or Python",
+    )
     add_options(parser)
 
 
 def run(options: argparse.Namespace, report: Report) -> None:
     quiet.tensorflow()
     from tfbn.fold import fold_graph
+    from tfbn.fold.verify import read_inputs
 
     report.activity = f"folding {options.graph} into {options.target}"
     graph_def = _read(options.graph)
-    inputs = None if options.inputs is None else _arrays(options.inputs)
-    folded = fold_graph(graph_def, cli.names(options.outputs), inputs=inputs, tolerance=options.tolerance)
+    inputs = None if options.inputs is None else read_inputs(options.inputs)
+    folded = fold_graph(
+        graph_def,
+        cli.names(options.outputs),
+        inputs=inputs,
+        tolerance=options.tolerance,
+        verify=not options.no_verify,
+    )
     with files.replacing(options.target) as partial:
         partial.write_bytes(_written(folded.graph_def, options.target))
     report.findings += folded.left
@@ -98,13 +110,3 @@ def _written(graph_def: Any, target: Path) -> bytes:
     if target.suffix == ".pbtxt":
         return text_format.MessageToString(graph_def).encode("utf-8")
     return bytes(graph_def.SerializeToString(deterministic=True))
-
-
-def _arrays(path: Path) -> dict[str, Any]:
-    import numpy as np
-
-    try:
-        with np.load(path) as arrays:
-            return dict(arrays)
-    except (ValueError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path}: expected arrays by name, as numpy.savez writes them, got something else.") from error
