@@ -55,10 +55,7 @@ class BatchNorm(tf.Module):
       param_constraints: dict with constraints for `beta` and `gamma`, functions that optimizers apply after a step.
       trainable: whether `beta` and `gamma` are trained. Default True.
       update_statistics: bool, or scalar boolean tensor or variable: the default of calls. Default True.
-      fused: None or True for the fused kernel where it serves, False for composed ops. With the kernel and a tensor for
-        is_training, second derivatives that tapes outside of the tf.function take are wrong, for every rank: TensorFlow
-        differentiates the conditional wrong. Take the tapes in the function, or False here, or a Python bool for
-        is_training; all three are right.
+      fused: None or True for the fused kernel where it serves, False for composed ops.
       unbiased: whether moving_variance follows variance * n / max(n - 1, 1), or variance. Default None, as said above.
         Without effect on renorm.
       frozen: whether all calls normalize by the moving statistics and update none, whatever is_training says, as

@@ -84,9 +84,6 @@ def agree(case, field, expected, found):
     exact = kind not in ("gradient", "second") or (kind == "gradient" and by_kernel(case))
     if exact and cases.get(case, "form") != "numpy":
         return np.array_equal(expected, found, equal_nan=True)
-    if kind == "second" and dispatch.training_kind(case) in ("placeholder", "variable") and by_kernel(case):
-        # TensorFlow loses second derivatives of its fused kernel inside of a tf.cond of a tf.function.
-        return True
     scale = EPSILON[cases.get(case, "dtype")] * max(1.0, np.nanmax(np.abs(expected), initial=0.0))
     return np.allclose(expected, found, rtol=0, atol=ULPS * scale, equal_nan=True)
 

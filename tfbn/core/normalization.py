@@ -176,12 +176,14 @@ def _or_moving(own: moments.Moments, state: State, some: tf.Tensor | bool, layou
     """The batch's own moments, or the moving ones where the batch, or a virtual batch, has none."""
     if some is True:
         return own
-    some = truth(some)
     # As constants: a moving average that somebody trains gets no gradient from a batch that has samples.
     moving = (tf.stop_gradient(_read(value, own.mean.dtype)) for value in (state.moving_mean, state.moving_variance))
     if not layout.flat_statistics:
         moving = (layout.broadcast(value) for value in moving)
-    return moments.Moments(*(tf.where(some, mine, other) for mine, other in zip(own, moving)))
+    # Added to the zeros that moments without samples are. A tf.where would need its condition for second derivatives,
+    # and TensorFlow cannot add up what a tf.cond of a tf.function keeps of booleans.
+    without = 1 - tf.cast(tf.cast(some, tf.bool), own.mean.dtype)
+    return moments.Moments(*(mine + tf.math.multiply_no_nan(other, without) for mine, other in zip(own, moving)))
 
 
 def _renormed(

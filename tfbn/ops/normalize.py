@@ -5,10 +5,13 @@ TensorFlow's fused op, and composed ops for the dtypes, channel axes and wishes 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from tfbn import _tensorflow
+from tfbn.ops import gradients
 from tfbn.ops.layout import Layout
 from tfbn.ops.moments import Moments
 
@@ -36,7 +39,9 @@ def compute_dtype(dtype: tf.DType) -> tf.DType:
 def fused_train(inputs: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: float, layout: Layout) -> Fused:
     """FusedBatchNormV3 in training mode on the 4-D view of `inputs`."""
     unused = tf.constant([], tf.float32)
-    result = fused_op(layout.view_4d(inputs), gamma, beta, unused, unused, epsilon, layout.fused_format, True)
+    result = _fused_op_in_bodies(
+        layout.view_4d(inputs), gamma, beta, unused, unused, epsilon, layout.fused_format, True
+    )
     # XLA takes it as a difference of squares, which far from zero may come out negative. Not a relu, which TensorFlow's
     # graph optimizer takes for one of the kernel's first output.
     return Fused(layout.restore(result.y, inputs), result.batch_mean, tf.abs(result.batch_variance))
@@ -46,7 +51,7 @@ def fused_infer(
     inputs: tf.Tensor, moments: Moments, gamma: tf.Tensor, beta: tf.Tensor, epsilon: float, layout: Layout
 ) -> tf.Tensor:
     """FusedBatchNormV3 in inference mode: the op that the graph optimizer fuses into a preceding convolution."""
-    result = fused_op(layout.view_4d(inputs), gamma, beta, *moments, epsilon, layout.fused_format, False)
+    result = _fused_op_in_bodies(layout.view_4d(inputs), gamma, beta, *moments, epsilon, layout.fused_format, False)
     return layout.restore(result.y, inputs)
 
 
@@ -82,6 +87,62 @@ def fused_op(x: Any, scale: Any, offset: Any, mean: Any, variance: Any, epsilon:
         epsilon=epsilon,
         data_format=form,
         is_training=train,
+    )
+
+
+def _fused_op_in_bodies(
+    x: tf.Tensor,
+    scale: tf.Tensor,
+    offset: tf.Tensor,
+    mean: tf.Tensor,
+    variance: tf.Tensor,
+    epsilon: float,
+    form: str,
+    train: bool,
+) -> Any:
+    """`fused_op`, with a gradient that can be differentiated in the body of a conditional or loop of a tf.function.
+
+    TensorFlow's gradient of FusedBatchNormGradV3 watches tensors of the graph in which that op stands. A body's
+    gradient is another graph, where its tape loses sight of them: all second derivatives but that by the op's
+    arguments outside of the body come out as zeros. In other graphs TensorFlow's own serves.
+    """
+    result = fused_op(x, scale, offset, mean, variance, epsilon, form, train)
+    if not (_tensorflow.in_v2_body() and _tensorflow.graph_around_bodies().building_function):
+        return result
+
+    def kernel(*inputs: tf.Tensor) -> list[tf.Tensor]:
+        names = ("y_backprop", "x", "scale", "reserve_space_1", "reserve_space_2", "reserve_space_3")
+        # TensorFlow's own CPU kernel has no gradient under given moments for NCHW.
+        transposed = form == "NCHW" and not train
+        dy, x, *rest = inputs
+        if transposed:
+            dy, x = (tf.transpose(value, [0, 2, 3, 1]) for value in (dy, x))
+        grads = tf.raw_ops.FusedBatchNormGradV3(
+            **dict(zip(names, (dy, x, *rest))),
+            epsilon=epsilon,
+            data_format="NHWC" if transposed else form,
+            is_training=train,
+        )
+        dx = grads.x_backprop
+        return [tf.transpose(dx, [0, 3, 1, 2]) if transposed else dx, grads.scale_backprop, grads.offset_backprop]
+
+    def first(grads: Sequence[tf.Tensor], x: tf.Tensor, scale: tf.Tensor, _: tf.Tensor, *reserve: tf.Tensor) -> Any:
+        inputs = (grads[0], x, scale, *reserve)
+        return [*gradients.under_tape(second, kernel(*inputs), *inputs), *[None] * len(reserve)]
+
+    def second(grads: Sequence[tf.Tensor], *inputs: tf.Tensor) -> Any:
+        inputs = tuple(tf.identity(value) for value in inputs)  # in this graph
+        sources = inputs[:3]
+        with tf.GradientTape() as tape:
+            tape.watch(sources)
+            outputs = kernel(*inputs)
+        return [*tape.gradient(outputs, sources, list(grads)), *[None] * len(inputs[3:])]
+
+    reserve = (result.reserve_space_1, result.reserve_space_2) if train else (mean, variance)
+    (y,) = gradients.under_tape(first, [result.y], x, scale, offset, *reserve, result.reserve_space_3)
+    # Constants to the gradient: TensorFlow's has none by them.
+    return result._replace(
+        y=y, batch_mean=tf.stop_gradient(result.batch_mean), batch_variance=tf.stop_gradient(result.batch_variance)
     )
 
 

@@ -14,15 +14,12 @@ beta are each replica's own, which whoever trains adds up.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import tensorflow as tf
 
-from tfbn import _tensorflow
-from tfbn.ops import normalize, replicas
+from tfbn.ops import gradients, normalize, replicas
 from tfbn.ops.layout import Layout
 from tfbn.ops.moments import Moments, sum_over
 
@@ -42,7 +39,7 @@ def composed(
     given = [*normalize.or_constants(gamma, beta, inputs.dtype, layout), *moments]
     given = [layout.broadcast(value) for value in given]
     name = "TfbnReplicasOwnMoments" if across else "TfbnOwnMoments"
-    (outputs,) = _with_gradient(name, [outputs], inputs, *given, shares, tf.constant(epsilon, inputs.dtype))
+    (outputs,) = gradients.with_gradient(name, [outputs], inputs, *given, shares, tf.constant(epsilon, inputs.dtype))
     return outputs
 
 
@@ -65,46 +62,8 @@ def fused(
     gamma, beta = normalize.or_constants(gamma, beta, tf.float32, layout)
     outputs = normalize.fused_op(x, gamma, beta, moments.mean, moments.variance, epsilon, "NHWC", False).y
     name = "TfbnReplicasFusedOwnMoments" if across else "TfbnFusedOwnMoments"
-    (outputs,) = _with_gradient(name, [outputs], x, gamma, beta, *moments, shares, tf.constant(epsilon))
+    (outputs,) = gradients.with_gradient(name, [outputs], x, gamma, beta, *moments, shares, tf.constant(epsilon))
     return layout.restore(outputs, inputs)
-
-
-def _with_gradient(name: str, outputs: Sequence[tf.Tensor], *inputs: tf.Tensor) -> list[tf.Tensor]:
-    """`outputs`, whose gradients with respect to `inputs` are what is registered as `name`.
-
-    By name rather than by tf.custom_gradient, because a MetaGraph keeps the name: imported elsewhere it runs, and
-    after `import tfbn.ops` it differentiates. In a tf.function a SavedModel is what keeps it, and that knows only
-    tf.custom_gradient.
-    """
-    outputs = [tf.stop_gradient(output) for output in outputs]
-    if _tensorflow.tape_may_record() or _tensorflow.graph_around_bodies().building_function:
-        # A tape knows an op by its type, and would take the identity's own gradient.
-        return _under_tape(name, outputs, inputs)
-    with tf.compat.v1.get_default_graph().gradient_override_map({"IdentityN": name}):
-        return tf.identity_n([*outputs, *inputs])[: len(outputs)]
-
-
-def _under_tape(name: str, outputs: list[tf.Tensor], inputs: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-    @tf.custom_gradient
-    def identity(*inputs: tf.Tensor) -> Any:
-        return [tf.identity(output) for output in outputs], lambda *grads: _GRADIENTS[name](grads, *inputs)
-
-    # Identities, because a tape may run this over a function's graph from outside of it.
-    return identity(*(tf.identity(value) for value in inputs))
-
-
-_GRADIENTS: dict[str, Callable] = {}
-
-
-def _register(name: str, outputs: int, function: Callable) -> None:
-    """Registers `function(grads, *inputs)`, which returns the gradient, or None, for each of the inputs."""
-
-    def of_identity(op: tf.Operation, *grads: tf.Tensor) -> list[tf.Tensor | None]:
-        return [None] * outputs + list(function(grads[:outputs], *op.inputs[outputs:]))
-
-    with contextlib.suppress(KeyError):  # the module is imported anew; what it registered before serves
-        tf.RegisterGradient(name)(of_identity)
-    _GRADIENTS[name] = function
 
 
 def _composed_gradient(
@@ -158,7 +117,7 @@ def _fused_gradient(grads: Sequence[tf.Tensor], *inputs: tf.Tensor, across: bool
         shares,
     )
     name = "TfbnReplicasFusedOwnMomentsGrad" if across else "TfbnFusedOwnMomentsGrad"
-    dx, dgamma, dbeta = _with_gradient(name, [dx, dgamma, dbeta], dy, *inputs)
+    dx, dgamma, dbeta = gradients.with_gradient(name, [dx, dgamma, dbeta], dy, *inputs)
     if not across:
         whole_dgamma, whole_dbeta = dgamma, dbeta
     dshares = _of_shares(x - mean, slope, inverse, whole_dgamma, whole_dbeta, shares, variance if across else None)
@@ -178,12 +137,12 @@ def _second_gradient(
     return [*tape.gradient(found, sources, list(grads)), None]
 
 
-_register("TfbnOwnMoments", 1, _composed_gradient)
-_register("TfbnFusedOwnMoments", 1, _fused_gradient)
-_register("TfbnFusedOwnMomentsGrad", 3, _second_gradient)
-_register("TfbnReplicasOwnMoments", 1, functools.partial(_composed_gradient, across=True))
-_register("TfbnReplicasFusedOwnMoments", 1, functools.partial(_fused_gradient, across=True))
-_register("TfbnReplicasFusedOwnMomentsGrad", 3, functools.partial(_second_gradient, across=True))
+gradients.register("TfbnOwnMoments", 1, _composed_gradient)
+gradients.register("TfbnFusedOwnMoments", 1, _fused_gradient)
+gradients.register("TfbnFusedOwnMomentsGrad", 3, _second_gradient)
+gradients.register("TfbnReplicasOwnMoments", 1, functools.partial(_composed_gradient, across=True))
+gradients.register("TfbnReplicasFusedOwnMoments", 1, functools.partial(_fused_gradient, across=True))
+gradients.register("TfbnReplicasFusedOwnMomentsGrad", 3, functools.partial(_second_gradient, across=True))
 
 
 def _shared(

@@ -1,0 +1,57 @@
+"""Gradients written by hand, in graphs and under tapes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from tfbn import _tensorflow
+
+# Takes the outputs' gradients and the inputs; returns the gradient, or None, for each of the inputs.
+Gradient = Callable[..., Sequence[Any]]
+
+_GRADIENTS: dict[str, Gradient] = {}
+
+
+def register(name: str, outputs: int, gradient: Gradient) -> None:
+    """Registers `gradient(grads, *inputs)` of a function that has so many outputs."""
+
+    def of_identity(op: tf.Operation, *grads: tf.Tensor) -> list[tf.Tensor | None]:
+        return [None] * outputs + list(gradient(grads[:outputs], *op.inputs[outputs:]))
+
+    with contextlib.suppress(KeyError):  # the module is imported anew; what it registered before serves
+        tf.RegisterGradient(name)(of_identity)
+    _GRADIENTS[name] = gradient
+
+
+def with_gradient(name: str, outputs: Sequence[tf.Tensor], *inputs: tf.Tensor) -> list[tf.Tensor]:
+    """`outputs`, whose gradients with respect to `inputs` are what is registered as `name`.
+
+    By name rather than by tf.custom_gradient, because a MetaGraph keeps the name: imported elsewhere it runs, and
+    after `import tfbn.ops` it differentiates. In a tf.function a SavedModel is what keeps it, and that knows only
+    tf.custom_gradient.
+    """
+    if _tensorflow.tape_may_record() or _tensorflow.graph_around_bodies().building_function:
+        # A tape knows an op by its type, and would take the identity's own gradient.
+        return under_tape(_GRADIENTS[name], outputs, *inputs)
+    outputs = [tf.stop_gradient(output) for output in outputs]
+    with tf.compat.v1.get_default_graph().gradient_override_map({"IdentityN": name}):
+        return tf.identity_n([*outputs, *inputs])[: len(outputs)]
+
+
+def under_tape(gradient: Gradient, outputs: Sequence[tf.Tensor], *inputs: tf.Tensor) -> list[tf.Tensor]:
+    """`outputs`, whose gradients with respect to `inputs` are `gradient(grads, *inputs)`: in eager code and functions.
+
+    For tf.gradients and tapes alike; not for graphs that are exported as a MetaGraph.
+    """
+    outputs = [tf.stop_gradient(output) for output in outputs]
+
+    @tf.custom_gradient
+    def identity(*inputs: tf.Tensor) -> Any:
+        return [tf.identity(output) for output in outputs], lambda *grads: gradient(grads, *inputs)
+
+    # Identities, because a tape may run this over a function's graph from outside of it.
+    return identity(*(tf.identity(value) for value in inputs))
