@@ -25,6 +25,7 @@ VERSION = re.search(r'version="([^"]+)"', (CHECKOUT / "setup.py").read_text(enco
 # The documented surface, by what it needs.
 WITHOUT_TENSORFLOW = {
     "CompatibilityWarning",
+    "NoLayersWarning",
     "StatisticsNotSavedError",
     "TrainingModeError",
     "UpdatesNotWiredError",

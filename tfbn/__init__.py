@@ -12,6 +12,7 @@ _HOMES = {
     "BatchNorm": "module",
     "BatchNormalization": "graph.batch_normalization",
     "CompatibilityWarning": "errors",
+    "NoLayersWarning": "errors",
     "StatisticsNotSavedError": "errors",
     "TF1Module": "tf1_module",
     "TrainingModeError": "errors",
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from tfbn import layers as layers
     from tfbn import recalibrate as recalibrate
     from tfbn.errors import CompatibilityWarning as CompatibilityWarning
+    from tfbn.errors import NoLayersWarning as NoLayersWarning
     from tfbn.errors import StatisticsNotSavedError as StatisticsNotSavedError
     from tfbn.errors import TrainingModeError as TrainingModeError
     from tfbn.errors import UpdatesNotWiredError as UpdatesNotWiredError

@@ -13,6 +13,10 @@ class CompatibilityWarning(UserWarning):
     """
 
 
+class NoLayersWarning(UserWarning):
+    """An audit recognized no batch norm layer in the graph, so that its empty list says nothing."""
+
+
 class Finding(NamedTuple):
     """Something wrong in a graph, a checkpoint or a source file; `str` gives all of it as text."""
 

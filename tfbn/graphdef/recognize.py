@@ -1,7 +1,8 @@
 """Finds batch norm layers by their ops, no matter what built them: tfbn, contrib, tf.layers, Keras in graph mode.
 
-A layer is a pair of variables called moving_mean and moving_variance. Three kinds of ops belong to it: those that
-normalize by them, those that normalize by statistics of the batch in their place, and those that move them.
+A layer is a pair of variables, a mean and a variance. Three kinds of ops belong to it: those that normalize by them,
+those that normalize by statistics of the batch in their place, and those that move them. Pairs that are called
+moving_mean and moving_variance are known by their names; others by the arithmetic of a normalization, see `arithmetic`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,10 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+from tfbn.graphdef import arithmetic
+from tfbn.graphdef.arithmetic import FUSED as FUSED
+from tfbn.graphdef.arithmetic import VARIABLES as VARIABLES
+from tfbn.graphdef.arithmetic import Form, Statistic
 from tfbn.graphdef.conditions import Condition, Conditions, exclusive
 from tfbn.graphdef.dataflow import Dataflow, Node, Tensor, controls_of, source_of
 
@@ -17,8 +22,6 @@ STATISTICS = ("moving_mean", "moving_variance")
 RENORM = ("moving_stddev", "renorm_mean", "renorm_stddev", "renorm_mean_weight", "renorm_stddev_weight")
 DEBIAS = ("biased", "local_step")
 AFFINE = ("beta", "gamma")
-VARIABLES = ("VarHandleOp", "VariableV2", "Variable")
-FUSED = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3", "_FusedBatchNormEx")
 # Where the way from a statistic back to the batch ends; what lies behind may be other layers.
 _REDUCTIONS = ("Mean", "Sum", *FUSED)
 _BEYOND = (
@@ -103,6 +106,7 @@ class Recognized(NamedTuple):
     conditions: Conditions
     order: list[Node]
     consumers: dict[Node, list[Node]]
+    unrecognized: list[Form]  # normalizations by a batch whose moving statistics nothing tells
 
     @property
     def statistics(self) -> set[Node]:
@@ -132,7 +136,111 @@ def recognize(graph_def: Any) -> Recognized:
             if layer is not None:
                 mode = _mode(statistics, fused_training)
                 layer.normalizations.append(Normalization(node, mode, conditions.of(node)))
-    return Recognized(layers, dataflow, conditions, order, dataflow.consumers())
+    consumers = dataflow.consumers()
+    unrecognized = _add_forms(dataflow, conditions, consumers, layers, owners, by_source)
+    return Recognized(layers, dataflow, conditions, order, consumers, unrecognized)
+
+
+def _add_forms(
+    dataflow: Dataflow,
+    conditions: Conditions,
+    consumers: dict[Node, list[Node]],
+    layers: dict[str, Layer],
+    owners: dict[Node, Layer],
+    by_source: dict[Node, Layer],
+) -> list[Form]:
+    """Adds the normalizations that their arithmetic shows, and layers by any names; returns what stays unexplained."""
+    ahead = {node: [each for each in consumers[node] if not is_gradient(each)] for node in dataflow.all}
+    moves = _Moves(dataflow, owners)
+    complete = {id(layer) for layer in layers.values() if layer.normalizations}
+    unnamed: dict[tuple[Node, Node], Layer] = {}
+    unrecognized = []
+    for form in arithmetic.find_forms([node for node in dataflow.all if not is_gradient(node)], ahead):
+        layer = _owner_of_form(form, owners, by_source)
+        if layer is None and _around(form.node.name.split("/")[:-1], layers) is None:
+            pair = moves.variable_of(form.mean), moves.variable_of(form.variance)
+            if pair[0] is None or pair[1] is None or pair[0] is pair[1]:
+                if _looks_like_a_layer(form):
+                    unrecognized.append(form)
+                continue
+            layer = unnamed.get((pair[0], pair[1]))
+            if layer is None:
+                layer = unnamed[pair[0], pair[1]] = Layer("")
+                layer.variables = {"moving_mean": [pair[0]], "moving_variance": [pair[1]]}
+            for short, variable in (("beta", form.beta), ("gamma", form.gamma)):
+                if variable is not None and variable not in pair:
+                    layer.variables.setdefault(short, [variable])
+        if layer is not None and id(layer) not in complete:
+            layer.normalizations.append(Normalization(form.node, _mode_of_form(form), conditions.of(form.node)))
+    for (mean, variance), layer in unnamed.items():
+        layer.scope = _scope_of(layer, layers)
+        layers[layer.scope] = layer
+        for short, variable in (("moving_mean", mean), ("moving_variance", variance)):
+            for node in moves.by_variable.get(variable, ()):
+                source = slice_of(node.inputs[1], controls_of(node))
+                layer.updates.append(Update(node, short, source, conditions.of(node)))
+    return unrecognized
+
+
+class _Moves:
+    """Which variables are assigned what is computed from a batch's statistics; those of named layers aside."""
+
+    def __init__(self, dataflow: Dataflow, owners: dict[Node, Layer]) -> None:
+        self.by_variable: dict[Node, list[Node]] = {}
+        self._by_batch: dict[frozenset[Tensor], set[Node]] = {}
+        self._optimized = set()
+        for node in dataflow.all:
+            if not node.inputs:
+                continue
+            variable = source_of(node.inputs[0])
+            if variable.type not in VARIABLES or variable in owners:
+                continue
+            if "Apply" in node.type:
+                self._optimized.add(variable)
+            elif is_assignment(node) and not is_gradient(node):
+                value = arithmetic.statistic(node.inputs[1])
+                if value is not None and value.batch:
+                    self.by_variable.setdefault(variable, []).append(node)
+                    self._by_batch.setdefault(value.batch, set()).add(variable)
+
+    def variable_of(self, statistic: Statistic) -> Node | None:
+        """The moving average of a statistic; None where there is none, or no telling which."""
+        read = {each for each in statistic.variables if each in self.by_variable}
+        found = read or statistic.variables - self._optimized or self._by_batch.get(statistic.batch, set())
+        return next(iter(found)) if len(found) == 1 else None
+
+
+def _owner_of_form(form: Form, owners: dict[Node, Layer], by_source: dict[Node, Layer]) -> Layer | None:
+    for variable in (*form.variance.variables, *form.mean.variables):
+        if variable in owners:
+            return owners[variable]
+    for node, _ in (*form.variance.batch, *form.mean.batch):
+        if node in by_source:
+            return by_source[node]
+    return None
+
+
+def _mode_of_form(form: Form) -> str:
+    if not form.variance.batch:
+        return "inference"
+    return "dynamic" if form.variance.variables else "training"
+
+
+def _looks_like_a_layer(form: Form) -> bool:
+    # Layer norm is made of the fused op as well, with constants for scale and offset.
+    fused = form.node.type in FUSED
+    return bool(form.variance.batch) and (not fused or form.gamma is not None or form.beta is not None)
+
+
+def _scope_of(layer: Layer, layers: dict[str, Layer]) -> str:
+    """The scope around all of its variables; the name of the mean where that is none, or another layer's."""
+    names = [nodes[0].name.split("/")[:-1] for nodes in layer.variables.values()]
+    common = names[0]
+    for each in names[1:]:
+        alike = [a == b for a, b in zip(common, each)]
+        common = common[: alike.index(False) if False in alike else len(alike)]
+    scope = "/".join(common)
+    return layer.variables["moving_mean"][0].name if not scope or scope in layers else scope
 
 
 def _layers(dataflow: Dataflow) -> dict[str, Layer]:

@@ -58,3 +58,8 @@ NOT_SAVED = """\
   or add what is missing to the list:
       statistics = [v for v in tf.global_variables() if "moving_" in v.op.name or "renorm_" in v.op.name]
       saver = tf.train.Saver(tf.trainable_variables() + statistics)"""
+
+UNRECOGNIZED = """\
+  Whether its averages are updated cannot be told. Where nothing is meant to average these statistics, as for advantages
+  in reinforcement learning or standardized targets, that is right, and scope leaves it out of the audit. Otherwise
+  assign both averages from the statistics that normalize, or build the layer by tfbn.batch_norm."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from tfbn import _tensorflow
-from tfbn.errors import Finding, UpdatesNotWiredError
+from tfbn.errors import Finding, NoLayersWarning, UpdatesNotWiredError
+from tfbn.graphdef.arithmetic import Form
+from tfbn.training import advice
 from tfbn.training.rules import RULES
 from tfbn.training.step import Step
 
@@ -41,6 +44,9 @@ def check_updates(
       a constant is_training, so that evaluating it updates the statistics. updates_collections=None is no finding.
     * 'trainable' (warning; error where the step's optimizer changes them): moving statistics are among the trainable
       variables, or among those that the optimizer was given.
+    * 'unrecognized' (warning): the step normalizes by the batch, and no moving averages of these statistics are known.
+
+    Where the graph has no layer that is recognized, a `NoLayersWarning` says so.
 
     Args:
       fetches: what one step fetches: a train op, or anything that Session.run takes, names and nested structures too.
@@ -86,9 +92,25 @@ def check_updates(
         for rule in RULES
         for problem in rule.check(layer, step)
     ]
+    findings += [
+        Finding("unrecognized", "warning", form.node.name, _unexplained(form), advice.UNRECOGNIZED)
+        for form in step.recognized.unrecognized
+        if form.node in step.reached and _in_scope(form.node.name, scope)
+    ]
+    if not step.recognized.layers:
+        warnings.warn(
+            "check_updates recognized no batch norm layer in this graph. If it has one, what it does is not checked.",
+            NoLayersWarning,
+            stacklevel=2,
+        )
     if raise_on_error and any(finding.severity == "error" for finding in findings):
         raise UpdatesNotWiredError(findings)
     return findings
+
+
+def _unexplained(form: Form) -> str:
+    sources = ", ".join(sorted({node.name for node, _ in (*form.mean.batch, *form.variance.batch)}))
+    return f"{form.node.name} normalizes by statistics of the batch ({sources}) that no moving averages are known of."
 
 
 def _fetched(fetches: Any, graph: tf.Graph) -> list[str]:

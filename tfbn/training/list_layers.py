@@ -63,8 +63,9 @@ def list_layers(graph: tf.Graph | None = None, session: Any = None) -> Layers:
     """Lists the batch norm layers of a graph, no matter what built them.
 
     Layers that tfbn built in this process are listed as it remembers them. The others (of an imported MetaGraph or
-    GraphDef, of tf.layers, of Keras in graph mode) are recognised by their ops: a layer is what has a moving_mean and a
-    moving_variance, by these names. Nothing is added to the graph.
+    GraphDef, of tf.layers, of Keras in graph mode, written by hand) are recognized by their ops, whatever their
+    variables are called: a layer is what normalizes by a mean and a variance per channel that are variables, or are
+    averaged in variables. Nothing is added to the graph.
 
     Args:
       graph: the graph. Default: the session's, or the default graph.

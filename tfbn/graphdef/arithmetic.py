@@ -1,0 +1,321 @@
+"""Batch norm by its arithmetic: x is scaled by the inverse of a standard deviation per channel, less a mean as scaled.
+
+`find_forms` starts at the few ops that make a standard deviation and knows no names. Layer norm, instance norm and
+group norm reduce each sample, weight norm reduces variables, and Adam divides what has no mean: none of them is a form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from tfbn.graphdef.dataflow import PASSING, Node, Tensor, origin_of
+
+VARIABLES = ("VarHandleOp", "VariableV2", "Variable")
+FUSED = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3", "_FusedBatchNormEx")
+GLOBAL = "BatchNormWithGlobalNormalization"
+_ROOTS = ("Rsqrt", "Sqrt", "Pow")
+_SWITCHES = ("Switch", "RefSwitch")
+_SELECTS = ("Select", "SelectV2")
+_REDUCTIONS = ("Mean", "Sum")
+_RESHAPES = ("Reshape", "Squeeze", "ExpandDims", "Cast", "StopGradient", "PreventGradient", "CheckNumerics")
+_QUOTIENTS = ("RealDiv", "Div", "DivNoNan")
+_SUMS = ("Add", "AddV2", "Sub")
+_ARITHMETIC = (
+    *_QUOTIENTS,
+    *_SUMS,
+    *_ROOTS,
+    "AddN",
+    "Mul",
+    "Neg",
+    "Square",
+    "SquaredDifference",
+    "Maximum",
+    "Minimum",
+    "Reciprocal",
+    "Inv",
+)
+_COUNTS = ("Const", "Shape", "ShapeN", "Size", "Prod", "Rank")
+_ASSIGNMENTS = ("Assign", "AssignAdd", "AssignSub")
+MAX_OPS = 120  # between a standard deviation and the variables or reductions it is made of, which is some 30 ops away
+
+
+class Statistic(NamedTuple):
+    """What a value per channel is computed from."""
+
+    variables: frozenset[Node]
+    batch: frozenset[Tensor]  # reductions over the batch
+    chosen: bool  # between the two, by a predicate that a run decides
+
+    @property
+    def is_constant(self) -> bool:
+        return not self.variables and not self.batch
+
+
+class Form(NamedTuple):
+    """One normalization: y = (x - mean) / sqrt(variance), scaled and shifted, in any order."""
+
+    node: Node  # the op that takes the root of the variance, or the fused op
+    mean: Statistic
+    variance: Statistic
+    gamma: Node | None
+    beta: Node | None
+
+
+def find_forms(nodes: list[Node], consumers: dict[Node, list[Node]]) -> Iterator[Form]:
+    for node in nodes:
+        form = None
+        if node.type in FUSED:
+            form = _fused(node)
+        elif node.type == GLOBAL:
+            form = _stated(node, node.inputs[1], node.inputs[2], node.inputs[4], node.inputs[3])
+        elif node.type in _ROOTS:
+            form = _composed(node, consumers)
+        if form is not None and not form.variance.is_constant and not form.mean.is_constant:
+            yield form
+
+
+def statistic(tensor: Tensor) -> Statistic | None:
+    """What a value per channel is computed from; None where it is no such value, as anything made of an input is."""
+    variables: set[Node] = set()
+    batch: set[Tensor] = set()
+    chosen = False
+    seen, waiting = {tensor}, [tensor]
+    while waiting:
+        node, index = waiting.pop()
+        following: list[Tensor]
+        if node.type in VARIABLES:
+            variables.add(node)
+            continue
+        if node.type in _COUNTS:
+            continue
+        if node.type in FUSED and index > 0:
+            batch.add((node, index - 2 if index > 2 else index))
+            continue
+        if node.type in _REDUCTIONS and reduces_batch(node):
+            batch.add((node, 0))
+            continue
+        if node.bodies and "While" not in node.type:
+            chosen = True
+            following = [body.results[index] for body in node.bodies if index < len(body.results)]
+        elif node.type in _SELECTS:
+            chosen = chosen or _is_decided_by_run(node.inputs[0])
+            following = node.inputs[1:]
+        elif node.type in (*PASSING, *_RESHAPES, "ReadVariableOp", *_ASSIGNMENTS):
+            chosen = chosen or node.type == "Merge"
+            following = node.inputs if node.type in ("Merge", "RefMerge") else node.inputs[:1]
+        elif node.type == "_Arg":
+            following = node.inputs[:1]
+        elif node.type in (*_ARITHMETIC, "StridedSlice"):
+            following = node.inputs[:1] if node.type == "StridedSlice" else node.inputs
+        else:
+            return None
+        for each in following:
+            if each not in seen:
+                seen.add(each)
+                waiting.append(each)
+        if len(seen) > MAX_OPS:
+            return None
+    return Statistic(frozenset(variables), frozenset(batch), chosen)
+
+
+def reduces_batch(node: Node) -> bool:
+    """Whether a reduction is over the first axis, and over data: what is made of variables alone are weights."""
+    if len(node.inputs) < 2:
+        return False
+    axes = constant_of(node.inputs[1])
+    if axes is not None:
+        over = [int(axis) for axis in axes.ravel()]
+        # Counted from the end, the first of four axes is -4; without the last one, as layer norm has it.
+        if 0 not in over and not (over and -1 not in over and min(over) <= -4):
+            return False
+    value = node.inputs[0]
+    for _ in range(4):  # the square, or the difference to the mean, that is reduced
+        if value[0].type not in ("Square", "SquaredDifference", "Sub", "Mul", "Pow", "Cast", "Identity"):
+            break
+        value = value[0].inputs[0]
+    return value[0].type not in VARIABLES and value[0].type != "ReadVariableOp"
+
+
+def constant_of(tensor: Tensor) -> Any:
+    node, _ = origin_of(tensor)
+    return tf.make_ndarray(node.attr["value"].tensor) if node.type == "Const" else None
+
+
+def _is_decided_by_run(tensor: Tensor) -> bool:
+    """Whether a flag says so, and not the number of samples in the batch."""
+    node, _ = tensor
+    for _ in range(12):
+        if node.type in (*VARIABLES, "Placeholder", "PlaceholderWithDefault", "_Arg"):
+            return True
+        if node.type not in (*PASSING, *_RESHAPES, "ReadVariableOp", "LogicalNot", "Fill", "Equal", "NotEqual"):
+            return False
+        inputs = [each for each in node.inputs if each[0].type not in _COUNTS]
+        if not inputs:
+            return False
+        node = inputs[-1 if node.type == "Fill" else 0][0]
+    return False
+
+
+def _fused(node: Node) -> Form | None:
+    if "is_training" not in node.attr or node.attr["is_training"].b:
+        mean, variance = (Statistic(frozenset(), frozenset([(node, index)]), False) for index in (1, 2))
+        return Form(node, mean, variance, _variable(node.inputs[1]), _variable(node.inputs[2]))
+    if len(node.inputs) < 5:
+        return None
+    return _stated(node, node.inputs[3], node.inputs[4], node.inputs[1], node.inputs[2])
+
+
+def _stated(node: Node, mean: Tensor, variance: Tensor, gamma: Tensor, beta: Tensor) -> Form | None:
+    both = [statistic(mean), statistic(variance)]
+    return Form(node, both[0], both[1], _variable(gamma), _variable(beta)) if both[0] and both[1] else None
+
+
+def _variable(tensor: Tensor) -> Node | None:
+    """The one variable that a value per channel is read from."""
+    known = statistic(tensor)
+    return next(iter(known.variables)) if known and len(known.variables) == 1 and not known.batch else None
+
+
+class _Walk:
+    """Forwards from a root to where it scales the data, and to the offset that has the mean as scaled."""
+
+    def __init__(self) -> None:
+        self.applied: list[tuple[Node, Tensor, tuple[Tensor, ...]]] = []  # where, what is scaled, by which factors
+        self.offsets: list[tuple[Tensor, ...]] = []  # the factors of what is subtracted
+        self.shifts: list[Tensor] = []
+
+
+def _composed(root: Node, consumers: dict[Node, list[Node]]) -> Form | None:
+    if root.type == "Pow":
+        exponent = constant_of(root.inputs[1])
+        if exponent is None or exponent.size != 1 or abs(float(exponent)) != 0.5:
+            return None
+    variance = statistic(root.inputs[0])
+    if variance is None or variance.is_constant:
+        return None
+    walk = _Walk()
+    waiting: list[tuple[Node, tuple[Tensor, ...]]] = [(root, ())]
+    seen = {root}
+    while waiting and len(seen) < MAX_OPS:
+        node, factors = waiting.pop()
+        for each in consumers[node]:
+            if each not in seen:
+                following = _step(each, node, factors, walk)
+                if following is not None:
+                    seen.add(each)
+                    waiting.append((each, following))
+    for node, scaled, factors in walk.applied:
+        mean, others = _mean_of(scaled, factors, walk.offsets)
+        if mean is None:
+            mean = _mean_in_offset(node, consumers, variance, factors)
+        if mean is not None:
+            gamma = [_variable(factor) for factor in others] + [_after(node, consumers, "Mul")]
+            beta = [_variable(each) for each in walk.shifts] + [_after(node, consumers, "Add", "AddV2")]
+            return Form(root, mean, variance, next(filter(None, gamma), None), next(filter(None, beta), None))
+    return None
+
+
+def _step(node: Node, before: Node, factors: tuple[Tensor, ...], walk: _Walk) -> tuple[Tensor, ...] | None:
+    """The factors at a consumer of a scale per channel, where it is such a scale again; notes what else it is."""
+    if node.type in (*PASSING, *_RESHAPES, "Reciprocal", "Inv"):
+        return factors if node.inputs[0][0] is before else None
+    if node.type == "Neg":
+        walk.offsets.append(factors)
+        return factors
+    if node.type not in ("Mul", *_QUOTIENTS, *_SUMS, "Maximum") or len(node.inputs) != 2:
+        return None
+    ours = 0 if node.inputs[0][0] is before else 1
+    other = node.inputs[1 - ours]
+    known = statistic(other)
+    if node.type in ("Add", "AddV2", "Maximum"):
+        if known is not None and not known.is_constant and walk.offsets:
+            walk.shifts.append(other)
+        return factors if known is not None and known.is_constant else None
+    if node.type == "Sub":
+        if ours == 1:
+            walk.offsets.append(factors)
+            if known is not None and not known.is_constant:
+                walk.shifts.append(other)
+        return None
+    if known is None:
+        if node.type == "Mul" or ours == 1:
+            walk.applied.append((node, other, factors))
+        return None
+    return factors if known.is_constant else (*factors, other)
+
+
+def _mean_of(
+    scaled: Tensor, factors: tuple[Tensor, ...], offsets: list[tuple[Tensor, ...]]
+) -> tuple[Statistic | None, tuple[Tensor, ...]]:
+    """The mean that is subtracted from the data before or after it is scaled, and what else scales."""
+    node, _ = scaled
+    for _ in range(8):
+        if node.type in (*PASSING, *_RESHAPES) and node.inputs:
+            node = node.inputs[0][0]
+            continue
+        if node.type == "Mul":
+            data_side = [each for each in node.inputs if statistic(each) is None]
+            if len(data_side) != 1:
+                break
+            factors = (*factors, *(each for each in node.inputs if each not in data_side))
+            node = data_side[0][0]
+            continue
+        if node.type in _SUMS:
+            data, shift = statistic(node.inputs[0]), statistic(node.inputs[1])
+            if data is None and shift is not None and not shift.is_constant:
+                return shift, factors
+            if node.type != "Sub" and shift is None and data is not None and not data.is_constant:
+                return data, factors  # -mean + x
+        break
+    for offset in offsets:
+        for factor in offset:
+            if factor not in factors:
+                return statistic(factor), factors
+    return None, factors
+
+
+def _mean_in_offset(
+    node: Node, consumers: dict[Node, list[Node]], variance: Statistic, factors: tuple[Tensor, ...]
+) -> Statistic | None:
+    """The mean in an offset that takes a root of the same variance, as `x * scale + (beta - mean * scale)` may."""
+    known = [variance, *map(statistic, factors)]
+    for each in consumers[node]:
+        if each.type not in _SUMS:
+            continue
+        other = next((tensor for tensor in each.inputs if tensor[0] is not node), None)
+        while other is not None and other[0].type in (*PASSING, *_RESHAPES):
+            other = other[0].inputs[0]
+        if other is None or statistic(other) is None:
+            continue
+        subtracted = other if each.type == "Sub" else other[0].inputs[1] if other[0].type == "Sub" else None
+        means = [each for each in _factors(subtracted) if each not in known] if subtracted is not None else []
+        if len(means) == 1 and not means[0].is_constant:
+            return means[0]
+    return None
+
+
+def _factors(tensor: Tensor) -> list[Statistic]:
+    """What a product per channel is made of; of a quotient by a root, the root as a factor."""
+    node, _ = tensor
+    if node.type in (*PASSING, *_RESHAPES) and len(node.inputs) and node.type != "Merge":
+        return _factors(node.inputs[0])
+    if node.type in ("Mul", *_QUOTIENTS):
+        return [each for side in node.inputs for each in _factors(side)]
+    known = statistic(tensor)
+    return [known] if known is not None else []
+
+
+def _after(node: Node, consumers: dict[Node, list[Node]], *types: str) -> Node | None:
+    """The variable that scales or shifts what has been normalized."""
+    for _ in range(5):
+        following = [each for each in consumers[node] if each.type in ("Mul", "Add", "AddV2", "Identity", *_RESHAPES)]
+        if len(following) != 1:
+            return None
+        before, node = node, following[0]
+        if node.type in types:
+            others = [_variable(each) for each in node.inputs if each[0] is not before]
+            return others[0] if others else None
+    return None
