@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from tfbn import checkpoint
-from tfbn.checkpoint import bundle
+from tfbn.checkpoint import bundle, stored
 
 
 def main(source, folder, ending, arguments, share, kills, seed):
@@ -28,31 +28,34 @@ def main(source, folder, ending, arguments, share, kills, seed):
     start = time.monotonic()
     assert finished(fork(source, whole / target.name, arguments))
     seconds = time.monotonic() - start
-    expected = contents(whole)
+    expected = contents(whole / target.name)
     shutil.rmtree(whole)
 
     chance = random.Random(seed)
     found = []
     # At each change of a name, one after the other, until there is none left to be killed at; and at random moments.
-    at = 1
-    while True:
-        alive = finished(fork(source, target, arguments, at))
-        found.append(state(folder, expected))
-        if alive:
-            break
-        at += 1
+    # The second time over a whole target, which then is never absent.
+    renames = []
+    for over in (False, True):
+        at = 1
+        while not finished(fork(source, target, arguments, at)):
+            found.append(state(target, expected, over))
+            at += 1
+        found.append(state(target, expected, True))
+        renames.append(at - 1)
     for _ in range(kills):
+        over = state(target, expected, False) == "whole"
         process = fork(source, target, arguments)
         time.sleep(chance.uniform(0, 1.1 * seconds))
         os.kill(process, signal.SIGKILL)
         os.waitpid(process, 0)
-        found.append(state(folder, expected))
+        found.append(state(target, expected, over))
         if chance.random() < 0.5:  # else what is there is to be replaced
             for path in folder.glob(f"{target.name}*"):
                 path.unlink()
     assert finished(fork(source, target, arguments))
-    found.append(state(folder, expected))
-    return {"found": found, "renames": at - 1, "files": sorted(path.name for path in folder.iterdir())}
+    found.append(state(target, expected, True))
+    return {"found": found, "renames": min(renames), "files": sorted(path.name for path in folder.iterdir())}
 
 
 def fork(source, target, arguments, at=0):
@@ -86,16 +89,28 @@ def finished(process):
     return os.WIFEXITED(status)
 
 
-def contents(folder):
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if not path.name.startswith(".")}
+def contents(target):
+    """The bytes of each variable that the index tells of, or of the file; None where there is neither."""
+    if target.exists():
+        return target.read_bytes()
+    if not Path(f"{target}.index").exists():
+        return None
+    # Not with TensorFlow, which would start threads in this process.
+    places = stored.locate(str(target))
+    return {
+        name: Path(place.file).read_bytes()[place.entry.offset :][: place.entry.size] for name, place in places.items()
+    }
 
 
-def state(folder, expected):
-    """Absent: what tells that there is a checkpoint, the index or the file itself, is not there."""
-    found = contents(folder)
+def state(target, expected, over):
+    """Whether the target is whole, or absent; `over` where one was there before."""
+    try:
+        found = contents(target)
+    except FileNotFoundError as error:
+        return f"the index leads to {error.filename}, which is not there"
     if found == expected:
         return "whole"
-    return "absent" if max(expected) not in found else f"{sorted(found)} differ from {sorted(expected)}"
+    return "absent" if found is None and not over else f"{target.name} is {'gone' if found is None else 'not whole'}"
 
 
 if __name__ == "__main__":
