@@ -1,5 +1,6 @@
 """Hand-written batch norm is audited as it behaves, whatever it is called; other normalizations are no layers."""
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -27,6 +28,24 @@ def test_audits_agree_with_what_moves(form):
 def test_every_kind_of_graph(choice, resource, v2):
     form = forms.Form("sqrt", "sub", choice, "none")
     assert forms.audit(form, resource, v2) == ([form.mode], ["not reached"], [], ["not saved"])
+
+
+@pytest.mark.parametrize("form", forms.FORMS, ids=str)
+def test_exports_normalize_by_the_averages_or_are_refused(form):
+    with graph(), tf1.Session() as session:
+        built = forms.build(form)
+        session.run(tf1.global_variables_initializer())
+        if form.choice in ("where", "training"):
+            with pytest.raises(tfbn.TrainingModeError, match="net/bn: "):
+                tfbn.export.inference_graph(session, built.y)
+            return
+        x = np.random.default_rng(1).normal(3.0, 2.0, [16, 4]).astype(np.float32)
+        expected = session.run(built.y, {built.x: x, built.flag: False})
+        exported = tfbn.export.inference_graph(session, built.y)
+    assert exported.report.layers == ("net/bn",)
+    with graph(), tf1.Session() as session:
+        tf.import_graph_def(exported.graph_def, name="")
+        np.testing.assert_allclose(session.run(exported.outputs[0], {exported.inputs[0]: x}), expected, rtol=1e-5)
 
 
 def layer_norm(x):
