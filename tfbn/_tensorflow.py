@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2 as _saved_model
 from tensorflow.core.protobuf import tensor_bundle_pb2 as _tensor_bundle
 from tensorflow.core.protobuf import trackable_object_graph_pb2 as _object_graph
 from tensorflow.python import pywrap_tfe as _pywrap_tfe
@@ -269,6 +270,11 @@ def op_definition(op: str) -> Any:
     The public way to it is an op in a graph, for which its inputs would have to be there.
     """
     return _op_def_registry.get(op)
+
+
+def saved_model_type() -> Any:
+    """The protocol buffer of a SavedModel, which TensorFlow's own loader reads and runs in one."""
+    return _saved_model.SavedModel
 
 
 def object_graph_type() -> Any:

@@ -68,3 +68,45 @@ def test_what_cannot_be_read(written):
             pass
     with pytest.raises(ValueError, match="a SavedModel with the tags"), load(folder, ["serve"], None):
         pass
+
+
+@pytest.mark.parametrize("wrap", [lambda write: write(), lambda write: tf.function(write)()], ids=["op", "function"])
+def test_a_saved_model_that_would_write_is_not_loaded(wrap, tmp_path):
+    """Loading runs its initialization: an op there that writes is named, and nothing is written."""
+    target, folder = str(tmp_path / "target"), str(tmp_path / "saved")
+    with graph(), session() as running:
+        tf1.get_variable("v", [3])
+        running.run(tf1.global_variables_initializer())
+
+        def write():
+            written = tf.raw_ops.WriteFile(filename=target, contents="written")
+            with tf.control_dependencies([written]):
+                return tf.constant(1.0)
+
+        builder = tf1.saved_model.Builder(folder)
+        main_op = tf.group(wrap(write))
+        builder.add_meta_graph_and_variables(running, ["serve"], main_op=main_op)
+        builder.save()
+    match = r"restores variables when it is loaded, got .*saved, which would run .*\(WriteFile\) as well"
+    with pytest.raises(ValueError, match=match), load(folder, ["serve"], None):
+        pass
+    assert not tf.io.gfile.exists(target)
+
+
+def test_a_saved_model_with_a_vocabulary(tmp_path):
+    """Tables are filled as variables are restored."""
+    words = tmp_path / "words"
+    words.write_text("one\ntwo\n")
+    with graph(), session() as running:
+        asset = tf.constant(str(words))
+        tf1.add_to_collection("asset_filepaths", asset)
+        table = tf.lookup.StaticVocabularyTable(tf.lookup.TextFileInitializer(asset, tf.string, -2, tf.int64, -1), 1)
+        ids = table.lookup(tf.constant(["two"]))
+        running.run(tf1.tables_initializer())
+        builder = tf1.saved_model.Builder(str(tmp_path / "saved"))
+        builder.add_meta_graph_and_variables(
+            running, ["serve"], assets_collection=[asset], main_op=tf1.tables_initializer()
+        )
+        builder.save()
+    with load(tmp_path / "saved", ["serve"], None) as loaded:
+        assert loaded.source.run(ids.name).tolist() == [1]

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from tfbn import _tensorflow
+from tfbn.graphdef.outside import reaching_outside
+
 tf1 = tf.compat.v1
+
+# Restoring variables and filling the tables of vocabularies, which loading a SavedModel is there for.
+_LOADING_OPS = (
+    *("RestoreV2", "Variable", "VariableV2", "Assign", "VarHandleOp", "AssignVariableOp", "ReadVariableOp"),
+    *("VarIsInitializedOp", "HashTable", "HashTableV2", "MutableHashTable", "MutableHashTableV2"),
+    *("LookupTableImport", "LookupTableImportV2", "InitializeTable", "InitializeTableV2"),
+    *("InitializeTableFromTextFile", "InitializeTableFromTextFileV2"),
+)
+_INIT_COLLECTIONS = ("saved_model_main_op", "legacy_init_op")
+_INIT_SIGNATURE = "__saved_model_init_op"
 
 
 class LoadedGraph(NamedTuple):
@@ -29,7 +42,8 @@ def load(path: str | os.PathLike[str], tags: Sequence[str], checkpoint: str | No
 
     Raises:
       FileNotFoundError: nothing is there.
-      ValueError: it is none of these.
+      ValueError: it is none of these, or a SavedModel that would do more than restore variables and tables when it is
+        loaded.
     """
     file = Path(path)
     if not file.exists():
@@ -41,6 +55,7 @@ def load(path: str | os.PathLike[str], tags: Sequence[str], checkpoint: str | No
     if not file.is_dir():
         yield _read_file(file, checkpoint)
         return
+    _check_loading_computes_only(file, tags)
     with tf.Graph().as_default(), tf1.Session() as session:
         try:
             meta_graph = tf1.saved_model.load(session, list(tags), os.fspath(file))
@@ -52,6 +67,31 @@ def load(path: str | os.PathLike[str], tags: Sequence[str], checkpoint: str | No
             yield LoadedGraph(session, checkpoint, None, None)
         else:
             yield LoadedGraph(session, checkpoint, _names(signature.outputs), _names(signature.inputs))
+
+
+def _check_loading_computes_only(folder: Path, tags: Sequence[str]) -> None:
+    """Loading runs ops of the file: to restore the variables, and to initialize."""
+    for meta_graph in _meta_graphs(folder):
+        if set(meta_graph.meta_info_def.tags) != set(tags):
+            continue
+        tensors = [meta_graph.saver_def.restore_op_name]
+        tensors += [info.name for info in meta_graph.signature_def[_INIT_SIGNATURE].outputs.values()]
+        for collection in _INIT_COLLECTIONS:
+            tensors += meta_graph.collection_def[collection].node_list.value
+        ops = [name.partition(":")[0] for name in tensors]
+        outside = reaching_outside(meta_graph.graph_def, ops, _LOADING_OPS)
+        if outside:
+            raise ValueError(
+                f"expected a SavedModel that restores variables when it is loaded, got {folder}, which would run "
+                f"{', '.join(outside[:5])} as well. Load it yourself if you trust it, and pass the session."
+            )
+
+
+def _meta_graphs(folder: Path) -> Iterable[Any]:
+    for name in ("saved_model.pb", "saved_model.pbtxt"):
+        if (folder / name).exists():
+            return read_message(folder / name, _tensorflow.saved_model_type()).meta_graphs
+    return ()
 
 
 def _names(tensors: Any) -> dict[str, str]:
