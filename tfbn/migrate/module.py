@@ -180,7 +180,10 @@ class Module:
                 full = _full_name_of(assignment, name)
                 inner, sure = (frozenset([full]), True) if full else (frozenset(), False)
             else:
-                inner, sure = self.resolve(self._value_of(assignment))
+                value = self._value_of(assignment)
+                if isinstance(value, cst.Name) and value.value == "None":
+                    continue  # "not used here": nothing can be called or read under the name
+                inner, sure = self.resolve(value)
             found |= inner
             certain &= sure and bool(inner)
         return frozenset(found), certain and bool(found)

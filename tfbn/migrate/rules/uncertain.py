@@ -5,12 +5,13 @@ from __future__ import annotations
 import libcst as cst
 
 from tfbn.migrate.changes import Changes
-from tfbn.migrate.module import Module
+from tfbn.migrate.module import Module, Use
 from tfbn.migrate.rule import Rule, may_rewrite
 
 NAME = "uncertain"
 VALID = [
     "import my_layers\nslim = my_layers\n\ndef head(images):\n    return slim.batch_norm(images)\n",
+    "import mine, tfbn\nfn = tfbn.batch_norm\nif y: fn = mine\nfn(1)\n",
 ]
 INVALID = [
     (
@@ -38,6 +39,8 @@ def head(images):
 
 def check_file(module: Module, changes: Changes) -> None:
     for use in module.uses:
+        if not use.certain and _is_rewritten(use, changes):
+            continue
         if not use.certain:
             reason = f"may be {use.name}, or something else that the name is bound to as well"
             remedy = "give the two things two names, and run tfbn migrate again"
@@ -47,6 +50,13 @@ def check_file(module: Module, changes: Changes) -> None:
         else:
             continue
         changes.find(use.node, NAME, f"`{' '.join(module.text(use.node).split())}` {reason}", remedy)
+
+
+def _is_rewritten(use: Use, changes: Changes) -> bool:
+    """Whether what a plain name is bound to is, or becomes, tfbn's: then the name is right, whatever else it may be."""
+    if not isinstance(use.node, cst.Name) or use.known is None or use.known.target is None:
+        return False
+    return use.name.startswith("tfbn.") or use.known.rule in changes.enabled
 
 
 RULE = Rule(
