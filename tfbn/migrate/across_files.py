@@ -9,22 +9,20 @@ from tfbn.errors import Finding
 from tfbn.migrate import names, v1_names
 from tfbn.migrate.import_graph import ImportGraph
 from tfbn.migrate.project import Project
-from tfbn.migrate.report import Place
-from tfbn.migrate.source.notebook import Notebook
 
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
 def names_from_other_files(project: Project, rule: str) -> dict[str, list[Finding]]:
     """Reports names that TensorFlow 2 lacks, and those that a rule would have rewritten under an import of the file."""
-    graph = ImportGraph(project)
+    graph = project.import_graph
     findings: dict[str, list[Finding]] = {}
     for path in graph.relevant():
         if path in project.reports and project.reports[path].problem:
             continue
         known = {finding.where for finding in project.reports[path].findings} if path in project.reports else set()
         for node, full in _lacking(graph, path):
-            place = _place(project, path, node)
+            place = graph.place(path, node)
             if place in known:
                 continue
             text = ast.unparse(node)
@@ -80,10 +78,3 @@ def _local_names(function: ast.AST) -> frozenset[str]:
         elif isinstance(node, ast.Global):
             outer |= set(node.names)
     return frozenset(bound - outer)
-
-
-def _place(project: Project, path: str, node: ast.expr) -> Place:
-    """Where an expression stands in the file as it will be."""
-    if path.endswith(".ipynb"):
-        return Notebook(project.text(path)).place(node.lineno, node.col_offset + 1)
-    return Place(node.lineno, node.col_offset + 1)

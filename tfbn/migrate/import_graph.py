@@ -8,11 +8,15 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
 from tfbn.migrate import names, syntax
-from tfbn.migrate.project import Project
+from tfbn.migrate.report import Place
 from tfbn.migrate.source.notebook import Notebook
 from tfbn.migrate.source.prefilter import mentions_tensorflow
+
+if TYPE_CHECKING:
+    from tfbn.migrate.project import Project
 
 OTHER = ""  # a name that is bound, to something that is not of TensorFlow
 
@@ -74,30 +78,49 @@ class ImportGraph:
             return []
         return [max(fits, key=lambda fit: (_common(fit[0], folder), -len(fit[0])))[1]]
 
-    def imports(self, path: str) -> Iterator[str]:
-        """The files that run when a file is imported, each package's `__init__` among them."""
-        for node in ast.walk(self.tree(path) or ast.Module([], [])):
-            if isinstance(node, ast.Import):
-                modules = [(alias.name, 0) for alias in node.names]
-            elif isinstance(node, ast.ImportFrom):
-                base = node.module or ""
-                modules = [(base, node.level)] if base or node.level else []
-                modules += [(f"{base}.{alias.name}".lstrip("."), node.level) for alias in node.names]
+    def imports(self, path: str, node: ast.AST) -> Iterator[str]:
+        """The files that run at an import statement, each package's `__init__` among them."""
+        if isinstance(node, ast.Import):
+            modules = [(alias.name, 0) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            modules = [(base, node.level)] if base or node.level else []
+            modules += [(f"{base}.{alias.name}".lstrip("."), node.level) for alias in node.names]
+        else:
+            return
+        for module, level in modules:
+            parts = module.split(".")
+            for count in range(1 if module else 0, len(parts) + 1 if module else 1):
+                yield from self.files(path, ".".join(parts[:count]), level)
+
+    def nodes(self, path: str, *, as_program: bool) -> Iterator[ast.AST]:
+        """The nodes of a file; without what only runs where the file itself is the program, if it is not."""
+        stack: list[ast.AST] = [self.tree(path) or ast.Module([], [])]
+        while stack:
+            node = stack.pop()
+            yield node
+            if not as_program and isinstance(node, ast.If) and is_main_test(node.test):
+                stack.extend(reversed(node.orelse))
             else:
-                continue
-            for module, level in modules:
-                parts = module.split(".")
-                for count in range(1 if module else 0, len(parts) + 1 if module else 1):
-                    yield from self.files(path, ".".join(parts[:count]), level)
+                stack.extend(reversed(list(ast.iter_child_nodes(node))))
 
     def program(self, path: str) -> set[str]:
-        """The file and all that it imports, directly or not."""
+        """The file and all that it imports, directly or not; what runs in `__main__` alone counts in itself only."""
         reached, waiting = {path}, [path]
         while waiting:
-            new = set(self.imports(waiting.pop())) - reached
+            current = waiting.pop()
+            new: set[str] = set()
+            for node in self.nodes(current, as_program=current == path):
+                new.update(self.imports(current, node))
+            waiting.extend(new - reached)
             reached |= new
-            waiting.extend(new)
         return reached
+
+    def place(self, path: str, node: ast.stmt | ast.expr) -> Place:
+        """Where a node stands in the file as it will be."""
+        if path.endswith(".ipynb"):
+            return Notebook(self.project.text(path)).place(node.lineno, node.col_offset + 1)
+        return Place(node.lineno, node.col_offset + 1)
 
     def names(self, path: str) -> dict[str, str]:
         """What the module's own names stand for at its end: full names of TensorFlow, OTHER for the rest.
@@ -126,6 +149,17 @@ class ImportGraph:
         if value.startswith("file:"):
             return self.names(value[5:]).get(node.attr, OTHER), True
         return (f"{value}.{node.attr}", foreign) if value else (OTHER, False)
+
+    def resolve_file(self, path: str, node: ast.expr) -> str | None:
+        """The file that an expression of a module stands for."""
+        if isinstance(node, ast.Name):
+            full = self.names(path).get(node.id, OTHER)
+        elif isinstance(node, ast.Attribute):
+            home = self.resolve_file(path, node.value)
+            full = self.names(home).get(node.attr, OTHER) if home else OTHER
+        else:
+            full = OTHER
+        return full[5:] if full.startswith("file:") else None
 
     def _bind(self, path: str, node: ast.stmt) -> None:
         if isinstance(node, ast.Import):
@@ -165,6 +199,13 @@ class ImportGraph:
         bound = self.names(path)
         listed = _all_of(self.tree(path))
         return [name for name in bound if (name in listed if listed is not None else not name.startswith("_"))]
+
+
+def is_main_test(test: ast.expr) -> bool:
+    """Whether a condition is `__name__ == "__main__"`, either way around."""
+    if not (isinstance(test, ast.Compare) and isinstance(test.ops[0], ast.Eq)):
+        return False
+    return {ast.unparse(side) for side in (test.left, *test.comparators)} == {"__name__", "'__main__'"}
 
 
 def module_parts(path: str) -> tuple[str, ...]:

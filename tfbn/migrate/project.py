@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from pathlib import PurePath
 
 from tfbn.migrate import syntax
+from tfbn.migrate.import_graph import ImportGraph
 from tfbn.migrate.report import FileReport, Place
 from tfbn.migrate.source.notebook import Notebook
 from tfbn.migrate.source.paths import open_file
@@ -21,6 +23,11 @@ class Project:
         self._by_name: dict[str, list[str]] = {}
         for path in summaries:
             self._by_name.setdefault(module_name(path), []).append(path)
+
+    @cached_property
+    def import_graph(self) -> ImportGraph:
+        """What the files import from each other, as they will be; built once for all rules."""
+        return ImportGraph(self)
 
     def imported(self, path: str, name: str) -> list[str]:
         """The files that a file may mean by the last part of a module's name; of several, those beside it."""

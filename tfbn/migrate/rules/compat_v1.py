@@ -7,12 +7,9 @@ from typing import Any
 
 import libcst as cst
 
-from tfbn.errors import Finding
 from tfbn.migrate import imports, names, v1_names
 from tfbn.migrate.changes import Changes
 from tfbn.migrate.module import Module
-from tfbn.migrate.project import Project
-from tfbn.migrate.report import Edit
 from tfbn.migrate.rule import Rule, constant_string, keyword_arguments
 from tfbn.migrate.source.prefilter import mentions_tensorflow
 
@@ -51,7 +48,6 @@ if __name__ == "__main__":
     # `import tensorflow.train` binds `tensorflow`, which is TensorFlow 2.
     ("import tensorflow.train\nx = tensorflow.train.Saver\n", 1),
 ]
-_SWITCHED_OFF = re.compile(rb"\bdisable_(?:v2_behavior|eager_execution)\b")
 
 
 def check_file(module: Module, changes: Changes) -> None:
@@ -144,37 +140,12 @@ def _is_program(module: Module) -> bool:
     return False
 
 
-def missing_disable_v2_behavior(project: Project) -> dict[str, list[Finding]]:
-    """Reports the first file that becomes TF1 code, if no file of the run calls what makes it run."""
-    migrated = [
-        (path, edit.place)
-        for path, report in sorted(project.reports.items())
-        for edit in report.edits
-        if _imports_v1(edit) and not report.problem
-    ]
-    if not migrated or any(_SWITCHED_OFF.search(project.text(path)) for path in project.summaries):
-        return {}
-    path, place = migrated[0]
-    message = (
-        "TF1 code, and no file of this run switches v2 behaviour off: none of them looks like the start of a program"
-    )
-    advice = "call tf.disable_v2_behavior(), tf being tensorflow.compat.v1, in the file that is run, before any graph"
-    return {path: [Finding(NAME, "error", place, message, advice)]}
-
-
-def _imports_v1(edit: Edit) -> bool:
-    """Whether an edit brings compat.v1 in; those of statements that change for another reason, too, are `imports`."""
-    name = "tensorflow.compat.v1"
-    return edit.rule == NAME or (edit.rule == imports.RULE and name in edit.after and name not in edit.before)
-
-
 RULE = Rule(
     name=NAME,
     summary="turns `import tensorflow as tf` into the compat.v1 import where the module is TF1 code",
     valid=VALID,
     invalid=INVALID,
     check_file=check_file,
-    check_project=missing_disable_v2_behavior,
     worth_parsing=mentions_tensorflow,
     chosen=True,
     first=True,  # the others ask whether TensorFlow's name will stand for compat.v1

@@ -14,17 +14,17 @@ from tfbn.migrate.source.prefilter import has
 NAME = "tf1-names"
 VALID = [
     "import tensorflow as tf\nx = tf.nn.relu(tf.keras.layers.Dense(3)(tf.Variable(1.0)))\n",
-    "import tensorflow.compat.v1 as tf\nx = tf.placeholder(tf.float32)\n",
-    "from tensorflow.compat import v1 as tf\nx = tf.placeholder(tf.float32)\n",
-    "from tensorflow.compat.v1 import placeholder\nx = placeholder()\n",
-    "import tensorflow as tf\nx = tf.compat.v1.placeholder(tf.float32)\n",
+    "import tensorflow.compat.v1 as tf\nx = tf.log(1.0)\n",
+    "from tensorflow.compat import v1 as tf\nx = tf.log(1.0)\n",
+    "from tensorflow.compat.v1 import log\nx = log(1.0)\n",
+    "import tensorflow as tf\nx = tf.compat.v1.log(1.0)\n",
     "import tfbn as tf\nx = tf.placeholder\n",
     "def f(tf):\n    return tf.placeholder\n",
     "import tensorflow as tf\nx = f(placeholder=1).placeholder\n",
     # The program is prepared for both versions.
     "import tensorflow as tf\ntry:\n    f = tf.log\nexcept AttributeError:\n    f = tf.math.log\n",
     "try:\n    from tensorflow import log\nexcept (KeyError, ImportError):\n    from tensorflow.math import log\n",
-    "try:\n    import tensorflow.compat.v1 as t\nexcept ImportError:\n    import tensorflow as t\nt.placeholder\n",
+    "try:\n    import tensorflow.compat.v1 as t\nexcept ImportError:\n    import tensorflow as t\nt.log\n",
     "import tensorflow as tf\ntf.log = tf.math.log\nx = tf.log(1.0)\n",
 ]
 INVALID = [

@@ -1,0 +1,127 @@
+"""Programs that reach TF1 code and do not switch v2 behaviour off before it runs."""
+
+from __future__ import annotations
+
+import ast
+
+from tfbn.errors import Finding
+from tfbn.migrate.import_graph import ImportGraph, is_main_test
+from tfbn.migrate.programs import SWITCHES, ProgramOrder, definition_of, leaf, needs_graph
+from tfbn.migrate.project import Project
+from tfbn.migrate.rule import Rule
+
+NAME = "v2-behavior"
+VALID = [
+    "import tensorflow.compat.v1 as tf\ntf.disable_v2_behavior()\nx = tf.placeholder(tf.float32)\n",
+    "import tensorflow.compat.v1 as tf\n\ndef main():\n    tf.disable_v2_behavior()\n    tf.Session()\n\n"
+    "if __name__ == '__main__':\n    main()\n",
+    "import tensorflow as tf\n\nwith tf.compat.v1.Session(graph=graph) as session:\n    pass\n",
+]
+INVALID = [
+    (
+        """\
+import tensorflow.compat.v1 as tf
+
+def main():
+    with tf.Session() as session:
+        print(session.run(tf.get_variable("x", [2]).initializer))
+
+if __name__ == "__main__":
+    main()
+""",
+        7,
+    ),
+    ("import tensorflow.compat.v1 as tf\nx = tf.placeholder(tf.float32)\ntf.disable_v2_behavior()\n", 2),
+    ("from tensorflow.compat.v1 import Session\nclass Net:\n    def run(self):\n        return Session()\n", 4),
+]
+ADVICE = (
+    "call tensorflow.compat.v1.disable_v2_behavior() in the file that is run, before the first call of TensorFlow "
+    "and before the imports that make one"
+)
+
+
+def missing_disable_v2_behavior(project: Project) -> dict[str, list[Finding]]:
+    """One finding at each program; where TF1 code has neither a program nor a switch, one at the first such file."""
+    graph = project.import_graph
+    relevant = graph.relevant()
+    needing = {path: node for path in relevant if (node := _first_need(graph, path))}
+    if not needing:
+        return {}
+    imported = {
+        other
+        for path in relevant
+        for node in graph.nodes(path, as_program=True)
+        for other in graph.imports(path, node)
+        if other != path
+    }
+    findings: dict[str, list[Finding]] = {}
+    reached: set[str] = set()
+    for path in relevant:
+        start = _start(graph, path, is_imported=path in imported)
+        program = graph.program(path) if start else set()
+        needed = sorted(program & set(needing), key=lambda other: (other != path, other))
+        if start is None or not needed:
+            continue
+        reached |= program
+        event = next(ProgramOrder(graph, path).events(), None)
+        if event is not None and event.switches_off:
+            continue
+        where, node = (event.path, event.node.func) if event else (needed[0], needing[needed[0]])
+        message = (
+            f"this program runs TF1 code (`{ast.unparse(node)}`, {where}:{graph.place(where, node)}), and nothing seen "
+            "here switches v2 behaviour off before"
+        )
+        findings[path] = [Finding(NAME, "error", graph.place(path, start), message, ADVICE)]
+    alone = [path for path in needing if path not in reached]
+    if alone and not findings and not any(_mentions_switch(project, path) for path in relevant):
+        message = "TF1 code, and no file of this run switches v2 behaviour off: none looks like the start of a program"
+        findings[alone[0]] = [Finding(NAME, "error", graph.place(alone[0], needing[alone[0]]), message, ADVICE)]
+    return findings
+
+
+def _first_need(graph: ImportGraph, path: str) -> ast.expr | None:
+    """The first expression of a file that needs a graph around it."""
+    own_graph = set()
+    for node in graph.nodes(path, as_program=True):
+        if isinstance(node, ast.Call) and not needs_graph(graph.resolve(path, node.func)[0], node):
+            own_graph.add(id(node.func))
+        elif isinstance(node, (ast.Name, ast.Attribute)) and id(node) not in own_graph:
+            if needs_graph(graph.resolve(path, node)[0]):
+                return node
+    return None
+
+
+def _start(graph: ImportGraph, path: str, *, is_imported: bool) -> ast.stmt | None:
+    """The statement that tells that a file is run: its `__main__`, or a call in a file that no other imports."""
+    body = getattr(graph.tree(path), "body", [])
+    for node in body:
+        if isinstance(node, ast.If) and is_main_test(node.test):
+            return node
+    if is_imported:
+        return None
+    return next((node for node in body if _runs_something(graph, path, node)), None)
+
+
+def _runs_something(graph: ImportGraph, path: str, node: ast.stmt) -> bool:
+    """Whether a statement of the module calls a function of the project for its effect, or starts on a graph."""
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return False
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        if definition_of(graph, path, node.value.func)[1] or leaf(node.value.func) == "run":
+            return True
+    calls = [inner for inner in ast.walk(node) if isinstance(inner, ast.Call)]
+    return any(needs_graph(graph.resolve(path, call.func)[0], call) for call in calls)
+
+
+def _mentions_switch(project: Project, path: str) -> bool:
+    text = project.text(path)
+    return any(text.find(switch.encode("ascii")) >= 0 for switch in SWITCHES)
+
+
+RULE = Rule(
+    name=NAME,
+    summary="reports programs that reach TF1 code before v2 behaviour is switched off",
+    valid=VALID,
+    invalid=INVALID,
+    check_project=missing_disable_v2_behavior,
+)
