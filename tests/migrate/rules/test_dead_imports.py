@@ -74,3 +74,23 @@ def test_kept_imports(tmp_path):
     """Still used there: it is reported there, and nothing is taken away."""
     files = {"ops.py": OPS + "y = [slim.nets]\n", "model.py": "from ops import slim\n"}
     assert [path for path, _ in reported(tmp_path, files, RULES)] == ["ops.py"]
+
+
+@pytest.mark.parametrize(
+    ("ops", "model", "lines"),
+    [
+        ("import tfbn\n", "from ops import *\ny = slim.nets\n", [1]),
+        ("import tfbn\n", "from ops import slim, tf\n", [1]),
+        ("import tfbn\n", "import ops\ny = ops.slim\n", [2]),
+        # Bound there or here, perhaps bound by a star import, no file of TensorFlow code.
+        ("import tfbn\ndef slim(): pass\n", "from ops import slim\n", []),
+        ("import tfbn\nfrom other import *\n", "from ops import slim\n", []),
+        ("import tfbn\n", "from ops import *\ndef f(slim): return slim\n", []),
+        ("import tfbn\n", "from ops import *\nfrom other import *\ny = slim\n", []),
+        ("import os\n", "from ops import slim\n", []),
+    ],
+)
+def test_names_removed_by_an_earlier_run(ops, model, lines, tmp_path):
+    """The finding lasts until the taker is mended."""
+    found = reported(tmp_path, {"ops.py": ops, "model.py": model}, RULES)
+    assert [finding.where.line for _, finding in found] == lines

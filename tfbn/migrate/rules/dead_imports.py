@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from pathlib import PurePath
 
 from tfbn.errors import Finding
 from tfbn.migrate import imports, syntax
 from tfbn.migrate.project import Project, module_name
 from tfbn.migrate.report import FileReport
 from tfbn.migrate.rule import Rule
+from tfbn.migrate.source.prefilter import mentions_tensorflow
 
 NAME = imports.DEAD_IMPORTS
 VALID = [
@@ -43,12 +45,17 @@ print(tf.__version__, tfe)
         1,
     ),
 ]
+# What files of TF1 code take from each other. Where one binds none of that name, an earlier run has removed it.
+USUAL_NAMES = frozenset({"slim", "tf"})
 ADVICE = "import it here, from TensorFlow or, in the place of slim and tf.contrib.layers, tfbn.layers"
 
 
 def names_imported_elsewhere(project: Project) -> dict[str, list[Finding]]:
-    """The statements of other files that take such a name, by `from ops import slim`, `*` or `ops.slim`."""
+    """The statements that take a name which this run or an earlier one removed: `from ops import slim`, `ops.slim`."""
     removed = {path: names for path, report in project.reports.items() if (names := _removed(report))}
+    for home in project.summaries:
+        if usual := _unbound(project, home):
+            removed[home] = removed.get(home, frozenset()) | usual
     homes = {module_name(home) for home in removed}
     findings: dict[str, list[Finding]] = {}
     for path, summary in project.summaries.items():
@@ -67,6 +74,36 @@ def _removed(report: FileReport) -> frozenset[str]:
     except (SyntaxError, ValueError):
         return frozenset()
     return before - after
+
+
+def _unbound(project: Project, home: str) -> frozenset[str]:
+    """The usual names that a file of TensorFlow code does not bind; none where it may have names that are not seen."""
+    if home.endswith(".ipynb") or PurePath(home).stem == "__init__":
+        return frozenset()  # what a package has may be a module of it
+    text = project.text(home)
+    tree = project.import_graph.tree(home) if mentions_tensorflow(text) and text.find(b"globals") < 0 else None
+    if tree is None or _stars(tree):
+        return frozenset()
+    return USUAL_NAMES - _bound_anywhere(tree)
+
+
+def _stars(tree: ast.Module) -> int:
+    return sum(isinstance(node, ast.alias) and node.name == "*" for node in ast.walk(tree))
+
+
+def _bound_anywhere(tree: ast.Module) -> set[str]:
+    """The names that anything in a file binds, in whichever scope."""
+    bound = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.alias):
+            bound.add(node.asname or node.name.partition(".")[0])
+        elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            bound.add(node.id)
+        elif isinstance(node, ast.arg):
+            bound.add(node.arg)
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            bound.add(node.name)
+    return bound
 
 
 def _bound(tree: ast.Module) -> frozenset[str]:
@@ -93,7 +130,9 @@ def _takers(path: str, project: Project, stem: str, home: str, names: frozenset[
         return
     tree, place = parsed
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    own = _bound(tree)
+    own = _bound_anywhere(tree)
+    if _stars(tree) > 1:
+        own |= USUAL_NAMES  # another of the star imports may bring them
     for node in ast.walk(tree):
         if not isinstance(node, (ast.ImportFrom, ast.Attribute)):
             continue
