@@ -10,6 +10,7 @@ import tfbn
 from tests import oracle
 from tests.keras import generations
 from tests.keras.generations import KERAS_2, batch, each
+from tfbn.ops.normalize import FUSED_DTYPES
 
 CLIPPING = {"rmax": 1.5, "rmin": 0.7, "dmax": 0.5}
 SHAPE = (6, 4, 3, 5)
@@ -109,7 +110,7 @@ class TestNumbers:
             assert np.abs(ours).max() > 0.1
 
     @each
-    @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+    @pytest.mark.parametrize("policy", [f"mixed_{dtype.name}" for dtype in FUSED_DTYPES if dtype.size == 2])
     def test_mixed_precision(self, keras, policy):
         """Half the inputs as the policy does, float32 what is kept."""
         layer = layer_of(keras, SHAPE, dtype=policy)

@@ -9,6 +9,7 @@ from tfbn.ops.moments import Moments
 
 GAMMA, BETA = np.linspace(0.5, 2, 5), np.linspace(-1, 3, 5)
 EPSILON = 1e-3
+FUSED_DTYPES = [dtype.name for dtype in normalize.FUSED_DTYPES]
 LAYOUTS = [([7, 3, 2, 5], "NHWC", -1), ([7, 5, 3, 2], "NCHW", 1), ([7, 5], "NHWC", -1), ([7, 5], "NCHW", 1)]
 
 
@@ -22,7 +23,7 @@ def vectors(dtype, *values):
     return [tf.constant(v, normalize.compute_dtype(tf.as_dtype(dtype))) for v in values]
 
 
-@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+@pytest.mark.parametrize("dtype", FUSED_DTYPES)
 @pytest.mark.parametrize(("shape", "data_format", "axis"), LAYOUTS)
 def test_fused_train(shape, data_format, axis, dtype):
     x, exact = inputs(shape, axis, dtype)
@@ -38,7 +39,7 @@ def test_fused_train(shape, data_format, axis, dtype):
     np.testing.assert_allclose(found.variance, oracle.unbiased(exact, variance, axis), **oracle.AVERAGE)
 
 
-FUSED = [("fused", *layout, dtype) for layout in LAYOUTS for dtype in ("float16", "bfloat16", "float32")]
+FUSED = [("fused", *layout, dtype) for layout in LAYOUTS for dtype in FUSED_DTYPES]
 COMPOSED = [
     ("composed", *layout, dtype)
     for layout in [*LAYOUTS, ([7, 2, 5], "NHWC", -1), ([5], "NHWC", -1)]
