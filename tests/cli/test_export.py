@@ -166,3 +166,20 @@ def test_help_has_an_example_that_runs(model, capsys):
     for name in ("meta", "index", "data-00000-of-00001"):
         (model / f"model.{name}").rename(model / f"model.ckpt-1000.{name}")
     assert tfbn(line.split("export ")[1].replace("logits", "inline/outputs")) == 0
+
+
+def test_what_is_not_recognized_is_a_warning(tmp_path, monkeypatch, capsys):
+    """The export is written; --fail-on warning makes it fail all the same."""
+    monkeypatch.chdir(tmp_path)
+    with tf.Graph().as_default() as graph:
+        x = tf1.placeholder(tf.float32, [None, 4], name="x")
+        mean, variance = tf.nn.moments(x, [0])
+        tf.multiply(x - mean, tf.math.rsqrt(variance + 1e-8), name="y")
+    (tmp_path / "graph.pb").write_bytes(graph.as_graph_def().SerializeToString())
+    assert tfbn("graph.pb out.pb --outputs y --json") == 0
+    printed = parse_json(capsys.readouterr().out)
+    assert [(each["kind"], each["severity"], each["where"]) for each in printed["findings"]] == [
+        ("unrecognized", "warning", ["Rsqrt"])
+    ]
+    assert tfbn("graph.pb out.pb --outputs y --fail-on warning") == 1
+    assert "unrecognized: Rsqrt normalizes by the batch" in capsys.readouterr().out

@@ -57,6 +57,7 @@ def test_as_json():
         "kept": [f"{scope}/moving_{name}" for scope in "abc" for name in ("mean", "variance")],
         "left_training": ["d/op"],
         "refused": [],
+        "unrecognized": [],
     }
 
 
@@ -76,3 +77,18 @@ def test_no_layer_is_said():
         y = tf.exp(tf1.placeholder(tf.float32, [3], name="x"), name="y")
         report = tfbn.export.inference_graph(y.graph, y).report
     assert str(report) == "inputs: x:0\noutputs: y:0\n0 batch norm layers recognized"
+
+
+def test_what_normalizes_by_the_batch_and_is_no_known_layer():
+    """It is exported as it is, which may be meant, and the report says so: a warning with the op's name."""
+    with graph():
+        x = tf1.placeholder(tf.float32, [None, 4], name="x")
+        mean, variance = tf.nn.moments(x, [0])
+        with tf1.name_scope("advantages"):
+            y = tf.identity((x - mean) / tf.sqrt(variance + 1e-8), name="y")
+        with session() as running:
+            report = tfbn.export.inference_graph(running, y).report
+    (finding,) = report.unrecognized
+    assert (finding.kind, finding.severity, finding.where) == ("unrecognized", "warning", "advantages/Sqrt")
+    assert "0 batch norm layers recognized\nunrecognized: advantages/Sqrt normalizes by the batch" in str(report)
+    assert report.as_dict()["unrecognized"][0]["where"] == "advantages/Sqrt"

@@ -60,13 +60,14 @@ def run(options: argparse.Namespace, report: Report) -> None:
         try:
             exported = _export(options, found)
             report.say(f"{options.target}\n{exported}")
+            report.findings += exported.unrecognized
         except TrainingModeError as refusal:
             exported = refusal.report
             report.findings += exported.refused
             report.say(f"{options.source}: not exported.", file=sys.stderr)
             report.say_findings(file=sys.stderr)
         fields = exported.as_dict()
-        del fields["refused"]  # the findings
+        del fields["refused"], fields["unrecognized"]  # the findings
         report.fields.update(fields)
         report.summary.update(layers=len(exported.layers), frozen=len(exported.frozen), kept=len(exported.kept))
 

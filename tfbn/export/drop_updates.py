@@ -6,9 +6,10 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfbn.graphdef.arithmetic import VARIABLES
 from tfbn.graphdef.graph import Graph
 from tfbn.graphdef.nodes import control_inputs, data_inputs, set_inputs
-from tfbn.graphdef.recognize import VARIABLES, assigns
+from tfbn.graphdef.slices import assigns
 
 # Ops that TensorFlow counts as stateful, and that change nothing: what waits for them does not need to.
 _READ = (*VARIABLES, "ReadVariableOp", "ResourceGather", "ResourceGatherNd", "VarIsInitializedOp")

@@ -12,9 +12,9 @@ from tfbn.export.decide import DecidedGraph
 from tfbn.export.evaluate import PREDICATES, SELECTS, SWITCHES
 from tfbn.export.freeze import dtype_of, freeze
 from tfbn.graphdef import walks
+from tfbn.graphdef.arithmetic import VARIABLES
 from tfbn.graphdef.graph import Graph
 from tfbn.graphdef.nodes import PLACEHOLDERS, become_constant, data_inputs
-from tfbn.graphdef.recognize import VARIABLES
 
 
 def deciding(graph: Graph, decisions: Iterable[Any] | None = None) -> list[str]:

@@ -21,10 +21,13 @@ class Report(NamedTuple):
     kept: tuple[str, ...] = ()  # variables that stayed variables
     left_training: tuple[str, ...] = ()  # what normalizes by the batch because `keep_training` says so
     refused: tuple[Finding, ...] = ()  # layers that nothing tells the moving statistics of
+    unrecognized: tuple[Finding, ...] = ()  # warnings: normalizations by the batch of no layer that is known
 
     def as_dict(self) -> dict[str, Any]:
         """Lists, dicts and strings alone."""
-        rows = {name: [each._asdict() for each in getattr(self, name)] for name in ("rewritten", "refused")}
+        rows = {
+            name: [each._asdict() for each in getattr(self, name)] for name in ("rewritten", "refused", "unrecognized")
+        }
         return {name: rows.get(name, list(value)) for name, value in self._asdict().items()}
 
     def __str__(self) -> str:
@@ -41,6 +44,7 @@ class Report(NamedTuple):
             _line("variables kept", self.kept),
             _line("left in training mode, as asked", self.left_training),
             *(f"refused: {each.where}: {each.problem}" for each in self.refused),
+            *(f"unrecognized: {each.problem}" for each in self.unrecognized),
         ]
         return "\n".join(line for line in lines if line)
 

@@ -15,6 +15,10 @@ _REMEDY = """\
   is_training placeholder, restore the checkpoint there, and export that. What is to normalize by the batch in inference
   too, such as a layer normalization that is made of the fused op: keep_training=["its/scope"]."""
 
+_BY_BATCH = "normalizes by the batch, and belongs to no batch norm layer that is known; the export keeps it so."
+_UNRECOGNIZED = """\
+  Where that is meant in inference too, as for advantages or standardized targets, it is right. Otherwise average its
+  statistics in variables and normalize by those in inference, or build the layer by tfbn.batch_norm."""
 
 _DECIDED_BY_RUN = """\
   Name what says so, a placeholder, a variable or any boolean tensor that is False in inference: is_training=..."""
@@ -42,7 +46,12 @@ def validate(
     layers = tuple(
         layer.scope for layer in last.layers.values() if any(each.mode == "inference" for each in layer.normalizations)
     )
-    report = report._replace(layers=layers, left_training=left, refused=refused)
+    unrecognized = tuple(
+        Finding("unrecognized", "warning", form.node.name, f"{form.node.name} {_BY_BATCH}", _UNRECOGNIZED)
+        for form in last.unrecognized
+        if form.node.name not in (*kept, *found)
+    )
+    report = report._replace(layers=layers, left_training=left, refused=refused, unrecognized=unrecognized)
     if refused:
         raise TrainingModeError(refused, report)
     return report

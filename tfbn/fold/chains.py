@@ -17,9 +17,10 @@ from tfbn.fold import kernels
 from tfbn.fold.frozen import Frozen
 from tfbn.fold.inventory import ADDING, GLOBAL, MOVING, NORMS, PASSING, SCALING, explain, list_batch_norms
 from tfbn.fold.linear import Linear, linear_of
+from tfbn.graphdef.arithmetic import FUSED
 from tfbn.graphdef.constants import SHAPES, Constants, squeeze
 from tfbn.graphdef.dataflow import Node, Tensor
-from tfbn.graphdef.recognize import FUSED, normalizes_by_batch
+from tfbn.graphdef.recognize import normalizes_by_batch
 
 _MOST = 4_000_000  # positions to number, beyond which unneeded sizes are taken for 2
 

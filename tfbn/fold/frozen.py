@@ -9,9 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfbn.graphdef import tensor_names, walks
+from tfbn.graphdef.arithmetic import VARIABLES
 from tfbn.graphdef.conditions import Conditions
 from tfbn.graphdef.dataflow import Dataflow, Node, Tensor, controls_of
-from tfbn.graphdef.recognize import VARIABLES
 
 _UNUSED = ("Const", "Placeholder", "PlaceholderWithDefault")
 _IN_LOOP = "it is in the body of {}, where nothing is folded"

@@ -9,9 +9,11 @@ import numpy as np
 from tfbn.fold.frozen import Frozen
 from tfbn.fold.linear import LINEAR
 from tfbn.graphdef import dataflow
+from tfbn.graphdef.arithmetic import FUSED
 from tfbn.graphdef.constants import Constants
 from tfbn.graphdef.dataflow import Node, Tensor, origin_of
-from tfbn.graphdef.recognize import FUSED, normalizes_by_batch, slice_of
+from tfbn.graphdef.recognize import normalizes_by_batch
+from tfbn.graphdef.slices import slice_of
 
 # The op of before TensorFlow 1: (t - m) * rsqrt(v + variance_epsilon) * gamma + beta.
 GLOBAL = "BatchNormWithGlobalNormalization"

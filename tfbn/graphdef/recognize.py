@@ -8,7 +8,7 @@ moving_mean and moving_variance are known by their names; others by the arithmet
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from tfbn.graphdef import arithmetic
@@ -17,38 +17,13 @@ from tfbn.graphdef.arithmetic import VARIABLES as VARIABLES
 from tfbn.graphdef.arithmetic import Form, Statistic
 from tfbn.graphdef.conditions import Condition, Conditions, exclusive
 from tfbn.graphdef.dataflow import Dataflow, Node, Tensor, controls_of, source_of
+from tfbn.graphdef.slices import STATISTICS as STATISTICS
+from tfbn.graphdef.slices import Slice, is_assignment, slice_of, split_name
 
-STATISTICS = ("moving_mean", "moving_variance")
 RENORM = ("moving_stddev", "renorm_mean", "renorm_stddev", "renorm_mean_weight", "renorm_stddev_weight")
 DEBIAS = ("biased", "local_step")
 AFFINE = ("beta", "gamma")
-# Where the way from a statistic back to the batch ends; what lies behind may be other layers.
-_REDUCTIONS = ("Mean", "Sum", *FUSED)
-_BEYOND = (
-    "Conv2D",
-    "Conv3D",
-    "MatMul",
-    "BatchMatMulV2",
-    "Placeholder",
-    "Const",
-    "Shape",
-    "Size",
-    "FloorDiv",
-    "RestoreV2",
-)
-_ASSIGNMENTS = ("Assign", "AssignSub", "AssignAdd")
 _GRADIENTS = re.compile(r"(^|/)gradients(_\d+)?/")
-MAX_SLICE_OPS = 200  # between a normalization and the source of its statistics, which is some 30 ops away
-
-
-class Slice(NamedTuple):
-    """Where a value per channel comes from."""
-
-    variables: frozenset[Node]
-    batch: frozenset[Node]  # the reductions, or fused ops, that it is taken from the batch by
-    chosen: bool  # by a cond's predicate among others
-    locked: bool  # computed while a mutex is held
-    corrected: bool  # by n / max(n - 1, 1) or its inverse
 
 
 class Normalization(NamedTuple):
@@ -246,7 +221,7 @@ def _scope_of(layer: Layer, layers: dict[str, Layer]) -> str:
 def _layers(dataflow: Dataflow) -> dict[str, Layer]:
     # A frozen graph has constants of the variables' names.
     kinds = (*VARIABLES, "Const")
-    named = [(node, *_split(node.name)) for node in dataflow.nodes.values() if node.type in kinds]
+    named = [(node, *split_name(node.name)) for node in dataflow.nodes.values() if node.type in kinds]
     layers = {scope: Layer(scope) for _, scope, short in named if short in STATISTICS}
     for node, scope, short in named:
         if short in DEBIAS:
@@ -259,26 +234,9 @@ def _layers(dataflow: Dataflow) -> dict[str, Layer]:
     return layers
 
 
-def _split(name: str) -> tuple[str, str]:
-    """Scope and short name; of a part of a partitioned variable, the whole's."""
-    scope, _, short = name.rpartition("/")
-    if short.startswith("part_"):
-        scope, _, short = scope.rpartition("/")
-    return scope, short
-
-
 def is_gradient(node: Node) -> bool:
     """Whether tf.gradients made it, which names its scopes itself."""
     return "gradients" in node.name and _GRADIENTS.search(node.name) is not None
-
-
-def is_assignment(node: Node) -> bool:
-    return assigns(node.type)
-
-
-def assigns(type: str) -> bool:
-    """Whether ops of this type assign a variable, as moving averages are."""
-    return type in _ASSIGNMENTS or (type.startswith("Assign") and type.endswith("VariableOp"))
 
 
 def _find_updates(dataflow: Dataflow, conditions: Conditions, owners: dict[Node, Layer]) -> dict[Node, Layer]:
@@ -293,7 +251,7 @@ def _find_updates(dataflow: Dataflow, conditions: Conditions, owners: dict[Node,
         statistics = slice_of(node.inputs[1], controls_of(node))
         if statistics.batch:  # neither an initial value nor a restored one
             layer = owners[variable]
-            layer.updates.append(Update(node, _split(variable.name)[1], statistics, conditions.of(node)))
+            layer.updates.append(Update(node, split_name(variable.name)[1], statistics, conditions.of(node)))
             for source in statistics.batch:
                 by_source.setdefault(source, layer)
     return by_source
@@ -360,48 +318,3 @@ def _around(scopes: list[str], layers: dict[str, Layer]) -> Layer | None:
                 if layer is not None:
                     return layer
     return None
-
-
-def slice_of(tensor: Tensor, controls: Iterable[Node] = ()) -> Slice:
-    """Walks from a value per channel back to variables and to reductions of the batch."""
-    variables: set[Node] = set()
-    batch: set[Node] = set()
-    chosen, corrected = False, False
-    locked = any(each.type == "MutexLock" for each in controls)
-    seen = {tensor}
-    waiting = [tensor]
-    while waiting and len(seen) < MAX_SLICE_OPS:
-        node, index = waiting.pop()
-        locked = locked or any(each.type == "MutexLock" for each in controls_of(node))
-        corrected = corrected or node.type == "Maximum"
-        following: list[Tensor] = []
-        if node.type in VARIABLES or (node.type == "Const" and _split(node.name)[1] in STATISTICS):
-            variables.add(node)
-        elif node.type in _REDUCTIONS and not _of_virtual_batches(node):
-            batch.add(node)
-        elif node.type in _BEYOND:
-            continue
-        elif node.bodies:
-            chosen = chosen or "While" not in node.type
-            following = [body.results[index] for body in node.bodies if index < len(body.results)]
-        else:
-            chosen = chosen or node.type == "Merge"
-            # Of a Switch the data: what its predicate is computed from, of whatever batch, is no statistic.
-            following = list(node.inputs[:1] if node.type in ("Switch", "RefSwitch") else node.inputs)
-            if node.type == "ReadVariableOp":
-                # What was assigned before it was read.
-                following += [each.inputs[1] for each in controls_of(node) if is_assignment(each)]
-        for each in following:
-            if each not in seen:
-                seen.add(each)
-                waiting.append(each)
-    return Slice(frozenset(variables), frozenset(batch), chosen, locked, corrected)
-
-
-def _of_virtual_batches(node: Node) -> bool:
-    """Whether a reduction is over statistics, which are quotients, and not over a batch."""
-    if node.type in FUSED:
-        return False
-    reduced = node.inputs[0][0]
-    factors = [reduced, *(source for source, _ in reduced.inputs)] if reduced.type == "Mul" else [reduced]
-    return any(each.type == "DivNoNan" for each in factors)

@@ -10,6 +10,7 @@ from tfbn.graph import registry
 from tfbn.graph.variables import full_name
 from tfbn.graphdef import recognize
 from tfbn.graphdef.dataflow import Node, Upstream, controls_of, data, requirements, source_of
+from tfbn.graphdef.slices import is_assignment
 from tfbn.training.holders import find_holders
 
 _keys = tf.compat.v1.GraphKeys
@@ -159,7 +160,7 @@ class Step:
         """Whether an op changes a variable that is no layer's statistic: an optimizer's, a step counter."""
         if "Apply" in node.type:
             return True
-        if not recognize.is_assignment(node):
+        if not is_assignment(node):
             return False
         variable = source_of(node.inputs[0])
         return variable.type in recognize.VARIABLES and variable not in self.statistics
