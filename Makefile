@@ -21,7 +21,7 @@ SELECT_all :=
 ifeq ($(filter quick usual all,$(TESTS)),)
 $(error TESTS: expected quick, usual or all, got $(TESTS))
 endif
-# 1/2 or 2/2: that half of the slow tests and of the cases of test functions that have many; empty for all.
+# 1/2 or 2/2: that half of the cases of each test function that has many; empty for all.
 PART ?=
 # Conversions of checkpoints that are killed at random moments.
 TFBN_KILLS ?= 10
@@ -55,7 +55,7 @@ help:
 	@echo 'PYTHON=python3.11      the Python to use, 3.9 to 3.13 (now: $(PYTHON))'
 	@echo 'TENSORFLOW=2.12.*      the TensorFlow to use (now: $(or $(TENSORFLOW),the newest for this Python))'
 	@echo 'TESTS=all              every test (now: $(TESTS); .ci/run and test-all take all)'
-	@echo 'PART=1/2               half of the slow tests and of many cases (.ci/run: one half on each TensorFlow)'
+	@echo 'PART=1/2               half of the cases of each function that has many (.ci/run: one on each TensorFlow)'
 	@echo 'TFBN_SEED=20201        what the tests draw random numbers and samples from'
 	@echo 'TFBN_RANDOM_CASES=40   how many random configurations to compare (test-all: 1000)'
 	@echo 'TFBN_KILLS=10          how many conversions of checkpoints to kill (test-all: 100)'

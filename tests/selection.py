@@ -1,8 +1,8 @@
 """Which tests run: all of them, or of each function a sample of its cases; and the seed that everything is drawn from.
 
 `make quick` and `make test` run samples, quick of each file's functions as well; `make test-all` runs all. `.ci/run`
-runs all quick functions on the oldest and on the newest TensorFlow, and on each one half of the slow functions and of
-the cases of functions that have many.
+runs all functions on the oldest and on the newest TensorFlow, and on each one half of the cases of functions that have
+many.
 A sample depends on the seed alone, so that every process of pytest-xdist takes the same and a failure can be repeated.
 """
 
@@ -34,8 +34,7 @@ def add_options(parser: pytest.Parser) -> None:
         type=parse_part,
         default=(1, 1),
         metavar="K/N",
-        help=f"run the K-th of N equal parts of each test function with {MIN_CASES_TO_DIVIDE} cases or more, and of "
-        "the others that are marked as slow",
+        help=f"of each test function with {MIN_CASES_TO_DIVIDE} cases or more run the K-th of N equal parts",
     )
 
 
@@ -55,13 +54,13 @@ def select(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         file, function = item.nodeid.partition("::")[0], item.nodeid.partition("[")[0]
         files.setdefault(file, {}).setdefault(function, []).append(item)
-    if part != (1, 1):
-        files = divide(files, *part)
     chosen = {
         id(item)
         for file, functions in files.items()
         for function in sample(file, list(functions), limits[0])
-        for item in sample(function, functions[function], cases_of(functions[function], limits[1]))
+        for item in sample(
+            function, divide(function, functions[function], *part), cases_of(functions[function], limits[1])
+        )
     }
     config.hook.pytest_deselected(items=[item for item in items if id(item) not in chosen])
     items[:] = [item for item in items if id(item) in chosen]
@@ -73,24 +72,9 @@ def cases_of(cases: list[pytest.Item], limit: int | None) -> int | None:
     return marker.args[0] if marker and limit is not None and limit > 1 else limit
 
 
-def divide(
-    files: dict[str, dict[str, list[pytest.Item]]], part: int, count: int
-) -> dict[str, dict[str, list[pytest.Item]]]:
-    """The K-th of N parts that together are everything: of the cases where there are many, else of slow functions."""
-    chosen: dict[str, dict[str, list[pytest.Item]]] = {}
-    turn = 0
-    for file, functions in files.items():
-        chosen[file] = {}
-        for function, cases in functions.items():
-            if len(cases) >= MIN_CASES_TO_DIVIDE:
-                chosen[file][function] = sample(function, cases, len(cases))[part - 1 :: count]
-            elif cases[0].get_closest_marker("slow"):
-                turn += 1
-                if turn % count == part - 1:
-                    chosen[file][function] = cases
-            else:
-                chosen[file][function] = cases
-    return chosen
+def divide(name: str, cases: list[Any], part: int, count: int) -> list[Any]:
+    """The K-th of N parts of the cases, which together are all of them; all where there are few."""
+    return sample(name, cases, len(cases))[part - 1 :: count] if len(cases) >= MIN_CASES_TO_DIVIDE else cases
 
 
 def sample(name: str, population: list[Any], count: int | None) -> list[Any]:

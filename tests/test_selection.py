@@ -15,13 +15,6 @@ def test_many(case): pass
 def test_more(case): pass
 
 def test_one(): pass
-
-@pytest.mark.slow
-def test_slow(): pass
-
-@pytest.mark.slow
-@pytest.mark.parametrize("case", range(3))
-def test_slower(case): pass
 """
 
 
@@ -33,7 +26,7 @@ def collected(pytester, monkeypatch):
         "from tests import selection\n"
         "def pytest_addoption(parser): selection.add_options(parser)\n"
         "def pytest_collection_modifyitems(config, items): selection.select(config, items)\n"
-        "def pytest_configure(config): config.addinivalue_line('markers', 'cases(n)\\nslow')\n"
+        "def pytest_configure(config): config.addinivalue_line('markers', 'cases(n)')\n"
     )
 
     def collect(*options, seed=1):
@@ -49,7 +42,7 @@ def count(names, function):
 
 
 def test_everything_without_options(collected):
-    assert len(collected()) == 85
+    assert len(collected()) == 81
 
 
 def test_cases(collected):
@@ -61,18 +54,17 @@ def test_cases(collected):
 
 
 def test_parts(collected):
-    """Two halves without a common case make up everything; what is quick and has few cases is in both."""
+    """Two halves without a common case make up everything; what has few cases is in both."""
     one, other = collected("--part", "1/2"), collected("--part", "2/2")
     assert set(one) & set(other) == {"test_one"}
     assert set(one) | set(other) == set(collected())
     for half in (one, other):
         assert [count(half, name) for name in ("test_many", "test_more")] == [20, 20]
-    assert sorted(count(half, "test_slower") for half in (one, other)) == [0, 3]
 
 
 def test_a_single_case(collected):
     """Of every function, whatever its marker says."""
-    assert len(collected("--cases", "1")) == 5
+    assert len(collected("--cases", "1")) == 3
 
 
 def test_functions(collected):
