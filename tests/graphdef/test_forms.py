@@ -129,6 +129,8 @@ def test_statistics_that_nothing_averages_are_unrecognized():
         step = tf1.train.GradientDescentOptimizer(0.1).minimize(tf.reduce_sum(y))
         with pytest.warns(tfbn.NoLayersWarning, match="no batch norm layer in this graph"):
             (finding,) = tfbn.check_updates(step)
+        with pytest.warns(tfbn.NoLayersWarning):
+            assert tfbn.check_updates(x * 2.0) == []  # which normalizes nothing
         assert (finding.kind, finding.severity) == ("unrecognized", "warning")
         assert "Sqrt normalizes by statistics of the batch (moments/mean, moments/variance)" in finding.problem
         assert "advantages\n  in reinforcement learning" in finding.remedy
