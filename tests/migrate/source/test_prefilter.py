@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tests.migrate.helpers import reported
 from tests.migrate.rules import test_batch_norm, test_tf1_names
 from tests.migrate.sources import SOURCES
+from tfbn.migrate import driver
 from tfbn.migrate.names import KNOWN, MODULES
 from tfbn.migrate.rules import RULES
 from tfbn.migrate.source.prefilter import scan
@@ -19,12 +21,20 @@ def test_sources_are_let_through(source):
     assert scan(source.encode(), BY_DEFAULT).matches
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+@pytest.mark.parametrize("rule", [rule for rule in RULES if rule.check_file], ids=lambda rule: rule.name)
 def test_examples_are_let_through(rule):
     """By what all rules have in common, or what the rule itself asks for."""
     worth_parsing = [rule.worth_parsing] if rule.worth_parsing else []
     for before, _ in rule.invalid:
         assert scan(before.encode(), worth_parsing).matches, before
+
+
+@pytest.mark.parametrize("rule", [rule for rule in RULES if not rule.check_file], ids=lambda rule: rule.name)
+def test_rules_of_projects_see_what_is_held_back(rule, tmp_path):
+    """They read the files themselves: a run reports their examples, whether these are let through or not."""
+    for number, (before, _) in enumerate(rule.invalid):
+        findings = reported(tmp_path / str(number), {"program.py": before}, driver.chosen_rules([rule.name]))
+        assert scan(before.encode()).matches or rule.name in [finding.kind for _, finding in findings], before
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))
