@@ -2,7 +2,7 @@
 
 `make quick` and `make test` run samples, quick of each file's functions as well; `make test-all` runs all. `.ci/run`
 runs all functions on the oldest and on the newest TensorFlow, and on each one half of the cases of functions that have
-many.
+several; what does not depend on TensorFlow's version and takes long (marker `once`) it runs on one of them.
 A sample depends on the seed alone, so that every process of pytest-xdist takes the same and a failure can be repeated.
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 SEED = int(os.environ.get("TFBN_SEED", "20201"))
-MIN_CASES_TO_DIVIDE = 10
+MIN_CASES_TO_DIVIDE = 4
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -58,9 +58,7 @@ def select(config: pytest.Config, items: list[pytest.Item]) -> None:
         id(item)
         for file, functions in files.items()
         for function in sample(file, list(functions), limits[0])
-        for item in sample(
-            function, divide(function, functions[function], *part), cases_of(functions[function], limits[1])
-        )
+        for item in sample(function, divide(functions[function], *part), cases_of(functions[function], limits[1]))
     }
     config.hook.pytest_deselected(items=[item for item in items if id(item) not in chosen])
     items[:] = [item for item in items if id(item) in chosen]
@@ -72,9 +70,14 @@ def cases_of(cases: list[pytest.Item], limit: int | None) -> int | None:
     return marker.args[0] if marker and limit is not None and limit > 1 else limit
 
 
-def divide(name: str, cases: list[Any], part: int, count: int) -> list[Any]:
-    """The K-th of N parts of the cases, which together are all of them; all where there are few."""
-    return sample(name, cases, len(cases))[part - 1 :: count] if len(cases) >= MIN_CASES_TO_DIVIDE else cases
+def divide(cases: list[pytest.Item], part: int, count: int) -> list[pytest.Item]:
+    """The K-th of N parts of the cases of a function, which together are all of them; all where there are few."""
+    name = cases[0].nodeid.partition("[")[0]
+    if len(cases) >= MIN_CASES_TO_DIVIDE:
+        return sample(name, cases, len(cases))[part - 1 :: count]
+    if cases[0].get_closest_marker("once"):
+        return cases if random.Random(name).randrange(count) == part - 1 else []
+    return cases
 
 
 def sample(name: str, population: list[Any], count: int | None) -> list[Any]:

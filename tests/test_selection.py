@@ -15,6 +15,13 @@ def test_many(case): pass
 def test_more(case): pass
 
 def test_one(): pass
+
+@pytest.mark.once
+def test_first(): pass
+
+@pytest.mark.once
+@pytest.mark.parametrize("case", range(2))
+def test_second(case): pass
 """
 
 
@@ -26,7 +33,9 @@ def collected(pytester, monkeypatch):
         "from tests import selection\n"
         "def pytest_addoption(parser): selection.add_options(parser)\n"
         "def pytest_collection_modifyitems(config, items): selection.select(config, items)\n"
-        "def pytest_configure(config): config.addinivalue_line('markers', 'cases(n)')\n"
+        "def pytest_configure(config):\n"
+        "    config.addinivalue_line('markers', 'cases(n)')\n"
+        "    config.addinivalue_line('markers', 'once')\n"
     )
 
     def collect(*options, seed=1):
@@ -42,19 +51,19 @@ def count(names, function):
 
 
 def test_everything_without_options(collected):
-    assert len(collected()) == 81
+    assert len(collected()) == 84
 
 
 def test_cases(collected):
     """At most so many of each function, in their order; its marker says otherwise."""
     names = collected("--cases", "8")
-    assert [count(names, name) for name in ("test_many", "test_more", "test_one")] == [8, 30, 1]
+    assert [count(names, name) for name in ("test_many", "test_more", "test_one", "test_second")] == [8, 30, 1, 2]
     numbers = [int(name[10:-1]) for name in names if name.startswith("test_many")]
     assert numbers == sorted(numbers)
 
 
 def test_parts(collected):
-    """Two halves without a common case make up everything; what has few cases is in both."""
+    """Two halves make up everything; only what has few cases is in both, unless it is to run once."""
     one, other = collected("--part", "1/2"), collected("--part", "2/2")
     assert set(one) & set(other) == {"test_one"}
     assert set(one) | set(other) == set(collected())
@@ -64,7 +73,7 @@ def test_parts(collected):
 
 def test_a_single_case(collected):
     """Of every function, whatever its marker says."""
-    assert len(collected("--cases", "1")) == 3
+    assert len(collected("--cases", "1")) == 5
 
 
 def test_functions(collected):

@@ -223,7 +223,7 @@ def test_saver_round_trip(path, resource, tmp_path):
 def test_with_v2_behavior_off(modules):
     """disable_v2_behavior() cannot be taken back, so a sample of the modules' tests runs in a process of its own."""
     # Nothing is eager there, so that nothing can refuse it.
-    chosen = ["--cases", "12", "-k", "not eager_execution", *(str(HERE / f"{module}.py") for module in modules)]
+    chosen = ["--cases", "5", "-k", "not eager_execution", *(str(HERE / f"{module}.py") for module in modules)]
     out = run_python("-m", "pytest", "-q", "-p", "no:xdist", *chosen, **{V2_OFF: "off"})
     assert " passed" in out.splitlines()[-1]
 
@@ -234,7 +234,7 @@ def test_without_onednn():
     ops = [HERE.parent / "ops" / f"test_{name}.py" for name in ("normalize", "numerics", "own_moments")]
     modules = map(str, [*ops, HERE / "test_gradient_penalty.py"])
     # The test below is for bfloat16.
-    chosen = ["--cases", "12", "-k", "not bfloat16", *modules]
+    chosen = ["--cases", "6", "-k", "not bfloat16", *modules]
     out = run_python("-m", "pytest", "-q", "-p", "no:xdist", *chosen, TF_ENABLE_ONEDNN_OPTS="0")
     assert " passed" in out.splitlines()[-1]
 

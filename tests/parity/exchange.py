@@ -1,6 +1,6 @@
 """Trains or restores one small network, with the original or with tfbn: the two sides of a checkpoint exchange.
 
-    python -m tests.parity.exchange original|tfbn train|infer FOLDER RESOURCE
+    python -m tests.parity.exchange original|tfbn train|infer FOLDER
 
 For each of PATHS, `train` writes FOLDER/PATH.model; both restore it into a graph of their own and write the inference
 outputs it gives. Runs on Python 3.7.
@@ -63,7 +63,7 @@ def build(tf, normalize, training):
     return normalize(tf.reduce_mean(tf.nn.relu(y), [1, 2]), training, name="last", alone=True)
 
 
-def main(side, action, folder, resource):
+def main(side, action, folder):
     import tensorflow.compat.v1 as tf
 
     if side == "original":
@@ -73,10 +73,12 @@ def main(side, action, folder, resource):
     else:
         tf.disable_v2_behavior()
         from tfbn import batch_norm, batch_normalization
-    (tf.enable_resource_variables if resource == "True" else tf.disable_resource_variables)()
     ways = {path: contrib(batch_norm, kwargs) for path, kwargs in CONTRIB.items()}
     ways.update({path: layers(batch_normalization, kwargs) for path, kwargs in LAYERS.items()})
-    for path, normalize in ways.items():
+    for number, (path, normalize) in enumerate(ways.items()):
+        # Half of the paths are written with ref variables and read with resources, the other half the other way round.
+        as_resource = (number % 2 == 0) == (action == "train")
+        (tf.enable_resource_variables if as_resource else tf.disable_resource_variables)()
         model = os.path.join(folder, path + ".model")
         if action == "train":
             train(tf, normalize, model)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Iterable
@@ -58,6 +59,7 @@ def load(families: Iterable[str] = tuple(FAMILIES)) -> tuple[Results, dict[str, 
     return results, versions
 
 
+@functools.cache
 def _load(folder: Path) -> tuple[Results, dict[str, str]]:
     if not (folder / "structure.json").exists():
         return {}, {}
