@@ -179,7 +179,7 @@ class TestMemory:
             for entry in reader.entries.values():
                 writer.add(entry.name, np.zeros(entry.shape))
         found = checkpoints.in_a_process(source, tmp_path / "target", to="contrib", like=str(tmp_path / "like"))
-        # The target has twice the bytes, 400 MB. What malloc keeps of freed arrays differs between runs, by two of them.
+        # The target has twice the bytes, 400 MB. Runs differ by two arrays that malloc keeps.
         assert 0 < found["peak"] < checkpoints.ALLOWANCE + (3 + 2) * 2 * LARGEST
 
     def test_to_keras(self, source, tmp_path):

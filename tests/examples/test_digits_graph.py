@@ -140,6 +140,7 @@ def test_no_progress_bar_when_not_wanted(short_run):
     assert "step/s" not in short_run[-1].stderr
 
 
+@pytest.mark.once  # .ci/run runs `make digits` as well
 def test_a_full_run_as_the_readme_has_it(tmp_path):
     done = run("--output-dir", tmp_path)
     assert done.returncode == 0, done.stderr
