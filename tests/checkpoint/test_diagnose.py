@@ -13,7 +13,7 @@ import tfbn
 from tests.checkpoint.models import reference
 from tests.examples.program import load
 from tfbn import checkpoint
-from tfbn.checkpoint import rules
+from tfbn.checkpoint import naming, rules
 from tfbn.checkpoint.bundle import writing
 
 CHANNELS = 8
@@ -60,6 +60,7 @@ def changed(seed=0, dtype=np.float32, **channels):
 
 MEDIAN_GAMMA = float(np.median(healthy()["gamma"]))
 MEDIAN_VARIANCE = float(np.median(healthy()["moving_variance"]))
+MU_AND_SIGMA = {"beta": healthy()["beta"], "mu": healthy()["moving_mean"], "sigma": healthy()["moving_variance"]}
 STILL = {**healthy(), "moving_mean": np.zeros(CHANNELS, np.float32), "moving_variance": np.ones(CHANNELS, np.float32)}
 
 
@@ -77,6 +78,12 @@ STILL = {**healthy(), "moving_mean": np.zeros(CHANNELS, np.float32), "moving_var
         (changed(gamma=np.nan), "not finite", "error", "gamma is NaN"),
         (changed(moving_variance=-1e-7), "negative variance", "error", r"negative in 1 of 8 channels \(0\)"),
         ({"beta": healthy()["beta"]}, "missing statistics", "error", "has beta, and no moving_mean or moving_variance"),
+        (
+            MU_AND_SIGMA,
+            "unrecognized",
+            "warning",
+            r"has beta, and no .* by a known name; these may be: .*/mu, .*/sigma$",
+        ),
         ({"moving_mean": healthy()["moving_mean"]}, "missing statistics", "error", "and no moving_variance"),
         (
             changed(gamma=0.5e-3 * MEDIAN_GAMMA),
@@ -121,6 +128,61 @@ def test_rules(layer, kind, severity, problem, diagnose):
 def test_below_the_thresholds(layer, diagnose):
     """Nothing is found in what is unusual and may well be meant."""
     assert diagnose({"net/BatchNorm": layer}) == []
+
+
+def renamed(layer, mean, variance):
+    """A layer with other names for the statistics."""
+    names = {"moving_mean": mean, "moving_variance": variance}
+    return {names.get(short, short): array for short, array in layer.items()}
+
+
+class TestOtherNames:
+    @pytest.mark.parametrize("place", ["net/bn/ema/{}", "net/statistics/{}_bn"])
+    def test_missing_by_the_names_that_are_known(self, place, diagnose):
+        """Trained variables of the same size are no reason to doubt; something that sounds like a statistic is."""
+        trained = {"conv/biases": healthy()["beta"], "ln/beta": healthy()["beta"], "bn/beta/Adam": healthy()["beta"]}
+        layers = {"net/bn": {"beta": healthy()["beta"]}, "net": trained}
+        assert kinds(diagnose(layers)) == [("missing statistics", "net/bn")]
+        assert kinds(diagnose(layers, **{place.format("mean"): healthy()["beta"]})) == [("unrecognized", "net/bn")]
+
+    @pytest.mark.parametrize("scheme", naming.SCHEMES, ids=lambda scheme: scheme.mean)
+    def test_a_scheme_is_judged_as_the_original_names_are(self, scheme, diagnose):
+        """Healthy, negative, and as it was initialized."""
+        names = [name.replace("*", "") for name in scheme[:2]]
+        assert diagnose({"a": renamed(healthy(), *names)}) == []
+        assert kinds(diagnose({"a": renamed(changed(moving_variance=-1.0), *names)})) == [("negative variance", "a")]
+        zeros = dict.fromkeys(("moving_mean", "moving_variance"), np.zeros(CHANNELS, np.float32))
+        expected = [] if names[1] == "moving_variance" else [("never updated", "a")]
+        assert kinds(diagnose({"a": renamed({**healthy(), **zeros}, *names)})) == expected
+
+
+class TestNeverCopied:
+    """A target network that takes beta and gamma of another, and not its statistics."""
+
+    FOLLOWING = {**STILL, "beta": 0.9 * healthy()["beta"], "gamma": 0.1 + 0.9 * healthy()["gamma"]}
+
+    @pytest.mark.parametrize(
+        "target, main, expected",
+        [
+            ("target/bn", "main/bn", "never copied"),
+            ("target_actor/bn", "actor/bn", "never copied"),
+            ("target/q/bn", "q/bn", "never copied"),
+            ("slow/bn", "fast/bn", "never copied"),  # by the values alone
+            ("slow/bn1", "fast/bn2", "never updated"),  # another place in the network
+        ],
+    )
+    def test_found(self, target, main, expected, diagnose):
+        (finding,) = diagnose({main: healthy(), target: self.FOLLOWING})
+        assert (finding.kind, finding.severity, finding.layer) == (expected, "error", target)
+        if expected == "never copied":
+            assert finding.problem.endswith(f"as they are initialized, while those of {main} were updated")
+
+    def test_trained_apart(self, diagnose):
+        """A discriminator whose updates were forgotten is no copy of the generator; nor has a fresh layer any."""
+        other = {**STILL, "beta": healthy(5)["beta"], "gamma": healthy(5)["gamma"]}
+        assert kinds(diagnose({"G/bn": healthy(), "D/bn": other})) == [("never updated", "D/bn")]
+        layers = {"main/bn": STILL, "target/bn": self.FOLLOWING}
+        assert kinds(diagnose(layers)) == [("never updated", "main/bn"), ("never updated", "target/bn")]
 
 
 class TestZeroDebias:
@@ -233,7 +295,8 @@ def test_order_and_text(diagnose):
 def test_without_layers(diagnose):
     """Says what it has instead."""
     with pytest.raises(
-        ValueError, match=r"expected a checkpoint with batch norm layers, got one without. It has \['d/w'"
+        ValueError,
+        match=r"layers, got one in which none is recognized. It has\n  d/w\nA layer is known by",
     ):
         diagnose({"d": {"w": [1.0]}})
 

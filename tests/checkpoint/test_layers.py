@@ -7,6 +7,7 @@ import pytest
 from tests.checkpoint.models import reference
 from tfbn import checkpoint
 from tfbn.checkpoint.layers import find
+from tfbn.checkpoint.list_layers import Layers
 from tfbn.checkpoint.reader import Entry
 
 STATISTICS = ("moving_mean", "moving_variance")
@@ -65,6 +66,53 @@ def test_names_of_the_pair(pair, naming):
     assert found.orphans == []
 
 
+def aliases(layer):
+    return [layer.scope, *(layer.variables.get(short, "") for short in ("beta", "moving_mean", "moving_variance"))]
+
+
+EMA = "ExponentialMovingAverage"
+
+
+@pytest.mark.parametrize(
+    "paths, expected",
+    [
+        (["n/pop_mean", "n/pop_var", "n/beta"], [["n", "n/beta", "n/pop_mean", "n/pop_var"]]),
+        (["n/moving_mean", "n/moving_var"], [["n", "", "n/moving_mean", "n/moving_var"]]),
+        (["n/mean/EMA", "n/variance/EMA"], [["n", "", "n/mean/EMA", "n/variance/EMA"]]),
+        # A variable for a tensor repeats the variable scope, and the name scope may have a number.
+        (
+            [f"a/n/a/n_1/moments_2/Squeeze{i}/{EMA}" for i in ("", "_1")] + ["a/n/beta"],
+            [["a/n", "a/n/beta", f"a/n/a/n_1/moments_2/Squeeze/{EMA}", f"a/n/a/n_1/moments_2/Squeeze_1/{EMA}"]],
+        ),
+        (["n/mean", "n/variance", "n/offset"], [["n", "n/offset", "n/mean", "n/variance"]]),
+        (["observations/mean", "observations/variance"], []),
+        (["n/pop_mean", "other/pop_var"], []),
+        # Statistics for each domain over one beta.
+        (
+            ["n/beta", "n/s/moving_mean", "n/s/moving_variance", "n/t/moving_mean", "n/t/moving_variance"],
+            [[f"n/{d}", "n/beta", f"n/{d}/moving_mean", f"n/{d}/moving_variance"] for d in "st"],
+        ),
+        (
+            ["n/beta", *(f"n/moving_{name}_{d}" for d in "st" for name in ("mean", "variance"))],
+            [[f"n/moving_mean_{d}", "n/beta", f"n/moving_mean_{d}", f"n/moving_variance_{d}"] for d in "st"],
+        ),
+        (
+            ["pop_mean", "pop_var", "pop_mean_1", "pop_var_1", "beta", "beta_1"],
+            [["", "beta", "pop_mean", "pop_var"], ["pop_mean_1", "beta_1", "pop_mean_1", "pop_var_1"]],
+        ),
+    ],
+)
+def test_other_names(paths, expected):
+    """Pairs by the schemes that are known, with beta beside them; one of a pair, or names of other things, is none."""
+    assert [aliases(layer) for layer in find(entries(*paths)).layers] == expected
+
+
+def test_shadows_of_a_shared_beta():
+    found = find(entries("n/beta", f"n/beta/{EMA}", "n/s/moving_mean", "n/s/moving_variance"))
+    assert [(layer.scope, layer.shadows) for layer in found.layers] == [("n/s", {"beta": f"n/beta/{EMA}"})]
+    assert found.unclaimed == []
+
+
 def test_orphans():
     """A pair under the name that the layer had before it was renamed."""
     found = find(entries(*in_scope("new", *STATISTICS), "old/old/moving_mean/biased", "old/old/moving_mean/local_step"))
@@ -102,6 +150,8 @@ def test_other_normalizations(scope):
 
 def test_order_and_table():
     """Numbers in names count as numbers; the table has a line for each."""
+    named = find(entries("n/pop_mean", "n/pop_var")).layers
+    assert "moving_mean (pop_mean), moving_variance (pop_var)" in str(Layers(named))
     names = ["block10/bn", "block2/bn", "block1/bn"]
     found = find(entries(*[path for name in names for path in in_scope(name, *STATISTICS)]))
     assert [layer.scope for layer in found.layers] == names[::-1]

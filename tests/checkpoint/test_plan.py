@@ -131,7 +131,7 @@ class TestRename:
         [
             (
                 [("nowhere", "x")],
-                r"rename: expected a pattern that is found in a name, got 'nowhere'. The names are \['n/",
+                r"rename: expected a pattern that is found in a name, got 'nowhere'. The names are\n  n/m",
             ),
             ([("(", "x")], r"rename: expected a regular expression and its replacement, got '\(' and 'x': "),
             ([("n", r"\1")], "rename: expected a regular expression and its replacement"),
@@ -231,3 +231,45 @@ def test_slots_of_objects_need_their_program(tmp_path):
     plan = checkpoint.convert(tmp_path / "model", tmp_path / "out", "contrib", dry_run=True)
     assert any("OPTIMIZER_SLOT" in path for path in plan.lost)
     assert not [step.name for step in plan.steps if "OPTIMIZER_SLOT" in step.name]
+
+
+class TestOtherNames:
+    """Statistics that are not called moving_mean and moving_variance, or that share beta and gamma."""
+
+    SHADOW = "ExponentialMovingAverage"
+    ARRAYS = {
+        "n/beta": np.float32([1, 2]),
+        f"n/beta/{SHADOW}": np.float32([3, 4]),
+        "n/s/moving_mean": np.float32([5, 6]),
+        "n/s/moving_variance": np.float32([7, 8]),
+        f"e/moments/Squeeze/{SHADOW}": np.float32([9, 10]),
+        f"e/moments/Squeeze_1/{SHADOW}": np.float32([11, 12]),
+        "bn/beta": np.float32([13, 14]),
+    }
+
+    @pytest.mark.parametrize("to", ["contrib", "TF1Module", "BatchNorm"])
+    def test_copied_as_they_are(self, to, write, tmp_path):
+        """Nothing is filled in that another scope has."""
+        options = {"fill_affine": True, "zero_debias": "synthesize"} if to == "TF1Module" else {}
+        checkpoint.convert(write("source", self.ARRAYS), tmp_path / "out", to, **options)
+        with checkpoint.open(tmp_path / "out") as made:
+            arrays = {made.entries[name].path: array.tolist() for name, array in made.items()}
+        filled = {"n/s/gamma"} if options else set()
+        assert {path for path in arrays.keys() - self.ARRAYS.keys() if "moving_mean/" not in path} - {""} == filled
+        assert {path: arrays[path] for path in self.ARRAYS} == {path: a.tolist() for path, a in self.ARRAYS.items()}
+
+    def test_statistics_are_no_averages_of_variables(self, write, tmp_path):
+        """moving_average=True takes that of beta, and leaves the statistics their names."""
+        plan = checkpoint.convert(write("source", self.ARRAYS), tmp_path / "out", "contrib", moving_average=True)
+        assert plan.left_out == ["n/beta"]
+        names = {step.name: step.value.read().tolist() for step in plan.steps}
+        assert names.keys() == self.ARRAYS.keys() - {f"n/beta/{self.SHADOW}"}
+        assert names["n/beta"] == [3, 4]
+
+    def test_renamed(self, write, tmp_path):
+        """Under contrib's names they are a layer of the target."""
+        rename = [("moments/Squeeze/.*", "moving_mean"), ("moments/Squeeze_1/.*", "moving_variance")]
+        checkpoint.convert(write("source", self.ARRAYS), tmp_path / "out", "contrib", rename=rename)
+        layers = {layer.scope: layer.aliases for layer in checkpoint.list_layers(tmp_path / "out")}
+        assert layers["e"] == {}
+        assert layers["n/s"] == {"beta": "n/beta"}

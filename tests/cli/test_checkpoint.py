@@ -73,7 +73,26 @@ def test_list(command):
 
 def test_list_of_nothing(command, tmp_path):
     path = tf.train.Checkpoint(x=tf.Variable(1.0)).write(str(tmp_path / "model"))
-    assert command("list", path) == (0, f"No batch norm layers in {path}.\n", "")
+    status, out, err = command("list", path)
+    assert (status, err) == (0, "")
+    assert out.startswith(f"No batch norm layers are recognized in {path}. ")
+    assert "--rename PATTERN=REPLACEMENT" in out
+
+
+def test_statistics_of_unknown_names(command, tmp_path):
+    """`list` and `diagnose` say what they do not understand, and judge it after a renaming."""
+    names = {"n/beta": 0.5, "n/mu": 0.0, "n/sigma2": 1.0}
+    path = tf.train.Checkpoint(**{name: tf.Variable([value] * 3) for name, value in names.items()})
+    prefix = path.write(str(tmp_path / "model"))
+    rename = ["--rename", "mu$=moving_mean", "--rename", "sigma2$=moving_variance"]
+    assert command("list", prefix)[1].startswith("No batch norm layers")
+    assert parse_json(command("list", prefix, *rename, "--json")[1])["layers"][0]["scope"] == "n"
+    status, _, err = command("diagnose", prefix)
+    assert status == 2
+    assert "none is recognized. It has\n  n/beta\n  n/mu\n  n/sigma2\nA layer is known by its statistics: " in err
+    status, out, _ = command("diagnose", prefix, *rename)
+    assert status == 1
+    assert "never updated" in out
 
 
 def test_diagnose(command, tmp_path):

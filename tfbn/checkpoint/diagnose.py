@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from tfbn.checkpoint import rules
+from tfbn.checkpoint import naming, rules
 from tfbn.checkpoint.layers import find
 from tfbn.checkpoint.open import open as open_checkpoint
 from tfbn.checkpoint.reader import Reader
-from tfbn.checkpoint.tables import table
+from tfbn.checkpoint.rename import renamed_entries
+from tfbn.checkpoint.tables import columns, table
 from tfbn.errors import Finding
 
 GLOBAL_STEP = "global_step"
@@ -39,16 +40,20 @@ class Diagnosis(list):
     __repr__ = __str__
 
 
-def diagnose(path: str | os.PathLike[str] | Reader, decay: float | None = None) -> Diagnosis:
-    """Judges the moving statistics of the batch norm layers in a checkpoint.
+def diagnose(
+    path: str | os.PathLike[str] | Reader, decay: float | None = None, *, rename: Sequence[tuple[str, str]] = ()
+) -> Diagnosis:
+    """Judges the moving statistics of the batch norm layers in a checkpoint, which `list_layers` finds.
 
     The rules that give errors:
       not finite: NaN or infinity in any variable.
       negative variance: moving_variance, moving_stddev or renorm_stddev below 0.
-      never updated: moving_mean is all 0 and moving_variance all 1.
-      missing statistics: beta or gamma, and no moving_mean or no moving_variance.
+      never updated: moving_mean is all 0 and moving_variance all 1; or all 0, as averages of tensors start.
+      never copied: the same in a target network, whose beta and gamma come from a layer that was updated.
+      missing statistics: beta or gamma, no moving_mean or no moving_variance, and nothing that may be these.
       frozen: moving_variance is of 16 bits and, in a layer that was updated, still 1 in some channel.
     And warnings:
+      unrecognized: beta or gamma, and variables that may be the statistics, under names that are not known.
       half precision: statistics of 16 bits, which with this decay stop more than 1 % from those of the batches.
       zero debias unpaired: a part of the pair is missing, a layer has none while others do, or a pair is in no layer.
       slow decay: less than 90 % of the statistics come from data: by 1 - decay**global_step, by the weights of renorm
@@ -61,6 +66,7 @@ def diagnose(path: str | os.PathLike[str] | Reader, decay: float | None = None) 
       path: as for `open`, or what `open` returned.
       decay: of the moving averages, which checkpoints do not hold. Default None: 'slow decay' is judged by the pairs
         alone, and 'half precision' by contrib's 0.999.
+      rename: as for `list_layers`. Default ().
 
     Returns:
       A list of findings, errors first, each with kind (the rule), severity, layer, problem and remedy; `print` shows it
@@ -68,7 +74,8 @@ def diagnose(path: str | os.PathLike[str] | Reader, decay: float | None = None) 
 
     Raises:
       FileNotFoundError, ImportError: as `open`.
-      ValueError: as `open`; a checkpoint without batch norm layers; a decay outside of [0, 1].
+      ValueError: as `open`; a checkpoint in which no batch norm layer is recognized; a decay outside of [0, 1]; a
+        pattern that matches nothing.
 
     Example:
       >>> import tempfile, tensorflow as tf, tfbn
@@ -81,13 +88,14 @@ def diagnose(path: str | os.PathLike[str] | Reader, decay: float | None = None) 
         raise ValueError(f"decay: expected a number in [0, 1], got {decay}.")
     if not isinstance(path, Reader):
         with open_checkpoint(path) as reader:
-            return diagnose(reader, decay)
-    reader, result = path, find(path.entries.values())
+            return diagnose(reader, decay, rename=rename)
+    reader, result = path, find(renamed_entries(path, rename))
     if not result.layers:
         raise ValueError(
-            f"{reader.path}: expected a checkpoint with batch norm layers, got one without. It has "
-            f"{sorted(entry.path for entry in reader.entries.values() if entry.path)[:20]}; a layer is what has a "
-            "moving_mean and a moving_variance, by these names."
+            f"{reader.path}: expected a checkpoint with batch norm layers, got one in which none is recognized. It has"
+            f"\n{columns(entry.path for entry in reader.entries.values() if entry.path)}\n"
+            f"A layer is known by its statistics: {naming.KNOWN}. If they have other names, pass rename=[(pattern, "
+            "replacement)], or --rename PATTERN=REPLACEMENT."
         )
     layers = [
         rules.Arrays(
@@ -96,7 +104,7 @@ def diagnose(path: str | os.PathLike[str] | Reader, decay: float | None = None) 
         )
         for layer in result.layers
     ]
-    network = rules.Network(layers, _steps(reader), decay)
+    network = rules.Network(layers, _steps(reader), decay, result.unclaimed)
     return Diagnosis(rules.findings(network, result.orphans), layers)
 
 

@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tfbn.checkpoint import plan, values
+from tfbn.checkpoint import values
 from tfbn.checkpoint.open import open as open_checkpoint
 from tfbn.checkpoint.reader import Entry, Reader
+from tfbn.checkpoint.rename import apply_renames
 from tfbn.checkpoint.tables import natural, shown, table
 
 
@@ -63,7 +64,7 @@ def diff(
       norm/beta  values      1 of 2 elements, by up to 0.5
     """
     with open_checkpoint(first) as one, open_checkpoint(second) as other:
-        first_entries, second_entries = plan.apply_renames(_entries_by_path(one), rename), _entries_by_path(other)
+        first_entries, second_entries = apply_renames(_entries_by_path(one), rename), _entries_by_path(other)
         differences = []
         for path in sorted({*first_entries, *second_entries}, key=natural):
             if path not in second_entries:

@@ -1,16 +1,18 @@
-"""Finds the batch norm layers of a checkpoint by the names of their variables."""
+"""Finds the batch norm layers of a checkpoint by the names of their variables: contrib's, and those of `naming`."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from tfbn.checkpoint import naming
+from tfbn.checkpoint.naming import STATISTICS as STATISTICS
 from tfbn.checkpoint.reader import Entry
 from tfbn.checkpoint.tables import natural
 
 AFFINE = ("beta", "gamma")
-STATISTICS = ("moving_mean", "moving_variance")
 RENORM = ("moving_stddev", "renorm_mean", "renorm_stddev")
 OLD_RENORM = ("renorm_mean_weight", "renorm_stddev_weight")  # of TensorFlow up to 1.14
 DEBIAS = ("biased", "local_step")
@@ -25,18 +27,20 @@ _AMBIGUOUS = "gamma_or_beta"
 class Layer(NamedTuple):
     """The variables of one batch norm layer."""
 
-    scope: str
+    scope: str  # its path up to the short names; of a second pair of statistics there, the path of the mean
     shape: tuple[int, ...]  # of the statistics: [C], or with a dimension per axis of the inputs and virtual batches
     dtype: str  # of the statistics
     variables: dict[str, str]  # from short names, such as moving_mean, to names in the checkpoint
     shadows: dict[str, str]  # the same for those with /ExponentialMovingAverage
     zero_debias: str  # how the pair is named: 'single', 'doubled', 'suffixed' or 'attributes'; '' for none
     renorm: str  # 'up to 1.14', 'from 1.15' or ''
+    aliases: dict[str, str]  # from short names to the paths of those that are not the scope and the short name
 
 
 class SearchResult(NamedTuple):
     layers: list[Layer]  # in the natural order of their scopes
     orphans: list[str]  # paths of zero-debias variables that belong to no layer
+    unclaimed: list[Entry]  # what belongs to no layer
 
 
 def find(entries: Iterable[Entry]) -> SearchResult:
@@ -49,12 +53,14 @@ def find(entries: Iterable[Entry]) -> SearchResult:
         if short in (*SHORT_NAMES, _AMBIGUOUS):
             kind = shadows if path.endswith(SHADOW) else variables
             kind.setdefault(scope, {})[short] = entry
+    _add_pairs(by_path, variables)
     scopes = {
         scope
         for scope, shorts in variables.items()
         if set(STATISTICS) & set(shorts) or (set(AFFINE) & set(shorts) and _NAMED.fullmatch(scope))
     }
-    naming: dict[str, str] = {}
+    scopes -= _share_affine(variables, scopes)
+    pair_names: dict[str, str] = {}
     orphans: list[str] = []
     for path, entry in by_path.items():
         debias = _parse_debias(path, scopes)
@@ -65,9 +71,51 @@ def find(entries: Iterable[Entry]) -> SearchResult:
             orphans.append(path)
         else:
             variables[owner][short] = entry
-            naming[owner] = how
-    layers = [_make_layer(scope, variables[scope], shadows.get(scope, {}), naming.get(scope, "")) for scope in scopes]
-    return SearchResult(sorted(layers, key=lambda layer: natural(layer.scope)), sorted(orphans, key=natural))
+            pair_names[owner] = how
+    layers = []
+    for scope in scopes:
+        own = {short: by_path.get(entry.path + SHADOW) for short, entry in variables[scope].items()}
+        all_shadows = {**shadows.get(scope, {}), **{short: entry for short, entry in own.items() if entry}}
+        layers.append(_make_layer(scope, variables[scope], all_shadows, pair_names.get(scope, "")))
+    claimed = {name for layer in layers for names in (layer.variables, layer.shadows) for name in names.values()}
+    return SearchResult(
+        sorted(layers, key=lambda layer: natural(layer.scope)),
+        sorted(orphans, key=natural),
+        [entry for entry in by_path.values() if entry.name not in claimed],
+    )
+
+
+def _add_pairs(by_path: dict[str, Entry], variables: dict[str, dict[str, Entry]]) -> None:
+    """Adds the statistics that have other names than contrib's, under the short names."""
+    pairs = list(naming.find_pairs(by_path))
+    alone = {scope for scope, count in Counter(pair.scope for pair in pairs).items() if count == 1}
+    for pair in pairs:
+        affine = {
+            short: by_path[path]
+            for short, names in naming.AFFINE_NAMES.items()
+            for name in reversed(names)
+            for path in (join(pair.scope, name), join(pair.scope, name + pair.word))
+            if path in by_path
+        }
+        if pair.scheme.needs_affine and not affine:
+            continue
+        scope = pair.scope if pair.scope in alone or not pair.word else pair.mean.path
+        shorts = variables.setdefault(scope, {})
+        shorts.update({**affine, "moving_mean": pair.mean, "moving_variance": pair.variance})
+
+
+def _share_affine(variables: dict[str, dict[str, Entry]], scopes: set[str]) -> set[str]:
+    """Gives beta and gamma to the layers right below that have statistics alone; returns the scopes left with nothing.
+
+    Networks for several domains have a scope for the statistics of each.
+    """
+    without = {scope for scope in scopes if not set(STATISTICS) & set(variables[scope])}
+    for scope in scopes - without:
+        around = variables.get(split(scope)[0], {})
+        if not set(AFFINE) & set(variables[scope]) and not set(STATISTICS) & set(around):
+            variables[scope].update({short: entry for short, entry in around.items() if short in AFFINE})
+    owned = {entry.name for scope in scopes - without for entry in variables[scope].values()}
+    return {scope for scope in without if {entry.name for entry in variables[scope].values()} <= owned}
 
 
 def _parse_debias(path: str, scopes: set[str]) -> tuple[str | None, str, str] | None:
@@ -87,7 +135,7 @@ def _parse_debias(path: str, scopes: set[str]) -> tuple[str | None, str, str] | 
     return None, match["short"], ""
 
 
-def _make_layer(scope: str, variables: dict[str, Entry], shadows: dict[str, Entry], naming: str) -> Layer:
+def _make_layer(scope: str, variables: dict[str, Entry], shadows: dict[str, Entry], zero_debias: str) -> Layer:
     order = [name for name in (*SHORT_NAMES, _AMBIGUOUS, *DEBIAS) if name in variables]
     one = variables[next(name for name in (*STATISTICS, *order) if name in variables)]
     old = set(OLD_RENORM) & set(variables)
@@ -97,8 +145,13 @@ def _make_layer(scope: str, variables: dict[str, Entry], shadows: dict[str, Entr
         one.dtype,
         {name: variables[name].name for name in order},
         {name: shadows[name].name for name in (*SHORT_NAMES, *DEBIAS) if name in shadows},
-        naming,
+        zero_debias,
         "up to 1.14" if old else "from 1.15" if set(RENORM) & set(variables) else "",
+        {
+            name: variables[name].path
+            for name in order
+            if name not in DEBIAS and variables[name].path != join(scope, name)
+        },
     )
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
-from tfbn.checkpoint.layers import find
+from tfbn.checkpoint.layers import Layer, find
 from tfbn.checkpoint.open import open as open_checkpoint
 from tfbn.checkpoint.reader import Reader
+from tfbn.checkpoint.rename import renamed_entries
 from tfbn.checkpoint.tables import shown, table
 
 
@@ -21,7 +23,7 @@ class Layers(list):
                 layer.scope or "-",
                 shown(layer.shape),
                 layer.dtype,
-                ", ".join(layer.variables),
+                ", ".join(_shown(short, layer) for short in layer.variables),
                 layer.zero_debias or "-",
                 layer.renorm or "-",
                 ", ".join(layer.shadows) or "-",
@@ -33,24 +35,35 @@ class Layers(list):
     __repr__ = __str__
 
 
-def list_layers(path: str | os.PathLike[str] | Reader) -> Layers:
+def _shown(short: str, layer: Layer) -> str:
+    """The short name, with what stands in its place in the checkpoint where that is another."""
+    if short not in layer.aliases:
+        return short
+    return f"{short} ({layer.aliases[short].removeprefix(f'{layer.scope}/')})"
+
+
+def list_layers(path: str | os.PathLike[str] | Reader, *, rename: Sequence[tuple[str, str]] = ()) -> Layers:
     """Lists the batch norm layers of a checkpoint: of contrib and slim, tf.layers, Keras, `BatchNorm` or `TF1Module`.
 
-    A layer is a scope that holds a moving_mean or a moving_variance; or beta or gamma alone, under a name that says
-    batch norm.
+    A layer is a scope that has a moving_mean or a moving_variance, or both of them by another of the common names, such
+    as pop_mean and pop_var, mean/EMA and variance/EMA, running_mean and running_var, or the shadows that
+    tf.train.ExponentialMovingAverage made for tf.nn.moments; or beta or gamma alone, under a name that says batch norm.
+    Several pairs of statistics over one beta and gamma, as for several domains, are a layer each.
 
     Args:
       path: as for `open`, or what `open` returned.
+      rename: pairs of a regular expression and its replacement for the paths, as for `convert`, which make known what
+        has names of its own. Default ().
 
     Returns:
       A list with a record for each layer, in the natural order of the scopes; `print` shows it as a table. The fields:
       scope; shape and dtype of the statistics; variables and shadows, dicts from short names to names in the
       checkpoint, the latter for the averages of tf.train.ExponentialMovingAverage; zero_debias, how biased and
       local_step are named ('single', 'doubled', 'suffixed', 'attributes' or ''); renorm ('up to 1.14', 'from 1.15' or
-      '').
+      ''); aliases, a dict from short names to the paths of variables that are not the scope and the short name.
 
     Raises:
-      FileNotFoundError, ValueError, ImportError: as `open`.
+      FileNotFoundError, ValueError, ImportError: as `open`; ValueError also for a pattern that matches nothing.
 
     Example:
       >>> import tempfile, tensorflow as tf, tfbn
@@ -60,6 +73,6 @@ def list_layers(path: str | os.PathLike[str] | Reader) -> Layers:
       norm (2,) from 1.15 norm/beta/.ATTRIBUTES/VARIABLE_VALUE
     """
     if isinstance(path, Reader):
-        return Layers(find(path.entries.values()).layers)
+        return Layers(find(renamed_entries(path, rename)).layers)
     with open_checkpoint(path) as reader:
-        return Layers(find(reader.entries.values()).layers)
+        return Layers(find(renamed_entries(reader, rename)).layers)

@@ -5,18 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 from tfbn.checkpoint import object_graph, values
 from tfbn.checkpoint.kinds import Kind
 from tfbn.checkpoint.layers import AFFINE, DEBIAS, SHORT_NAMES, STATISTICS, join, split
 from tfbn.checkpoint.open import KINDS
 from tfbn.checkpoint.reader import Entry, Reader
+from tfbn.checkpoint.rename import apply_renames, with_names
 from tfbn.checkpoint.tables import natural, shown, table
 from tfbn.checkpoint.values import Step, Value
 from tfbn.errors import Finding
-
-T = TypeVar("T")
 
 _WIDTH = {"bfloat16": 16, "float16": 16, "float32": 32, "float64": 64}
 _REMEDY = (
@@ -149,37 +148,6 @@ def make(
     return plan
 
 
-def apply_renames(by_path: Mapping[str, T], rename: Iterable[tuple[str, str]]) -> dict[str, T]:
-    """The same values, by the paths that pairs of a pattern and its replacement turn theirs into."""
-    names = {path: path for path in by_path}
-    for pattern, replacement in rename:
-        try:
-            changed = {path: re.sub(pattern, replacement, name) for path, name in names.items()}
-        except (re.error, IndexError) as error:
-            raise ValueError(
-                f"rename: expected a regular expression and its replacement, got {pattern!r} and {replacement!r}: "
-                f"{error}."
-            ) from error
-        if not any(re.search(pattern, name) for name in names.values()):
-            raise ValueError(
-                f"rename: expected a pattern that is found in a name, got {pattern!r}. The names are "
-                f"{sorted(names.values(), key=natural)}."
-            )
-        names = changed
-    return _with_names(by_path, names)
-
-
-def _with_names(by_path: Mapping[str, T], names: Mapping[str, str]) -> dict[str, T]:
-    paths: dict[str, str] = {}
-    for path, name in names.items():
-        if name in paths:
-            raise ValueError(
-                f"rename: expected a different name for each variable, got {name!r} for {paths[name]} and {path}."
-            )
-        paths[name] = path
-    return {name: by_path[path] for name, path in paths.items()}
-
-
 def _name_as_kind(plan: Plan, by_path: Mapping[str, Value]) -> None:
     """Gives the variables the names that follow from their paths alone."""
     scopes = {split(path)[0] for path in by_path if split(path)[1] in STATISTICS}
@@ -204,7 +172,7 @@ def _name_as_kind(plan: Plan, by_path: Mapping[str, Value]) -> None:
             if around is not None:
                 names[path] = _default_scope_replaced(around, default_scopes, plan.kind) + path[len(around) :]
     layer_scopes = {split(name)[0] for path, name in names.items() if split(path)[1] in STATISTICS}
-    for path, value in _with_names(values_kept, names).items():
+    for path, value in with_names(values_kept, names).items():
         scope, short = split(path)
         is_debias = scope in layer_scopes and short in DEBIAS
         plan.steps.append(Step(plan.kind.name_of(path, is_debias), value))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from tfbn.checkpoint.layers import DEBIAS, STATISTICS, Layer
+from tfbn.checkpoint.layers import AFFINE, DEBIAS, STATISTICS, Layer, split
+from tfbn.checkpoint.reader import Entry
 from tfbn.errors import Finding
 
 # Of the layer's median. Training moves gamma by factors of some ten; what is a thousand times below the others adds
@@ -26,7 +28,16 @@ WARMED_UP = 0.9
 OUTLIER_VARIANCE = 1e4
 # And means within some ten standard deviations.
 OUTLIER_MEAN = 100.0
+# Copies of trained values, however slowly they follow, agree more than this; layers that were trained apart do not.
+COPIED_CORRELATION = 0.99
+MIN_COMPARED = 8  # two or three values agree by chance
 NEIGHBOURS = 2  # on each side, in the natural order of names, which most programs build their layers in
+
+
+_FLOATS = ("bfloat16", "float16", "float32", "float64")
+# Names of what is trained, and of what optimizers keep.
+_TRAINED = re.compile(r"(^|[/_])(bias(es)?|b|weights?|w|kernel|beta|gamma)$|(^|/)(optimizer|\.OPTIMIZER_SLOT)/", re.I)
+_SOUNDS = re.compile(r"mean|avg|average|mu\b|var|sigma|std|ema\b|moving|running|stat", re.I)
 
 
 class Arrays(NamedTuple):
@@ -43,6 +54,7 @@ class Network:
     layers: list[Arrays]
     steps: int | None  # by the global step
     decay: float | None
+    unclaimed: list[Entry]  # variables that belong to no layer
 
 
 class Rule(NamedTuple):
@@ -67,15 +79,78 @@ def _negative(one: Arrays, network: Network) -> Iterator[str]:
 
 
 def _never_updated(one: Arrays, network: Network) -> Iterator[str]:
+    if (initial := _initial_values(one)) and not any(True for _ in _never_copied(one, network)):
+        yield f"{initial}, as they are initialized"
+
+
+def _never_copied(one: Arrays, network: Network) -> Iterator[str]:
+    if initial := _initial_values(one):
+        for other in network.layers:
+            if _is_target_of(one, other) and set(STATISTICS) <= set(other.values) and not _initial_values(other):
+                yield f"{initial}, as they are initialized, while those of {other.layer.scope} were updated"
+                return
+
+
+def _initial_values(one: Arrays) -> str:
+    """What the statistics are, where they are what they start from; else ''."""
     mean, variance = one.values.get("moving_mean"), one.values.get("moving_variance")
-    if mean is not None and variance is not None and not mean.any() and (variance == 1).all():
-        yield "moving_mean is all 0 and moving_variance all 1, as they are initialized"
+    if mean is None or variance is None or mean.any():
+        return ""
+    if "moving_variance" in one.layer.aliases and not variance.any():  # tf.train.ExponentialMovingAverage starts so
+        return "moving_mean and moving_variance are all 0"
+    return "moving_mean is all 0 and moving_variance all 1" if (variance == 1).all() else ""
+
+
+def _is_target_of(one: Arrays, other: Arrays) -> bool:
+    """Whether a layer belongs to a copy of the network that another one is in, by its scope and its beta and gamma."""
+    own, others = one.layer.scope.split("/"), other.layer.scope.split("/")
+    if one is other or one.layer.shape != other.layer.shape or len(own) - len(others) not in (0, 1):
+        return False
+    if len(own) == len(others):
+        differing = [mine for mine, theirs in zip(own, others) if mine != theirs]
+    else:
+        differing = [mine for i, mine in enumerate(own) if own[:i] + own[i + 1 :] == others][:1]
+    if len(differing) != 1:
+        return False
+    return "target" in differing[0].lower() or _follows(one, other)
+
+
+def _follows(one: Arrays, other: Arrays) -> bool:
+    initial = {"beta": 0.0, "gamma": 1.0}
+    shared = [name for name in AFFINE if {name} <= set(one.values) & set(other.values)]
+    changes = [[each.values[name] - initial[name] for name in shared] for each in (one, other)]
+    own, others = (np.concatenate(arrays) if arrays else np.zeros(0) for arrays in changes)
+    if own.size < MIN_COMPARED or own.shape != others.shape or not (np.ptp(own) > 0 and np.ptp(others) > 0):
+        return False
+    return bool(np.corrcoef(own, others)[0, 1] > COPIED_CORRELATION)
 
 
 def _missing(one: Arrays, network: Network) -> Iterator[str]:
     absent = [name for name in STATISTICS if name not in one.values]
-    if absent:
+    if absent and not _candidates(one, network):
         yield f"it has {', '.join(one.values)}, and no {' or '.join(absent)}"
+
+
+def _unrecognized(one: Arrays, network: Network) -> Iterator[str]:
+    absent = [name for name in STATISTICS if name not in one.values]
+    if absent and (candidates := _candidates(one, network)):
+        listed = ", ".join(candidates[:5]) + (", ..." if len(candidates) > 5 else "")
+        yield f"it has {', '.join(one.values)}, and no {' or '.join(absent)} by a known name; these may be: {listed}"
+
+
+def _candidates(one: Arrays, network: Network) -> list[str]:
+    """Variables of no layer that may be statistics: those in the scope, and elsewhere those that sound like it."""
+    size = int(np.prod(one.layer.shape))
+    paths = {entry.path for entry in network.unclaimed}
+    return [
+        entry.path
+        for entry in network.unclaimed
+        if entry.dtype in _FLOATS
+        and int(np.prod(entry.shape)) == size
+        and split(entry.path)[0] not in (*paths, *(f"{one.layer.scope}/{name}" for name in one.layer.variables))
+        and not _TRAINED.search(entry.path)
+        and (entry.path.startswith(f"{one.layer.scope}/") or _SOUNDS.search(split(entry.path)[1]))
+    ]
 
 
 def _frozen(one: Arrays, network: Network) -> Iterator[str]:
@@ -201,6 +276,14 @@ RULES = (
         "use tfbn.create_train_op. Recompute the statistics of this checkpoint from data.",
     ),
     Rule(
+        "never copied",
+        "error",
+        _never_copied,
+        "A target network got the trainable variables alone, which moving statistics are not: copy those of the other "
+        "network as well, over tf.global_variables(scope) of both. For this checkpoint, take the statistics of the "
+        "layer that it follows.",
+    ),
+    Rule(
         "missing statistics",
         "error",
         _missing,
@@ -208,6 +291,13 @@ RULES = (
         "Recompute the statistics of this checkpoint from data.",
     ),
     Rule("frozen", "error", _frozen, _IN_FLOAT32),
+    Rule(
+        "unrecognized",
+        "warning",
+        _unrecognized,
+        "Say which variables the statistics are, with rename=[(pattern, replacement)] or --rename PATTERN=REPLACEMENT, "
+        "such as --rename '/mu$=/moving_mean' --rename '/sigma2$=/moving_variance'. Nothing was judged of them.",
+    ),
     Rule("half precision", "warning", _half, _IN_FLOAT32),
     Rule(
         "zero debias unpaired",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+MAX_NAMES = 20  # that a message lists: a screen
+
 
 def natural(text: str) -> list[tuple[int, int, str]]:
     """A key that sorts block2 before block10."""
@@ -16,6 +18,13 @@ def table(rows: Iterable[Iterable[str]]) -> str:
     cells = [list(row) for row in rows]
     widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in cells)
+
+
+def columns(names: Iterable[str], limit: int = MAX_NAMES) -> str:
+    """Names in their natural order, one a line; of more than `limit` the first ones, and how many follow."""
+    ordered = sorted(names, key=natural)
+    more = [f"  and {len(ordered) - limit} more"] if len(ordered) > limit else []
+    return "\n".join([*(f"  {name}" for name in ordered[:limit]), *more])
 
 
 def shown(shape: Iterable[int]) -> str:

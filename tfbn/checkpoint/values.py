@@ -81,13 +81,15 @@ def read_values(reader: Reader, options: Options) -> SourceValues:
     }
     left_out: list[str] = []
     if options.moving_average:
-        left_out += _replace_by_shadows(values, reader.path)
+        left_out += _replace_by_shadows(values, reader)
     for layer in layers.find(reader.entries.values()).layers:
         if layer.renorm == "up to 1.14":
             left_out += _upgrade_renorm(layer.scope, values, options.epsilon)
+        if join(layer.scope, "moving_mean") not in values:
+            continue  # by other names; those are copied as they are
         if options.fill_affine:
             for short in layers.AFFINE:
-                if join(layer.scope, short) not in values:
+                if short not in layer.variables and join(layer.scope, short) not in values:
                     values[join(layer.scope, short)] = fill_affine(values, layer.scope, short)
         pair = [join(layer.scope, short) for short in layers.DEBIAS]
         if options.zero_debias == "drop":
@@ -102,17 +104,20 @@ def canonical_paths(reader: Reader) -> dict[str, str]:
     entries = reader.entries.values()
     paths = {entry.name: entry.path for entry in entries}
     for layer in layers.find(entries).layers:
-        for short, name in layer.variables.items():
-            paths[name] = join(layer.scope, short)
+        for short in layers.DEBIAS:
+            if short in layer.variables:
+                paths[layer.variables[short]] = join(layer.scope, short)
     return paths
 
 
-def _replace_by_shadows(values: dict[str, Value], source: str) -> list[str]:
-    shadows = [path for path in values if path.endswith(SHADOW)]
+def _replace_by_shadows(values: dict[str, Value], reader: Reader) -> list[str]:
+    # Some layers keep their statistics under such names, which are no averages of variables.
+    statistics = {path for layer in layers.find(reader.entries.values()).layers for path in layer.aliases.values()}
+    shadows = [path for path in values if path.endswith(SHADOW) and path not in statistics]
     if not shadows:
         raise ValueError(
-            f"moving_average: expected a source with variables that end in {SHADOW}, got {source}, which has none. "
-            "Leave the argument out."
+            f"moving_average: expected a source with variables that end in {SHADOW}, got {reader.path}, which has "
+            "none. Leave the argument out."
         )
     left_out = []
     for path in shadows:

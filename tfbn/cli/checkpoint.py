@@ -49,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     comparing = _action(actions, "diff", _diff, "what differs between two checkpoints, of whatever kinds")
     for action in (listing, diagnosing):
         action.add_argument("path", help=_PATH)
+        _add_rename(action, "of its names, as re.sub, where statistics have names that are not known; repeatable")
     diagnosing.add_argument(
         "--decay", type=float, help="of the moving averages, to judge whether they had steps enough"
     )
@@ -125,17 +126,21 @@ def _list(options: argparse.Namespace, report: Report) -> None:
     from tfbn import checkpoint
 
     report.activity = f"listing the layers of {options.path}"
-    layers = checkpoint.list_layers(options.path)
+    layers = checkpoint.list_layers(options.path, rename=options.rename)
     report.fields["layers"] = [layer._asdict() for layer in layers]
     report.summary["layers"] = len(layers)
-    report.say(layers if layers else f"No batch norm layers in {options.path}.")
+    report.say(
+        layers
+        or f"No batch norm layers are recognized in {options.path}. If their statistics have other names, say which: "
+        "--rename PATTERN=REPLACEMENT, with moving_mean and moving_variance in the replacements."
+    )
 
 
 def _diagnose(options: argparse.Namespace, report: Report) -> None:
     from tfbn import checkpoint
 
     report.activity = f"diagnosing {options.path}"
-    diagnosis = checkpoint.diagnose(options.path, options.decay)
+    diagnosis = checkpoint.diagnose(options.path, options.decay, rename=options.rename)
     report.findings += diagnosis
     report.summary["layers"] = len(diagnosis.layers)
     if options.plot:
