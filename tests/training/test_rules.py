@@ -17,6 +17,7 @@ def test_every_kind_has_a_paragraph():
         "unordered",
         "in evaluation",
         "trainable",
+        "not copied",
         "unrecognized",
     ]
     # What is not recognized is no layer, which a rule is asked about.

@@ -52,6 +52,13 @@ TRAINABLE = """\
   would change them. Keep TRAINABLE_VARIABLES out of variables_collections, or give it for beta and gamma alone:
       variables_collections={"beta": [...], "gamma": [...]}"""
 
+NOT_COPIED = """\
+  Moving statistics are not trainable: a copy over the trainable variables leaves them at their first values, 0 and 1.
+  Copy the statistics as well, and where beta and gamma follow slowly, the statistics as they are:
+      main, target = (
+          [v for v in tf.global_variables(scope) if "moving_" in v.op.name] for scope in ("main", "target"))
+      copy = tf.group(*(new.assign(old) for new, old in zip(target, main)))"""
+
 NOT_SAVED = """\
   A model restored from such a checkpoint normalizes by the statistics' first values, 0 and 1, or cannot be restored.
       saver = tf.train.Saver()                              # all global variables

@@ -44,6 +44,8 @@ def check_updates(
       a constant is_training, so that evaluating it updates the statistics. updates_collections=None is no finding.
     * 'trainable' (warning; error where the step's optimizer changes them): moving statistics are among the trainable
       variables, or among those that the optimizer was given.
+    * 'not copied' (warning): beta or gamma of a layer that only infers are assigned from those of another layer in the
+      graph, as those of a target network are, and nothing assigns its statistics.
     * 'unrecognized' (warning): the step normalizes by the batch, and no moving averages of these statistics are known.
 
     Where the graph has no layer that is recognized, a `NoLayersWarning` says so.

@@ -88,6 +88,15 @@ def _listed_statistics(layer: Layer, step: Step) -> Iterator[str]:
         yield f"{_listed(layer, step)}."
 
 
+def _not_copied(layer: Layer, step: Step) -> Iterator[str]:
+    copy = step.partial_copies.get(layer.scope)
+    if copy is not None and layer.modes == ("inference",):
+        yield (
+            f"it normalizes by {_unassigned(layer)}, which nothing in the graph assigns, while {copy.assignment.name} "
+            f"copies {copy.short} from {copy.source.scope}."
+        )
+
+
 RULES = (
     Rule("not assigned", "warning", _frozen, advice.FROZEN),
     Rule("not assigned", "error", _not_assigned, advice.NOT_ASSIGNED),
@@ -98,6 +107,7 @@ RULES = (
     Rule("in evaluation", "warning", _in_evaluation, advice.IN_EVALUATION),
     Rule("trainable", "error", _trained_statistics, advice.TRAINABLE),
     Rule("trainable", "warning", _listed_statistics, advice.TRAINABLE),
+    Rule("not copied", "warning", _not_copied, advice.NOT_COPIED),
 )
 
 
@@ -139,6 +149,10 @@ def _place(update: Update) -> str:
 def _statistics(layer: Layer) -> list[Node]:
     names = (*recognize.STATISTICS, *recognize.RENORM)
     return [node for name in names for node in layer.variables.get(name, ())]
+
+
+def _unassigned(layer: Layer) -> str:
+    return " and ".join(node.name for name in recognize.STATISTICS for node in layer.variables.get(name, ()))
 
 
 def _listed(layer: Layer, step: Step) -> str:

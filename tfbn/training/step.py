@@ -11,6 +11,7 @@ from tfbn.graph.variables import full_name
 from tfbn.graphdef import recognize
 from tfbn.graphdef.dataflow import Node, Upstream, controls_of, data, requirements, source_of
 from tfbn.graphdef.slices import is_assignment
+from tfbn.training.copies import find_partial_copies
 from tfbn.training.holders import find_holders
 
 _keys = tf.compat.v1.GraphKeys
@@ -32,6 +33,7 @@ class Step:
         self.recognized = recognize.recognize(graph.as_graph_def())
         nodes = self.recognized.dataflow.nodes
         self._frozen = self._add_calls(graph)
+        self.partial_copies = find_partial_copies(self.recognized)
         self.starts = [nodes[name] for name in names]
         self.reached = self.recognized.dataflow.reach(self.starts)
         self.statistics = self.recognized.statistics
