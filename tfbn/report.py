@@ -78,10 +78,13 @@ class Report:
             print(text, file=file, flush=True)
 
     def say_findings(self, file: TextIO | None = None) -> None:
-        """Prints each finding at its place, and the remedy of those with the same cause once, below them."""
-        for places, finding in merge_findings(self.findings):
+        """Prints each finding at its place, and a remedy once below those in a row that have it."""
+        merged = merge_findings(self.findings)
+        following = [finding.remedy for _, finding in merged[1:]] + [""]
+        for (places, finding), next_remedy in zip(merged, following):
             lines = [f"{place}: {finding.kind}: {finding.problem}" for place in places]
-            self.say("\n".join([*lines, *(f"    {line.strip()}" for line in finding.remedy.splitlines())]), file)
+            remedy = finding.remedy if finding.remedy != next_remedy else ""
+            self.say("\n".join([*lines, *(f"    {line.strip()}" for line in remedy.splitlines())]), file)
 
     def to_json(self, error: str | None = None) -> str:
         """The object that `--json` prints."""

@@ -273,3 +273,16 @@ class TestOtherNames:
         layers = {layer.scope: layer.aliases for layer in checkpoint.list_layers(tmp_path / "out")}
         assert layers["e"] == {}
         assert layers["n/s"] == {"beta": "n/beta"}
+
+
+def test_long_lists_end(write, tmp_path):
+    """An error and a summary list a screen of names, one a line, in their natural order; the plan lists all."""
+    source = write("source", {**STATISTICS, **{f"extra_{i}": np.float32(i) for i in range(25)}})
+    like = write("like", STATISTICS)
+    plan = checkpoint.convert(source, tmp_path / "out", like=like, dry_run=True)
+    assert "\n  extra_18\n  extra_19\n  and 5 more" in plan.summary()
+    assert "\n  extra_24" in str(plan)
+    refused(
+        tmp_path, r"\n  extra_9\n  extra_10\n(.*\n)*  extra_19\n  and 5 more\n", source, tmp_path / "out", like=like
+    )
+    refused(tmp_path, r"\n  and 7 more$", source, tmp_path / "out", "contrib", rename=[("nowhere", "x")])

@@ -114,21 +114,36 @@ def test_diagnose(command, tmp_path):
 
 
 def test_convert(command, tmp_path):
-    """The plan, then the checkpoint."""
+    """A summary and what was written; with --verbose the whole plan before it."""
     out = tmp_path / "out"
     arguments = ["convert", reference("contrib"), out, "--to", "BatchNorm", "--rename", "/BatchNorm/=/norm/"]
     status, printed, err = command(*arguments, "--dry-run")
     assert (status, err, os.listdir(tmp_path)) == (0, "", [])
-    assert "first/norm/gamma/.ATTRIBUTES/VARIABLE_VALUE" in printed
+    with tfbn.checkpoint.open(reference("contrib")) as reader:
+        size = sum(array.nbytes for array in reader.values()) + 8  # with save_counter
+    assert printed.splitlines() == [
+        f"{reference('contrib')} -> {out} (BatchNorm)",
+        "  23  copied as they are",
+        "   1  that the source does not have",
+        f"Nothing is written, as --dry-run asks. It would be 24 variables, {size} bytes.",
+    ]
+    verbose = command(*arguments, "--dry-run", "--verbose")[1]
+    assert "first/norm/gamma/.ATTRIBUTES/VARIABLE_VALUE" in verbose
+    assert verbose.splitlines()[-1] == printed.splitlines()[-1]
     status, plan, _ = command(*arguments, "--json")
     assert status == 0
     assert {"target", "shape", "dtype", "from", "change"} == set(parse_json(plan)["steps"][0])
     assert parse_json(plan)["written"] == str(out)
     assert command("diff", reference("contrib"), out)[0] == 1
-    status, _, err = command(*arguments)
-    assert status == 2
-    assert err.startswith("tfbn checkpoint: target: expected a path where nothing is")
-    assert command(*arguments, "--force", "--moving-average", "--zero-debias", "drop", "--fill-affine")[0] == 0
+    for mode in ([], ["--dry-run"], ["--verbose"]):  # checked before anything is printed
+        status, printed, err = command(*arguments, *mode)
+        assert (status, printed) == (2, "")
+        assert err.startswith("tfbn checkpoint: target: expected a path where nothing is")
+    arguments += ["--force", "--moving-average", "--zero-debias", "drop", "--fill-affine"]
+    status, printed, _ = command(*arguments)
+    assert status == 0
+    assert "left out, as the arguments say" in printed
+    assert printed.splitlines()[-1].startswith(f"Wrote {out}: ")
 
 
 def test_a_refused_plan(command, tmp_path):
@@ -137,13 +152,14 @@ def test_a_refused_plan(command, tmp_path):
     arguments = ["convert", reference("contrib"), tmp_path / "out", "--like", like]
     status, out, _ = command(*arguments, "--dry-run")
     assert status == 1
-    assert "global_step" in out
+    assert "lost, because the target has no place for them:\n  first/" in out
+    assert "Nothing is written, and without --dry-run this plan is refused. Rename what is called" in out
     findings = parse_json(command(*arguments, "--dry-run", "--json")[1])["findings"]
     assert "global_step" in next(finding["where"] for finding in findings if finding["kind"] == "lost")
     status, out, err = command(*arguments)
     assert status == 2
-    assert "lost, because the target has no place for them:\n" in out
-    assert "lost, because" not in err
+    assert out == ""
+    assert "lost, because the target has no place for them:\n" in err
     assert "Allow by name what may be so" in err
     assert not (tmp_path / "out.index").exists()
     assert command(*arguments, "--allow", "global_step", "--allow", ".*(Momentum|ExponentialMovingAverage)")[0] == 0
@@ -152,6 +168,10 @@ def test_a_refused_plan(command, tmp_path):
 def test_diff(command, tmp_path):
     """0 where nothing differs, 1 where something does."""
     assert command("diff", reference("contrib"), reference("contrib"))[:2] == (0, "No differences.\n")
+    status, out, _ = command("diff", reference("contrib"), reference("no_scale"))
+    assert status == 1
+    assert "first/BatchNorm/gamma: only in the first: 4\n" in out
+    assert out.count("Match names that differ with --rename") == 1  # below all that differs
     status, out, _ = command("diff", reference("contrib"), reference("no_scale"), "--json")
     assert status == 1
     answer = parse_json(out)
@@ -201,5 +221,5 @@ def test_no_chatter():
         env=environment,
     )
     assert process.returncode == 0
-    assert process.stdout.startswith("severity")
+    assert process.stdout.startswith("first/BatchNorm: slow decay: ")
     assert process.stderr == ""

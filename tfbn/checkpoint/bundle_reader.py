@@ -15,6 +15,7 @@ from tfbn.checkpoint import object_graph, stored
 from tfbn.checkpoint.reader import Entry, Reader
 from tfbn.checkpoint.stored import Stored
 
+_PATTERN_CHARACTERS = "*?[\\"
 _FILE_ENDING = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
 
 
@@ -135,4 +136,9 @@ def _clear_errors(path: str, what: str) -> Iterator[None]:
         yield
     except (tf.errors.OpError, IndexError, RuntimeError, UnicodeDecodeError, ValueError) as error:
         reason = getattr(error, "message", "") or str(error) or type(error).__name__
+        if set(_PATTERN_CHARACTERS) & set(path):
+            reason += (
+                f". TensorFlow takes a path with one of {' '.join(_PATTERN_CHARACTERS)} for a pattern: rename or move "
+                "the files, so that it has none"
+            )
         raise ValueError(f"{path}: expected a whole checkpoint, got one that {what}: {reason}") from error

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+import tensorflow as tf
+
 from tfbn.checkpoint.kinds import Kind
 from tfbn.checkpoint.kinds.contrib import Contrib
 from tfbn.checkpoint.kinds.keras import Keras
@@ -12,6 +14,7 @@ from tfbn.checkpoint.kinds.saved_model import SavedModel
 from tfbn.checkpoint.kinds.tf1_module import TF1Module
 from tfbn.checkpoint.kinds.tf_layers import TFLayers
 from tfbn.checkpoint.reader import Reader
+from tfbn.graphdef.messages import reason
 
 # From the most general, which reads what no later one recognizes. Of those that a `like` fits, the first is written.
 KINDS: list[Kind] = [Contrib(), TFLayers(), Objects(), TF1Module(), SavedModel(), Keras()]
@@ -49,7 +52,10 @@ def open(path: str | os.PathLike[str]) -> Reader:
       [1. 1.]
     """
     path = os.fspath(path)
-    return next(kind for kind in reversed(KINDS) if kind.recognizes(path)).open(path)
+    try:
+        return next(kind for kind in reversed(KINDS) if kind.recognizes(path)).open(path)
+    except tf.errors.OpError as error:  # of a file system that TensorFlow does not know, or that refuses
+        raise ValueError(f"{path}: expected a path that TensorFlow reads, got {reason(error)}.") from error
 
 
 def writable_kinds() -> dict[str, Kind]:

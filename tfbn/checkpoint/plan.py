@@ -13,12 +13,12 @@ from tfbn.checkpoint.layers import AFFINE, DEBIAS, SHORT_NAMES, STATISTICS, join
 from tfbn.checkpoint.open import KINDS
 from tfbn.checkpoint.reader import Entry, Reader
 from tfbn.checkpoint.rename import apply_renames, with_names
-from tfbn.checkpoint.tables import natural, shown, table
+from tfbn.checkpoint.tables import MAX_NAMES, columns, natural, shown, table
 from tfbn.checkpoint.values import Step, Value
 from tfbn.errors import Finding
 
 _WIDTH = {"bfloat16": 16, "float16": 16, "float32": 32, "float64": 64}
-_REMEDY = (
+REMEDY = (
     "Rename what is called otherwise, with --rename PATTERN=REPLACEMENT, or allow it by name, with --allow PATTERN."
 )
 
@@ -65,6 +65,22 @@ class Plan:
             lines += ["", "left out, as the arguments say:", *(f"  {path}" for path in self.left_out)]
         return "\n".join([*lines, *self.problems()])
 
+    def summary(self) -> str:
+        """How many variables are copied, changed and left out; and a screen of those that are lost or unmatched."""
+        counts = {
+            "copied as they are": sum(bool(step.value.origin) and not step.value.change for step in self.steps),
+            "changed": sum(bool(step.value.origin) and bool(step.value.change) for step in self.steps),
+            "that the source does not have": sum(not step.value.origin for step in self.steps),
+            "left out, as the arguments say": len(self.left_out),
+        }
+        rows = [(f"  {count:>{len(str(max(counts.values())))}}", text) for text, count in counts.items() if count]
+        return "\n".join([f"{self.source} -> {self.target} ({self.to})", table(rows), *self.problems(limit=MAX_NAMES)])
+
+    @property
+    def size(self) -> int:
+        """Of the target's variables, in bytes."""
+        return sum(step.value.size for step in self.steps)
+
     def as_json(self) -> dict[str, Any]:
         """What `str` shows, for machines."""
         steps = [
@@ -77,7 +93,7 @@ class Plan:
     def findings(self) -> list[Finding]:
         """The variables for which the plan is refused."""
         return [
-            Finding(kind, "error", path, reason or problem, _REMEDY)
+            Finding(kind, "error", path, reason or problem, REMEDY)
             for kind, problem, paths in (
                 ("lost", "the target has no place for it", self.lost),
                 ("unmatched", "the source has nothing for it", self.unmatched),
@@ -86,7 +102,8 @@ class Plan:
             if path not in self.allowed
         ]
 
-    def problems(self, only_refused: bool = False) -> list[str]:
+    def problems(self, only_refused: bool = False, limit: int | None = None) -> list[str]:
+        """Lines about what is lost and unmatched; of each, no more names than `limit`."""
         lines = []
         for title, paths in (
             ("lost, because the target has no place for them:", self.lost),
@@ -94,21 +111,21 @@ class Plan:
         ):
             chosen = {path: reason for path, reason in paths.items() if not (only_refused and path in self.allowed)}
             if chosen:
-                lines += ["", title]
-                lines += [
-                    f"  {path}{': ' + reason if reason else ''}{' (allowed)' if path in self.allowed else ''}"
-                    for path, reason in sorted(chosen.items(), key=lambda item: natural(item[0]))
+                names = [
+                    f"{path}{': ' + reason if reason else ''}{' (allowed)' if path in self.allowed else ''}"
+                    for path, reason in chosen.items()
                 ]
+                lines += ["", title, columns(names, limit)]
         return lines
 
-    def check(self, listed: bool = False) -> None:
-        """Raises ValueError where the plan is refused; with its variables, unless they are `listed` already."""
+    def check(self) -> None:
+        """Raises ValueError with the variables for which the plan is refused."""
         if self.refused:
             first = next(path for path in (*self.lost, *self.unmatched) if path not in self.allowed)
             raise ValueError(
                 f"expected a place in {self.target} for all variables of {self.source}, and a value for each there, "
                 "got variables without."
-                + ("" if listed else "\n".join(self.problems(only_refused=True)))
+                + "\n".join(self.problems(only_refused=True, limit=MAX_NAMES))
                 + "\nRename what is called otherwise, rename=[(pattern, replacement)] or --rename PATTERN=REPLACEMENT. "
                 f"Allow by name what may be so: allow=[{re.escape(first)!r}], or --allow {re.escape(first)!r}."
             )

@@ -20,11 +20,11 @@ def table(rows: Iterable[Iterable[str]]) -> str:
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in cells)
 
 
-def columns(names: Iterable[str], limit: int = MAX_NAMES) -> str:
+def columns(names: Iterable[str], limit: int | None = MAX_NAMES) -> str:
     """Names in their natural order, one a line; of more than `limit` the first ones, and how many follow."""
     ordered = sorted(names, key=natural)
-    more = [f"  and {len(ordered) - limit} more"] if len(ordered) > limit else []
-    return "\n".join([*(f"  {name}" for name in ordered[:limit]), *more])
+    more = len(ordered[limit:]) if limit is not None else 0
+    return "\n".join([*(f"  {name}" for name in ordered[:limit]), *([f"  and {more} more"] if more else [])])
 
 
 def shown(shape: Iterable[int]) -> str:

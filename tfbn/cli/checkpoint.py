@@ -26,7 +26,7 @@ example:
 """,
     "convert": """\
 examples:
-  tfbn checkpoint convert model.ckpt-100 model-tf2 --to BatchNorm --rename '^resnet/=model/' --dry-run
+  tfbn checkpoint convert model.ckpt-100 model-tf2 --to BatchNorm --rename '^resnet/=model/' --dry-run --verbose
   tfbn checkpoint convert model.ckpt-100 model.weights.h5 --like fresh.weights.h5 --moving-average \\
       --rename '/weights$=/kernel' --allow 'global_step|.*/Momentum'
 """,
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     listing = _action(actions, "list", _list, "the batch norm layers, with their variables")
     diagnosing = _action(actions, "diagnose", _diagnose, "what is wrong with the moving statistics, and what to do")
-    converting = _action(actions, "convert", _convert, "write the variables for another program, after showing a plan")
+    converting = _action(actions, "convert", _convert, "write the variables for another program")
     comparing = _action(actions, "diff", _diff, "what differs between two checkpoints, of whatever kinds")
     for action in (listing, diagnosing):
         action.add_argument("path", help=_PATH)
@@ -102,7 +102,8 @@ def _add_conversion(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="what may be lost or unmatched; repeatable",
     )
-    parser.add_argument("--dry-run", action="store_true", help="show the plan, write nothing; 1 if it would be refused")
+    parser.add_argument("--dry-run", action="store_true", help="write nothing; 1 if the plan would be refused")
+    parser.add_argument("--verbose", action="store_true", help="print the whole plan, a line for each variable")
     parser.add_argument("--force", action="store_true", help="replace a target that exists")
 
 
@@ -146,11 +147,15 @@ def _diagnose(options: argparse.Namespace, report: Report) -> None:
     if options.plot:
         report.activity = f"drawing the statistics of {options.path} to {options.plot}"
         checkpoint.plot(diagnosis, options.plot)
-    report.say(diagnosis)
+    report.say_findings()
+    if not diagnosis:
+        report.say(diagnosis)
 
 
 def _convert(options: argparse.Namespace, report: Report) -> None:
+    from tfbn.checkpoint.bundle import check_free
     from tfbn.checkpoint.convert import execute, planned
+    from tfbn.checkpoint.plan import REMEDY
     from tfbn.checkpoint.values import Options
 
     report.activity = f"converting {options.source} to {options.target}"
@@ -159,13 +164,25 @@ def _convert(options: argparse.Namespace, report: Report) -> None:
     arguments = (options.to, options.like, chosen, options.rename, options.allow)
     with planned(options.source, options.target, *arguments) as (plan, like):
         report.fields.update(plan.as_json())
-        report.say(plan)
+        check_free(options.target, options.force)
         if options.dry_run:
             report.findings += plan.findings()
-            return
-        plan.check(listed=not options.json)
-        execute(plan, like, options.force)
-    report.fields["written"] = options.target
+        else:
+            plan.check()
+        if options.verbose:
+            report.say(plan)
+        if not options.dry_run:
+            execute(plan, like, options.force)
+            report.fields["written"] = options.target
+    if not options.verbose:
+        report.say(plan.summary())
+    size = f"{len(plan.steps)} variables, {plan.size:,} bytes"
+    if not options.dry_run:
+        report.say(f"Wrote {options.target}: {size}.")
+    elif plan.refused:
+        report.say(f"Nothing is written, and without --dry-run this plan is refused. {REMEDY}")
+    else:
+        report.say(f"Nothing is written, as --dry-run asks. It would be {size}.")
 
 
 def _diff(options: argparse.Namespace, report: Report) -> None:
@@ -177,4 +194,6 @@ def _diff(options: argparse.Namespace, report: Report) -> None:
     report.findings += (
         Finding(difference.kind, "error", difference.path, difference.detail, _DIFFERENT) for difference in differences
     )
-    report.say(differences)
+    report.say_findings()
+    if not differences:
+        report.say(differences)

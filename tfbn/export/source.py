@@ -85,16 +85,16 @@ def _of_checkpoint(checkpoint: str | os.PathLike[str] | None) -> Values:
                 f"expected the values of the variables {_few(names)}: give a Session as `source`, or checkpoint=; or "
                 'keep the variables with variables="keep".'
             )
+        shapes = {node.name: node.attr["shape"].shape for node in graph_def.node if node.name in set(names)}
         try:
             reader = tf.train.load_checkpoint(os.fspath(checkpoint))
-        except (tf.errors.OpError, ValueError) as error:
+            stored = reader.get_variable_to_shape_map()
+            found = {name: reader.get_tensor(name) for name in names if name in stored}
+            found.update(_parts(reader, stored, shapes, [name for name in names if name not in found]))
+        except (tf.errors.OpError, IndexError, RuntimeError, ValueError) as error:  # TensorFlow's, for damaged files
             raise ValueError(
                 f"expected a checkpoint that TensorFlow reads, got {os.fspath(checkpoint)}: {error}"
             ) from error
-        shapes = {node.name: node.attr["shape"].shape for node in graph_def.node if node.name in set(names)}
-        stored = reader.get_variable_to_shape_map()
-        found = {name: reader.get_tensor(name) for name in names if name in stored}
-        found.update(_parts(reader, stored, shapes, [name for name in names if name not in found]))
         missing = [name for name in names if name not in found]
         if missing:
             raise ValueError(
