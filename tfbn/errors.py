@@ -48,7 +48,7 @@ class UpdatesNotWiredError(FindingsError):
 
 
 class StatisticsNotSavedError(FindingsError):
-    """`check_saver`: the Saver leaves out moving statistics."""
+    """`check_saver`: the Saver leaves out moving statistics, or asks for what a checkpoint does not have."""
 
 
 class TrainingModeError(FindingsError):

@@ -62,3 +62,25 @@ def test_renamed(tmp_path):
     assert len(checkpoint.diff(tmp_path / "first", tmp_path / "second")) == 4
     with pytest.raises(ValueError, match="rename: expected a pattern that is found in a name, got 'nowhere'"):
         checkpoint.diff(tmp_path / "first", tmp_path / "second", rename=[("nowhere", "x")])
+
+
+def test_nearest_names(tmp_path):
+    """Of what only one of them has, that of the same shape in the other which is most like it."""
+    vector, scalar = np.float32([0, 0]), np.float32(0)
+    write(tmp_path / "first", {"net/BatchNorm/beta": vector, "net/BatchNorm/gamma": vector, "step": scalar})
+    write(tmp_path / "second", {"net/bn/beta": vector, "net/BatchNorm/bet": scalar, "net/bn/gamma": vector})
+    differences = {row.path: row.detail for row in checkpoint.diff(tmp_path / "first", tmp_path / "second")}
+    assert differences == {
+        "net/BatchNorm/beta": "2, there net/bn/beta",
+        "net/BatchNorm/gamma": "2, there net/bn/gamma",
+        "net/BatchNorm/bet": "scalar",
+        "net/bn/beta": "2, there net/BatchNorm/beta",
+        "net/bn/gamma": "2, there net/BatchNorm/gamma",
+        "step": "scalar",
+    }
+    many = {f"layer{i}/gamma": vector for i in range(300)}
+    write(tmp_path / "many", {**many, "layer/beta": vector})
+    write(tmp_path / "nested", {f"net/{name}": array for name, array in many.items()})
+    details = {row.path: row.detail for row in checkpoint.diff(tmp_path / "many", tmp_path / "nested")}
+    assert details["layer7/gamma"] == "2, there net/layer7/gamma"
+    assert details["layer/beta"] == "2"

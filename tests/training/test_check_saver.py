@@ -128,3 +128,73 @@ def test_a_saver_without_ops():
         saver = tf1.train.Saver()
     with graph(), pytest.raises(ValueError, match="or give the graph it was made in"):
         tfbn.check_saver(saver)
+
+
+class TestCheckpoint:
+    """What a Saver will not find in a checkpoint, told before restoring it fails."""
+
+    def write(self, path, renamed="", shape=3, dtype=tf.float32, leave_out=""):
+        """A checkpoint of the layer `bn` and a weight, made by another program."""
+        with graph(), tf1.Session() as session:
+            x = tf1.placeholder(dtype, [None, shape])
+            tfbn.batch_norm(x, scope=renamed or "bn", scale=True, param_dtype=dtype)
+            tf1.get_variable("weight", [2])
+            variables = [v for v in tf1.global_variables() if not leave_out or not v.op.name.endswith(leave_out)]
+            session.run(tf1.global_variables_initializer())
+            return tf1.train.Saver(variables).save(session, str(path / "model"))
+
+    @every_kind
+    @pytest.mark.parametrize(
+        "change, where, problem",
+        [
+            ({}, [], ""),
+            ({"leave_out": "moving_mean"}, ["moving_mean"], "it is not in PATH."),
+            ({"renamed": "bn1"}, ["beta", "gamma", *STATISTICS], "it is not in PATH; bn1/beta is."),
+            ({"shape": 4}, ["beta", "gamma", *STATISTICS], "it has the shape 3, and in PATH 4."),
+            ({"dtype": tf.float64}, ["beta", "gamma", *STATISTICS], "it has the dtype float32, and in PATH float64."),
+        ],
+    )
+    def test_what_restoring_would_do(self, change, where, problem, resource, tmp_path):
+        """By name, shape and dtype, whatever the statistics are."""
+        path = self.write(tmp_path, **change)
+        with graph(resource), tf1.Session() as session:
+            tfbn.batch_norm(tf1.placeholder(tf.float32, [None, 3]), scope="bn", scale=True)
+            tf1.get_variable("weight", [2])
+            saver = tf1.train.Saver()
+            found = tfbn.check_saver(saver, raise_on_error=False, checkpoint=path)
+            assert [finding.where for finding in found] == full("bn", where)
+            if not where:
+                saver.restore(session, path)
+                return
+            assert {(finding.kind, finding.severity) for finding in found} == {("not in the checkpoint", "error")}
+            assert found[0].problem.endswith(problem.replace("PATH", path))
+            with pytest.raises(tfbn.StatisticsNotSavedError, match="Restoring it would fail, or give"):
+                tfbn.check_saver(saver, checkpoint=path)
+            if "shape" in change and resource:  # taken over in silence
+                saver.restore(session, path)
+                assert session.run(tf1.global_variables("bn/beta")[0]).shape == (4,)
+            else:
+                with pytest.raises((tf.errors.OpError, ValueError)):
+                    saver.restore(session, path)
+
+    def test_names_in_the_saver(self, tmp_path):
+        """Those of the dict count, and a partitioned variable is one in the checkpoint."""
+        path = self.write(tmp_path)
+        with graph():
+            with tf1.variable_scope("new", partitioner=tf1.fixed_size_partitioner(2)):
+                tf1.get_variable("w", [2])
+            parts = tf1.global_variables()
+            assert tfbn.check_saver(tf1.train.Saver({"weight": parts}), checkpoint=path) == []
+            (finding,) = tfbn.check_saver(tf1.train.Saver({"weigth": parts}), raise_on_error=False, checkpoint=path)
+            assert finding.problem.endswith("; weight is.")
+
+    def test_a_checkpoint_by_objects(self, tmp_path):
+        """Which a Saver reads by the names that its variables had."""
+        with graph(True), tf1.Session() as session:
+            v = tf1.get_variable("a/b", [2])
+            session.run(v.initializer)
+            path = tf1.train.Checkpoint(other=v).write(str(tmp_path / "model"), session=session)
+            saver = tf1.train.Saver()
+            assert tfbn.check_saver(saver, checkpoint=path) == []
+            saver.restore(session, path)
+            assert len(tfbn.check_saver(tf1.train.Saver({"c": v}), raise_on_error=False, checkpoint=path)) == 1

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tfbn.checkpoint import values
+from tfbn.checkpoint.nearest import nearest_names
 from tfbn.checkpoint.open import open as open_checkpoint
 from tfbn.checkpoint.reader import Entry, Reader
 from tfbn.checkpoint.rename import apply_renames
@@ -40,7 +41,8 @@ def diff(
 ) -> Differences:
     """Compares two checkpoints, of the same kind or not, with one variable of each in memory at a time.
 
-    Variables are matched by scope and short name. NaN is equal to NaN.
+    Variables are matched by scope and short name; the detail of one that only one of them has names the most similar
+    one that only the other has, of the same shape. NaN is equal to NaN.
 
     Args:
       first, second: as for `open`.
@@ -65,12 +67,19 @@ def diff(
     """
     with open_checkpoint(first) as one, open_checkpoint(second) as other:
         first_entries, second_entries = apply_renames(_entries_by_path(one), rename), _entries_by_path(other)
+        shapes = {path: entry.shape for path, entry in (*first_entries.items(), *second_entries.items())}
+        apart = shapes.keys() - (first_entries.keys() & second_entries.keys())
+        only = {path: shapes[path] for path in apart}
+        nearest = {
+            **nearest_names(apart & first_entries.keys(), only),
+            **nearest_names(apart & second_entries.keys(), only),
+        }
         differences = []
-        for path in sorted({*first_entries, *second_entries}, key=natural):
-            if path not in second_entries:
-                differences.append(Difference(path, "only in the first", shown(first_entries[path].shape), 0.0))
-            elif path not in first_entries:
-                differences.append(Difference(path, "only in the second", shown(second_entries[path].shape), 0.0))
+        for path in sorted(shapes, key=natural):
+            if path in apart:
+                kind = "only in the first" if path in first_entries else "only in the second"
+                hint = f", there {nearest[path]}" if path in nearest else ""
+                differences.append(Difference(path, kind, f"{shown(shapes[path])}{hint}", 0.0))
             else:
                 differences += _compare(path, one, first_entries[path], other, second_entries[path])
         return Differences(differences)

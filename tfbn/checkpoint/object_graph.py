@@ -42,6 +42,12 @@ def paths(graph: bytes, names: Iterable[str]) -> dict[str, str]:
     return result
 
 
+def full_names(graph: bytes) -> dict[str, str]:
+    """The variables' own names, by which a Saver restores them, and the names under which they are stored."""
+    message = _tensorflow.object_graph_type().FromString(graph)
+    return {item.full_name: item.checkpoint_key for node in message.nodes for item in node.attributes if item.full_name}
+
+
 def _components(name: str) -> list[str]:
     # Names that TensorFlow starts with a dot are its own, and not escaped.
     parts = name.removesuffix(SUFFIX).split("/")

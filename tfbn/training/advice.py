@@ -66,6 +66,13 @@ NOT_SAVED = """\
       statistics = [v for v in tf.global_variables() if "moving_" in v.op.name or "renorm_" in v.op.name]
       saver = tf.train.Saver(tf.trainable_variables() + statistics)"""
 
+NOT_IN_CHECKPOINT = """\
+  Restoring it would fail, or give a variable another shape than the graph has. Where the checkpoint has another name
+  for a variable, say so, and leave out what it lacks,
+      saver = tf.train.Saver({"name in the checkpoint": variable, ...})
+  and initialize the rest; or rename what is in the checkpoint: tfbn checkpoint convert OLD NEW --to contrib
+  --rename PATTERN=REPLACEMENT."""
+
 UNRECOGNIZED = """\
   Whether its averages are updated cannot be told. Where nothing is meant to average these statistics, as for advantages
   in reinforcement learning or standardized targets, that is right, and scope leaves it out of the audit. Otherwise

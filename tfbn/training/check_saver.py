@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import tensorflow as tf
 
+from tfbn.checkpoint import object_graph
+from tfbn.checkpoint.nearest import nearest_names
+from tfbn.checkpoint.open import open as open_checkpoint
+from tfbn.checkpoint.reader import Entry
+from tfbn.checkpoint.tables import shown
 from tfbn.errors import Finding, StatisticsNotSavedError
 from tfbn.graphdef import recognize
-from tfbn.graphdef.dataflow import data
+from tfbn.graphdef.dataflow import Dataflow, data
 from tfbn.graphdef.nodes import split_tensor
 from tfbn.training import advice
+from tfbn.training.requests import find_requests
 
 _WRITING = ("SaveV2", "Save", "SaveSlices")
 
 
-def check_saver(saver: Any, graph: tf.Graph | None = None, raise_on_error: bool = True) -> list[Finding]:
+def check_saver(
+    saver: Any,
+    graph: tf.Graph | None = None,
+    raise_on_error: bool = True,
+    *,
+    checkpoint: str | os.PathLike[str] | None = None,
+) -> list[Finding]:
     """Checks that a Saver keeps the moving statistics, and what renorm and zero debias add, of every layer.
 
     It looks at what the Saver's save op reads, so the names in the checkpoint do not matter. Layers are found as
@@ -25,17 +38,24 @@ def check_saver(saver: Any, graph: tf.Graph | None = None, raise_on_error: bool 
     is missing, which inference needs; a warning where only variables of renorm or zero debias are, which further
     training needs.
 
+    With a checkpoint it also says what restoring it would fail for, before anything is restored: each variable that the
+    Saver asks for, and that the checkpoint does not have, or has in another shape or dtype, is a finding of the kind
+    'not in the checkpoint', an error, with the nearest name that is there.
+
     Args:
       saver: a tf.compat.v1.train.Saver, with any var_list, in whose graph the layers are; or its SaverDef.
       graph: the graph. Default: the default graph.
       raise_on_error: whether to raise where a finding is an error; False returns it among the others.
+      checkpoint: keyword only. The path of a checkpoint that the Saver is to restore, as for `tfbn.checkpoint.open`.
+        Default None.
 
     Returns:
       A list of findings, as `check_updates` returns them.
 
     Raises:
       StatisticsNotSavedError: a finding is an error; its attribute `findings` has the list.
-      ValueError: a Saver that has no ops in the graph yet, or is of another graph.
+      ValueError: a Saver that has no ops in the graph yet, or is of another graph; a damaged checkpoint.
+      FileNotFoundError: there is no such checkpoint.
 
     Example:
       >>> import tensorflow.compat.v1 as tf1, tfbn
@@ -70,12 +90,50 @@ def check_saver(saver: Any, graph: tf.Graph | None = None, raise_on_error: bool 
             severity = "error" if any(left.values()) else "warning"
             problem = f"the Saver leaves out {', '.join(left)}."
             findings.append(Finding("not saved", severity, layer.scope, problem, advice.NOT_SAVED))
+    if checkpoint is not None:
+        findings += _not_there(recognized.dataflow, _definition(saver).restore_op_name, checkpoint)
     if raise_on_error and any(finding.severity == "error" for finding in findings):
         raise StatisticsNotSavedError(findings)
     return findings
 
 
+def _definition(saver: Any) -> Any:
+    return saver.as_saver_def() if hasattr(saver, "as_saver_def") else saver
+
+
 def _save_op(saver: Any) -> str:
-    definition = saver.as_saver_def() if hasattr(saver, "as_saver_def") else saver
-    name = getattr(definition, "save_tensor_name", "") or ""
+    name = getattr(_definition(saver), "save_tensor_name", "") or ""
     return split_tensor(str(name))[0]
+
+
+def _not_there(dataflow: Dataflow, restore_op: str, checkpoint: str | os.PathLike[str]) -> list[Finding]:
+    """What restoring the checkpoint would fail for."""
+    stored = _stored(checkpoint)
+    requests = find_requests(dataflow, restore_op)
+    missing = {request.name: request.shape or () for request in requests if request.name not in stored}
+    asked = {request.name for request in requests}
+    others = {name: entry.shape for name, entry in stored.items() if name not in asked}
+    nearest = nearest_names(missing, {**others, **missing})
+    findings = []
+    for name, dtype, shape in requests:
+        if name in missing:
+            hint = f"; {nearest[name]} is" if name in nearest else ""
+            problem = f"the Saver asks for it, and it is not in {os.fspath(checkpoint)}{hint}."
+        elif shape is not None and shape != stored[name].shape:
+            problem = f"it has the shape {shown(shape)}, and in {os.fspath(checkpoint)} {shown(stored[name].shape)}."
+        elif dtype != stored[name].dtype:
+            problem = f"it has the dtype {dtype}, and in {os.fspath(checkpoint)} {stored[name].dtype}."
+        else:
+            continue
+        findings.append(Finding("not in the checkpoint", "error", name, problem, advice.NOT_IN_CHECKPOINT))
+    return findings
+
+
+def _stored(checkpoint: str | os.PathLike[str]) -> dict[str, Entry]:
+    """The variables by the names that a Saver looks for."""
+    with open_checkpoint(checkpoint) as reader:
+        if object_graph.KEY not in reader.entries:
+            return dict(reader.entries)
+        # Of a checkpoint by objects, a Saver goes by the names that the variables themselves had.
+        names = object_graph.full_names(reader[object_graph.KEY].item())
+        return {name: reader.entries[key] for name, key in names.items() if key in reader.entries}
