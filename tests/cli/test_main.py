@@ -166,6 +166,7 @@ def test_errors_are_json(command, capsys):
         ("tfbn.checkpoint.diff", "checkpoint diff {0} {0}"),
         ("tfbn.checkpoint.convert.planned", "checkpoint convert {0} b --to BatchNorm"),
         ("tfbn.graphdef.load.load", "export {0} b.pb --outputs y"),
+        ("tfbn.graphdef.load.read_message", "audit {0} --step train"),
         ("tfbn.graphdef.load.read_message", "fold {0} b.pb"),
         ("tfbn.migrate.driver.run", "migrate {0}"),
     ],
@@ -195,7 +196,7 @@ def test_statuses_of_every_command(monkeypatch, tmp_path, capsys, target, line, 
 @pytest.mark.parametrize(
     "arguments",
     [
-        *([], ["export"], ["fold"], ["migrate"], ["checkpoint"]),
+        *([], ["audit"], ["export"], ["fold"], ["migrate"], ["checkpoint"]),
         *(["checkpoint", action] for action in ("list", "diagnose", "convert", "diff")),
     ],
 )

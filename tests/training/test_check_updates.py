@@ -75,8 +75,9 @@ def test_fetches_that_are_none():
     with graph():
         with pytest.raises(ValueError, match=r"fetches: expected what a step fetches, such as a train op, got \[\]"):
             tfbn.check_updates([])
-        with pytest.raises(KeyError, match="nothing"):
-            tfbn.check_updates("nothing")
+        forgotten()
+        with pytest.raises(ValueError, match="of the graph, got 'Adamm:0'. The nearest names are Adam"):
+            tfbn.check_updates("Adamm:0")
 
 
 def test_another_graph_is_audited():

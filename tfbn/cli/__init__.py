@@ -27,7 +27,7 @@ from tfbn.report import (
 )
 from tfbn.version import installed_version
 
-COMMANDS = ["checkpoint", "export", "fold", "migrate"]
+COMMANDS = ["audit", "checkpoint", "export", "fold", "migrate"]
 
 
 class _WrongArgumentsError(SystemExit):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -117,14 +118,20 @@ def _unexplained(form: Form) -> str:
 
 def _fetched(fetches: Any, graph: tf.Graph) -> list[str]:
     """The names of the ops behind the fetches."""
-    found = [
-        graph.as_graph_element(each, allow_tensor=True, allow_operation=True)
-        for each in tf.nest.flatten(fetches, expand_composites=True)
-        if each is not None
-    ]
+    found = [_element(each, graph) for each in tf.nest.flatten(fetches, expand_composites=True) if each is not None]
     if not found:
         raise ValueError(f"fetches: expected what a step fetches, such as a train op, got {fetches!r}.")
     return [getattr(each, "op", each).name for each in found]
+
+
+def _element(fetch: Any, graph: tf.Graph) -> Any:
+    try:
+        return graph.as_graph_element(fetch, allow_tensor=True, allow_operation=True)
+    except KeyError as error:
+        ops = [op.name for op in graph.get_operations()]
+        nearest = difflib.get_close_matches(str(fetch).partition(":")[0], ops, 3)
+        hint = f" The nearest names are {', '.join(nearest)}." if nearest else ""
+        raise ValueError(f"fetches: expected ops and tensors of the graph, got {fetch!r}.{hint}") from error
 
 
 def _scopes(given: Any, graph: tf.Graph) -> list[str] | None:

@@ -1,0 +1,104 @@
+"""`tfbn audit`: the layers of a training graph in a file, how a step updates them, and what its Saver keeps."""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+from pathlib import Path
+from typing import Any
+
+from tfbn.cli import names, quiet
+from tfbn.errors import NoLayersWarning
+from tfbn.report import EXIT_STATUSES, Report, add_options
+
+SUMMARY = "check how a training graph updates and saves its batch norm layers"
+
+_EXAMPLE = f"""\
+example:
+  tfbn audit model.ckpt-1000.meta --step train_op
+  tfbn audit model.ckpt-1000.meta --step d_step --scope discriminator
+
+Without --step it lists the layers, checks the Saver, and names what may be the step (exit status 2).
+
+{EXIT_STATUSES}"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Lists the batch norm layers of a training graph, checks that a step updates their moving statistics, and that "
+        "the graph's Saver keeps them: tfbn.list_layers, check_updates and check_saver for a file. Nothing is run."
+    )
+    parser.epilog = _EXAMPLE
+    parser.add_argument("graph", metavar="MODEL.meta", help="a MetaGraph, as a Saver writes it beside its checkpoints")
+    parser.add_argument("--step", nargs="+", metavar="NAME", help="what one step of training fetches: ops or tensors")
+    parser.add_argument("--scope", nargs="+", metavar="SCOPE", help="whose layers the step trains (default: all)")
+    parser.add_argument("--checkpoint", metavar="PATH", help="one that the Saver is to restore: what will it not find?")
+    add_options(parser)
+
+
+def run(options: argparse.Namespace, report: Report) -> None:
+    quiet.tensorflow()
+    report.activity = f"auditing {options.graph}"
+    report.fields.update(graph=options.graph, layers=[], candidates=[])
+    with quiet.chatter_held_back():
+        graph, saver = _load(Path(options.graph))
+        _audit(options, report, graph, saver)
+
+
+def _audit(options: argparse.Namespace, report: Report, graph: Any, saver: Any) -> None:
+    from tfbn.training.check_saver import check_saver
+    from tfbn.training.check_updates import check_updates
+    from tfbn.training.list_layers import list_layers
+    from tfbn.training.steps import find_steps
+
+    layers = list_layers(graph)
+    report.fields["layers"] = [{column: getattr(layer, column) for column in layers.COLUMNS} for layer in layers]
+    report.summary["layers"] = len(layers)
+    report.say(layers if layers else f"0 layers: no batch norm layer is recognized in {options.graph}.")
+    if saver is not None:
+        report.findings += check_saver(saver, graph, raise_on_error=False, checkpoint=options.checkpoint)
+    elif options.checkpoint is not None:
+        raise ValueError(f"--checkpoint: expected a MetaGraph with a Saver, got {options.graph}, which has none.")
+    else:
+        report.say("No Saver is in this MetaGraph: what a checkpoint will have is not checked.")
+    step = names(options.step)
+    candidates = find_steps(graph) if step is None else []
+    if step is not None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NoLayersWarning)  # said above
+            report.findings += check_updates(step, graph, names(options.scope), raise_on_error=False)
+    elif not candidates:
+        report.say("No op of this graph runs an optimizer: there is no step to check.")
+    report.say_findings()
+    if candidates:
+        report.fields["candidates"] = candidates
+        raise ValueError(
+            "expected --step, what one step of training fetches, to check the updates. Nothing waits for these ops, "
+            "which run an optimizer:\n" + "\n".join(f"  --step {name}" for name in candidates)
+        )
+    counts = [sum(finding.severity == severity for finding in report.findings) for severity in ("error", "warning")]
+    report.say(f"{len(layers)} layers, {counts[0]} errors, {counts[1]} warnings")
+
+
+def _load(path: Path) -> tuple[Any, Any]:
+    """The graph, and the SaverDef of its Saver; None where it has none."""
+    import tensorflow as tf
+
+    from tfbn.graphdef.load import read_message
+
+    if path.is_dir():
+        raise ValueError(f"{path}: expected the file of a MetaGraph (.meta), got a folder. Name the file in it.")
+    meta_graph = read_message(path, tf.compat.v1.MetaGraphDef)
+    if not meta_graph.graph_def.node:
+        raise ValueError(f"{path}: expected a MetaGraph (.meta), got one without ops.")
+    for node in meta_graph.graph_def.node:
+        node.attr.pop("_output_shapes", None)  # as some version inferred them, which others refuse
+    with tf.Graph().as_default() as graph:
+        try:
+            tf.compat.v1.train.import_meta_graph(meta_graph, clear_devices=True)
+        except (ValueError, KeyError, TypeError, RuntimeError, tf.errors.OpError) as error:
+            raise ValueError(
+                f"{path}: expected a MetaGraph that TensorFlow imports, got one it refuses: {error}"
+            ) from error
+    saver = meta_graph.saver_def
+    return graph, saver if saver.save_tensor_name else None

@@ -1,0 +1,27 @@
+"""Which ops of a graph look like what one step of training runs."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from tfbn.graphdef.dataflow import Dataflow, Upstream, requirements
+
+
+def find_steps(graph: tf.Graph) -> list[str]:
+    """The names of ops that run an optimizer and that nothing waits for; first those in the collection TRAIN_OP."""
+    dataflow = Dataflow(graph.as_graph_def())
+    order = dataflow.in_order()
+    optimizers = {node: True for node in order if "Apply" in node.type}
+    training = Upstream(order, requirements, optimizers)
+    consumers = dataflow.consumers()
+    # What assigns a variable may have an op that reads it afterwards, for nothing.
+    idle = {node for node in order if node.type == "ReadVariableOp" and not consumers[node]}
+    ends = [
+        node
+        for node in dataflow.nodes.values()
+        if training.of(node) and node not in idle and idle.issuperset(consumers[node])
+    ]
+    entries = graph.get_collection(tf.compat.v1.GraphKeys.TRAIN_OP)  # optimizers put all of their steps there
+    collected = {getattr(getattr(entry, "op", entry), "name", "") for entry in entries}
+    names = dict.fromkeys(node.name for node in ends)
+    return sorted(names, key=lambda name: name not in collected)
