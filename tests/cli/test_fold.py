@@ -63,7 +63,8 @@ def test_json(frozen, tmp_path, capsys):
     assert cli.main(["fold", str(frozen), str(target), "--outputs", "outputs", "--json"]) == 0
     found = parse_json(capsys.readouterr().out)
     assert 0 < found["summary"].pop("difference") < TOLERANCE
-    figures = {"folded": 1, "nodes": 6, "nodes_before": 10, "output": "outputs:0", "errors": 0, "warnings": 0}
+    figures = {"batch_norms": 1, "folded": 1, "nodes": 6, "nodes_before": 10, "output": "outputs:0"}
+    figures.update(errors=0, warnings=0)
     assert found == {
         "version": 1,
         "command": "fold",
@@ -110,7 +111,30 @@ def test_a_graph_without_batch_norms(tmp_path, capsys):
     path = tmp_path / "frozen.pb"
     path.write_bytes(graphs.built(lambda: tf.nn.relu(graphs.images(), name="outputs")).SerializeToString())
     assert cli.main(["fold", str(path), str(tmp_path / "folded.pb")]) == 0
-    assert capsys.readouterr().out.splitlines()[0] == "0 batch norms found."
+    assert capsys.readouterr().out.splitlines()[0] == "0 batch norm layers found."
+    assert cli.main(["fold", str(path), str(tmp_path / "folded.pb"), "--json"]) == 0
+    assert parse_json(capsys.readouterr().out)["summary"]["batch_norms"] == 0
+
+
+def test_what_only_looks_like_one_is_a_warning(tmp_path, capsys):
+    """It fails the command where warnings do."""
+
+    def make():
+        x = graphs.images()
+        tf.multiply(x, tf.math.rsqrt(tf.reduce_mean(x * x, [0, 1, 2]) + 1e-3), name="outputs")
+
+    path = tmp_path / "frozen.pb"
+    path.write_bytes(graphs.built(make).SerializeToString())
+    command = ["fold", str(path), str(tmp_path / "folded.pb"), "--outputs", "outputs"]
+    assert cli.main(command) == 0
+    assert capsys.readouterr().out.splitlines()[:2] == [
+        "0 batch norm layers found.",
+        "  Rsqrt was not recognized, and may be one: it scales by the root of an average over the batch (Mean), and no "
+        "mean that is subtracted was recognized.",
+    ]
+    assert cli.main([*command, "--fail-on", "warning", "--json"]) == 1
+    (finding,) = parse_json(capsys.readouterr().out)["findings"]
+    assert (finding["kind"], finding["severity"], finding["where"]) == ("unrecognized", "warning", ["Rsqrt"])
 
 
 def test_text_and_given_inputs(tmp_path, capsys):

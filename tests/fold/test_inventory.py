@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -11,6 +13,7 @@ from tests.fold import graphs
 from tests.fold.graphs import LINEARS, NORMS, tf1
 from tests.fold.networks import check, network
 from tests.graph import regimes
+from tests.graphdef import forms
 from tfbn import _tensorflow
 from tfbn.fold import fold_graph
 
@@ -30,7 +33,7 @@ def left_of(make, v2=False):
     assert folded.folded == []
     assert folded.graph_def == graph_def
     if not folded.left:
-        assert str(folded) == "0 batch norms found."
+        assert str(folded) == "0 batch norm layers found."
     return {finding.where.rpartition("/")[2]: finding.problem for finding in folded.left}
 
 
@@ -106,6 +109,68 @@ def test_tfbns_own(renorm):
         ("BatchNorm/cond/batchnorm/Rsqrt", BY_BATCH),
         ("BatchNorm/cond/batchnorm_1/Rsqrt", IN_BRANCH.format("a conditional")),
     ]
+
+
+def form(formula, choice):
+    """A layer written by hand, with its averages frozen."""
+
+    def make(x):
+        values = {name: tf.constant(value) for name, value in graphs.statistics(4).items()}
+        moving, flag = [values["moving_mean"], values["moving_variance"]], tf1.placeholder(tf.bool, [], name="flag")
+
+        def normalize(mean, variance):
+            return forms.FORMULAS[formula](x, mean, variance, values["beta"], values["gamma"])
+
+        batch = moving if choice == "inference" else tf1.nn.moments(x, [0])
+        return forms.CHOICES[choice](flag, batch, moving, normalize)
+
+    return make
+
+
+def dense(x):
+    return tf.matmul(tf.reduce_mean(x, [1, 2]), graphs.constant(np.random.RandomState(0), 4, 4))
+
+
+@pytest.mark.parametrize("formula", forms.FORMULAS)
+def test_every_formula(formula):
+    """Is folded behind a layer, and named once elsewhere."""
+    folded = check(graphs.built(lambda: tf.identity(form(formula, "inference")(dense(graphs.images())), "outputs")))
+    assert len(folded.folded) == 1
+    stays = left_of(lambda x: form(formula, "inference")(tf.nn.relu(dense(x), name="relu")))
+    assert list(stays.values()) == ["in front of it is no linear layer but relu (Relu)"]
+    for choice, reason in {"cond": BY_RUN, "where": BY_RUN, "training": BY_BATCH}.items():
+        normalize = form(formula, choice)
+        assert list(left_of(lambda x: normalize(dense(x))).values()) == [reason]  # noqa: B023
+
+
+def root_mean_square(x):
+    return x * tf.math.rsqrt(tf.reduce_mean(x * x, [0, 1, 2]) + 1e-3)
+
+
+def scale_alone(x):
+    return tf.nn.relu(x) / tf.sqrt(tf.constant(graphs.statistics(4)["moving_variance"]) + 1e-3)
+
+
+def variance_by_another_op(x):
+    mean = tf.reduce_mean(x, [0, 1, 2])
+    variance = tf.nn.softplus(tf.reduce_mean(tf.math.squared_difference(x, mean), [0, 1, 2]))
+    return (x - mean) * tf.math.rsqrt(variance + 1e-3)
+
+
+@pytest.mark.parametrize(
+    "make, name, source",
+    [
+        (root_mean_square, "Rsqrt", r"an average over the batch \(Mean\)"),
+        (scale_alone, "truediv", "constants"),
+        (variance_by_another_op, "Rsqrt", r"an average over the batch \(Mean_1\)"),
+    ],
+)
+def test_what_looks_like_one_is_a_warning(make, name, source):
+    folded = fold_graph(graphs.built(lambda: tf.identity(make(graphs.images()), name="outputs")), ["outputs"])
+    (finding,) = folded.left
+    assert (finding.kind, finding.severity, finding.where) == ("unrecognized", "warning", name)
+    assert re.match(f"it scales by the root of {source}, and no mean that is subtracted was rec", finding.problem)
+    assert (folded.batch_norms, str(folded).splitlines()[0]) == (0, "0 batch norm layers found.")
 
 
 def layer_norm(x):

@@ -77,6 +77,7 @@ def run(options: argparse.Namespace, report: Report) -> None:
     report.findings += folded.left
     report.fields.update(target=options.target, folded=[fold._asdict() for fold in folded.folded])
     report.summary.update(
+        batch_norms=folded.batch_norms,
         folded=len(folded.folded),
         nodes=len(folded.graph_def.node),
         nodes_before=len(graph_def.node),

@@ -8,16 +8,16 @@ layer's channels, in whatever shape and layout it stands in the graph.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tfbn.fold import kernels
 from tfbn.fold.frozen import Frozen
-from tfbn.fold.inventory import ADDING, GLOBAL, MOVING, NORMS, PASSING, SCALING, explain, list_batch_norms
+from tfbn.fold.inventory import ADDING, MOVING, NORMS, PASSING, SCALING, explain, list_batch_norms
 from tfbn.fold.linear import Linear, linear_of
-from tfbn.graphdef.arithmetic import FUSED
+from tfbn.graphdef.arithmetic import FUSED, GLOBAL
 from tfbn.graphdef.constants import SHAPES, Constants, squeeze
 from tfbn.graphdef.dataflow import Node, Tensor
 from tfbn.graphdef.recognize import normalizes_by_batch
@@ -33,6 +33,7 @@ class Step(NamedTuple):
     slope: np.ndarray
     offset: np.ndarray
     moved: bool  # whether a reshape stands between the layer and it
+    scales: bool  # by a number for each channel
 
 
 class Chain(NamedTuple):
@@ -41,35 +42,39 @@ class Chain(NamedTuple):
     batch_norms: list[Node]
 
 
-class Found(NamedTuple):
-    """What can be folded, and why other batch norms cannot."""
+class Survey(NamedTuple):
+    """What can be folded, why other batch norms cannot, and what only looks like one."""
 
     chains: list[Chain]
     reasons: dict[Node, str]
+    unrecognized: dict[Node, str]
 
 
-def find(frozen: Frozen) -> Found:
+def survey(frozen: Frozen) -> Survey:
     """Looks behind every linear layer of the graph."""
     chains: list[Chain] = []
     reasons: dict[Node, str] = {}
     constants = Constants()
+    listed = list(list_batch_norms(frozen, constants))
+    norms = {each.node for each in listed if each.recognized}
     for node in frozen.nodes:
         linear = None if frozen.why_unfoldable(node) else linear_of(node, constants)
         if isinstance(linear, Linear):
-            walk = _Walk(frozen, constants, linear)
+            walk = _Walk(frozen, constants, norms, linear)
             if walk.batch_norms:
                 chains.append(Chain(linear, walk.steps, walk.batch_norms))
             reasons.update(walk.reasons)
         elif linear:
-            reasons.update({norm: linear for _, norm in _next_norms(frozen, constants, (node, 0))})
-    folded = {norm for chain in chains for norm in chain.batch_norms}
-    for norm, reason in list_batch_norms(frozen, constants):
-        if (
-            normalizes_by_batch(norm.type, norm.attr) or norm not in reasons
-        ):  # whatever stands around what trains, that keeps it
-            reasons[norm] = reason
-    reasons = {norm: reason for norm, reason in reasons.items() if norm not in folded}
-    return Found(chains, reasons)
+            reasons.update({norm: linear for _, norm in _next_norms(frozen, constants, norms, (node, 0))})
+    for each in listed:
+        # Whatever stands around a batch norm in training, that it trains is what keeps it.
+        if each.recognized and (normalizes_by_batch(each.node.type, each.node.attr) or each.node not in reasons):
+            reasons[each.node] = each.reason
+    folded = {step.node for chain in chains for step in chain.steps}
+    order = {node: position for position, node in enumerate([*frozen.nodes, *frozen.in_functions])}
+    staying = sorted((norm for norm in reasons if norm not in folded), key=order.__getitem__)
+    unrecognized = {each.node: each.reason for each in listed if not each.recognized and each.node not in folded}
+    return Survey(chains, {norm: reasons[norm] for norm in staying}, unrecognized)
 
 
 _MOVED: dict[str, Callable[..., np.ndarray]] = {
@@ -82,10 +87,9 @@ _MOVED: dict[str, Callable[..., np.ndarray]] = {
 class _Walk:
     """The way from a linear layer over affine ops, as far as each is the only one that takes what is before it."""
 
-    def __init__(self, frozen: Frozen, constants: Constants, linear: Linear) -> None:
-        self._frozen, self._constants = frozen, constants
+    def __init__(self, frozen: Frozen, constants: Constants, norms: Set[Node], linear: Linear) -> None:
+        self._frozen, self._constants, self._norms = frozen, constants, norms
         self.steps: list[Step] = []
-        self.batch_norms: list[Node] = []
         self.reasons: dict[Node, str] = {}
         self._size = kernels.outputs_of(linear.layer, linear.kernel)
         self._slope, self._offset, self._moved = np.ones(self._size), np.zeros(self._size), False
@@ -95,6 +99,12 @@ class _Walk:
         while tensor is not None and numbers is not None:
             self._shapes[tensor] = numbers.shape
             tensor, numbers = self._follow(tensor, numbers)
+
+    @property
+    def batch_norms(self) -> list[Node]:
+        """Those on the way; where the graph has lost what tells them, all multiplications by vectors count as one."""
+        known = [step.node for step in self.steps if step.node in self._norms]
+        return known or [step.node for step in self.steps if step.scales][:1]
 
     def _first_numbers(self, linear: Linear) -> np.ndarray | None:
         shape = self._frozen.shape((linear.node, 0))
@@ -125,19 +135,18 @@ class _Walk:
         values = _factor_and_term(node, tensor, numbers.ndim, self._constants)
         if values is None:
             if node.type in NORMS:
-                self.reasons[node] = explain(node, self._frozen, self._constants)
+                self.reasons[node] = explain(node, self._constants)
             return None, None
         factor, term = (_by_number(value, numbers, self._size) for value in values)
         if factor is None or term is None:
-            if _is_norm(node, tensor, self._constants):
-                self.reasons[node] = (
+            for norm in _norms_from(node, self._frozen, self._constants, self._norms):
+                self.reasons[norm] = (
                     f"its constants are not one value for each output channel of {_first_of(self._shapes).name}"
                 )
             return None, None
         self._slope, self._offset = self._slope * factor, self._offset * factor + term
-        self.steps.append(Step(node, tensor[0].name, self._slope, self._offset, self._moved))
-        if _is_norm(node, tensor, self._constants):
-            self.batch_norms.append(node)
+        scales = _scales_channels(node, tensor, self._constants)
+        self.steps.append(Step(node, tensor[0].name, self._slope, self._offset, self._moved, scales))
         return (node, 0), numbers
 
     def _move(self, node: Node, tensor: Tensor, numbers: np.ndarray) -> np.ndarray | None:
@@ -165,7 +174,7 @@ class _Walk:
 
     def _give_reasons(self, tensor: Tensor, users: list[Node]) -> None:
         asked_for = tensor in self._frozen.outputs
-        for first, norm in _next_norms(self._frozen, self._constants, tensor):
+        for first, norm in _next_norms(self._frozen, self._constants, self._norms, tensor):
             others = [node.name for node in [*users, *self._frozen.waiting_for(tensor[0])] if node is not first]
             use = "an output of the graph" if asked_for else f"used by {', '.join(dict.fromkeys(others))} as well"
             self.reasons[norm] = f"the output of {tensor[0].name} in front of it is {use}"
@@ -213,10 +222,8 @@ def _of_one_op(node: Node, tensor: Tensor, constants: Constants) -> tuple[np.nda
     return kernels.along(both[0], axis, 4), kernels.along(both[1], axis, 4)
 
 
-def _is_norm(node: Node, tensor: Tensor, constants: Constants) -> bool:
-    """Whether it is what multiplies in a batch norm: an op for all of it, or one with a constant for each channel."""
-    if node.type in NORMS:
-        return True
+def _scales_channels(node: Node, tensor: Tensor, constants: Constants) -> bool:
+    """Whether it multiplies by a constant with axes, or divides by one."""
     if node.type not in SCALING or (node.type != "Mul" and node.inputs[0] != tensor):
         return False
     return _vector_beside(node, tensor, constants)
@@ -227,21 +234,30 @@ def _vector_beside(node: Node, tensor: Tensor, constants: Constants) -> bool:
     return value is not None and value.ndim > 0
 
 
-def _next_norms(frozen: Frozen, constants: Constants, tensor: Tensor) -> Iterator[tuple[Node, Node]]:
-    """The batch norms that take a tensor, as it is or less their mean, each after the op by which they do.
+def _next_norms(frozen: Frozen, constants: Constants, norms: Set[Node], tensor: Tensor) -> Iterator[tuple[Node, Node]]:
+    """The batch norms that take a tensor, each after the op by which they do.
 
-    A factor without a term is none.
+    A multiplication that is known as none counts as one where an addition follows; a factor without a term does not.
     """
-    for node in frozen.users(tensor):
-        after = (node, 0)
-        if node.type in NORMS:
-            yield node, node
-        elif _is_norm(node, tensor, constants):
-            adding = [each for each in frozen.users(after) if each.type in ADDING]
-            if any(_vector_beside(each, after, constants) for each in adding):
+    for node in dict.fromkeys(frozen.users(tensor)):
+        known = _norms_from(node, frozen, constants, norms)
+        yield from ((node, norm) for norm in known)
+        if not known and _scales_channels(node, tensor, constants):
+            adding = [each for each in frozen.users((node, 0)) if each.type in ADDING]
+            if any(_vector_beside(each, (node, 0), constants) for each in adding):
                 yield node, node
-        elif node.type in (*MOVING, *PASSING) or (node.type in ADDING and _vector_beside(node, tensor, constants)):
-            yield from ((node, each) for each in frozen.users(after) if _is_norm(each, after, constants))
+
+
+def _norms_from(node: Node, frozen: Frozen, constants: Constants, norms: Set[Node]) -> list[Node]:
+    """An op if it is a batch norm's, or those behind it with nothing but reshapes and constants between."""
+    if node in norms:
+        return [node]
+    if node.type in (*ADDING, *SCALING):
+        if all(constants.value(each) is None for each in node.inputs):
+            return []
+    elif node.type not in (*MOVING, *PASSING):
+        return []
+    return [norm for user in frozen.users((node, 0)) for norm in _norms_from(user, frozen, constants, norms)]
 
 
 def _by_number(value: np.ndarray, numbers: np.ndarray, size: int) -> np.ndarray | None:

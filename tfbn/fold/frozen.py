@@ -26,6 +26,7 @@ class Frozen:
         self._definitions, self._library = {node.name: node for node in graph_def.node}, graph_def.library
         self.nodes = list(dataflow.nodes.values())
         self.in_functions = [node for node in dataflow.in_functions() if node.type != "_Arg"]
+        self.consumers = dataflow.consumers()
         self._conditions = Conditions(dataflow, dataflow.in_order())
         self._own = set(self.nodes)
         for node in [*self.nodes, *self.in_functions]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tfbn.errors import Finding
@@ -10,10 +10,15 @@ from tfbn.fold import chains
 from tfbn.fold.frozen import Frozen
 from tfbn.fold.rewrite import rewrite
 from tfbn.fold.verify import Feed, random_inputs, worst_difference
+from tfbn.graphdef.dataflow import Node
 
 _REMEDY = (
     "The folded graph computes it as before. Fold its arrays with tfbn.fold.fold_arrays, or accept it with --fail-on "
     "never."
+)
+_REMEDY_UNRECOGNIZED = (
+    "The folded graph computes it as before. If it is a batch norm, fold its arrays with tfbn.fold.fold_arrays; if it "
+    "is none, nothing has to be done."
 )
 
 
@@ -30,17 +35,31 @@ class FoldedGraph(NamedTuple):
 
     graph_def: Any
     folded: list[Fold]
-    left: list[Finding]
+    left: list[Finding]  # errors: batch norms that stay; warnings: what looks like one
     # The largest of an output's elements, as a share of that output's largest; None where nothing was compared.
     difference: float | None
     output: str  # in which that was; '' where there was nothing to compare
 
+    @property
+    def batch_norms(self) -> int:
+        """How many the graph had, without those that only look like one."""
+        return len(self.folded) + len(self._staying)
+
+    @property
+    def _staying(self) -> list[Finding]:
+        return [finding for finding in self.left if finding.severity == "error"]
+
     def __str__(self) -> str:
-        if not self.folded and not self.left:
-            return "0 batch norms found."
-        lines = [f"Folded: {len(self.folded)}. Left as they are: {len(self.left)}."]
+        lines = [f"Folded: {len(self.folded)}. Left as they are: {len(self._staying)}."]
+        if not self.batch_norms:
+            lines = ["0 batch norm layers found."]
         lines += [f"  {each.batch_norm} into {each.layer} ({each.type})" for each in self.folded]
-        lines += [f"  {finding.where} stays: {finding.problem}." for finding in self.left]
+        lines += [f"  {finding.where} stays: {finding.problem}." for finding in self._staying]
+        lines += [
+            f"  {finding.where} was not recognized, and may be one: {finding.problem}."
+            for finding in self.left
+            if finding.severity == "warning"
+        ]
         if self.difference is None:
             lines.append("Outputs were not compared.")
         elif self.folded:
@@ -65,8 +84,10 @@ def fold_graph(
     BiasAdd takes the place, and the name, of the batch norm's last op. What depends on inputs only by their shapes does
     not count as a use of the layer's outputs; any other second use keeps the batch norm as it is.
 
-    What looks like a batch norm and is not folded is listed as left: what scales by the root of a constant, or of a
-    variance over the batch plus a constant, also in functions, branches and loops.
+    A batch norm is known by what it computes, in any formula: less a mean per channel, over the root of a variance per
+    channel, of constants, of what is fed or of the batch, also in functions, branches and loops. Those that are not
+    folded are listed as left, each with the reason. What scales by such a root where no mean is recognized may be one,
+    and is listed as a warning.
 
     Both graphs are then run on the same inputs, and their floating outputs compared; where none is floating, what
     comes out of the batch norms.
@@ -114,23 +135,22 @@ def fold_graph(
         raise ValueError(f"tolerance: expected a number of at least 0, got {tolerance!r}.")
     frozen = Frozen(graph_def, outputs)
     feeds = None if inputs is None else _feeds(frozen, inputs)
-    found = chains.find(frozen)
+    survey = chains.survey(frozen)
     folded = [
         Fold(norm.name, chain.linear.node.name, chain.linear.node.type)
-        for chain in found.chains
+        for chain in survey.chains
         for norm in chain.batch_norms
     ]
     if not folded:
-        left = [_not_folded(norm.name, reason) for norm, reason in found.reasons.items()]
-        return FoldedGraph(graph_def, folded, left, 0.0, "")
-    made = rewrite(graph_def, frozen, found.chains)
+        return FoldedGraph(graph_def, folded, _findings(survey), 0.0, "")
+    made = rewrite(graph_def, frozen, survey.chains)
     there = {node.name for node in made.node}
-    left = [_not_folded(norm.name, reason) for norm, reason in found.reasons.items() if frozen.remains_in(norm, there)]
+    left = _findings(survey, lambda norm: frozen.remains_in(norm, there))
     if not verify:
         return FoldedGraph(made, folded, left, None, "")
     feeds = [random_inputs(frozen.placeholders)] if feeds is None else feeds
     compared = [tensor for tensor in frozen.outputs if frozen.dtype(tensor).is_floating]
-    compared = compared or [(chain.steps[-1].node, 0) for chain in found.chains]
+    compared = compared or [(chain.steps[-1].node, 0) for chain in survey.chains]
     names = [f"{node.name}:{index}" for node, index in compared]
     worst, output = worst_difference(graph_def, made, names, feeds)
     if worst > tolerance:
@@ -143,8 +163,17 @@ def fold_graph(
     return FoldedGraph(made, folded, left, worst, output)
 
 
-def _not_folded(batch_norm: str, reason: str) -> Finding:
-    return Finding("not folded", "error", batch_norm, reason, _REMEDY)
+def _findings(survey: chains.Survey, remains: Callable[[Node], bool] = lambda norm: True) -> list[Finding]:
+    staying = [
+        Finding("not folded", "error", norm.name, reason, _REMEDY)
+        for norm, reason in survey.reasons.items()
+        if remains(norm)
+    ]
+    return staying + [
+        Finding("unrecognized", "warning", node.name, reason, _REMEDY_UNRECOGNIZED)
+        for node, reason in survey.unrecognized.items()
+        if remains(node)
+    ]
 
 
 def _feeds(frozen: Frozen, inputs: Mapping[str, Any] | Iterable[Mapping[str, Any]]) -> list[Feed]:

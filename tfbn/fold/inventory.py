@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 
 from tfbn.fold.frozen import Frozen
 from tfbn.fold.linear import LINEAR
 from tfbn.graphdef import dataflow
-from tfbn.graphdef.arithmetic import FUSED
+from tfbn.graphdef.arithmetic import FUSED, GLOBAL, Form, find_forms, statistic
 from tfbn.graphdef.constants import Constants
-from tfbn.graphdef.dataflow import Node, Tensor, origin_of
+from tfbn.graphdef.dataflow import Node, origin_of
 from tfbn.graphdef.recognize import normalizes_by_batch
 from tfbn.graphdef.slices import slice_of
 
-# The op of before TensorFlow 1: (t - m) * rsqrt(v + variance_epsilon) * gamma + beta.
-GLOBAL = "BatchNormWithGlobalNormalization"
 NORMS = (*FUSED, GLOBAL)
 PASSING = ("Identity", "Snapshot", "StopGradient")
 MOVING = ("Reshape", "Squeeze", "ExpandDims", "Transpose")
@@ -29,42 +28,53 @@ _BEFORE_SCALING = (
     *(*PASSING, *MOVING, *dataflow.PASSING),
     *("Add", "AddV2", "BroadcastTo", "Cast", "Maximum"),
 )
+_MULTIPLYING = ("Mul", "MulNoNan")
 _DIVIDING = ("RealDiv", "Div", "DivNoNan")
 _INVERTING = ("Reciprocal", "Inv")
 
 _BY_BATCH = "it normalizes by the batch: make an inference graph first, with tfbn.export"
 _BY_RUN = "each run decides whether it normalizes by the batch: make an inference graph first, with tfbn.export"
 _NO_CONSTANTS = "its parameters or statistics are no constants"
+_NO_MEAN = "it scales by the root of {}, and no mean that is subtracted was recognized"
 
 
-def list_batch_norms(frozen: Frozen, constants: Constants) -> Iterator[tuple[Node, str]]:
-    """The ops that multiply, or that the factor is a root of, and why they stay where no layer says another reason.
+class BatchNorm(NamedTuple):
+    """A batch norm of the graph, or what looks like one."""
 
-    What looks like a batch norm counts as one: it scales by the root of a variance over the batch plus a constant.
-    """
-    for node in [*frozen.nodes, *frozen.in_functions]:
-        for norm, reason in _norms_at(node, frozen, constants):
-            yield norm, reason if reason == _BY_BATCH else frozen.why_unfoldable(norm) or reason
+    node: Node  # the op that scales; where its factor is no constant, the root of the variance
+    reason: str  # why it stays where no layer tells another reason
+    recognized: bool
 
 
-def _norms_at(node: Node, frozen: Frozen, constants: Constants) -> Iterator[tuple[Node, str]]:
+def list_batch_norms(frozen: Frozen, constants: Constants) -> Iterator[BatchNorm]:
+    """All of the graph's and its functions' batch norms, each once."""
+    nodes = [*frozen.nodes, *frozen.in_functions]
+    forms = list(find_forms(nodes, frozen.consumers))
+    known = {each for form in forms for each in (form.node, form.scaling)}
+    by_scaling = {form.scaling: form for form in reversed(forms) if form.scaling.type not in NORMS}
+    norms = [BatchNorm(node, reason, True) for node in nodes for reason in _explain_op(node, frozen, constants)]
+    norms += [_describe(form, constants) for form in by_scaling.values()]
+    for node in nodes:
+        if node.type in _ROOTS and node not in known:
+            scaling = _scaled_by(node, frozen, constants)
+            source = _describe_source(node, frozen, constants)
+            if scaling is not None and scaling not in known and source:
+                is_fixed = constants.value((node, 0)) is not None
+                norms.append(BatchNorm(scaling if is_fixed else node, _NO_MEAN.format(source), False))
+    for norm in norms:
+        if norm.reason != _BY_BATCH:
+            norm = norm._replace(reason=frozen.why_unfoldable(norm.node) or norm.reason)
+        yield norm
+
+
+def _explain_op(node: Node, frozen: Frozen, constants: Constants) -> Iterator[str]:
     if node.type in NORMS:
-        yield node, explain(node, frozen, constants)
+        yield explain(node, constants)
     elif "fused_ops" in node.attr and b"FusedBatchNorm" in node.attr["fused_ops"].list.s:
-        yield node, f"TensorFlow's graph optimizer has made it a part of a {node.type}: fold the graph from before that"
-    elif node.type in _ROOTS:
-        value = constants.value((node, 0))
-        if value is None:
-            reason = _explain_composed(node, frozen, constants)
-            if reason:
-                yield node, reason
-        elif value.ndim and (node.type == "Rsqrt" or node.inputs[0][0].type in ("Add", "AddV2")):
-            for scaled in _scaled_by(frozen, constants, (node, 0)):
-                data = [each for each in scaled.inputs if constants.value(each) is None]
-                yield scaled, _explain_input(data[0][0])
+        yield f"TensorFlow's graph optimizer has made it a part of a {node.type}: fold the graph from before that"
 
 
-def explain(node: Node, frozen: Frozen, constants: Constants) -> str:
+def explain(node: Node, constants: Constants) -> str:
     """What keeps a batch norm of one op as it is."""
     if normalizes_by_batch(node.type, node.attr):
         return _BY_BATCH
@@ -74,77 +84,66 @@ def explain(node: Node, frozen: Frozen, constants: Constants) -> str:
 
 
 def _explain_input(node: Node) -> str:
-    while node.type in (*PASSING, *MOVING, *ADDING) and node.inputs:
-        node = node.inputs[0][0]
+    while node.type in (*PASSING, *MOVING, *ADDING, *SCALING) and node.inputs:
+        data = [source for source, _ in node.inputs if statistic((source, 0)) is None]
+        if len(data) != 1:
+            break
+        node = data[0]
     if node.type in LINEAR:
         return f"what stands between {node.name} and it is not followed"
     return f"in front of it is no linear layer but {node.name} ({node.type})"
 
 
-def _scaled_by(frozen: Frozen, constants: Constants, tensor: Tensor) -> Iterator[Node]:
-    """What multiplies something that is no constant by what becomes of a constant."""
-    for node in frozen.users(tensor):
-        if constants.value((node, 0)) is not None:
-            yield from _scaled_by(frozen, constants, (node, 0))
-        elif node.type in SCALING:
-            yield node
+def _describe(form: Form, constants: Constants) -> BatchNorm:
+    """A batch norm that is composed of several ops."""
+    statistics = (form.mean, form.variance)
+    if any(each.batch for each in statistics):
+        return BatchNorm(form.node, _BY_RUN if any(each.chosen for each in statistics) else _BY_BATCH, True)
+    if constants.value((form.node, 0)) is None:
+        return BatchNorm(form.node, _NO_CONSTANTS, True)
+    if any(each.type != "Const" for each in form.mean.vectors):
+        return BatchNorm(form.scaling, _NO_CONSTANTS, True)
+    return BatchNorm(form.scaling, _explain_input(form.scaling), True)
 
 
-def _explain_composed(node: Node, frozen: Frozen, constants: Constants) -> str | None:
-    """Of the root of a variance that is no constant; None for what is no batch norm."""
-    variance = _variance_under(node, constants)
-    if variance is None or not _scales(node, frozen, constants):
+def _scaled_by(root: Node, frozen: Frozen, constants: Constants) -> Node | None:
+    """The op that divides data by a root, or multiplies them by the inverse of one."""
+    exponent = constants.value(origin_of(root.inputs[1])) if root.type == "Pow" else None
+    if root.type == "Pow" and (exponent is None or exponent.size != 1 or abs(exponent.item()) != 0.5):
         return None
-    source = slice_of(variance)
-    if any(each.type in FUSED for each in source.batch):  # which is in the list itself
-        return None
-    if _over_batch(source.batch, frozen, constants):
-        return _BY_RUN if source.chosen else _BY_BATCH
-    return _NO_CONSTANTS if source.variables or _is_fixed(origin_of(variance), frozen, constants) else None
-
-
-def _is_fixed(tensor: Tensor, frozen: Frozen, constants: Constants) -> bool:
-    """Whether it is a value for each channel that no run computes: a constant, or fed."""
-    value = constants.value(tensor)
-    if value is not None:
-        return value.ndim > 0
-    shape = (frozen.shape(tensor) or []) if tensor[0].type.startswith("Placeholder") else []
-    return None not in shape and sum(size != 1 for size in shape) == 1
-
-
-def _variance_under(node: Node, constants: Constants) -> Tensor | None:
-    """What is under a root together with a constant."""
-    if node.type == "Pow":
-        exponent = constants.value(origin_of(node.inputs[1]))
-        if exponent is None or exponent.size != 1 or abs(exponent.item()) != 0.5:
-            return None
-    summed, _ = origin_of(node.inputs[0])
-    if summed.type == "Mean":  # the constant may be added to the root
-        return node.inputs[0]
-    if summed.type not in ("Add", "AddV2"):
-        return None
-    fixed = [constants.value(origin_of(each)) for each in summed.inputs]
-    variances = [each for each, value in zip(summed.inputs, fixed) if value is None or value.ndim]
-    return variances[0] if len(variances) == 1 else None
-
-
-def _scales(node: Node, frozen: Frozen, constants: Constants) -> bool:
-    """Whether something is divided by a root, or multiplied by the inverse of one."""
-    exponent = constants.value(origin_of(node.inputs[1])) if node.type == "Pow" else None
-    start = (node, node.type == "Rsqrt" or (exponent is not None and exponent.item() < 0))
+    start = (root, root.type == "Rsqrt" or (exponent is not None and exponent.item() < 0))
     visited, waiting = {start}, [start]
     while waiting:
-        op, is_inverse = waiting.pop()
-        for user in frozen.users((op, 0)):
-            if is_inverse and user.type in ("Mul", "MulNoNan"):
-                return True
-            if user.type in _DIVIDING and (user.inputs[0][0] is op) == is_inverse:
-                return True
-            following = (user, is_inverse != (user.type in _INVERTING))
-            if user.type in (*_BEFORE_SCALING, *_INVERTING) and following not in visited:
-                visited.add(following)
-                waiting.append(following)
-    return False
+        node, is_inverse = waiting.pop()
+        for user in frozen.users((node, 0)):
+            is_inverted = is_inverse
+            if user.type in (*_MULTIPLYING, *_DIVIDING):
+                place = 0 if user.inputs[0][0] is node else 1
+                is_inverted = is_inverse != (user.type in _DIVIDING and place == 1)
+                if statistic(user.inputs[1 - place]) is None:
+                    if is_inverted:
+                        return user
+                    continue
+            elif user.type in _INVERTING:
+                is_inverted = not is_inverse
+            elif user.type not in _BEFORE_SCALING:
+                continue
+            if (user, is_inverted) not in visited:
+                visited.add((user, is_inverted))
+                waiting.append((user, is_inverted))
+    return None
+
+
+def _describe_source(root: Node, frozen: Frozen, constants: Constants) -> str:
+    """What the root is taken of, where that may be a variance per channel; '' for anything else."""
+    known = statistic(root.inputs[0])
+    if known is not None and known.vectors and not known.batch:
+        return "constants"
+    batch = slice_of(root.inputs[0]).batch
+    averages = [each for each in batch if each.type == "Mean"]
+    if averages and _over_batch(averages, frozen, constants):
+        return f"an average over the batch ({', '.join(sorted(each.name for each in averages))})"
+    return ""
 
 
 def _over_batch(reductions: Iterable[Node], frozen: Frozen, constants: Constants) -> bool:

@@ -20,6 +20,7 @@ _ROOTS = ("Rsqrt", "Sqrt", "Pow")
 _SWITCHES = ("Switch", "RefSwitch")
 _SELECTS = ("Select", "SelectV2")
 _REDUCTIONS = ("Mean", "Sum")
+_SLICES = ("StridedSlice", "GatherV2")
 _RESHAPES = ("Reshape", "Squeeze", "ExpandDims", "Cast", "StopGradient", "PreventGradient", "CheckNumerics")
 _QUOTIENTS = ("RealDiv", "Div", "DivNoNan")
 _SUMS = ("Add", "AddV2", "Sub")
@@ -29,6 +30,7 @@ _ARITHMETIC = (
     *_ROOTS,
     "AddN",
     "Mul",
+    "MulNoNan",
     "Neg",
     "Square",
     "SquaredDifference",
@@ -37,7 +39,7 @@ _ARITHMETIC = (
     "Reciprocal",
     "Inv",
 )
-_COUNTS = ("Const", "Shape", "ShapeN", "Size", "Prod", "Rank")
+_COUNTS = ("Const", "Shape", "ShapeN", "Size", "Prod", "Rank", "Range")
 _ASSIGNMENTS = ("Assign", "AssignAdd", "AssignSub")
 MAX_OPS = 120  # between a standard deviation and the variables or reductions it is made of, which is some 30 ops away
 
@@ -48,20 +50,28 @@ class Statistic(NamedTuple):
     variables: frozenset[Node]
     batch: frozenset[Tensor]  # reductions over the batch
     chosen: bool  # between the two, by a predicate that a run decides
+    vectors: frozenset[Node] = frozenset()  # constant or fed: what a frozen graph has in place of variables
 
     @property
-    def is_constant(self) -> bool:
-        return not self.variables and not self.batch
+    def is_uniform(self) -> bool:
+        """Whether it is one number for all channels, such as epsilon."""
+        return not self.variables and not self.batch and not self.vectors
 
 
 class Form(NamedTuple):
     """One normalization: y = (x - mean) / sqrt(variance), scaled and shifted, in any order."""
 
     node: Node  # the op that takes the root of the variance, or the fused op
+    scaling: Node  # the op that scales the data by it, or the fused op
     mean: Statistic
     variance: Statistic
     gamma: Node | None
     beta: Node | None
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether neither statistic is of a variable or the batch, as in frozen graphs."""
+        return not any(each.variables or each.batch for each in (self.mean, self.variance))
 
 
 def find_forms(nodes: list[Node], consumers: dict[Node, list[Node]]) -> Iterator[Form]:
@@ -73,7 +83,7 @@ def find_forms(nodes: list[Node], consumers: dict[Node, list[Node]]) -> Iterator
             form = _stated(node, node.inputs[1], node.inputs[2], node.inputs[4], node.inputs[3])
         elif node.type in _ROOTS:
             form = _composed(node, consumers)
-        if form is not None and not form.variance.is_constant and not form.mean.is_constant:
+        if form is not None and not form.variance.is_uniform and not form.mean.is_uniform:
             yield form
 
 
@@ -81,6 +91,7 @@ def statistic(tensor: Tensor) -> Statistic | None:
     """What a value per channel is computed from; None where it is no such value, as anything made of an input is."""
     variables: set[Node] = set()
     batch: set[Tensor] = set()
+    vectors: set[Node] = set()
     chosen = False
     seen, waiting = {tensor}, [tensor]
     while waiting:
@@ -88,6 +99,9 @@ def statistic(tensor: Tensor) -> Statistic | None:
         following: list[Tensor]
         if node.type in VARIABLES:
             variables.add(node)
+            continue
+        if _is_vector(node):
+            vectors.add(node)
             continue
         if node.type in _COUNTS:
             continue
@@ -108,8 +122,10 @@ def statistic(tensor: Tensor) -> Statistic | None:
             following = node.inputs if node.type in ("Merge", "RefMerge") else node.inputs[:1]
         elif node.type == "_Arg":
             following = node.inputs[:1]
-        elif node.type in (*_ARITHMETIC, "StridedSlice"):
-            following = node.inputs[:1] if node.type == "StridedSlice" else node.inputs
+        elif node.type in _ARITHMETIC:
+            following = node.inputs
+        elif node.type in (*_SLICES, *_REDUCTIONS):  # a sum over the other axes, before or after that over the batch
+            following = node.inputs[:1]
         else:
             return None
         for each in following:
@@ -118,7 +134,15 @@ def statistic(tensor: Tensor) -> Statistic | None:
                 waiting.append(each)
         if len(seen) > MAX_OPS:
             return None
-    return Statistic(frozenset(variables), frozenset(batch), chosen)
+    return Statistic(frozenset(variables), frozenset(batch), chosen, frozenset(vectors))
+
+
+def _is_vector(node: Node) -> bool:
+    """Whether it is a floating constant with axes, or a vector that can be fed in its place."""
+    if node.type == "Const":
+        tensor = node.attr["value"].tensor
+        return bool(tensor.tensor_shape.dim) and tf.as_dtype(tensor.dtype).is_floating
+    return node.type == "PlaceholderWithDefault" and len(node.attr["shape"].shape.dim) == 1
 
 
 def reduces_batch(node: Node) -> bool:
@@ -136,7 +160,7 @@ def reduces_batch(node: Node) -> bool:
         if value[0].type not in ("Square", "SquaredDifference", "Sub", "Mul", "Pow", "Cast", "Identity"):
             break
         value = value[0].inputs[0]
-    return value[0].type not in VARIABLES and value[0].type != "ReadVariableOp"
+    return value[0].type not in (*VARIABLES, "Const", "ReadVariableOp")
 
 
 def constant_of(tensor: Tensor) -> Any:
@@ -162,7 +186,7 @@ def _is_decided_by_run(tensor: Tensor) -> bool:
 def _fused(node: Node) -> Form | None:
     if "is_training" not in node.attr or node.attr["is_training"].b:
         mean, variance = (Statistic(frozenset(), frozenset([(node, index)]), False) for index in (1, 2))
-        return Form(node, mean, variance, _variable(node.inputs[1]), _variable(node.inputs[2]))
+        return Form(node, node, mean, variance, _variable(node.inputs[1]), _variable(node.inputs[2]))
     if len(node.inputs) < 5:
         return None
     return _stated(node, node.inputs[3], node.inputs[4], node.inputs[1], node.inputs[2])
@@ -170,7 +194,7 @@ def _fused(node: Node) -> Form | None:
 
 def _stated(node: Node, mean: Tensor, variance: Tensor, gamma: Tensor, beta: Tensor) -> Form | None:
     both = [statistic(mean), statistic(variance)]
-    return Form(node, both[0], both[1], _variable(gamma), _variable(beta)) if both[0] and both[1] else None
+    return Form(node, node, both[0], both[1], _variable(gamma), _variable(beta)) if both[0] and both[1] else None
 
 
 def _variable(tensor: Tensor) -> Node | None:
@@ -194,7 +218,7 @@ def _composed(root: Node, consumers: dict[Node, list[Node]]) -> Form | None:
         if exponent is None or exponent.size != 1 or abs(float(exponent)) != 0.5:
             return None
     variance = statistic(root.inputs[0])
-    if variance is None or variance.is_constant:
+    if variance is None or variance.is_uniform:
         return None
     walk = _Walk()
     waiting: list[tuple[Node, tuple[Tensor, ...]]] = [(root, ())]
@@ -214,7 +238,7 @@ def _composed(root: Node, consumers: dict[Node, list[Node]]) -> Form | None:
         if mean is not None:
             gamma = [_variable(factor) for factor in others] + [_after(node, consumers, "Mul")]
             beta = [_variable(each) for each in walk.shifts] + [_after(node, consumers, "Add", "AddV2")]
-            return Form(root, mean, variance, next(filter(None, gamma), None), next(filter(None, beta), None))
+            return Form(root, node, mean, variance, next(filter(None, gamma), None), next(filter(None, beta), None))
     return None
 
 
@@ -231,20 +255,20 @@ def _step(node: Node, before: Node, factors: tuple[Tensor, ...], walk: _Walk) ->
     other = node.inputs[1 - ours]
     known = statistic(other)
     if node.type in ("Add", "AddV2", "Maximum"):
-        if known is not None and not known.is_constant and walk.offsets:
+        if known is not None and not known.is_uniform and walk.offsets:
             walk.shifts.append(other)
-        return factors if known is not None and known.is_constant else None
+        return factors if known is not None and known.is_uniform else None
     if node.type == "Sub":
         if ours == 1:
             walk.offsets.append(factors)
-            if known is not None and not known.is_constant:
+            if known is not None and not known.is_uniform:
                 walk.shifts.append(other)
         return None
     if known is None:
         if node.type == "Mul" or ours == 1:
             walk.applied.append((node, other, factors))
         return None
-    return factors if known.is_constant else (*factors, other)
+    return factors if known.is_uniform else (*factors, other)
 
 
 def _mean_of(
@@ -265,9 +289,9 @@ def _mean_of(
             continue
         if node.type in _SUMS:
             data, shift = statistic(node.inputs[0]), statistic(node.inputs[1])
-            if data is None and shift is not None and not shift.is_constant:
+            if data is None and shift is not None and not shift.is_uniform:
                 return shift, factors
-            if node.type != "Sub" and shift is None and data is not None and not data.is_constant:
+            if node.type != "Sub" and shift is None and data is not None and not data.is_uniform:
                 return data, factors  # -mean + x
         break
     for offset in offsets:
@@ -292,7 +316,7 @@ def _mean_in_offset(
             continue
         subtracted = other if each.type == "Sub" else other[0].inputs[1] if other[0].type == "Sub" else None
         means = [each for each in _factors(subtracted) if each not in known] if subtracted is not None else []
-        if len(means) == 1 and not means[0].is_constant:
+        if len(means) == 1 and not means[0].is_uniform:
             return means[0]
     return None
 

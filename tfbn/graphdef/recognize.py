@@ -131,6 +131,8 @@ def _add_forms(
     unnamed: dict[tuple[Node, Node], Layer] = {}
     unrecognized = []
     for form in arithmetic.find_forms([node for node in dataflow.all if not is_gradient(node)], ahead):
+        if form.is_fixed:
+            continue
         layer = _owner_of_form(form, owners, by_source)
         if layer is None and _around(form.node.name.split("/")[:-1], layers) is None:
             pair = moves.variable_of(form.mean), moves.variable_of(form.variance)
