@@ -63,13 +63,14 @@ def test_json(frozen, tmp_path, capsys):
     assert cli.main(["fold", str(frozen), str(target), "--outputs", "outputs", "--json"]) == 0
     found = parse_json(capsys.readouterr().out)
     assert 0 < found["summary"].pop("difference") < TOLERANCE
-    figures = {"batch_norms": 1, "folded": 1, "nodes": 6, "nodes_before": 10, "output": "outputs:0"}
+    figures = {"batch_norms": 1, "folded": 1, "lowered": 0, "nodes": 6, "nodes_before": 10, "output": "outputs:0"}
     figures.update(errors=0, warnings=0)
     assert found == {
         "version": 1,
         "command": "fold",
         "target": str(target),
         "folded": [{"batch_norm": "FusedBatchNormV3", "layer": "Conv2D", "type": "Conv2D"}],
+        "lowered": [],
         "findings": [],
         "summary": figures,
     }
@@ -88,6 +89,10 @@ def test_what_stays_is_a_finding(tmp_path, capsys):
     (finding,) = parse_json(capsys.readouterr().out)["findings"]
     assert (finding["kind"], finding["severity"], finding["where"]) == ("not folded", "error", ["FusedBatchNormV3"])
     assert read(target) == read(path)
+    assert cli.main(["fold", str(path), str(target), "--lower", "--json"]) == 0
+    out = parse_json(capsys.readouterr().out)
+    assert (out["lowered"], out["summary"]["lowered"], out["findings"]) == (["FusedBatchNormV3"], 1, [])
+    assert "FusedBatchNormV3" not in graphs.types(read(target))
 
 
 def test_composed_by_the_batch_is_a_finding(tmp_path, capsys):

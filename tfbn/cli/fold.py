@@ -54,6 +54,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="run neither graph, and compare no outputs: for graphs whose ops act on files, the network or Python",
     )
+    parser.add_argument(
+        "--lower",
+        action="store_true",
+        help="make one multiplication and one addition of what cannot be folded, for runtimes without batch norm",
+    )
     add_options(parser)
 
 
@@ -71,14 +76,18 @@ def run(options: argparse.Namespace, report: Report) -> None:
         inputs=inputs,
         tolerance=options.tolerance,
         verify=not options.no_verify,
+        lower=options.lower,
     )
     with files.replacing(options.target) as partial:
         partial.write_bytes(_written(folded.graph_def, options.target))
     report.findings += folded.left
-    report.fields.update(target=options.target, folded=[fold._asdict() for fold in folded.folded])
+    report.fields.update(
+        target=options.target, folded=[fold._asdict() for fold in folded.folded], lowered=folded.lowered
+    )
     report.summary.update(
         batch_norms=folded.batch_norms,
         folded=len(folded.folded),
+        lowered=len(folded.lowered),
         nodes=len(folded.graph_def.node),
         nodes_before=len(graph_def.node),
         difference=folded.difference,

@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tfbn.fold import kernels
+from tfbn.fold.affine import Run, factor_and_term, run_around
 from tfbn.fold.frozen import Frozen
 from tfbn.fold.inventory import ADDING, MOVING, NORMS, PASSING, SCALING, explain, list_batch_norms
 from tfbn.fold.linear import Linear, linear_of
-from tfbn.graphdef.arithmetic import FUSED, GLOBAL
 from tfbn.graphdef.constants import SHAPES, Constants, squeeze
 from tfbn.graphdef.dataflow import Node, Tensor
 from tfbn.graphdef.recognize import normalizes_by_batch
@@ -48,10 +48,11 @@ class Survey(NamedTuple):
     chains: list[Chain]
     reasons: dict[Node, str]
     unrecognized: dict[Node, str]
+    lowered: dict[Node, Run]  # in place of a reason
 
 
-def survey(frozen: Frozen) -> Survey:
-    """Looks behind every linear layer of the graph."""
+def survey(frozen: Frozen, lower: bool = False) -> Survey:
+    """Looks behind every linear layer of the graph; what cannot be folded is lowered where that is asked for."""
     chains: list[Chain] = []
     reasons: dict[Node, str] = {}
     constants = Constants()
@@ -73,8 +74,14 @@ def survey(frozen: Frozen) -> Survey:
     folded = {step.node for chain in chains for step in chain.steps}
     order = {node: position for position, node in enumerate([*frozen.nodes, *frozen.in_functions])}
     staying = sorted((norm for norm in reasons if norm not in folded), key=order.__getitem__)
+    lowered: dict[Node, Run] = {}
+    for norm in staying if lower else ():
+        run = None if frozen.why_unfoldable(norm) else run_around(norm, frozen, constants, folded)
+        if run is not None:
+            lowered[norm] = run
+    reasons = {norm: reasons[norm] for norm in staying if norm not in lowered}
     unrecognized = {each.node: each.reason for each in listed if not each.recognized and each.node not in folded}
-    return Survey(chains, {norm: reasons[norm] for norm in staying}, unrecognized)
+    return Survey(chains, reasons, unrecognized, lowered)
 
 
 _MOVED: dict[str, Callable[..., np.ndarray]] = {
@@ -132,7 +139,7 @@ class _Walk:
         return self._affine(node, tensor, numbers)
 
     def _affine(self, node: Node, tensor: Tensor, numbers: np.ndarray) -> tuple[Tensor | None, np.ndarray | None]:
-        values = _factor_and_term(node, tensor, numbers.ndim, self._constants)
+        values = factor_and_term(node, tensor, numbers.ndim, self._constants)
         if values is None:
             if node.type in NORMS:
                 self.reasons[node] = explain(node, self._constants)
@@ -180,72 +187,18 @@ class _Walk:
             self.reasons[norm] = f"the output of {tensor[0].name} in front of it is {use}"
 
 
-def _factor_and_term(
-    node: Node, tensor: Tensor, rank: int, constants: Constants
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """What an op multiplies a tensor of this rank by and then adds, shaped to broadcast; None of other ops."""
-    if node.type in (*FUSED[:3], GLOBAL):
-        return _of_one_op(node, tensor, constants)
-    if node.type not in (*ADDING, *SCALING) or len(node.inputs) != 2:
-        return None
-    place = node.inputs.index(tensor)
-    value = constants.value(node.inputs[1 - place])
-    if value is None or value.dtype.kind != "f":
-        return None
-    zero, one = np.zeros([]), np.ones([])
-    if node.type == "Mul":
-        return value, zero
-    if node.type in SCALING:
-        return None if place else (1 / value, zero)
-    if node.type == "Sub":
-        return (-one, value) if place else (one, -value)
-    if node.type == "BiasAdd" and "data_format" in node.attr and node.attr["data_format"].s == b"NCHW":
-        return one, kernels.along(value, 1, rank)
-    return one, value
-
-
-def _of_one_op(node: Node, tensor: Tensor, constants: Constants) -> tuple[np.ndarray, np.ndarray] | None:
-    if normalizes_by_batch(node.type, node.attr) or node.inputs[0] != tensor:
-        return None
-    values = [constants.value(each) for each in node.inputs[1:5]]
-    if any(value is None for value in values):
-        return None
-    if node.type == GLOBAL:
-        mean, variance, beta, gamma = values
-        gamma = gamma if node.attr["scale_after_normalization"].b else None
-        epsilon = node.attr["variance_epsilon"].f
-    else:
-        gamma, beta, mean, variance = values
-        epsilon = node.attr["epsilon"].f if "epsilon" in node.attr else 1e-4
-    both = kernels.slope_and_offset(mean, variance, gamma, beta, epsilon)
-    axis = 1 if "data_format" in node.attr and node.attr["data_format"].s == b"NCHW" else 3
-    return kernels.along(both[0], axis, 4), kernels.along(both[1], axis, 4)
-
-
 def _scales_channels(node: Node, tensor: Tensor, constants: Constants) -> bool:
     """Whether it multiplies by a constant with axes, or divides by one."""
     if node.type not in SCALING or (node.type != "Mul" and node.inputs[0] != tensor):
         return False
-    return _vector_beside(node, tensor, constants)
-
-
-def _vector_beside(node: Node, tensor: Tensor, constants: Constants) -> bool:
     value = constants.value(node.inputs[1 - node.inputs.index(tensor)])
     return value is not None and value.ndim > 0
 
 
 def _next_norms(frozen: Frozen, constants: Constants, norms: Set[Node], tensor: Tensor) -> Iterator[tuple[Node, Node]]:
-    """The batch norms that take a tensor, each after the op by which they do.
-
-    A multiplication that is known as none counts as one where an addition follows; a factor without a term does not.
-    """
+    """The batch norms that take a tensor, each after the op by which they do."""
     for node in dict.fromkeys(frozen.users(tensor)):
-        known = _norms_from(node, frozen, constants, norms)
-        yield from ((node, norm) for norm in known)
-        if not known and _scales_channels(node, tensor, constants):
-            adding = [each for each in frozen.users((node, 0)) if each.type in ADDING]
-            if any(_vector_beside(each, (node, 0), constants) for each in adding):
-                yield node, node
+        yield from ((node, norm) for norm in _norms_from(node, frozen, constants, norms))
 
 
 def _norms_from(node: Node, frozen: Frozen, constants: Constants, norms: Set[Node]) -> list[Node]:

@@ -39,21 +39,24 @@ class FoldedGraph(NamedTuple):
     # The largest of an output's elements, as a share of that output's largest; None where nothing was compared.
     difference: float | None
     output: str  # in which that was; '' where there was nothing to compare
+    lowered: tuple[str, ...] = ()  # batch norms that are now a multiplication and an addition, by their ops
 
     @property
     def batch_norms(self) -> int:
         """How many the graph had, without those that only look like one."""
-        return len(self.folded) + len(self._staying)
+        return len(self.folded) + len(self.lowered) + len(self._staying)
 
     @property
     def _staying(self) -> list[Finding]:
         return [finding for finding in self.left if finding.severity == "error"]
 
     def __str__(self) -> str:
-        lines = [f"Folded: {len(self.folded)}. Left as they are: {len(self._staying)}."]
+        lowered = f" Lowered: {len(self.lowered)}." if self.lowered else ""
+        lines = [f"Folded: {len(self.folded)}.{lowered} Left as they are: {len(self._staying)}."]
         if not self.batch_norms:
             lines = ["0 batch norm layers found."]
         lines += [f"  {each.batch_norm} into {each.layer} ({each.type})" for each in self.folded]
+        lines += [f"  {name} lowered to a multiplication and an addition" for name in self.lowered]
         lines += [f"  {finding.where} stays: {finding.problem}." for finding in self._staying]
         lines += [
             f"  {finding.where} was not recognized, and may be one: {finding.problem}."
@@ -62,7 +65,7 @@ class FoldedGraph(NamedTuple):
         ]
         if self.difference is None:
             lines.append("Outputs were not compared.")
-        elif self.folded:
+        elif self.output:
             lines.append(f"Outputs agree to {self.difference:.1e} of the largest ({self.output}).")
         return "\n".join(lines)
 
@@ -74,6 +77,7 @@ def fold_graph(
     inputs: Mapping[str, Any] | Iterable[Mapping[str, Any]] | None = None,
     tolerance: float = 1e-5,
     verify: bool = True,
+    lower: bool = False,
 ) -> FoldedGraph:
     """Folds the batch norms of a frozen inference graph into the weights of the linear layers in front of them.
 
@@ -103,11 +107,14 @@ def fold_graph(
         half precisions need 1e-2.
       verify: whether to run both graphs and compare. Default True. Graphs are programs: one whose ops act on files, the
         network, other processes or Python is refused, and is folded only with False.
+      lower: whether what cannot be folded becomes one multiplication and one addition, for runtimes without the op.
+        Both are by constants of the data's dtype; the addition takes the place, and the name, of the batch norm's last
+        op. Default False. What has no constants stays, and so does what is in a function, a branch or a loop.
 
     Returns:
       A FoldedGraph: graph_def; folded, a list of what went where; left, a list of findings about what stays;
-      difference, the worst one found, and the output that it is of; None where nothing was compared. `print` shows all
-      of this.
+      difference, the worst one found, and the output that it is of; None where nothing was compared; lowered, the
+      names of what became a multiplication and an addition. `print` shows all of this.
 
     Raises:
       ValueError: a graph with variables; outputs that it does not have, or one twice; inputs that it does not run on,
@@ -135,32 +142,37 @@ def fold_graph(
         raise ValueError(f"tolerance: expected a number of at least 0, got {tolerance!r}.")
     frozen = Frozen(graph_def, outputs)
     feeds = None if inputs is None else _feeds(frozen, inputs)
-    survey = chains.survey(frozen)
+    survey = chains.survey(frozen, lower)
     folded = [
         Fold(norm.name, chain.linear.node.name, chain.linear.node.type)
         for chain in survey.chains
         for norm in chain.batch_norms
     ]
-    if not folded:
+    if not folded and not survey.lowered:
         return FoldedGraph(graph_def, folded, _findings(survey), 0.0, "")
-    made = rewrite(graph_def, frozen, survey.chains)
+    runs = list({run.nodes[-1]: run for run in survey.lowered.values()}.values())  # some have several batch norms
+    made = rewrite(graph_def, frozen, survey.chains, runs)
     there = {node.name for node in made.node}
+    lowered = tuple(norm.name for norm, run in survey.lowered.items() if run.nodes[-1].name in there)
     left = _findings(survey, lambda norm: frozen.remains_in(norm, there))
     if not verify:
-        return FoldedGraph(made, folded, left, None, "")
+        return FoldedGraph(made, folded, left, None, "", lowered)
     feeds = [random_inputs(frozen.placeholders)] if feeds is None else feeds
     compared = [tensor for tensor in frozen.outputs if frozen.dtype(tensor).is_floating]
-    compared = compared or [(chain.steps[-1].node, 0) for chain in survey.chains]
+    if not compared:
+        ends = [chain.steps[-1].node for chain in survey.chains] + [run.nodes[-1] for run in runs]
+        compared = [(node, 0) for node in ends]
     names = [f"{node.name}:{index}" for node, index in compared]
     worst, output = worst_difference(graph_def, made, names, feeds)
     if worst > tolerance:
+        changed = [*(each.batch_norm for each in folded), *lowered]
         raise ValueError(
             f"tolerance: expected outputs that agree to {tolerance:g} of the largest, got a difference of {worst:.1e} "
-            f"in {output} after folding {', '.join(each.batch_norm for each in folded)}. Where channels have variances "
-            "near 0, or means far larger than their deviations, both graphs round as much: compare their accuracy, and "
-            "then give a larger tolerance."
+            f"in {output} after folding {', '.join(changed)}. Where channels have variances near 0, or means far "
+            "larger than their deviations, both graphs round as much: compare their accuracy, and then give a larger "
+            "tolerance."
         )
-    return FoldedGraph(made, folded, left, worst, output)
+    return FoldedGraph(made, folded, left, worst, output, lowered)
 
 
 def _findings(survey: chains.Survey, remains: Callable[[Node], bool] = lambda norm: True) -> list[Finding]:

@@ -9,20 +9,23 @@ import numpy as np
 import tensorflow as tf
 
 from tfbn.fold import kernels
+from tfbn.fold.affine import Run
 from tfbn.fold.chains import Chain
 from tfbn.fold.frozen import Frozen
 from tfbn.graphdef.graph import Graph
 from tfbn.graphdef.nodes import become, control_inputs, data_inputs, set_inputs, split_tensor
 
 
-def rewrite(graph_def: Any, frozen: Frozen, chains: Iterable[Chain]) -> Any:
-    """A copy of the GraphDef with the chains folded, and without what nothing needs any more.
+def rewrite(graph_def: Any, frozen: Frozen, chains: Iterable[Chain], lowered: Iterable[Run]) -> Any:
+    """A copy of the GraphDef with the chains folded, the runs lowered, and without what nothing needs any more.
 
-    The last op of each chain stays under its name, by which others ask for it.
+    The last op of each stays under its name, by which others ask for it.
     """
     graph = Graph.from_graph_def(graph_def)
     for chain in chains:
         _fold(graph, chain)
+    for run in lowered:
+        _lower(graph, run, frozen)
     _drop_idle_controls(graph)
     # Callers feed the inputs whether needed or not.
     needed = graph.pruned([*(node.name for node, _ in frozen.kept), *frozen.inputs])
@@ -60,6 +63,30 @@ def _fold(graph: Graph, chain: Chain) -> None:
             each.input[:] = [added.name if split_tensor(text)[0] in gone else text for text in each.input]
     become(added, "BiasAdd", T=dtype, data_format=b"NCHW" if linear.channels_first else b"NHWC")
     set_inputs(added, [(node.name, 0), (bias, 0)], [])
+
+
+def _lower(graph: Graph, run: Run, frozen: Frozen) -> None:
+    """Leaves a multiplication and an addition of a run; of the oldest types, for runtimes that know few."""
+    first, end = graph[run.nodes[0].name], graph[run.nodes[-1].name]
+    data = data_inputs(first)[run.nodes[0].inputs.index(run.data)]
+    controls = [each for node in run.nodes for each in control_inputs(graph[node.name])]
+    dtype = frozen.dtype(run.data)
+    rank = len(frozen.shape(run.data) or ())
+    slope, offset = (
+        _add_constant(graph, f"{end.name}/lowered_{name}", _without_leading_ones(value, rank), dtype)
+        for name, value in (("slope", run.slope), ("offset", run.offset))
+    )
+    scaled = graph.add("Mul", f"{end.name}/lowered_mul", [data, (slope, 0)], T=dtype)
+    graph[scaled].device = end.device
+    become(end, "Add", T=dtype)
+    set_inputs(end, [(scaled, 0), (offset, 0)], controls)
+
+
+def _without_leading_ones(value: np.ndarray, rank: int) -> np.ndarray:
+    """The value in the smallest shape that broadcasts alike along a tensor of this rank."""
+    while value.ndim > 1 and value.shape[0] == 1 and value.ndim <= rank:
+        value = value[0]
+    return value
 
 
 def _add_constant(graph: Graph, name: str, value: np.ndarray, dtype: tf.DType) -> str:
