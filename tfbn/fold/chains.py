@@ -1,111 +1,83 @@
 """Finds what can be folded in a frozen graph: a linear layer and the affine ops behind it, a batch norm among them.
 
-Behind the layer, its output channels are followed through reshapes by their numbers: an array of the output's shape
-that holds, at each position, which channel it is of. A constant that has one value for each number is a vector of the
-layer's channels, in whatever shape and layout it stands in the graph.
+Several layers are one chain where their outputs are concatenated in front of a batch norm.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Set
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Set
+from typing import NamedTuple
 
 import numpy as np
 
 from tfbn.fold import kernels
-from tfbn.fold.affine import Run, factor_and_term, run_around
+from tfbn.fold.affine import factor_and_term
+from tfbn.fold.channels import SPLITTING, Channels, by_number
 from tfbn.fold.frozen import Frozen
-from tfbn.fold.inventory import ADDING, MOVING, NORMS, PASSING, SCALING, explain, list_batch_norms
-from tfbn.fold.linear import Linear, linear_of
-from tfbn.graphdef.constants import SHAPES, Constants, squeeze
+from tfbn.fold.inventory import ADDING, MOVING, NORMS, PASSING, SCALING, explain
+from tfbn.fold.linear import Linear
+from tfbn.graphdef.constants import SHAPES, Constants
 from tfbn.graphdef.dataflow import Node, Tensor
-from tfbn.graphdef.recognize import normalizes_by_batch
-
-_MOST = 4_000_000  # positions to number, beyond which unneeded sizes are taken for 2
 
 
 class Step(NamedTuple):
-    """An affine op behind the layer, and what it and those before it do: y = x * slope + offset."""
+    """An affine op behind a layer."""
 
     node: Node
-    taken: str  # the tensor that it works on
-    slope: np.ndarray
-    offset: np.ndarray
-    moved: bool  # whether a reshape stands between the layer and it
+    data: Tensor  # what it works on
+    behind: Node | None  # the layer, where nothing but such ops is between; None behind a reshape and the like
     scales: bool  # by a number for each channel
 
 
-class Chain(NamedTuple):
+class Part(NamedTuple):
+    """A layer of a chain, and what the steps do to its outputs: y = x * slope + offset."""
+
     linear: Linear
+    slope: np.ndarray
+    offset: np.ndarray
+
+
+class Chain(NamedTuple):
+    parts: list[Part]
     steps: list[Step]
     batch_norms: list[Node]
 
 
-class Survey(NamedTuple):
-    """What can be folded, why other batch norms cannot, and what only looks like one."""
+class Walk:
+    """The ways from linear layers over affine ops, as far as each is the only one that takes what is before it."""
 
-    chains: list[Chain]
-    reasons: dict[Node, str]
-    unrecognized: dict[Node, str]
-    lowered: dict[Node, Run]  # in place of a reason
-
-
-def survey(frozen: Frozen, lower: bool = False) -> Survey:
-    """Looks behind every linear layer of the graph; what cannot be folded is lowered where that is asked for."""
-    chains: list[Chain] = []
-    reasons: dict[Node, str] = {}
-    constants = Constants()
-    listed = list(list_batch_norms(frozen, constants))
-    norms = {each.node for each in listed if each.recognized}
-    for node in frozen.nodes:
-        linear = None if frozen.why_unfoldable(node) else linear_of(node, constants)
-        if isinstance(linear, Linear):
-            walk = _Walk(frozen, constants, norms, linear)
-            if walk.batch_norms:
-                chains.append(Chain(linear, walk.steps, walk.batch_norms))
-            reasons.update(walk.reasons)
-        elif linear:
-            reasons.update({norm: linear for _, norm in _next_norms(frozen, constants, norms, (node, 0))})
-    for each in listed:
-        # Whatever stands around a batch norm in training, that it trains is what keeps it.
-        if each.recognized and (normalizes_by_batch(each.node.type, each.node.attr) or each.node not in reasons):
-            reasons[each.node] = each.reason
-    folded = {step.node for chain in chains for step in chain.steps}
-    order = {node: position for position, node in enumerate([*frozen.nodes, *frozen.in_functions])}
-    staying = sorted((norm for norm in reasons if norm not in folded), key=order.__getitem__)
-    lowered: dict[Node, Run] = {}
-    for norm in staying if lower else ():
-        run = None if frozen.why_unfoldable(norm) else run_around(norm, frozen, constants, folded)
-        if run is not None:
-            lowered[norm] = run
-    reasons = {norm: reasons[norm] for norm in staying if norm not in lowered}
-    unrecognized = {each.node: each.reason for each in listed if not each.recognized and each.node not in folded}
-    return Survey(chains, reasons, unrecognized, lowered)
-
-
-_MOVED: dict[str, Callable[..., np.ndarray]] = {
-    "Reshape": np.reshape,
-    "Transpose": np.transpose,
-    "ExpandDims": np.expand_dims,
-}
-
-
-class _Walk:
-    """The way from a linear layer over affine ops, as far as each is the only one that takes what is before it."""
-
-    def __init__(self, frozen: Frozen, constants: Constants, norms: Set[Node], linear: Linear) -> None:
+    def __init__(self, frozen: Frozen, constants: Constants, norms: Set[Node], walks: Iterable[Walk] = ()) -> None:
+        """Goes on from other walks, whose channels follow one another."""
         self._frozen, self._constants, self._norms = frozen, constants, norms
-        self.steps: list[Step] = []
+        self._channels = Channels(frozen, constants)
+        walks = list(walks)
+        self.linears: list[Linear] = [linear for walk in walks for linear in walk.linears]
+        self.steps: list[Step] = [step for walk in walks for step in walk.steps]
+        self.slope: np.ndarray = np.concatenate([np.ones(0), *(walk.slope for walk in walks)])
+        self.offset: np.ndarray = np.concatenate([np.zeros(0), *(walk.offset for walk in walks)])
         self.reasons: dict[Node, str] = {}
-        self._size = kernels.outputs_of(linear.layer, linear.kernel)
-        self._slope, self._offset, self._moved = np.ones(self._size), np.zeros(self._size), False
-        self._shapes: dict[Tensor, tuple[int, ...]] = {}
-        tensor: Tensor | None = (linear.node, 0)
-        numbers = self._first_numbers(linear)
-        while tensor is not None and numbers is not None:
-            self._shapes[tensor] = numbers.shape
-            tensor, numbers = self._follow(tensor, numbers)
+        self.arrivals: list[tuple[Tensor, Node, np.ndarray]] = []  # at concatenations
+        self._inherited = len(self.steps)
+
+    @classmethod
+    def from_linear(cls, frozen: Frozen, constants: Constants, norms: Set[Node], linear: Linear) -> Walk:
+        walk = cls(frozen, constants, norms)
+        size = kernels.outputs_of(linear.layer, linear.kernel)
+        walk.linears, walk.slope, walk.offset = [linear], np.ones(size), np.zeros(size)
+        numbers = walk._channels.start((linear.node, 0), 1 if linear.channels_first else -1, size)
+        walk._go((linear.node, 0), numbers, linear.node)
+        return walk
+
+    @classmethod
+    def from_join(cls, frozen: Frozen, constants: Constants, norms: Set[Node], node: Node, arrived: Arrived) -> Walk:
+        """Goes on behind a concatenation at whose inputs other walks arrived."""
+        walks = list(dict.fromkeys(walk for walk, _ in arrived.values()))
+        sizes = [len(walk.slope) for walk in walks]
+        starts = dict(zip(walks, np.cumsum([0, *sizes])))
+        walk = cls(frozen, constants, norms, walks)
+        parts = [arrived[place][1] + starts[arrived[place][0]] for place in sorted(arrived)]
+        walk._go((node, 0), walk._channels.join(node, parts), None)
+        return walk
 
     @property
     def batch_norms(self) -> list[Node]:
@@ -113,89 +85,100 @@ class _Walk:
         known = [step.node for step in self.steps if step.node in self._norms]
         return known or [step.node for step in self.steps if step.scales][:1]
 
-    def _first_numbers(self, linear: Linear) -> np.ndarray | None:
-        shape = self._frozen.shape((linear.node, 0))
-        if shape is None:
-            return None
-        axis = 1 if linear.channels_first else len(shape) - 1
-        sizes = [size or 2 for size in shape]
-        sizes[axis] = self._size
-        if math.prod(sizes) > _MOST:
-            sizes = [self._size if i == axis else min(size, 2) for i, size in enumerate(sizes)]
-        return np.broadcast_to(kernels.along(np.arange(self._size), axis, len(sizes)), sizes)
+    @property
+    def normalizes(self) -> bool:
+        """Whether there is a batch norm on the way that no walk before has."""
+        return any(step.node in self._norms or step.scales for step in self.steps[self._inherited :])
 
-    def _follow(self, tensor: Tensor, numbers: np.ndarray) -> tuple[Tensor | None, np.ndarray | None]:
-        """The next tensor and its channels' numbers; None at the end of the way."""
+    def parts(self) -> Iterator[Part]:
+        end = 0
+        for linear in self.linears:
+            start, end = end, end + kernels.outputs_of(linear.layer, linear.kernel)
+            yield Part(linear, self.slope[start:end], self.offset[start:end])
+
+    def _go(self, tensor: Tensor, numbers: np.ndarray | None, behind: Node | None) -> None:
+        waiting = [] if numbers is None else [(tensor, numbers, behind)]
+        while waiting:
+            waiting += self._follow(*waiting.pop())
+
+    def _follow(
+        self, tensor: Tensor, numbers: np.ndarray, behind: Node | None
+    ) -> Iterator[tuple[Tensor, np.ndarray, Node | None]]:
+        """The next tensors with their channels' numbers."""
         users = [node for node in self._frozen.users(tensor) if node.type not in SHAPES]
-        if len(users) != 1 or tensor in self._frozen.outputs or self._frozen.has_other_use(tensor[0]):
+        other_use = tensor[0].type not in SPLITTING and self._frozen.has_other_use(tensor[0])
+        if len(users) != 1 or tensor in self._frozen.outputs or other_use or self._frozen.waiting_for(tensor[0]):
             self._give_reasons(tensor, users)
-            return None, None
+            return
         node = users[0]
         if node.type in PASSING:
-            return (node, 0), numbers
-        if node.type in MOVING:
-            self._moved = True
-            return (node, 0), self._move(node, tensor, numbers)
-        return self._affine(node, tensor, numbers)
+            yield (node, 0), numbers, behind
+        elif node.type in MOVING:
+            moved = self._channels.move(node, tensor, numbers)
+            if moved is not None:
+                yield (node, 0), moved, None
+        elif node.type in SPLITTING:
+            for index, part in enumerate(self._channels.split(node, tensor, numbers) or ()):
+                yield (node, index), part, None
+        elif node.type == "ConcatV2":
+            self.arrivals.append((tensor, node, numbers))
+        elif self._take(node, tensor, numbers, behind):
+            yield (node, 0), numbers, behind
 
-    def _affine(self, node: Node, tensor: Tensor, numbers: np.ndarray) -> tuple[Tensor | None, np.ndarray | None]:
+    def _take(self, node: Node, tensor: Tensor, numbers: np.ndarray, behind: Node | None) -> bool:
+        """Takes an affine op as a step, if it is one of constants for each channel."""
         values = factor_and_term(node, tensor, numbers.ndim, self._constants)
         if values is None:
             if node.type in NORMS:
                 self.reasons[node] = explain(node, self._constants)
-            return None, None
-        factor, term = (_by_number(value, numbers, self._size) for value in values)
+            return False
+        size = len(self.slope)
+        factor, term = (by_number(value, numbers, size, other) for value, other in zip(values, (1.0, 0.0)))
         if factor is None or term is None:
+            layers = ", ".join(linear.node.name for linear in self.linears)
             for norm in _norms_from(node, self._frozen, self._constants, self._norms):
-                self.reasons[norm] = (
-                    f"its constants are not one value for each output channel of {_first_of(self._shapes).name}"
-                )
-            return None, None
-        self._slope, self._offset = self._slope * factor, self._offset * factor + term
-        scales = _scales_channels(node, tensor, self._constants)
-        self.steps.append(Step(node, tensor[0].name, self._slope, self._offset, self._moved, scales))
-        return (node, 0), numbers
-
-    def _move(self, node: Node, tensor: Tensor, numbers: np.ndarray) -> np.ndarray | None:
-        if node.inputs[0] != tensor:
-            return None
-        if node.type == "Squeeze":
-            return _or_none(squeeze, node.attr, numbers)
-        # The shape may be computed from that of what is reshaped.
-        how = Constants(self._shapes).value(node.inputs[1])
-        if how is not None:
-            moved = _or_none(_MOVED[node.type], numbers, tuple(how) if how.ndim else int(how))
-            if moved is not None or node.type != "Reshape":
-                return moved
-        return self._move_unknown(node, numbers) if node.type == "Reshape" else None
-
-    def _move_unknown(self, node: Node, numbers: np.ndarray) -> np.ndarray | None:
-        """Where the channels are last before and after a reshape, its other sizes need not be known."""
-        shape = self._frozen.shape((node, 0))
-        last = shape[-1] if shape else None
-        if not shape or not last or self._size % last or numbers.shape[-1] != self._size or numbers.ndim < 2:
-            return None
-        if not np.array_equal(numbers.reshape(-1, self._size)[0], np.arange(self._size)):
-            return None
-        return numbers.reshape([-1, *[1] * (len(shape) - 2), last])
+                self.reasons[norm] = f"its constants are not one value for each output channel of {layers}"
+            return False
+        self.slope, self.offset = self.slope * factor, self.offset * factor + term
+        self.steps.append(Step(node, tensor, behind, _scales_channels(node, tensor, self._constants)))
+        return True
 
     def _give_reasons(self, tensor: Tensor, users: list[Node]) -> None:
         asked_for = tensor in self._frozen.outputs
-        for first, norm in _next_norms(self._frozen, self._constants, self._norms, tensor):
+        for first, norm in next_norms(self._frozen, self._constants, self._norms, tensor):
             others = [node.name for node in [*users, *self._frozen.waiting_for(tensor[0])] if node is not first]
             use = "an output of the graph" if asked_for else f"used by {', '.join(dict.fromkeys(others))} as well"
             self.reasons[norm] = f"the output of {tensor[0].name} in front of it is {use}"
 
 
-def _scales_channels(node: Node, tensor: Tensor, constants: Constants) -> bool:
-    """Whether it multiplies by a constant with axes, or divides by one."""
-    if node.type not in SCALING or (node.type != "Mul" and node.inputs[0] != tensor):
-        return False
-    value = constants.value(node.inputs[1 - node.inputs.index(tensor)])
-    return value is not None and value.ndim > 0
+Arrived = dict[int, tuple[Walk, np.ndarray]]  # by the number of a concatenation's input
 
 
-def _next_norms(frozen: Frozen, constants: Constants, norms: Set[Node], tensor: Tensor) -> Iterator[tuple[Node, Node]]:
+def walk_all(frozen: Frozen, constants: Constants, norms: Set[Node], linears: Iterable[Linear]) -> list[Walk]:
+    """The walks from each layer, and from those that end at one concatenation."""
+    walks = [Walk.from_linear(frozen, constants, norms, linear) for linear in linears]
+    arrived: dict[Node, Arrived] = {}
+    for walk in walks:  # which grow
+        for tensor, node, numbers in walk.arrivals:
+            arrived.setdefault(node, {})[node.inputs.index(tensor)] = walk, numbers
+            if len(arrived[node]) == len(node.inputs) - 1:
+                walks.append(Walk.from_join(frozen, constants, norms, node, arrived[node]))
+    return walks
+
+
+def choose(walks: Iterable[Walk]) -> list[Walk]:
+    """Those that have a batch norm, each layer in one of them alone: the longest."""
+    chosen: list[Walk] = []
+    taken: set[Node] = set()
+    for walk in reversed(list(walks)):
+        nodes = {linear.node for linear in walk.linears}
+        if walk.normalizes and not nodes & taken:
+            taken |= nodes
+            chosen.append(walk)
+    return chosen[::-1]
+
+
+def next_norms(frozen: Frozen, constants: Constants, norms: Set[Node], tensor: Tensor) -> Iterator[tuple[Node, Node]]:
     """The batch norms that take a tensor, each after the op by which they do."""
     for node in dict.fromkeys(frozen.users(tensor)):
         yield from ((node, norm) for norm in _norms_from(node, frozen, constants, norms))
@@ -213,24 +196,9 @@ def _norms_from(node: Node, frozen: Frozen, constants: Constants, norms: Set[Nod
     return [norm for user in frozen.users((node, 0)) for norm in _norms_from(user, frozen, constants, norms)]
 
 
-def _by_number(value: np.ndarray, numbers: np.ndarray, size: int) -> np.ndarray | None:
-    """The vector that has, at each channel's number, the value at all of its positions; None where they differ."""
-    try:
-        spread = np.broadcast_to(value, numbers.shape)
-    except ValueError:  # it has more axes or positions
-        return None
-    found = np.zeros(size)
-    found[numbers] = spread
-    return found if np.array_equal(found[numbers], spread) else None
-
-
-def _or_none(operation: Callable[..., np.ndarray], *arguments: Any) -> np.ndarray | None:
-    """What a NumPy function returns, or None where the shapes do not allow it."""
-    try:
-        return operation(*arguments)
-    except ValueError:
-        return None
-
-
-def _first_of(shapes: dict[Tensor, tuple[int, ...]]) -> Node:
-    return next(iter(shapes))[0]
+def _scales_channels(node: Node, tensor: Tensor, constants: Constants) -> bool:
+    """Whether it multiplies by a constant with axes, or divides by one."""
+    if node.type not in SCALING or (node.type != "Mul" and node.inputs[0] != tensor):
+        return False
+    value = constants.value(node.inputs[1 - node.inputs.index(tensor)])
+    return value is not None and value.ndim > 0

@@ -11,9 +11,20 @@ import tensorflow as tf
 from tfbn.graphdef import tensor_names, walks
 from tfbn.graphdef.arithmetic import VARIABLES
 from tfbn.graphdef.conditions import Conditions
-from tfbn.graphdef.dataflow import Dataflow, Node, Tensor, controls_of
+from tfbn.graphdef.dataflow import Dataflow, Node, Tensor, controls_of, source_of
+from tfbn.graphdef.slices import assigns
 
 _UNUSED = ("Const", "Placeholder", "PlaceholderWithDefault")
+_UPDATING = ("Scatter", "ResourceScatter", "Apply", "ResourceApply")
+_FROM_EXPORT = (
+    "Make an inference graph first, which leaves them out: tfbn.export.inference_graph(graph_def, outputs), or `tfbn "
+    "export`. Both take this very graph."
+)
+_FROM_EVALUATION = (
+    "It observes the ranges of a quantization. Freeze the graph for evaluation in its place: build the network with "
+    "is_training=False, call tf.contrib.quantize.create_eval_graph(), restore the checkpoint, and freeze that. Its "
+    "batch norms are part of the weights already."
+)
 _IN_LOOP = "it is in the body of {}, where nothing is folded"
 _IN_BRANCH = "it is in a branch of {}, where nothing is folded: make an inference graph first, with tfbn.export"
 
@@ -35,6 +46,7 @@ class Frozen:
                     f"graph_def: expected a frozen graph, got one with the variable {node.name}. Freeze it first, with "
                     "tfbn.export.inference_graph, or tf.compat.v1.graph_util.convert_variables_to_constants."
                 )
+        self._check_updates_nothing()
         self._users: dict[Tensor, list[Node]] = {}
         self._waiting: dict[Node, list[Node]] = {}
         for node in [*self.nodes, *self.in_functions]:
@@ -55,6 +67,19 @@ class Frozen:
                 raise ValueError(
                     f"graph_def: expected a graph that can be imported, got one that cannot: {error}"
                 ) from error
+
+    def _check_updates_nothing(self) -> None:
+        """Refuses what TensorFlow would, in words that tell the way out."""
+        for node in [*self.nodes, *self.in_functions]:
+            updates = assigns(node.type) or node.type.startswith(_UPDATING)
+            source = source_of(node.inputs[0]) if updates and node.inputs else None
+            if source is not None and source.type == "Const":
+                quantized = any("FakeQuant" in each.type for each in self.nodes)
+                raise ValueError(
+                    "graph_def: expected a graph for inference, got one that was frozen with its updates: "
+                    f"{node.name} ({node.type}) changes {source.name}, which is a constant now. "
+                    f"{_FROM_EVALUATION if quantized else _FROM_EXPORT}"
+                )
 
     def users(self, tensor: Tensor) -> list[Node]:
         """The ops that take the tensor, once for each input."""

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tfbn.errors import Finding
-from tfbn.fold import chains
 from tfbn.fold.frozen import Frozen
 from tfbn.fold.rewrite import rewrite
+from tfbn.fold.survey import Survey, survey
 from tfbn.fold.verify import Feed, random_inputs, worst_difference
 from tfbn.graphdef.dataflow import Node
 
@@ -23,10 +23,10 @@ _REMEDY_UNRECOGNIZED = (
 
 
 class Fold(NamedTuple):
-    """A batch norm that is now part of a linear layer."""
+    """A batch norm that is now part of a linear layer, or of several."""
 
     batch_norm: str  # the op that multiplied
-    layer: str  # the op that it went into
+    layer: str  # the op that it went into, or ops, with commas between them
     type: str  # of that op
 
 
@@ -142,26 +142,30 @@ def fold_graph(
         raise ValueError(f"tolerance: expected a number of at least 0, got {tolerance!r}.")
     frozen = Frozen(graph_def, outputs)
     feeds = None if inputs is None else _feeds(frozen, inputs)
-    survey = chains.survey(frozen, lower)
+    plan = survey(frozen, lower)
     folded = [
-        Fold(norm.name, chain.linear.node.name, chain.linear.node.type)
-        for chain in survey.chains
+        Fold(
+            norm.name,
+            ", ".join(part.linear.node.name for part in chain.parts),
+            ", ".join(dict.fromkeys(part.linear.node.type for part in chain.parts)),
+        )
+        for chain in plan.chains
         for norm in chain.batch_norms
     ]
-    if not folded and not survey.lowered:
-        return FoldedGraph(graph_def, folded, _findings(survey), 0.0, "")
-    runs = list({run.nodes[-1]: run for run in survey.lowered.values()}.values())  # some have several batch norms
-    made = rewrite(graph_def, frozen, survey.chains, runs)
+    if not folded and not plan.lowered:
+        return FoldedGraph(graph_def, folded, _findings(plan), 0.0, "")
+    runs = list({run.nodes[-1]: run for run in plan.lowered.values()}.values())  # some have several batch norms
+    made = rewrite(graph_def, frozen, plan.chains, runs)
     there = {node.name for node in made.node}
-    lowered = tuple(norm.name for norm, run in survey.lowered.items() if run.nodes[-1].name in there)
-    left = _findings(survey, lambda norm: frozen.remains_in(norm, there))
+    lowered = tuple(norm.name for norm, run in plan.lowered.items() if run.nodes[-1].name in there)
+    left = _findings(plan, lambda norm: frozen.remains_in(norm, there))
     if not verify:
         return FoldedGraph(made, folded, left, None, "", lowered)
     feeds = [random_inputs(frozen.placeholders)] if feeds is None else feeds
     compared = [tensor for tensor in frozen.outputs if frozen.dtype(tensor).is_floating]
     if not compared:
-        ends = [chain.steps[-1].node for chain in survey.chains] + [run.nodes[-1] for run in runs]
-        compared = [(node, 0) for node in ends]
+        ends = [chain.steps[-1].node for chain in plan.chains] + [run.nodes[-1] for run in runs]
+        compared = [(node, 0) for node in ends if node.name in there]
     names = [f"{node.name}:{index}" for node, index in compared]
     worst, output = worst_difference(graph_def, made, names, feeds)
     if worst > tolerance:
@@ -175,15 +179,15 @@ def fold_graph(
     return FoldedGraph(made, folded, left, worst, output, lowered)
 
 
-def _findings(survey: chains.Survey, remains: Callable[[Node], bool] = lambda norm: True) -> list[Finding]:
+def _findings(plan: Survey, remains: Callable[[Node], bool] = lambda norm: True) -> list[Finding]:
     staying = [
         Finding("not folded", "error", norm.name, reason, _REMEDY)
-        for norm, reason in survey.reasons.items()
+        for norm, reason in plan.reasons.items()
         if remains(norm)
     ]
     return staying + [
         Finding("unrecognized", "warning", node.name, reason, _REMEDY_UNRECOGNIZED)
-        for node, reason in survey.unrecognized.items()
+        for node, reason in plan.unrecognized.items()
         if remains(node)
     ]
 

@@ -18,7 +18,7 @@ from tfbn.graphdef.slices import slice_of
 
 NORMS = (*FUSED, GLOBAL)
 PASSING = ("Identity", "Snapshot", "StopGradient")
-MOVING = ("Reshape", "Squeeze", "ExpandDims", "Transpose")
+MOVING = ("Reshape", "Squeeze", "ExpandDims", "Transpose", "DepthToSpace", "BatchToSpaceND")
 ADDING = ("BiasAdd", "BiasAddV1", "Add", "AddV2", "Sub")
 SCALING = ("Mul", "RealDiv", "Div")
 _ROOTS = ("Rsqrt", "Sqrt", "Pow")

@@ -37,32 +37,33 @@ def rewrite(graph_def: Any, frozen: Frozen, chains: Iterable[Chain], lowered: It
 
 
 def _fold(graph: Graph, chain: Chain) -> None:
-    linear, last = chain.linear, chain.steps[-1]
-    node, end = graph[linear.node.name], graph[last.node.name]
-    dtype = tf.as_dtype(node.attr["T"].type)
-    kernel = kernels.scale_outputs(linear.layer, linear.kernel, last.slope)
-    weights = _add_constant(graph, f"{node.name}/folded_kernel", kernel.T if linear.transposed else kernel, dtype)
-    bias = _add_constant(graph, f"{node.name}/folded_bias", last.offset, dtype)
-    first, _, *others = data_inputs(node)
-    set_inputs(node, [first, (weights, 0), *others], control_inputs(node))
-    gone = {step.node.name for step in chain.steps if not step.moved}
-    if last.moved:
-        # The bias has to stand where the layer's channels are; what comes behind a reshape is then an Identity.
-        added = graph[graph.add("BiasAdd", f"{node.name}/folded_bias_add", [])]
-        added.device = node.device
-        for step in chain.steps:
-            if step.moved:
-                become(graph[step.node.name], "Identity", T=dtype)
-                set_inputs(graph[step.node.name], [(step.taken, 0)], [])
-        gone.add(node.name)
-    else:
-        added = end
-        gone.remove(end.name)
-    for each in graph.values():
-        if each is not added:
-            each.input[:] = [added.name if split_tensor(text)[0] in gone else text for text in each.input]
-    become(added, "BiasAdd", T=dtype, data_format=b"NCHW" if linear.channels_first else b"NHWC")
-    set_inputs(added, [(node.name, 0), (bias, 0)], [])
+    in_place = len(chain.parts) == 1 and chain.steps and all(step.behind is not None for step in chain.steps)
+    for linear, slope, offset in chain.parts:
+        node = graph[linear.node.name]
+        dtype = tf.as_dtype(node.attr["T"].type)
+        kernel = kernels.scale_outputs(linear.layer, linear.kernel, slope)
+        weights = _add_constant(graph, f"{node.name}/folded_kernel", kernel.T if linear.transposed else kernel, dtype)
+        bias = _add_constant(graph, f"{node.name}/folded_bias", offset, dtype)
+        first, _, *others = data_inputs(node)
+        set_inputs(node, [first, (weights, 0), *others], control_inputs(node))
+        gone = {step.node.name for step in chain.steps if step.behind is linear.node}
+        if in_place:
+            added = graph[chain.steps[-1].node.name]
+            gone.remove(added.name)
+        else:
+            # The bias has to stand where the layer's channels are; what comes behind a reshape is then an Identity.
+            added = graph[graph.add("BiasAdd", f"{node.name}/folded_bias_add", [])]
+            added.device = node.device
+            gone.add(node.name)
+        for each in graph.values():
+            if each is not added:
+                each.input[:] = [added.name if split_tensor(text)[0] in gone else text for text in each.input]
+        become(added, "BiasAdd", T=dtype, data_format=b"NCHW" if linear.channels_first else b"NHWC")
+        set_inputs(added, [(node.name, 0), (bias, 0)], [])
+    for step in chain.steps:
+        if step.behind is None:
+            become(graph[step.node.name], "Identity", T=dtype)
+            set_inputs(graph[step.node.name], [(step.data[0].name, step.data[1])], [])
 
 
 def _lower(graph: Graph, run: Run, frozen: Frozen) -> None:
