@@ -42,6 +42,10 @@ class Chain(NamedTuple):
     steps: list[Step]
     batch_norms: list[Node]
 
+    @property
+    def layers(self) -> list[Node]:
+        return [part.linear.node for part in self.parts]
+
 
 class Walk:
     """The ways from linear layers over affine ops, as far as each is the only one that takes what is before it."""

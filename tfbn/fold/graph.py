@@ -84,9 +84,13 @@ def fold_graph(
     The layers are Conv2D, Conv3D, DepthwiseConv2dNative, Conv2DBackpropInput, Conv3DBackpropInputV2 and MatMul, in
     either layout, with a kernel that is a constant. A batch norm is FusedBatchNorm, V2 or V3 in inference,
     BatchNormWithGlobalNormalization, or the ops that it is composed of: every multiplication by a constant for each
-    channel, with the additions around it. Biases and reshapes may stand between. The layer gets a new kernel, and a
-    BiasAdd takes the place, and the name, of the batch norm's last op. What depends on inputs only by their shapes does
-    not count as a use of the layer's outputs; any other second use keeps the batch norm as it is.
+    channel, with the additions around it. Between the two may stand biases, reshapes, what follows a dilated
+    convolution (BatchToSpaceND), DepthToSpace, a split, and a concatenation of layers. The layer gets a new kernel, and
+    a BiasAdd takes the place, and the name, of the batch norm's last op. What depends on inputs only by their shapes
+    does not count as a use of the layer's outputs; any other second use keeps the batch norm as it is.
+
+    A batch norm with no such layer in front goes into those behind it, where nothing else takes it and they pad
+    nothing: into dense layers, and convolutions with padding VALID or a kernel of one position.
 
     A batch norm is known by what it computes, in any formula: less a mean per channel, over the root of a variance per
     channel, of constants, of what is fed or of the batch, also in functions, branches and loops. Those that are not
@@ -144,18 +148,19 @@ def fold_graph(
     feeds = None if inputs is None else _feeds(frozen, inputs)
     plan = survey(frozen, lower)
     folded = [
-        Fold(
-            norm.name,
-            ", ".join(part.linear.node.name for part in chain.parts),
-            ", ".join(dict.fromkeys(part.linear.node.type for part in chain.parts)),
-        )
-        for chain in plan.chains
-        for norm in chain.batch_norms
+        *(
+            _record(norm, [part.linear.node for part in chain.parts])
+            for chain in plan.chains
+            for norm in chain.batch_norms
+        ),
+        *(_record(norm, absorbed.layers) for norm, absorbed in plan.absorbed.items()),
     ]
     if not folded and not plan.lowered:
         return FoldedGraph(graph_def, folded, _findings(plan), 0.0, "")
-    runs = list({run.nodes[-1]: run for run in plan.lowered.values()}.values())  # some have several batch norms
-    made = rewrite(graph_def, frozen, plan.chains, runs)
+    # A run may have several batch norms.
+    runs = list({run.nodes[-1]: run for run in plan.lowered.values()}.values())
+    absorbed = {each.run.nodes[-1]: each.run for each in plan.absorbed.values()}
+    made = rewrite(graph_def, frozen, plan.chains, absorbed.values(), runs)
     there = {node.name for node in made.node}
     lowered = tuple(norm.name for norm, run in plan.lowered.items() if run.nodes[-1].name in there)
     left = _findings(plan, lambda norm: frozen.remains_in(norm, there))
@@ -164,7 +169,9 @@ def fold_graph(
     feeds = [random_inputs(frozen.placeholders)] if feeds is None else feeds
     compared = [tensor for tensor in frozen.outputs if frozen.dtype(tensor).is_floating]
     if not compared:
-        ends = [chain.steps[-1].node for chain in plan.chains] + [run.nodes[-1] for run in runs]
+        ends = [chain.steps[-1].node for chain in plan.chains if chain.steps] + [run.nodes[-1] for run in runs]
+        for each in plan.absorbed.values():  # behind what has a new bias now
+            ends += [user for layer in each.layers for user in frozen.users((layer, 0))]
         compared = [(node, 0) for node in ends if node.name in there]
     names = [f"{node.name}:{index}" for node, index in compared]
     worst, output = worst_difference(graph_def, made, names, feeds)
@@ -177,6 +184,11 @@ def fold_graph(
             "tolerance."
         )
     return FoldedGraph(made, folded, left, worst, output, lowered)
+
+
+def _record(norm: Node, layers: Sequence[Node]) -> Fold:
+    types = dict.fromkeys(layer.type for layer in layers)
+    return Fold(norm.name, ", ".join(layer.name for layer in layers), ", ".join(types))
 
 
 def _findings(plan: Survey, remains: Callable[[Node], bool] = lambda norm: True) -> list[Finding]:

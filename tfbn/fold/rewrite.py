@@ -16,12 +16,16 @@ from tfbn.graphdef.graph import Graph
 from tfbn.graphdef.nodes import become, control_inputs, data_inputs, set_inputs, split_tensor
 
 
-def rewrite(graph_def: Any, frozen: Frozen, chains: Iterable[Chain], lowered: Iterable[Run]) -> Any:
-    """A copy of the GraphDef with the chains folded, the runs lowered, and without what nothing needs any more.
+def rewrite(
+    graph_def: Any, frozen: Frozen, chains: Iterable[Chain], absorbed: Iterable[Run], lowered: Iterable[Run]
+) -> Any:
+    """A copy of the GraphDef with the chains folded, some runs left out and some lowered, and nothing that is unneeded.
 
-    The last op of each stays under its name, by which others ask for it.
+    The last op of each stays under its name, by which others ask for it; but for runs that are left out.
     """
     graph = Graph.from_graph_def(graph_def)
+    for run in absorbed:
+        graph.redirect({(run.nodes[-1].name, 0): (run.data[0].name, run.data[1])})
     for chain in chains:
         _fold(graph, chain)
     for run in lowered:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tfbn.fold.affine import Run, run_around
-from tfbn.fold.chains import Chain, choose, next_norms, walk_all
+from tfbn.fold.ahead import Entry, find_entries
+from tfbn.fold.chains import Chain, Part, Walk, choose, next_norms, walk_all
 from tfbn.fold.frozen import Frozen
 from tfbn.fold.inventory import list_batch_norms
 from tfbn.fold.linear import Linear, linear_of
@@ -14,44 +15,109 @@ from tfbn.graphdef.dataflow import Node
 from tfbn.graphdef.recognize import normalizes_by_batch
 
 
+class Absorbed(NamedTuple):
+    """A batch norm that the layers behind it do the work of."""
+
+    run: Run
+    layers: list[Node]
+
+
 class Survey(NamedTuple):
     """What can be folded, why other batch norms cannot, and what only looks like one."""
 
     chains: list[Chain]
+    absorbed: dict[Node, Absorbed]
+    lowered: dict[Node, Run]
     reasons: dict[Node, str]
     unrecognized: dict[Node, str]
-    lowered: dict[Node, Run]  # in place of a reason
 
 
 def survey(frozen: Frozen, lower: bool = False) -> Survey:
-    """Looks behind every linear layer of the graph; what cannot be folded is lowered where that is asked for."""
-    reasons: dict[Node, str] = {}
-    constants = Constants()
-    listed = list(list_batch_norms(frozen, constants))
-    norms = {each.node for each in listed if each.recognized}
-    linears = []
-    for node in frozen.nodes:
-        linear = None if frozen.why_unfoldable(node) else linear_of(node, constants)
-        if isinstance(linear, Linear):
-            linears.append(linear)
-        elif linear:
-            reasons.update({norm: linear for _, norm in next_norms(frozen, constants, norms, (node, 0))})
-    walks = walk_all(frozen, constants, norms, linears)
-    for walk in walks:
-        reasons.update(walk.reasons)
-    for each in listed:
-        # Whatever stands around a batch norm in training, that it trains is what keeps it.
-        if each.recognized and (normalizes_by_batch(each.node.type, each.node.attr) or each.node not in reasons):
-            reasons[each.node] = each.reason
-    chains = [Chain(list(walk.parts()), walk.steps, walk.batch_norms) for walk in choose(walks)]
-    folded = {step.node for chain in chains for step in chain.steps}
-    order = {node: position for position, node in enumerate([*frozen.nodes, *frozen.in_functions])}
-    staying = sorted((norm for norm in reasons if norm not in folded), key=order.__getitem__)
-    lowered: dict[Node, Run] = {}
-    for norm in staying if lower else ():
-        run = None if frozen.why_unfoldable(norm) else run_around(norm, frozen, constants, folded)
-        if run is not None:
-            lowered[norm] = run
-    reasons = {norm: reasons[norm] for norm in staying if norm not in lowered}
-    unrecognized = {each.node: each.reason for each in listed if not each.recognized and each.node not in folded}
-    return Survey(chains, reasons, unrecognized, lowered)
+    """Looks behind every linear layer of the graph, then in front; what stays is lowered where that is asked for."""
+    surveyor = _Surveyor(frozen)
+    surveyor.look_in_front()
+    return surveyor.conclude(lower)
+
+
+class _Surveyor:
+    """Assigns the batch norms of a graph to its linear layers."""
+
+    def __init__(self, frozen: Frozen) -> None:
+        self._frozen, self._constants = frozen, Constants()
+        self._listed = list(list_batch_norms(frozen, self._constants))
+        norms = {each.node for each in self._listed if each.recognized}
+        self._linears: dict[Node, Linear] = {}
+        reasons: dict[Node, str] = {}
+        for node in frozen.nodes:
+            linear = None if frozen.why_unfoldable(node) else linear_of(node, self._constants)
+            if isinstance(linear, Linear):
+                self._linears[node] = linear
+            elif linear:
+                reasons.update({norm: linear for _, norm in next_norms(frozen, self._constants, norms, (node, 0))})
+        self._all_walks = walk_all(frozen, self._constants, norms, self._linears.values())
+        for walk in self._all_walks:
+            reasons.update(walk.reasons)
+        for norm in self._listed:
+            # Whatever stands around a batch norm in training, that it trains is what keeps it.
+            trains = normalizes_by_batch(norm.node.type, norm.node.attr)
+            if norm.recognized and (trains or norm.node not in reasons):
+                reasons[norm.node] = norm.reason
+        self._walks = choose(self._all_walks)
+        self._folded = {step.node for walk in self._walks for step in walk.steps}
+        order = {node: position for position, node in enumerate([*frozen.nodes, *frozen.in_functions])}
+        self._reasons = {
+            norm: reasons[norm] for norm in sorted(reasons, key=order.__getitem__) if norm not in self._folded
+        }
+        self._entries: dict[Node, Entry] = {}
+        self._absorbed: dict[Node, Absorbed] = {}
+
+    def look_in_front(self) -> None:
+        """Gives batch norms that no layer is in front of to those behind them, or says in its reason why not."""
+        for norm in list(self._reasons):
+            run = self._run_around(norm)
+            behind = None if run is None else find_entries(run, self._frozen, self._constants, self._linears)
+            if isinstance(behind, str):
+                self._reasons[norm] += f", and {behind}"
+            elif run is not None and behind is not None:
+                self._absorb(run, behind)
+
+    def conclude(self, lower: bool) -> Survey:
+        staying = [norm for norm in self._reasons if norm not in self._absorbed]
+        lowered = {}
+        for norm in staying if lower else ():
+            run = self._run_around(norm)
+            if run is not None:
+                lowered[norm] = run
+        return Survey(
+            [self._chain(walk) for walk in self._walks],
+            self._absorbed,
+            lowered,
+            {norm: self._reasons[norm] for norm in staying if norm not in lowered},
+            {each.node: each.reason for each in self._listed if not each.recognized and each.node not in self._folded},
+        )
+
+    def _run_around(self, norm: Node) -> Run | None:
+        if self._frozen.why_unfoldable(norm):
+            return None
+        return run_around(norm, self._frozen, self._constants, apart=self._folded)
+
+    def _absorb(self, run: Run, entries: list[Entry]) -> None:
+        layers = [entry.linear.node for entry in entries]
+        # A layer without a batch norm behind it gets the bias together with those that it has.
+        alone = {*layers}.difference(linear.node for walk in self._walks for linear in walk.linears)
+        walks = [walk for walk in self._all_walks if len(walk.linears) == 1 and walk.linears[0].node in alone]
+        steps = {step.node for walk in walks for step in walk.steps}
+        if steps & self._folded:
+            return
+        self._walks += walks
+        self._folded |= steps | {*run.nodes}
+        self._entries.update(zip(layers, entries))
+        self._absorbed.update({norm: Absorbed(run, layers) for norm in self._reasons if norm in run.nodes})
+
+    def _chain(self, walk: Walk) -> Chain:
+        parts = list(walk.parts())
+        for index, (linear, slope, offset) in enumerate(parts):
+            if linear.node in self._entries:
+                entered, bias = self._entries[linear.node].absorbed()
+                parts[index] = Part(entered, slope, offset + slope * bias)
+        return Chain(parts, walk.steps, walk.batch_norms if walk.normalizes else [])
