@@ -111,18 +111,13 @@ def test_tfbns_own(renorm):
     ]
 
 
-def form(formula, choice):
+def by_formula(formula):
     """A layer written by hand, with its averages frozen."""
 
     def make(x):
-        values = {name: tf.constant(value) for name, value in graphs.statistics(4).items()}
-        moving, flag = [values["moving_mean"], values["moving_variance"]], tf1.placeholder(tf.bool, [], name="flag")
-
-        def normalize(mean, variance):
-            return forms.FORMULAS[formula](x, mean, variance, values["beta"], values["gamma"])
-
-        batch = moving if choice == "inference" else tf1.nn.moments(x, [0])
-        return forms.CHOICES[choice](flag, batch, moving, normalize)
+        values = graphs.statistics(4)
+        order = ("moving_mean", "moving_variance", "beta", "gamma")
+        return forms.FORMULAS[formula](x, *(tf.constant(values[name]) for name in order))
 
     return make
 
@@ -134,13 +129,27 @@ def dense(x):
 @pytest.mark.parametrize("formula", forms.FORMULAS)
 def test_every_formula(formula):
     """Is folded behind a layer, and named once elsewhere."""
-    folded = check(graphs.built(lambda: tf.identity(form(formula, "inference")(dense(graphs.images())), "outputs")))
+    folded = check(graphs.built(lambda: tf.identity(by_formula(formula)(dense(graphs.images())), "outputs")))
     assert len(folded.folded) == 1
-    stays = left_of(lambda x: form(formula, "inference")(tf.nn.relu(dense(x), name="relu")))
+    stays = left_of(lambda x: by_formula(formula)(tf.nn.relu(dense(x), name="relu")))
     assert list(stays.values()) == ["in front of it is no linear layer but relu (Relu)"]
-    for choice, reason in {"cond": BY_RUN, "where": BY_RUN, "training": BY_BATCH}.items():
-        normalize = form(formula, choice)
-        assert list(left_of(lambda x: normalize(dense(x))).values()) == [reason]  # noqa: B023
+
+
+@pytest.mark.parametrize("form", forms.FORMS, ids=str)
+def test_every_form(form):
+    """As it is frozen with its variables: one is lowered, others are named, and none is a mere guess."""
+    with regimes.graph() as graph, tf1.Session() as session:
+        y = forms.build(form).y
+        session.run(tf1.global_variables_initializer())
+        frozen = tf1.graph_util.convert_variables_to_constants(session, graph.as_graph_def(), [y.op.name])
+    folded = fold_graph(frozen, [y.op.name], lower=True)
+    reasons = {
+        "inference": [],
+        "training": [BY_BATCH],
+        "outputs": [BY_BATCH, IN_BRANCH.format("a conditional")],
+    }.get(form.choice, [BY_RUN])
+    assert sorted(finding.problem for finding in folded.left) == sorted(reasons)
+    assert len(folded.lowered) == (form.choice == "inference")
 
 
 def root_mean_square(x):

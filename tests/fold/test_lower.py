@@ -10,7 +10,7 @@ from tests.fold import graphs
 from tests.fold.graphs import BATCH_NORMS, LINEARS, NORMS, tf1
 from tests.fold.networks import TOLERANCE, behind
 from tests.fold.test_global import OP, old_graph
-from tests.fold.test_inventory import by_batch, dense, form
+from tests.fold.test_inventory import by_batch, by_formula, dense
 from tests.graphdef import forms
 from tfbn.fold import fold_graph
 
@@ -44,9 +44,7 @@ def test_behind_an_activation(norm, nchw):
 
 @pytest.mark.parametrize("formula", forms.FORMULAS)
 def test_every_formula(formula):
-    lowered(
-        graphs.built(lambda: tf.identity(form(formula, "inference")(tf.nn.relu(dense(graphs.images()))), "outputs"))
-    )
+    lowered(graphs.built(lambda: tf.identity(by_formula(formula)(tf.nn.relu(dense(graphs.images()))), "outputs")))
 
 
 @pytest.mark.parametrize("scaled", [False, True])

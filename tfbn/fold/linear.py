@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tfbn.fold.fake_quant import FAKE_QUANT, rounded
 from tfbn.graphdef.constants import Constants
-from tfbn.graphdef.dataflow import Node
+from tfbn.graphdef.dataflow import Node, origin_of
 
 LINEAR = {
     "Conv2D": "conv",
@@ -35,7 +36,11 @@ def linear_of(node: Node, constants: Constants) -> Linear | str | None:
     """The layer; why it is none that can be folded into; or None for other ops."""
     if node.type not in LINEAR:
         return None
-    kernel = constants.value(node.inputs[1])
+    kernel, (source, _) = constants.value(node.inputs[1]), origin_of(node.inputs[1])
+    if source.type in FAKE_QUANT:
+        kernel = rounded(source, constants)
+        if kernel is None:
+            return f"the kernel of {node.name} is fake-quantized, by {source.name}, in a range that is no constant"
     if kernel is None:
         return f"the kernel of {node.name} is no constant"
     layer = LINEAR[node.type]
