@@ -45,6 +45,7 @@ def test_as_json():
     found = export(keep_training=["d/op"], variables="keep").as_dict()
     assert json.loads(json.dumps(found)) == {
         "inputs": ["x:0"],
+        "pipeline": [],
         "outputs": ["y:0"],
         "layers": ["a", "b", "c"],
         "pinned": ["is_training"],

@@ -15,6 +15,7 @@ from tfbn.export.find_switches import find_switches, pin
 from tfbn.export.flatten import flatten
 from tfbn.export.freeze import freeze
 from tfbn.export.freeze import variables as variables_of
+from tfbn.export.pipelines import PipelineInput, cut_pipelines
 from tfbn.export.report import Report
 from tfbn.export.rewrite import rewrite
 from tfbn.export.source import Source, open_source
@@ -40,6 +41,7 @@ class _Flat(NamedTuple):
     named: list[Tensor]  # whose names stay, whatever becomes of their ops
     inputs: list[Tensor] | None  # to feed, where the user names them
     is_training: tuple[str, ...] | None  # the ops to pin, where the user names them
+    renamed: dict[str, str]  # what ops were called before a placeholder of the inputs took their name
 
     @property
     def roots(self) -> list[str]:
@@ -68,8 +70,8 @@ def inference_graph(
       source: a Session; or, with a checkpoint, a Graph, GraphDef or MetaGraphDef, this TensorFlow's or one that 1.15
         wrote. A session's variables need values.
       outputs: tensors of the graph or their names, one or several. They keep their names.
-      inputs: tensors to feed, or their names. One that the graph computes, as by an input pipeline, becomes a
-        placeholder of its name. Default: the placeholders that the outputs are computed from.
+      inputs: tensors to feed, or their names. One that the graph computes becomes a placeholder of its name. Default:
+        the placeholders that the outputs are computed from, and in place of an input pipeline what it yields.
       is_training: placeholders, variables or other tensors that are False in inference, or their names. Default: those
         placeholders and variables of which a zero takes batch norm layers out of training.
       variables: "freeze" makes constants of them, "keep" leaves them as they are.
@@ -88,7 +90,7 @@ def inference_graph(
         what else training does. Its `findings` name each.
       ValueError: names that the graph does not have, or one twice; a scope of keep_training that names no layer behind
         the outputs, or none that trains; outputs that are computed in training alone, or from what an update returns;
-        inputs that do not suffice; variables without values.
+        inputs that do not suffice; an input pipeline in a branch or a loop; variables without values.
 
     Example:
       >>> import tensorflow.compat.v1 as tf1, tfbn
@@ -121,15 +123,17 @@ def inference_graph(
     if kept is not None:
         decided, kept_ops, refused = _keep(flat, kept, pinned, decided)
     graph, rewritten = rewrite(decided, flat.roots, given.calls, kept_ops)
+    graph, pipeline = cut_pipelines(graph, flat.outputs, flat.renamed, given.graph)
     graph = drop_needless_controls(graph, flat.roots)
     report = Report(
+        pipeline=pipeline,
         outputs=tuple(map(tensor_name, flat.outputs)),
         pinned=pinned,
         rewritten=rewritten,
         updates=tuple(list_updates(flat.graph, flat.roots)),
     )
     report = validate(graph, decided.recognized, report, kept_ops, refused)
-    report = report._replace(inputs=_inputs(graph, flat.inputs))
+    report = report._replace(inputs=_inputs(graph, flat.inputs, pipeline))
     return _finish(given, graph, variables == "freeze", report)
 
 
@@ -140,7 +144,7 @@ def _flatten(given: Source, outputs: Any, inputs: Any, is_training: Any) -> _Fla
     flags = [] if is_training is None else preserve_names.find_tensors(is_training, "is_training", graph)
     # Of an op with several outputs, those that are not pinned stay what they are.
     several = [tensor for tensor in flags if count_outputs(graph[tensor[0]], graph.library) != 1]
-    placed = preserve_names.cut_inputs(graph, list(dict.fromkeys([*fed, *several])))
+    placed, renamed = preserve_names.cut_inputs(graph, list(dict.fromkeys([*fed, *several])))
     recognized = recognize.recognize(given.graph_def)
     # Which op belongs to a layer only the layer's variables and updates tell, which the outputs may not need.
     tells = {node.name for node in recognized.statistics}
@@ -156,6 +160,7 @@ def _flatten(given: Source, outputs: Any, inputs: Any, is_training: Any) -> _Fla
         named,
         None if inputs is None else [placed[tensor] for tensor in fed],
         None if is_training is None else tuple(name for name in switches if name in flat),
+        renamed,
     )
 
 
@@ -179,11 +184,13 @@ def _keep(
     return decided, kept.ops - training_branches.find_run_decided(conditionals, decided), refused
 
 
-def _inputs(graph: Graph, fed: list[Tensor] | None) -> tuple[str, ...]:
-    needed = [(name, 0) for name, node in graph.items() if node.op in ("Placeholder", "PlaceholderV2")]
+def _inputs(graph: Graph, fed: list[Tensor] | None, pipeline: tuple[PipelineInput, ...]) -> tuple[str, ...]:
+    cut = {each.tensor: each.cut for each in pipeline}
+    placeholders = [name for name, node in graph.items() if node.op in ("Placeholder", "PlaceholderV2")]
+    others = [name for name in placeholders if tensor_name((name, 0)) not in cut]
     if fed is None:
-        return tuple(map(tensor_name, needed))
-    rest = [name for name, _ in needed if (name, 0) not in fed]
+        return (*(tensor_name((name, 0)) for name in others), *cut)
+    rest = [*(name for name in others if (name, 0) not in fed), *cut.values()]
     unused = [name for name, _ in fed if name not in graph]
     if rest:
         raise ValueError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -55,14 +55,19 @@ def _located(name: str, argument: str, graph: Graph) -> Tensor:
     return op, index or 0
 
 
-def cut_inputs(graph: Graph, inputs: Iterable[Tensor]) -> dict[Tensor, Tensor]:
-    """Puts placeholders where `inputs` are computed, as by an input pipeline; returns those that stand for each."""
-    made = {}
+class CutInputs(NamedTuple):
+    placeholders: dict[Tensor, Tensor]  # by the tensors that they stand for
+    renamed: dict[str, str]  # the names that ops had, by those that they have since a placeholder took theirs
+
+
+def cut_inputs(graph: Graph, inputs: Iterable[Tensor]) -> CutInputs:
+    """Puts placeholders where `inputs` are computed, as by an input pipeline."""
+    cut = CutInputs({}, {})
     # The first output of an op last: its placeholder takes the op's name.
     for name, index in sorted(inputs, key=lambda tensor: -tensor[1]):
         node = graph[name]
         if node.op in PLACEHOLDERS:
-            made[name, index] = (name, 0)
+            cut.placeholders[name, index] = (name, 0)
             continue
         tensor = graph.pruned([name]).to_tensorflow().get_tensor_by_name(tensor_name((name, index)))
         others = {other for each in graph.values() for other in data_inputs(each) if other[0] == name}
@@ -70,12 +75,14 @@ def cut_inputs(graph: Graph, inputs: Iterable[Tensor]) -> dict[Tensor, Tensor]:
         wanted = name if index == 0 else f"{name}_{index}"
         placeholder = graph.add("Placeholder", wanted, [], dtype=tensor.dtype.base_dtype)
         graph[placeholder].attr["shape"].shape.CopyFrom(tensor.shape.as_proto())
-        node.name = graph.free_name(f"{name}/before") if index == 0 else name
+        if index == 0:
+            node.name = graph.free_name(f"{name}/before")
+            cut.renamed[node.name] = name
         graph[node.name] = node
         graph.redirect({other: (node.name, other[1]) for other in others if other != (node.name, other[1])})
-        graph.redirect({(node.name, index): (placeholder, 0)})
-        made[name, index] = (placeholder, 0)
-    return made
+        graph.redirect({(name if index else node.name, index): (placeholder, 0)})
+        cut.placeholders[name, index] = (placeholder, 0)
+    return cut
 
 
 def restore(graph: Graph, outputs: Iterable[Tensor], instead: Mapping[Tensor, Tensor], dtype: Any) -> None:

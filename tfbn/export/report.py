@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from tfbn.errors import Finding
+from tfbn.export.pipelines import PipelineInput
 from tfbn.export.rewrite import Rewritten
 
 
@@ -13,6 +14,7 @@ class Report(NamedTuple):
 
     inputs: tuple[str, ...] = ()  # tensors to feed
     outputs: tuple[str, ...] = ()
+    pipeline: tuple[PipelineInput, ...] = ()  # those inputs that an input pipeline computed
     layers: tuple[str, ...] = ()  # scopes of the batch norm layers, all of which normalize by their moving statistics
     pinned: tuple[str, ...] = ()  # ops of which a constant was made that says: no training
     rewritten: tuple[Rewritten, ...] = ()  # layers built with is_training=True
@@ -25,15 +27,15 @@ class Report(NamedTuple):
 
     def as_dict(self) -> dict[str, Any]:
         """Lists, dicts and strings alone."""
-        rows = {
-            name: [each._asdict() for each in getattr(self, name)] for name in ("rewritten", "refused", "unrecognized")
-        }
+        records = ("pipeline", "rewritten", "refused", "unrecognized")
+        rows = {name: [each._asdict() for each in getattr(self, name)] for name in records}
         return {name: rows.get(name, list(value)) for name, value in self._asdict().items()}
 
     def __str__(self) -> str:
         known = self.layers or self.left_training or self.refused
         lines = [
             _line("inputs", self.inputs),
+            *(f"input pipeline cut at: {each}" for each in self.pipeline),
             _line("outputs", self.outputs),
             "" if known else "0 batch norm layers recognized",
             _line("normalize by their moving statistics", self.layers),
