@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tests.cli.strict_json import parse_json
 from tests.export.exported import assert_close, run
-from tfbn import cli
+from tfbn import batch_norm, cli
 
 tf1 = tf.compat.v1
 DATA = Path(__file__).parents[1] / "export" / "data"
@@ -183,3 +183,18 @@ def test_what_is_not_recognized_is_a_warning(tmp_path, monkeypatch, capsys):
     ]
     assert tfbn("graph.pb out.pb --outputs y --fail-on warning") == 1
     assert "unrecognized: Rsqrt normalizes by the batch" in capsys.readouterr().out
+
+
+def test_statistics_that_nothing_updated_are_a_warning(tmp_path, monkeypatch, capsys):
+    """In JSON a finding, with the layer and the remedy; the text has both."""
+    monkeypatch.chdir(tmp_path)
+    with tf.Graph().as_default(), tf1.Session() as session:
+        x = tf1.placeholder(tf.float32, [None, 4], name="x")
+        tf.identity(batch_norm(x, is_training=True, scope="forgotten"), name="y")
+        session.run(tf1.global_variables_initializer())
+        tf1.train.Saver().save(session, "model")
+    assert tfbn("model.meta out.pb --outputs y --json") == 0
+    (finding,) = parse_json(capsys.readouterr().out)["findings"]
+    assert (finding["kind"], finding["severity"], finding["where"]) == ("never updated", "warning", ["forgotten"])
+    assert tfbn("model.meta out.pb --outputs y --fail-on warning") == 1
+    assert "never updated: forgotten\n    its moving mean and variance are" in capsys.readouterr().out

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 import tfbn
+from tests.export.exported import randomize
 from tests.graph.regimes import graph, session
 
 tf1 = tf.compat.v1
@@ -21,6 +22,7 @@ def export(**arguments):
         y = tfbn.batch_norm(y, scope="c", center=False, fused=False)
         y, _, _ = tf1.nn.fused_batch_norm(y, tf.ones([3]), tf.zeros([3]), is_training=True, name="d/op")
         with session() as running:
+            randomize(running)
             return tfbn.export.inference_graph(running, tf.identity(y, name="y"), **arguments).report
 
 
@@ -59,6 +61,7 @@ def test_as_json():
         "left_training": ["d/op"],
         "refused": [],
         "unrecognized": [],
+        "never_updated": [],
     }
 
 

@@ -60,14 +60,15 @@ def run(options: argparse.Namespace, report: Report) -> None:
         try:
             exported = _export(options, found)
             report.say(f"{options.target}\n{exported}")
-            report.findings += exported.unrecognized
+            report.findings += exported.warnings
         except TrainingModeError as refusal:
             exported = refusal.report
             report.findings += exported.refused
             report.say(f"{options.source}: not exported.", file=sys.stderr)
             report.say_findings(file=sys.stderr)
         fields = exported.as_dict()
-        del fields["refused"], fields["unrecognized"]  # the findings
+        for each in ("refused", "unrecognized", "never_updated"):  # the findings
+            del fields[each]
         report.fields.update(fields)
         report.summary.update(layers=len(exported.layers), frozen=len(exported.frozen), kept=len(exported.kept))
 

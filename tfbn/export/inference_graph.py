@@ -15,6 +15,7 @@ from tfbn.export.find_switches import find_switches, pin
 from tfbn.export.flatten import flatten
 from tfbn.export.freeze import freeze
 from tfbn.export.freeze import variables as variables_of
+from tfbn.export.never_updated import find_never_updated
 from tfbn.export.pipelines import PipelineInput, cut_pipelines
 from tfbn.export.report import Report
 from tfbn.export.rewrite import rewrite
@@ -82,7 +83,7 @@ def inference_graph(
 
     Returns:
       A tuple of the GraphDef, the names of its inputs, those of its outputs, and a `Report` that says what was pinned,
-      rewritten, frozen and left out.
+      rewritten, frozen and left out, with warnings, such as of layers whose statistics are as they were initialized.
 
     Raises:
       TrainingModeError: a layer would still normalize by the batch, because nothing tells its moving statistics, or
@@ -93,12 +94,13 @@ def inference_graph(
         inputs that do not suffice; an input pipeline in a branch or a loop; variables without values.
 
     Example:
-      >>> import tensorflow.compat.v1 as tf1, tfbn
+      >>> import numpy as np, tensorflow.compat.v1 as tf1, tfbn
       >>> with tf1.Graph().as_default(), tf1.Session() as session:
       ...     images = tf1.placeholder(tf1.float32, [None, 8, 8, 3], name="images")
       ...     is_training = tf1.placeholder(tf1.bool, [], name="is_training")
       ...     outputs = tfbn.batch_norm(images, is_training=is_training, updates_collections=None, scope="norm")
       ...     session.run(tf1.global_variables_initializer())
+      ...     _ = session.run(outputs, {images: np.random.rand(2, 8, 8, 3), is_training: True})
       ...     exported = tfbn.export.inference_graph(session, outputs)
       >>> sorted({node.op for node in exported.graph_def.node})
       ['Const', 'FusedBatchNormV3', 'Identity', 'Placeholder']
@@ -132,9 +134,10 @@ def inference_graph(
         rewritten=rewritten,
         updates=tuple(list_updates(flat.graph, flat.roots)),
     )
-    report = validate(graph, decided.recognized, report, kept_ops, refused)
+    recognized = recognize.recognize(graph)
+    report = validate(graph, recognized, decided.recognized, report, kept_ops, refused)
     report = report._replace(inputs=_inputs(graph, flat.inputs, pipeline))
-    return _finish(given, graph, variables == "freeze", report)
+    return _finish(given, graph, recognized, variables == "freeze", report)
 
 
 def _flatten(given: Source, outputs: Any, inputs: Any, is_training: Any) -> _Flat:
@@ -204,11 +207,15 @@ def _inputs(graph: Graph, fed: list[Tensor] | None, pipeline: tuple[PipelineInpu
     return tuple(map(tensor_name, fed))
 
 
-def _finish(given: Source, graph: Graph, frozen: bool, report: Report) -> InferenceGraph:
+def _finish(
+    given: Source, graph: Graph, recognized: recognize.Recognized, frozen: bool, report: Report
+) -> InferenceGraph:
     found = variables_of(graph)
     if frozen:
-        freeze(graph, given.values(given.graph_def, found))
-        report = report._replace(frozen=tuple(found))
+        values = given.values(given.graph_def, found)
+        freeze(graph, values)
+        never_updated = find_never_updated(graph, recognized, values, given.graph_def)
+        report = report._replace(frozen=tuple(found), never_updated=tuple(never_updated))
     else:
         report = report._replace(kept=tuple(found))
     graph_def = without_colocation(graph.to_graph_def())

@@ -24,10 +24,16 @@ class Report(NamedTuple):
     left_training: tuple[str, ...] = ()  # what normalizes by the batch because `keep_training` says so
     refused: tuple[Finding, ...] = ()  # layers that nothing tells the moving statistics of
     unrecognized: tuple[Finding, ...] = ()  # warnings: normalizations by the batch of no layer that is known
+    never_updated: tuple[Finding, ...] = ()  # warnings: layers whose statistics are as they were initialized
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        """What may be wrong with the export, though it was written."""
+        return (*self.unrecognized, *self.never_updated)
 
     def as_dict(self) -> dict[str, Any]:
         """Lists, dicts and strings alone."""
-        records = ("pipeline", "rewritten", "refused", "unrecognized")
+        records = ("pipeline", "rewritten", "refused", "unrecognized", "never_updated")
         rows = {name: [each._asdict() for each in getattr(self, name)] for name in records}
         return {name: rows.get(name, list(value)) for name, value in self._asdict().items()}
 
@@ -47,12 +53,18 @@ class Report(NamedTuple):
             _line("left in training mode, as asked", self.left_training),
             *(f"refused: {each.where}: {each.problem}" for each in self.refused),
             *(f"unrecognized: {each.problem}" for each in self.unrecognized),
+            _line("never updated", tuple(str(each.where) for each in self.never_updated)),
+            *(f"    {text}" for each in self.never_updated[:1] for text in (each.problem, *_lines(each.remedy))),
         ]
         return "\n".join(line for line in lines if line)
 
 
 _REWRITTEN = "built with is_training=True; its moving statistics are known by"
 _SOURCES = {"updates": "the updates of its fused op", "registry": "what tfbn remembers of building it"}
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines()]
 
 
 def _line(title: str, names: tuple[str, ...]) -> str:

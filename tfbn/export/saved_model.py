@@ -15,7 +15,9 @@ from tfbn.export import preserve_names
 from tfbn.export.freeze import dtype_of
 from tfbn.export.freeze import variables as variables_of
 from tfbn.export.inference_graph import InferenceGraph, inference_graph
-from tfbn.export.source import open_source
+from tfbn.export.never_updated import find_never_updated
+from tfbn.export.source import Source, open_source
+from tfbn.graphdef import recognize
 from tfbn.graphdef.graph import Graph
 from tfbn.graphdef.messages import reason
 from tfbn.graphdef.nodes import data_inputs, split_tensor, tensor_name
@@ -86,6 +88,8 @@ def saved_model(
         )
         given = open_source(source, checkpoint)
         kept = {} if variables == "freeze" else given.values(given.graph_def, list(exported.report.kept))
+        if kept:
+            exported = _with_warnings(exported, kept, given)
         with tf.Graph().as_default() as graph:
             made = _load(exported.graph_def, kept)
             with tf1.Session() as session:
@@ -98,6 +102,13 @@ def saved_model(
                 except tf.errors.OpError as error:  # such as of a full disk
                     raise OSError(f"{os.fspath(directory)} cannot be written: {reason(error)}") from error
     return exported
+
+
+def _with_warnings(exported: InferenceGraph, values: dict[str, np.ndarray], given: Source) -> InferenceGraph:
+    """The same, its report with what only the values of kept variables tell."""
+    graph = Graph.from_graph_def(exported.graph_def)
+    never_updated = find_never_updated(graph, recognize.recognize(graph), values, given.graph_def)
+    return exported._replace(report=exported.report._replace(never_updated=tuple(never_updated)))
 
 
 def _distinct(given: Any, argument: str) -> Any:

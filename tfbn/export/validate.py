@@ -26,6 +26,7 @@ _DECIDED_BY_RUN = """\
 
 def validate(
     graph: Graph,
+    last: recognize.Recognized,
     recognized: recognize.Recognized,
     report: Report,
     kept: Set[str],
@@ -33,10 +34,11 @@ def validate(
 ) -> Report:
     """The report with the layers of the graph, of which `kept` are the ops that are to normalize by the batch.
 
+    `last` is what is recognized in the graph, and `recognized` in that before it was rewritten.
+
     Raises:
       TrainingModeError: another op normalizes by the batch, or `refused` has layers already.
     """
-    last = recognize.recognize(graph)
     before = find_training(graph, recognized)
     for each in report.rewritten:
         before.pop(each.op, None)
