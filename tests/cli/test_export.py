@@ -118,6 +118,15 @@ def test_layers_that_go_on_training(model, capsys):
     [
         ("nothing.meta a.pb --outputs y", "tfbn export: nothing.meta: there is no such file or directory"),
         ("model.meta a.pb", "tfbn export: expected --outputs: model.meta has no signature that names them."),
+        (
+            "model.meta a.pb --outputs y=inline/outputs",
+            "tfbn export: expected --outputs without keys, as a GraphDef has no signature, got y=inline/outputs.",
+        ),
+        (
+            "model.meta a --outputs y=inline/outputs y=images",
+            "tfbn export: expected --outputs as KEY=NAME, each with a",
+        ),
+        ("model.meta a --outputs y=inline/outputs images", "tfbn export: expected --outputs as KEY=NAME, each with a"),
         ("model.meta a.pb --outputs y", "tfbn export: expected `outputs` to be in the graph, got 'y'"),
         ("model.index a.pb --outputs y", "tfbn export: model.index: expected a GraphDef, got something else"),
         ("model.meta a.pb --outputs inline/outputs --checkpoint no", "tfbn export: expected a checkpoint"),
@@ -198,3 +207,60 @@ def test_statistics_that_nothing_updated_are_a_warning(tmp_path, monkeypatch, ca
     assert (finding["kind"], finding["severity"], finding["where"]) == ("never updated", "warning", ["forgotten"])
     assert tfbn("model.meta out.pb --outputs y --fail-on warning") == 1
     assert "never updated: forgotten\n    its moving mean and variance are" in capsys.readouterr().out
+
+
+def test_a_graph_def_as_text(model, recorded):
+    """It is read again as it was written."""
+    assert tfbn("model.meta inference.pbtxt --outputs inline/outputs --inputs images") == 0
+    assert (model / "inference.pbtxt").read_text().startswith("node {\n")
+    assert tfbn("inference.pbtxt again.pb --outputs inline/outputs") == 0
+    graph_def = tf1.GraphDef.FromString((model / "again.pb").read_bytes())
+    assert_close(run(graph_def, "inline/outputs:0", {"images:0": recorded["images"]}), recorded["inline"])
+
+
+def test_names_of_a_signature(model, capsys):
+    """As they are given, in the SavedModel and in what is made of it."""
+    assert tfbn("model.meta saved --outputs scores=inline/outputs,again=inline/outputs --inputs x=images") == 0
+    with tf.Graph().as_default(), tf1.Session() as session:
+        signature = tf1.saved_model.load(session, ["serve"], "saved").signature_def["serving_default"]
+    assert {key: info.name for key, info in signature.outputs.items()} == dict.fromkeys(
+        ("scores", "again"), "inline/outputs:0"
+    )
+    assert {key: info.name for key, info in signature.inputs.items()} == {"x": "images:0"}
+    assert cli.main(["checkpoint", "list", "saved"]) == 2
+    assert "saved: expected a SavedModel with variables, got one without: a frozen graph" in capsys.readouterr().err
+    assert tfbn("saved/saved_model.pb frozen.pb") == 0  # which stands for its directory
+    assert "frozen.pb\ngraph: saved\ninputs: images:0\noutputs: inline/outputs:0\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("latest", ["model", "/elsewhere/model", None])
+def test_a_folder_of_checkpoints(model, latest, capsys):
+    """The latest one by its name, though the folder may have been moved; or the only one that has a graph."""
+    if latest:
+        (model / "checkpoint").write_text(f'model_checkpoint_path: "{latest}"\n')
+        (model / "other.meta").write_bytes(b"")
+    assert tfbn(". inference.pb --outputs inline/outputs --json") == 0
+    assert parse_json(capsys.readouterr().out)["source"] == "model.meta"
+
+
+def test_a_folder_of_neither(model, capsys):
+    """What it has instead is listed."""
+    (model / "exports" / "1600000000").mkdir(parents=True)
+    assert tfbn("exports a.pb --outputs y") == 2
+    assert capsys.readouterr().err.endswith("or a folder with a checkpoint and its MetaGraph. It has neither.\n")
+    (model / "exports" / "1600000000" / "saved_model.pb").touch()
+    (model / "other.meta").touch()
+    for folder, found in ((".", "model.meta, other.meta"), ("exports", "exports/1600000000")):
+        assert tfbn(f"{folder} a.pb --outputs y") == 2
+        assert capsys.readouterr().err.endswith(f"its MetaGraph. Give one of those in it: {found}.\n")
+
+
+def test_no_layer_is_counted(model, capsys):
+    """In the text and as a figure of the JSON object."""
+    with tf.Graph().as_default() as graph:
+        tf.exp(tf1.placeholder(tf.float32, [3], name="x"), name="y")
+    (model / "graph.pb").write_bytes(graph.as_graph_def().SerializeToString())
+    assert tfbn("graph.pb out.pb --outputs y") == 0
+    assert "\n0 batch norm layers recognized\n" in capsys.readouterr().out
+    assert tfbn("graph.pb out.pb --outputs y --json") == 0
+    assert parse_json(capsys.readouterr().out)["summary"]["layers"] == 0

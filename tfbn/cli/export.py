@@ -17,7 +17,8 @@ SUMMARY = "make a graph for inference of the graph that a model was trained in"
 _EXAMPLE = f"""\
 example:
   tfbn export model.ckpt-1000.meta model.pb --outputs logits
-  tfbn export model.ckpt-1000.meta model --outputs logits --inputs images --is-training phase
+  tfbn export model.ckpt-1000.meta model --outputs scores=logits --inputs images --is-training phase
+  tfbn export checkpoints model.pbtxt --outputs logits
 
 Layers that only train, and of which nothing tells the moving statistics, are findings: nothing is written then.
 
@@ -30,11 +31,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "is_training=True are made to normalize by their moving statistics where the graph tells which those are."
     )
     parser.epilog = _EXAMPLE
-    parser.add_argument("source", help="a MetaGraph (.meta), a GraphDef (.pb, .pbtxt) or a SavedModel's directory")
-    parser.add_argument("target", help="a GraphDef to write (.pb), or a SavedModel's directory")
-    parser.add_argument("--outputs", nargs="+", metavar="NAME", help="tensors; a SavedModel's are in its signature")
     parser.add_argument(
-        "--inputs", nargs="+", metavar="NAME", help="tensors to feed (default: the placeholders needed)"
+        "source",
+        help="a MetaGraph (.meta), a GraphDef (.pb, .pbtxt), a SavedModel's directory or one of checkpoints",
+    )
+    parser.add_argument("target", help="a GraphDef to write (.pb; .pbtxt is text), or a SavedModel's directory")
+    parser.add_argument(
+        "--outputs",
+        nargs="+",
+        metavar="[KEY=]NAME",
+        help="tensors, KEY being their name in the signature to write (default: those of the source's signature)",
+    )
+    parser.add_argument(
+        "--inputs", nargs="+", metavar="[KEY=]NAME", help="tensors to feed (default: the placeholders needed)"
     )
     parser.add_argument("--checkpoint", metavar="PATH", help="values of the variables (default: beside a .meta)")
     parser.add_argument("--is-training", nargs="+", metavar="NAME", help="what is False in inference (default: found)")
@@ -56,10 +65,12 @@ def run(options: argparse.Namespace, report: Report) -> None:
     report.activity = f"exporting {options.source} to {options.target}"
     report.fields.update(source=options.source, target=options.target)
     with quiet.chatter_held_back(), load(options.source, options.tags, options.checkpoint) as found:
+        report.fields.update(source=found.path)
         exported: Any
         try:
             exported = _export(options, found)
-            report.say(f"{options.target}\n{exported}")
+            graph = "" if str(found.path) == options.source else f"graph: {found.path}\n"
+            report.say(f"{options.target}\n{graph}{exported}")
             report.findings += exported.warnings
         except TrainingModeError as refusal:
             exported = refusal.report
@@ -75,26 +86,43 @@ def run(options: argparse.Namespace, report: Report) -> None:
 
 def _export(options: argparse.Namespace, found: Any) -> Any:
     from tfbn import export
+    from tfbn.graphdef.load import serialize
 
-    outputs, inputs = names(options.outputs) or found.outputs, names(options.inputs) or found.inputs
+    target = Path(options.target)
+    is_file = target.suffix in (".pb", ".pbtxt")
+    outputs = _tensors(options.outputs, "--outputs", is_file) or found.outputs
+    inputs = _tensors(options.inputs, "--inputs", is_file) or found.inputs
     if not outputs:
-        raise ValueError(f"expected --outputs: {options.source} has no signature that names them.")
+        candidates = export.suggest_outputs(found.source)
+        hint = f" Is it {' or '.join(candidates)}?" if candidates else ""
+        raise ValueError(f"expected --outputs: {options.source} has no signature that names them.{hint}")
     arguments = {
-        "inputs": inputs,
         "is_training": names(options.is_training),
         "variables": options.variables,
         "checkpoint": found.checkpoint,
         "keep_training": names(options.keep_training) or (),
     }
-    target = Path(options.target)
-    if target.suffix != ".pb":
-        return export.saved_model(target, found.source, outputs, **arguments).report
-    exported = export.inference_graph(found.source, _tensors(outputs), **{**arguments, "inputs": _tensors(inputs)})
+    if not is_file:
+        return export.saved_model(target, found.source, outputs, inputs=inputs, **arguments).report
+    exported = export.inference_graph(found.source, _without_keys(outputs), inputs=_without_keys(inputs), **arguments)
     with files.replacing(target) as beside:
-        beside.write_bytes(exported.graph_def.SerializeToString())
+        beside.write_bytes(serialize(exported.graph_def, target))
     return exported.report
 
 
-def _tensors(given: Any) -> Any:
+def _tensors(given: list[str] | None, option: str, is_file: bool) -> list[str] | dict[str, str] | None:
+    """The names, by their keys in the signature where they have some."""
+    tensors = names(given)
+    if tensors is None or not any("=" in text for text in tensors):
+        return tensors
+    if is_file:
+        raise ValueError(f"expected {option} without keys, as a GraphDef has no signature, got {' '.join(tensors)}.")
+    pairs = [text.partition("=") for text in tensors]
+    if not all(key and name for key, _, name in pairs) or len({key for key, _, _ in pairs}) < len(pairs):
+        raise ValueError(f"expected {option} as KEY=NAME, each with a key of its own, got {' '.join(tensors)}.")
+    return {key: name for key, _, name in pairs}
+
+
+def _without_keys(tensors: Any) -> Any:
     # A signature may have one tensor under several keys.
-    return list(dict.fromkeys(given.values())) if isinstance(given, dict) else given
+    return list(dict.fromkeys(tensors.values())) if isinstance(tensors, dict) else tensors

@@ -20,9 +20,8 @@ from tfbn.graphdef.slices import STATISTICS
 _DEFAULTS = {"moving_mean": 0, "moving_variance": 1}
 _PROBLEM = "its moving mean and variance are as they were initialized, and no batch has moved them."
 _REMEDY = """\
-  Where it was trained, the step left its updates out: tfbn.check_updates(step) says so. Train on with them, collect the
-  statistics from data by tfbn.recalibrate_session, or restore a checkpoint that has them. Of a layer
-  that was never trained it is right."""
+  If it was trained, the step left its updates out, as tfbn.check_updates(step) says: train on with them, or collect the
+  statistics from data by tfbn.recalibrate_session, or restore a checkpoint that has them. If not, all is well."""
 
 
 def find_never_updated(graph: Graph, recognized: Recognized, values: Mapping[str, Any], source: Any) -> list[Finding]:

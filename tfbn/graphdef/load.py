@@ -25,6 +25,8 @@ _LOADING_OPS = (
 )
 _INIT_COLLECTIONS = ("saved_model_main_op", "legacy_init_op")
 _INIT_SIGNATURE = "__saved_model_init_op"
+_MAX_LISTED = 5
+_SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
 
 
 class LoadedGraph(NamedTuple):
@@ -34,11 +36,12 @@ class LoadedGraph(NamedTuple):
     checkpoint: str | None
     outputs: dict[str, str] | None  # of the signature: tensors by name
     inputs: dict[str, str] | None
+    path: Path  # the file, or the SavedModel's directory
 
 
 @contextmanager
 def load(path: str | os.PathLike[str], tags: Sequence[str], checkpoint: str | None) -> Iterator[LoadedGraph]:
-    """Loads what is in a file or a SavedModel's directory.
+    """Loads what is in a file or a SavedModel's directory; of a folder of checkpoints, the latest one with its graph.
 
     Raises:
       FileNotFoundError: nothing is there.
@@ -52,6 +55,10 @@ def load(path: str | os.PathLike[str], tags: Sequence[str], checkpoint: str | No
         raise FileNotFoundError(errno.ENOENT, f"there is no such file or directory{hint}", os.fspath(path))
     if checkpoint is not None and Path(checkpoint).is_dir():
         checkpoint = tf.train.latest_checkpoint(checkpoint) or checkpoint
+    if file.name in _SAVED_MODEL_FILES:
+        file = file.parent
+    elif file.is_dir() and not _is_saved_model(file):
+        file = _find_meta_graph(file)
     if not file.is_dir():
         yield _read_file(file, checkpoint)
         return
@@ -64,9 +71,28 @@ def load(path: str | os.PathLike[str], tags: Sequence[str], checkpoint: str | No
         signatures = meta_graph.signature_def
         signature = signatures.get(tf1.saved_model.signature_constants.DEFAULT_SERVING_SIGNATURE_DEF_KEY)
         if signature is None:
-            yield LoadedGraph(session, checkpoint, None, None)
+            yield LoadedGraph(session, checkpoint, None, None, file)
         else:
-            yield LoadedGraph(session, checkpoint, _names(signature.outputs), _names(signature.inputs))
+            yield LoadedGraph(session, checkpoint, _names(signature.outputs), _names(signature.inputs), file)
+
+
+def _is_saved_model(folder: Path) -> bool:
+    return any((folder / name).exists() for name in _SAVED_MODEL_FILES)
+
+
+def _find_meta_graph(folder: Path) -> Path:
+    """The MetaGraph of the latest checkpoint in a folder, or the only one."""
+    state = tf.train.get_checkpoint_state(os.fspath(folder))
+    # The folder may have been moved since: what counts of the path in it is the name.
+    latest = folder / f"{Path(state.model_checkpoint_path).name}.meta" if state else None
+    if latest is not None and latest.exists():
+        return latest
+    there = sorted(folder.glob("*.meta"))
+    if len(there) == 1:
+        return there[0]
+    others = [*there, *(each for each in sorted(folder.iterdir()) if each.is_dir() and _is_saved_model(each))]
+    hint = f"Give one of those in it: {', '.join(map(str, others[:_MAX_LISTED]))}." if others else "It has neither."
+    raise ValueError(f"{folder}: expected a SavedModel, or a folder with a checkpoint and its MetaGraph. {hint}")
 
 
 def _check_loading_computes_only(folder: Path, tags: Sequence[str]) -> None:
@@ -88,7 +114,7 @@ def _check_loading_computes_only(folder: Path, tags: Sequence[str]) -> None:
 
 
 def _meta_graphs(folder: Path) -> Iterable[Any]:
-    for name in ("saved_model.pb", "saved_model.pbtxt"):
+    for name in _SAVED_MODEL_FILES:
         if (folder / name).exists():
             return read_message(folder / name, _tensorflow.saved_model_type()).meta_graphs
     return ()
@@ -104,7 +130,16 @@ def _read_file(path: Path, checkpoint: str | None) -> LoadedGraph:
     prefix = path.with_suffix("")  # of the checkpoint that a Saver writes with a MetaGraph
     if checkpoint is None and kind is tf1.MetaGraphDef and Path(f"{prefix}.index").exists():
         checkpoint = os.fspath(prefix)
-    return LoadedGraph(message, checkpoint, None, None)
+    return LoadedGraph(message, checkpoint, None, None, path)
+
+
+def serialize(message: Any, path: Path) -> bytes:
+    """What a file of this name holds: text where it ends in .pbtxt, as `read_message` reads it."""
+    from google.protobuf import text_format
+
+    if path.suffix == ".pbtxt":
+        return text_format.MessageToString(message).encode("utf-8")
+    return bytes(message.SerializeToString(deterministic=True))
 
 
 def read_message(path: Path, kind: type) -> Any:

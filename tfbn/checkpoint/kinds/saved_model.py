@@ -18,4 +18,10 @@ class SavedModel(Kind):
         return any(tf.io.gfile.exists(os.path.join(path, f"saved_model.{ending}")) for ending in ("pb", "pbtxt"))
 
     def open(self, path: str) -> Reader:
-        return BundleReader(os.path.join(path, "variables", "variables"), self.name)
+        variables = os.path.join(path, "variables", "variables")
+        if not tf.io.gfile.exists(f"{variables}.index"):
+            raise ValueError(
+                f"{path}: expected a SavedModel with variables, got one without: a frozen graph has constants in their "
+                "place. Read the checkpoint that it was made of, or export with --variables keep."
+            )
+        return BundleReader(variables, self.name)

@@ -1,0 +1,36 @@
+"""What an error names where a training graph has no signature: logits before losses, and nothing of the training."""
+
+import pytest
+import tensorflow as tf
+
+import tfbn
+from tests.graph.regimes import graph
+
+tf1 = tf.compat.v1
+
+
+def classifier(name):
+    x = tf1.placeholder(tf.float32, [None, 3], name="x")
+    hidden = tfbn.batch_norm(x, is_training=tf1.placeholder(tf.bool, [], name="is_training"), scope="norm")
+    logits = tf.matmul(hidden, tf1.get_variable("kernel", [3, 2]), name=name)
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=tf.zeros([8], tf.int64), logits=logits)
+    tf.argmax(logits, 1, name="classes")
+    tf1.summary.histogram("hidden", hidden)
+    tfbn.create_train_op(tf.reduce_mean(losses, name="loss"), tf1.train.AdamOptimizer(0.1))
+    tf1.train.Saver()
+
+
+@pytest.mark.parametrize("name", ["logits", "anything"])
+def test_logits_come_first(name):
+    with graph() as opened:
+        classifier(name)
+    assert tfbn.export.suggest_outputs(opened)[0] == name
+    assert set(tfbn.export.suggest_outputs(opened)) == {name, "classes", "loss"}
+
+
+def test_without_layers_what_is_behind_placeholders():
+    with graph() as opened:
+        tf.exp(tf1.placeholder(tf.float32, [3], name="x"), name="net/Predictions")
+        tf1.get_variable("unused", [3])
+    assert tfbn.export.suggest_outputs(opened) == ["net/Predictions"]
+    assert tfbn.export.suggest_outputs(tf.Graph()) == []

@@ -1,0 +1,44 @@
+"""Which ops of a training graph may be its outputs, for an error where the user names none."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from tfbn.export.source import open_source
+from tfbn.graphdef import recognize, walks
+from tfbn.graphdef.dataflow import Node, controls_of
+from tfbn.graphdef.nodes import PLACEHOLDERS
+
+_MAX_SUGGESTED = 6
+_USUAL = re.compile("(.*_)?(logits|predictions?|probabilit(y|ies)|probs?|softmax|scores?|outputs?|embeddings?)")
+_LOSSES = re.compile(".*CrossEntropyWithLogits")
+_NO_OUTPUTS = re.compile("NoOp|Assert|.*Summary.*|(Resource|Sparse)?(Apply|Scatter).*|Assign.*|Save.*|Restore.*")
+
+
+def suggest_outputs(source: Any) -> list[str]:
+    """The names of ops behind batch norm layers, or else behind placeholders, that look like a model's outputs.
+
+    First those that a loss takes as logits, then those with a name that outputs usually have, then what no other op
+    takes; `source` is one of `inference_graph`.
+    """
+    recognized = recognize.recognize(open_source(source, None).graph_def)
+    nodes = recognized.dataflow.nodes
+    starts = [each.node for layer in recognized.layers.values() for each in layer.normalizations]
+    starts = starts or [node for node in nodes.values() if node.type in PLACEHOLDERS]
+
+    def follow(node: Node) -> list[Node]:
+        """What computes with its value, and neither is a gradient nor waits for a step of training."""
+        data = [each for each in recognized.consumers[node] if any(source is node for source, _ in each.inputs)]
+        return [each for each in data if not (recognize.is_gradient(each) or _waits_for_changes(each))]
+
+    behind = walks.reach(starts, follow)
+    outputs = {name: node for name, node in nodes.items() if node in behind and not _NO_OUTPUTS.fullmatch(node.type)}
+    logits = [node.inputs[0][0].name for node in nodes.values() if _LOSSES.fullmatch(node.type)]
+    usual = [name for name in outputs if _USUAL.fullmatch(name.rpartition("/")[2].lower())]
+    last = [name for name, node in outputs.items() if not follow(node)]
+    return list(dict.fromkeys(name for name in (*logits, *usual, *last) if name in outputs))[:_MAX_SUGGESTED]
+
+
+def _waits_for_changes(node: Node) -> bool:
+    return any(_NO_OUTPUTS.fullmatch(each.type) for each in controls_of(node))
