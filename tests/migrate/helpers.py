@@ -6,7 +6,7 @@ import ast
 import difflib
 import re
 from bisect import bisect_right
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tfbn.errors import Finding
@@ -37,12 +37,25 @@ def findings(source: str, **options) -> list[tuple[str, int]]:
     return [(finding.kind, finding.where.line) for finding in run(source, **options).findings]
 
 
-def reported(root: Path, files: dict[str, str], rules: Collection[str]) -> list[tuple[str, Finding]]:
-    """The findings of a run over these files, each with its path below `root`."""
+def write(root: Path, files: Mapping[str, str]) -> None:
+    """Puts the files of a project below `root`."""
     for name, text in files.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+
+
+def project(root: Path, files: Mapping[str, str], rules: Collection[str]) -> dict[str, str]:
+    """What becomes of the files of a project."""
+    write(root, files)
+    reports = driver.run([str(root)], rules, jobs=1).reports
+    after = {report.path: report.after.decode() for report in reports if report.changed}
+    return {name: after.get(str(root / name), text) for name, text in files.items()}
+
+
+def reported(root: Path, files: Mapping[str, str], rules: Collection[str]) -> list[tuple[str, Finding]]:
+    """The findings of a run over these files, each with its path below `root`."""
+    write(root, files)
     found = driver.run([str(root)], rules, jobs=1).reports
     return [(report.path[len(str(root)) + 1 :], finding) for report in found for finding in report.findings]
 

@@ -161,7 +161,7 @@ class TestInternalErrors:
     def test_limits_of_the_machine(self, monkeypatch, error, problem):
         """Are no bugs."""
 
-        def migrate(path, raw, rules):
+        def migrate(*arguments):
             raise error
 
         monkeypatch.setattr(driver, "migrate", migrate)
@@ -185,8 +185,9 @@ class TestInternalErrors:
         assert not alone.changed
 
 
-def end_process(path, rules):
+def end_process(file, rules):
     """What a process does that the system ends at two of the files."""
+    path, _ = file
     if path in ("3.py", "7.py"):
         os._exit(1)
     return FileReport(path, b"", path.encode())
@@ -197,11 +198,12 @@ class TestProcessesThatEnd:
     """From outside, or by a crash."""
 
     PATHS = [f"{number}.py" for number in range(2 * driver.WORTH_A_PROCESS)]
+    FILES = [(path, driver.ALONE) for path in PATHS]
 
     def test_the_file_is_told_and_the_others_go_on(self, monkeypatch):
         """In one process after another."""
         monkeypatch.setattr(driver, "_migrate_file", end_process)
-        reports = list(driver._reports(self.PATHS, RULES, 2))
+        reports = list(driver._reports(self.FILES, RULES, 2))
         assert [report.path for report in reports] == self.PATHS
         ended = {report.path for report in reports if report.problem == driver.ENDED}
         assert ended == {"3.py", "7.py"}
@@ -215,7 +217,7 @@ class TestProcessesThatEnd:
             return ProcessPoolExecutor(count, spawn, initializer=os._exit, initargs=(1,))
 
         monkeypatch.setattr(driver, "_processes", processes)
-        reports = list(driver._reports(self.PATHS, RULES, 2))
+        reports = list(driver._reports(self.FILES, RULES, 2))
         assert [report.path for report in reports] == self.PATHS
         assert {report.problem for report in reports} == {"cannot be read: No such file or directory"}
 

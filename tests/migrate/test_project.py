@@ -18,7 +18,7 @@ RULES = driver.chosen_rules(["updates-not-wired"])
 
 def reported(root, files):
     """The paths and lines of the findings of a run over these files."""
-    return [(path, finding.where.line) for path, finding in helpers.reported(root, files, RULES)]
+    return [(path, finding.where.line) for path, finding in helpers.reported(root / "project", files, RULES)]
 
 
 def test_the_step_is_reported(tmp_path):
@@ -43,9 +43,10 @@ def test_another_programs_updates_are_not(tmp_path):
 
 def test_files_of_the_same_name(tmp_path):
     """Those beside the importing file are meant."""
-    good = NET + "import tensorflow\nops = tf.get_collection('update_ops')\n"
+    net = NET.replace("project.", "")
+    good = net + "import tensorflow\nops = tf.get_collection('update_ops')\n"
     files = {f"{p}/{n}.py": t for p in "ab" for n, t in [("layers", LAYERS), ("train", STEP)]}
-    assert reported(tmp_path, {**files, "a/net.py": good, "b/net.py": NET}) == [("b/train.py", 3)]
+    assert reported(tmp_path, {**files, "a/net.py": good, "b/net.py": net}) == [("b/train.py", 3)]
 
 
 def test_a_package(tmp_path):

@@ -24,6 +24,7 @@ from tfbn.migrate.rule import Rule
 from tfbn.migrate.source.notebook import Notebook
 from tfbn.migrate.source.paths import open_file, python_files
 from tfbn.migrate.source.prefilter import FileSummary, scan
+from tfbn.migrate.surroundings import ALONE, Surroundings, find_surroundings
 from tfbn.progress import Progress
 
 # Longer sources are tables or generated code; parsing takes some 2 kB of memory per byte.
@@ -73,19 +74,21 @@ def run(paths: Iterable[str], rules: Collection[str], *, jobs: int | None = None
             summaries[found.path] = summary
             if summary.matches:
                 waiting.append(found.path)
+    surroundings, problems = _look_around(summaries)
+    waiting += [path for path in sorted(surroundings.keys() - set(waiting)) if surroundings[path].is_rewritten]
     with Progress("Migrating", len(waiting), "files", show=progress) as bar:
-        for report in _reports(waiting, rules, jobs):
+        for report in _reports([(path, surroundings.get(path, ALONE)) for path in waiting], rules, jobs):
             bar.update()
             reports[report.path] = report
-    problems = _add_findings(reports, summaries, rules)
+    problems += _add_findings(reports, summaries, rules)
     said = [report for report in reports.values() if report.edits or report.findings or report.problem]
     return Run(files, len(waiting), sorted(said, key=lambda report: report.path), problems)
 
 
-def migrate_bytes(path: str, raw: bytes, rules: Collection[str]) -> FileReport:
+def migrate_bytes(path: str, raw: bytes, rules: Collection[str], surroundings: Surroundings = ALONE) -> FileReport:
     """One file's bytes, of a notebook if its name ends like one's. Whatever goes wrong is the report's problem."""
     try:
-        return (migrate_notebook if path.endswith(".ipynb") else migrate)(path, raw, rules)
+        return (migrate_notebook if path.endswith(".ipynb") else migrate)(path, raw, rules, surroundings)
     except RecursionError:
         return FileReport(path, raw, raw, problem=syntax.TOO_DEEP)
     except Exception as error:  # a bug met in one file is no reason to leave the others as they are
@@ -100,6 +103,14 @@ def migrate_alone(path: str, raw: bytes, rules: Collection[str]) -> FileReport:
         if problems:
             return FileReport(path, raw, raw, problem="; ".join(problems), traceback="")
     return reports[path]
+
+
+def _look_around(summaries: dict[str, FileSummary]) -> tuple[dict[str, Surroundings], list[str]]:
+    """What each file has to know of the others, and what went wrong in finding it out: then it is migrated alone."""
+    try:
+        return find_surroundings(Project({}, summaries).import_graph), []
+    except Exception as error:
+        return {}, [f"names from other files: {unforeseen(error)}"]
 
 
 def _add_findings(
@@ -185,33 +196,38 @@ def _contents(file: BinaryIO) -> bytes:
     return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)  # type: ignore[return-value]  # what bytes can do here
 
 
-def _migrate_file(path: str, rules: Collection[str]) -> FileReport:
+def _migrate_file(file: tuple[str, Surroundings], rules: Collection[str]) -> FileReport:
+    path, surroundings = file
     try:
-        return migrate_bytes(path, _read(path), rules)
+        return migrate_bytes(path, _read(path), rules, surroundings)
     except OSError as error:
         return FileReport(path, b"", b"", problem=f"cannot be read: {error.strerror or error}")
     except MemoryError as error:
         return failed(path, b"", error)
 
 
-def _reports(paths: Sequence[str], rules: Collection[str], jobs: int | None) -> Iterator[FileReport]:
+def _reports(
+    files: Sequence[tuple[str, Surroundings]], rules: Collection[str], jobs: int | None
+) -> Iterator[FileReport]:
     """The report of each file, in their order."""
     work = partial(_migrate_file, rules=rules)
-    count = min(jobs or os.cpu_count() or 1, len(paths) // WORTH_A_PROCESS)
+    count = min(jobs or os.cpu_count() or 1, len(files) // WORTH_A_PROCESS)
     done = 0
     if count > 1:
         with suppress(BrokenProcessPool), _processes(count) as pool:
-            for report in pool.map(work, paths, chunksize=4):
+            for report in pool.map(work, files, chunksize=4):
                 yield report
                 done += 1
-        yield from _one_by_one(work, paths[done:])
+        yield from _one_by_one(work, files[done:])
     else:
-        yield from map(work, paths)
+        yield from map(work, files)
 
 
-def _one_by_one(work: Callable[[str], FileReport], paths: Sequence[str]) -> Iterator[FileReport]:
+def _one_by_one(
+    work: Callable[[tuple[str, Surroundings]], FileReport], files: Sequence[tuple[str, Surroundings]]
+) -> Iterator[FileReport]:
     """In a process of one file at a time, so that it is known at which file a process ends; the next one goes on."""
-    waiting = deque(paths)
+    waiting = deque(files)
     while waiting:
         with _processes(1) as pool:
             try:
@@ -221,12 +237,12 @@ def _one_by_one(work: Callable[[str], FileReport], paths: Sequence[str]) -> Iter
                 return
             ended = False
             while waiting and not ended:
-                path = waiting.popleft()
+                file = waiting.popleft()
                 try:
-                    report = pool.submit(work, path).result()
+                    report = pool.submit(work, file).result()
                 except BrokenProcessPool:
                     ended = True
-                    report = FileReport(path, b"", b"", problem=ENDED)
+                    report = FileReport(file[0], b"", b"", problem=ENDED)
                 yield report
 
 

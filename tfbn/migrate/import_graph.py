@@ -6,19 +6,32 @@ Built anew in each run from the files as they will be, so that a finding lasts a
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tfbn.migrate import names, syntax
 from tfbn.migrate.report import Place
 from tfbn.migrate.source.notebook import Notebook
-from tfbn.migrate.source.prefilter import mentions_tensorflow
 
 if TYPE_CHECKING:
     from tfbn.migrate.project import Project
 
 OTHER = ""  # a name that is bound, to something that is not of TensorFlow
+FILE = "file:"  # in front of the path of a file that a name stands for
+
+
+class Bound(NamedTuple):
+    """What a name stands for."""
+
+    full: str  # a full name of TensorFlow, or a file; OTHER for the rest
+    origin: str  # the file whose own statement binds it to that; others may take it from there
+    spelled: str = ""  # by its import: `compat.tf` for `from compat import tf`, `.compat` for `from . import compat`
+
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+_NOTHING: Mapping[str, Bound] = {}
 
 
 class ImportGraph:
@@ -32,12 +45,13 @@ class ImportGraph:
             if parts:
                 self._by_leaf.setdefault(parts[-1], []).append((parts, path))
         self._trees: dict[str, ast.Module | None] = {}
-        self._names: dict[str, dict[str, str]] = {}
-        self._foreign: dict[str, set[str]] = {}
+        self._bound: dict[str, dict[str, Bound]] = {}
+        self._imported_files: dict[tuple[str, bool], set[str]] = {}
 
     def relevant(self) -> list[str]:
         """The files that mention TensorFlow, and those that import one of them, directly or not."""
-        reached = {path for path in self.project.summaries if mentions_tensorflow(self.project.text(path))}
+        reached = {path for path, summary in self.project.summaries.items() if summary.mentions_tensorflow}
+        reached |= self.project.reports.keys() & self.project.summaries.keys()
         importers: dict[str, set[str]] = {}
         for path, summary in self.project.summaries.items():
             for leaf in summary.imports:
@@ -69,7 +83,7 @@ class ImportGraph:
         modules is not known here.
         """
         wanted = tuple(module.split(".")) if module else ()
-        folder = PurePath(path).parent.parts
+        folder = _folder(path)
         if level:
             exact = folder[: len(folder) - (level - 1)] + wanted
             return [other for parts, other in self._by_leaf.get(exact[-1], []) if parts == exact] if exact else []
@@ -77,6 +91,12 @@ class ImportGraph:
         if not fits:
             return []
         return [max(fits, key=lambda fit: (_common(fit[0], folder), -len(fit[0])))[1]]
+
+    def _namespace(self, path: str, module: str) -> list[str]:
+        """The `__init__` that the outermost package of a module would have, for a package without one."""
+        inner = self.files(path, module)
+        parts = module_parts(inner[0]) if inner else ()
+        return [str(PurePath(*parts[: len(parts) - module.count(".")], "__init__.py"))] if inner else []
 
     def imports(self, path: str, node: ast.AST) -> Iterator[str]:
         """The files that run at an import statement, each package's `__init__` among them."""
@@ -109,12 +129,18 @@ class ImportGraph:
         reached, waiting = {path}, [path]
         while waiting:
             current = waiting.pop()
-            new: set[str] = set()
-            for node in self.nodes(current, as_program=current == path):
-                new.update(self.imports(current, node))
-            waiting.extend(new - reached)
+            new = self._imported(current, as_program=current == path) - reached
+            waiting.extend(new)
             reached |= new
         return reached
+
+    def _imported(self, path: str, *, as_program: bool) -> set[str]:
+        key = path, as_program
+        if key not in self._imported_files:
+            self._imported_files[key] = {
+                other for node in self.nodes(path, as_program=as_program) for other in self.imports(path, node)
+            }
+        return self._imported_files[key]
 
     def place(self, path: str, node: ast.stmt | ast.expr) -> Place:
         """Where a node stands in the file as it will be."""
@@ -127,78 +153,121 @@ class ImportGraph:
 
         In a circle of imports a module shows what it has bound so far, as it does when it runs.
         """
-        if path not in self._names:
-            self._names[path], self._foreign[path] = {}, set()
+        return {name: bound.full for name, bound in self._module(path).items()}
+
+    def _module(self, path: str) -> dict[str, Bound]:
+        if path not in self._bound:
+            self._bound[path] = {}
             tree = self.tree(path)
             for node in _statements(tree.body if tree else []):
-                self._bind(path, node)
-        return self._names[path]
+                self._bound[path].update(self._bindings(path, node))
+        return self._bound[path]
 
-    def names_from_files(self, path: str) -> set[str]:
-        """The names among them that come from another file of the project."""
-        self.names(path)
-        return self._foreign[path]
+    def bound(self, path: str, name: str) -> Bound:
+        """What one of the module's own names stands for."""
+        return self._module(path).get(name, Bound(OTHER, path))
 
-    def resolve(self, path: str, node: ast.expr) -> tuple[str, bool]:
-        """The full name of an expression of the module itself, and whether it comes from another file."""
+    def resolve(self, path: str, node: ast.expr, local: Mapping[str, Bound] = _NOTHING) -> Bound:
+        """What an expression of a file stands for, where the functions around it bind the names `local`."""
         if isinstance(node, ast.Name):
-            return self.names(path).get(node.id, OTHER), node.id in self.names_from_files(path)
+            return local.get(node.id) or self.bound(path, node.id)
         if not isinstance(node, ast.Attribute):
-            return OTHER, False
-        value, foreign = self.resolve(path, node.value)
-        if value.startswith("file:"):
-            return self.names(value[5:]).get(node.attr, OTHER), True
-        return (f"{value}.{node.attr}", foreign) if value else (OTHER, False)
+            return Bound(OTHER, path)
+        value = self.resolve(path, node.value, local)
+        if value.full.startswith(FILE):
+            return self._attribute(value.full[len(FILE) :], node.attr)
+        return value._replace(full=f"{value.full}.{node.attr}" if value.full else OTHER)
 
     def resolve_file(self, path: str, node: ast.expr) -> str | None:
         """The file that an expression of a module stands for."""
-        if isinstance(node, ast.Name):
-            full = self.names(path).get(node.id, OTHER)
-        elif isinstance(node, ast.Attribute):
-            home = self.resolve_file(path, node.value)
-            full = self.names(home).get(node.attr, OTHER) if home else OTHER
-        else:
-            full = OTHER
-        return full[5:] if full.startswith("file:") else None
+        full = self.resolve(path, node).full
+        return full[len(FILE) :] if full.startswith(FILE) else None
 
-    def _bind(self, path: str, node: ast.stmt) -> None:
+    def _attribute(self, home: str, name: str) -> Bound:
+        """A name of another file; of a package also a module in it, which an import statement somewhere binds there."""
+        inner = self.files(home, name, 1) if PurePath(home).stem == "__init__" else []
+        if inner and name not in self._module(home):
+            return Bound(f"{FILE}{inner[0]}", home)
+        return self.bound(home, name)
+
+    def local_names(self, path: str, function: ast.AST) -> dict[str, Bound]:
+        """What the names stand for that a function, or one inside of it, binds."""
+        bound: dict[str, Bound] = {}
+        outer: set[str] = set()
+        for node in ast.walk(function):
+            if isinstance(node, ast.arg):
+                bound[node.arg] = Bound(OTHER, path)
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                bound[node.id] = Bound(OTHER, path)
+            elif isinstance(node, (ast.Import, ast.ImportFrom)):
+                bound.update(self._bindings(path, node))
+            elif isinstance(node, ast.Global):
+                outer.update(node.names)
+        return {name: stands_for for name, stands_for in bound.items() if name not in outer}
+
+    def chains(self, path: str) -> Iterator[tuple[ast.expr, Mapping[str, Bound]]]:
+        """Names and whole attribute chains that a file reads, each with what the functions around it bind."""
+        tree = self.tree(path)
+        stack: list[tuple[ast.AST, Mapping[str, Bound]]] = [(tree, _NOTHING)] if tree else []
+        while stack:
+            node, local = stack.pop()
+            if isinstance(node, (ast.Name, ast.Attribute)) and isinstance(node.ctx, ast.Load):
+                yield node, local
+                root = first_part(node)
+                if not isinstance(root, ast.Name):
+                    stack.append((root, local))
+                continue
+            if isinstance(node, _FUNCTIONS):
+                local = {**local, **self.local_names(path, node)}
+            stack.extend((child, local) for child in reversed(list(ast.iter_child_nodes(node))))
+
+    def _bindings(self, path: str, node: ast.stmt) -> Iterator[tuple[str, Bound]]:
+        """The names that a statement binds, and what each stands for."""
         if isinstance(node, ast.Import):
             for alias in node.names:
                 full = alias.name if alias.asname else alias.name.partition(".")[0]
-                home = self.files(path, full)
-                self._set(path, alias.asname or full, f"file:{home[0]}" if home else full, from_file=bool(home))
+                home = self.files(path, full) or self._namespace(path, alias.name)
+                yield alias.asname or full, _bound(f"{FILE}{home[0]}" if home else full, path, full)
         elif isinstance(node, ast.ImportFrom):
             home = self.files(path, node.module or "", node.level)
             for alias in node.names:
                 if alias.name == "*":
-                    for name in self._star(home[0]) if home else ():
-                        self._set(path, name, self.names(home[0])[name], from_file=True)
+                    yield from ((name, self.bound(home[0], name)) for name in (self.star(home[0]) if home else ()))
                     continue
+                spelled = f"{'.' * node.level}{node.module or ''}.{alias.name}"
+                spelled = spelled if node.module else spelled[1:]
                 inner = self.files(path, f"{node.module or ''}.{alias.name}".lstrip("."), node.level)
-                full = f"{node.module}.{alias.name}" if node.module and not node.level else OTHER
-                if home and alias.name in self.names(home[0]):
-                    full = self.names(home[0])[alias.name]
+                if home and alias.name in self._module(home[0]):
+                    bound = self.bound(home[0], alias.name)._replace(spelled=spelled)
                 elif inner:
-                    full = f"file:{inner[0]}"
-                self._set(path, alias.asname or alias.name, full, from_file=bool(home or inner))
+                    bound = Bound(f"{FILE}{inner[0]}", path, spelled)
+                else:
+                    bound = _bound(OTHER if node.level else spelled, path, spelled)
+                yield alias.asname or alias.name, bound
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            self._set(path, node.name, OTHER)
+            yield node.name, Bound(OTHER, path)
         elif isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
-            full, from_file = self.resolve(path, node.value)
             for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
                 if isinstance(target, ast.Name):
-                    self._set(path, target.id, full, from_file=from_file)
+                    yield target.id, self.resolve(path, node.value)
 
-    def _set(self, path: str, name: str, full: str, *, from_file: bool = False) -> None:
-        known = full.startswith("file:") or names.below_tensorflow(full) is not None
-        self._names[path][name] = full if known else OTHER
-        (self._foreign[path].add if from_file else self._foreign[path].discard)(name)
-
-    def _star(self, path: str) -> list[str]:
+    def star(self, path: str) -> list[str]:
         """The names that `from module import *` takes."""
-        bound = self.names(path)
+        bound = self._module(path)
         listed = _all_of(self.tree(path))
         return [name for name in bound if (name in listed if listed is not None else not name.startswith("_"))]
+
+
+def _bound(full: str, path: str, spelled: str) -> Bound:
+    known = full.startswith(FILE) or names.below_tensorflow(full) is not None
+    return Bound(full if known else OTHER, path, spelled)
+
+
+def first_part(node: ast.expr) -> ast.expr:
+    """The name, or another expression, that an attribute chain begins with."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node
 
 
 def is_main_test(test: ast.expr) -> bool:
@@ -209,9 +278,13 @@ def is_main_test(test: ast.expr) -> bool:
 
 
 def module_parts(path: str) -> tuple[str, ...]:
-    """The folders and the stem that a file is imported by."""
-    name = PurePath(path)
-    return name.parent.parts if name.stem == "__init__" else (*name.parent.parts, name.stem)
+    """The folders, from the root on, and the stem that a file is imported by."""
+    stem = PurePath(path).stem
+    return _folder(path) if stem == "__init__" else (*_folder(path), stem)
+
+
+def _folder(path: str) -> tuple[str, ...]:
+    return PurePath(os.path.abspath(path)).parent.parts
 
 
 def _common(parts: tuple[str, ...], folder: tuple[str, ...]) -> int:

@@ -12,7 +12,7 @@ import libcst as cst
 
 from tfbn.migrate import names, v1_names
 from tfbn.migrate.changes import Changes
-from tfbn.migrate.module import Binding, Module, dotted
+from tfbn.migrate.module import Binding, Module, source_module
 from tfbn.migrate.placement import add_imports
 from tfbn.migrate.statements import Removal, replace_statement
 
@@ -61,7 +61,7 @@ def _target(binding: Binding, changes: Changes) -> str | None:
 
 def _unused(module: Module, changes: Changes, bindings: list[Binding], moved: dict[int, str]) -> set[int]:
     """The bindings that nothing uses once the changes are made; those of live modules only where the changes did it."""
-    exported = _exported(module)
+    exported, passes_on = _exported(module), module.surroundings.is_package or _only_passes_on(module)
     gone: set[int] = set()
     spans: list[tuple[int, int]] = []
     growing = True
@@ -69,6 +69,8 @@ def _unused(module: Module, changes: Changes, bindings: list[Binding], moved: di
         growing = False
         for binding in bindings:
             if id(binding) in gone or id(binding.alias) in moved or binding.local in exported | changes.needed:
+                continue
+            if _is_for_others(module, binding, passes_on):
                 continue
             left = [node for node in binding.references if not (changes.covers(node) or _within(module, node, spans))]
             if _is_plain_dotted(binding) and names.is_dead(binding.name):
@@ -80,6 +82,32 @@ def _unused(module: Module, changes: Changes, bindings: list[Binding], moved: di
                     spans.append(module.span(binding.statement))
                 growing = True
     return gone
+
+
+def _is_for_others(module: Module, binding: Binding, passes_on: bool) -> bool:
+    """Whether other files take a name, or may: one outside of the run, where the module is there to pass names on.
+
+    A dead module goes where other files take it: what they use of it is rewritten in them, or found there.
+    """
+    if binding.is_foreign or binding.local.startswith("_") or not binding.top_level:
+        return binding.is_foreign and not names.is_dead(binding.name)
+    is_taken = binding.local in module.surroundings.shared
+    if not names.is_dead(binding.name):
+        return is_taken or passes_on
+    is_module = names.below_tensorflow(binding.name) in names.MODULES
+    is_offered = module.surroundings.is_package or (not is_module and (passes_on or binding.alias is None))
+    return is_offered and not binding.references and not (is_module and is_taken)
+
+
+def _only_passes_on(module: Module) -> bool:
+    """Whether a module is nothing but imports and other names for what they bind."""
+    return all(
+        isinstance(node, (cst.Import, cst.ImportFrom))
+        or (isinstance(node, cst.Assign) and isinstance(node.value, (cst.Name, cst.Attribute)))
+        or (isinstance(node, cst.Expr) and isinstance(node.value, cst.SimpleString))
+        for line in module.tree.body
+        for node in (line.body if isinstance(line, cst.SimpleStatementLine) else [line])
+    )
 
 
 def _is_ours(binding: Binding, changes: Changes) -> bool:
@@ -138,7 +166,7 @@ def _rewrite(module: Module, changes: Changes, statement: Any, moved: dict[int, 
             edits = _v1_edits(statement) if changes.v1_imports else {}
             name, start = edits.get(alias.name, alias.evaluated_name), "import "
             if isinstance(statement, cst.ImportFrom):
-                start = f"from {edits.get(statement.module, dotted(statement.module))} import "
+                start = f"from {edits.get(statement.module, source_module(statement))} import "
             groups.setdefault(start, []).append(f"{name} as {alias.evaluated_alias}" if alias.asname else name)
     replace_statement(module, changes, statement, [start + ", ".join(group) for start, group in groups.items()], RULE)
 
@@ -170,7 +198,7 @@ def _v1_edits(statement: Any) -> dict[Any, str]:
             elif alias.evaluated_name == "tensorflow":
                 found[alias.name] = f"{new} as tensorflow"
         return found
-    home = dotted(statement.module)
+    home = source_module(statement)
     of_contrib = all(names.is_of_contrib(f"{home}.{alias.evaluated_name}") for alias in statement.names)
     new = None if of_contrib else _v1_module(home)
     return {statement.module: new} if new else {}
@@ -196,7 +224,7 @@ def _switch_v2_off(module: Module, changes: Changes, whole: list[Binding], parts
     indent = re.match("[ \t]*", module.data[line:start].decode("utf-8"))[0]  # type: ignore[index]  # it always matches
     newline = module.lines.newline.decode("ascii")
     calls = [f"{first.local}.disable_v2_behavior()"]
-    if first not in whole:
+    if first not in whole or first.is_foreign:
         calls = ["from tensorflow.compat.v1 import disable_v2_behavior", "disable_v2_behavior()"]
     before = "" if module.data[below - 1 : below] in (b"\n", b"\r") else newline
     changes.replace_span(below, below, before + "".join(indent + call + newline for call in calls), COMPAT_V1)
@@ -218,7 +246,8 @@ def _report_dead(
     module: Module, changes: Changes, bindings: list[Binding], gone: set[int], moved: dict[int, str]
 ) -> None:
     for binding in bindings:
-        if names.is_dead(binding.name) and id(binding) not in gone and id(binding.alias) not in moved:
+        is_left = id(binding) not in gone and id(binding.alias) not in moved
+        if names.is_dead(binding.name) and is_left and not binding.is_foreign:
             changes.find(
                 binding.statement if binding.alias is None else binding.alias,
                 DEAD_IMPORTS,

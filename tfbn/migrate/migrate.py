@@ -5,32 +5,35 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Collection
+from pathlib import PurePath
 
 from tfbn.errors import Finding
 from tfbn.migrate import syntax
 from tfbn.migrate.report import Edit, FileReport
 from tfbn.migrate.source.notebook import Notebook
 from tfbn.migrate.source.text import decode
+from tfbn.migrate.surroundings import ALONE, Surroundings
 
 
-def migrate(path: str, raw: bytes, rules: Collection[str]) -> FileReport:
+def migrate(path: str, raw: bytes, rules: Collection[str], surroundings: Surroundings = ALONE) -> FileReport:
     """Migrates the text of a Python file by the rules of these names; what it cannot read it reports as a problem."""
     try:
         source = decode(raw)
-        after, edits, findings, trains = rewrite(source.data, rules)
+        surroundings = surroundings._replace(is_package=PurePath(path).stem == "__init__")
+        after, edits, findings, trains = rewrite(source.data, rules, surroundings)
         check_result(source.data.decode("utf-8"), after.decode("utf-8"))
         return FileReport(path, raw, source.encode(after), edits, findings, None, trains)
     except ValueError as error:
         return FileReport(path, raw, raw, problem=str(error))
 
 
-def migrate_notebook(path: str, raw: bytes, rules: Collection[str]) -> FileReport:
+def migrate_notebook(path: str, raw: bytes, rules: Collection[str], surroundings: Surroundings = ALONE) -> FileReport:
     """Migrates the code cells of a notebook; what it cannot read it reports as a problem."""
     try:
         notebook = Notebook(raw)
         source = notebook.source
         try:
-            after, edits, findings, trains = rewrite(source, rules)
+            after, edits, findings, trains = rewrite(source, rules, surroundings)
         except ValueError as error:
             line = re.match(r"line (\d+): ", str(error))
             if not line:
@@ -52,7 +55,9 @@ def migrate_notebook(path: str, raw: bytes, rules: Collection[str]) -> FileRepor
     return FileReport(path, raw, notebook.with_cells(texts), edits, findings, None, trains)
 
 
-def rewrite(data: bytes, rules: Collection[str]) -> tuple[bytes, tuple[Edit, ...], tuple[Finding, ...], bool]:
+def rewrite(
+    data: bytes, rules: Collection[str], surroundings: Surroundings
+) -> tuple[bytes, tuple[Edit, ...], tuple[Finding, ...], bool]:
     """New text, edits, findings, and whether the text builds layers whose updates have to be run.
 
     Raises ValueError for text that does not parse. Whether the new text compiles is the caller's to check.
@@ -68,7 +73,7 @@ def rewrite(data: bytes, rules: Collection[str]) -> tuple[bytes, tuple[Edit, ...
     source = data.decode("utf-8")
     try:
         syntax.check_nesting(syntax.parse(source))
-        module = Module(data)
+        module = Module(data, surroundings)
     except SyntaxError as error:
         raise ValueError(_not_python(source, error, "parse")) from error
     except libcst.ParserSyntaxError as error:

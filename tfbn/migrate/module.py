@@ -11,6 +11,7 @@ from libcst import metadata
 
 from tfbn.migrate import names
 from tfbn.migrate.source.text import Lines
+from tfbn.migrate.surroundings import ALONE, Surroundings
 
 POSITIONS_AND_CONTEXTS = (metadata.ByteSpanPositionProvider, metadata.ExpressionContextProvider)
 
@@ -33,6 +34,7 @@ class Binding(NamedTuple):
     alias: Any  # the ImportAlias; None for an assignment
     references: tuple[Any, ...]  # the expressions that use it
     top_level: bool  # in the module itself, not in a function or class
+    is_foreign: bool  # it is taken from another file of the project
 
 
 class Module:
@@ -41,8 +43,9 @@ class Module:
     Raises libcst.ParserSyntaxError, and ValueError for what the tree would not hold as it stands.
     """
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, surroundings: Surroundings = ALONE) -> None:
         self.data = data
+        self.surroundings = surroundings
         self.lines = Lines(data)
         # libcst drops a form feed in front of a statement, and its positions go wrong by one; not one behind it.
         text = re.sub(r"(\r\n|\r|\n)(\f+)", r"\2\1", data.decode("utf-8"))
@@ -90,7 +93,7 @@ class Module:
         """The full names that an expression may stand for, and whether it can stand for nothing else."""
         if isinstance(node, cst.Attribute):
             found, certain = self.resolve(node.value)
-            return frozenset(f"{name}.{node.attr.value}" for name in found), certain
+            return frozenset(self._full_name(f"{name}.{node.attr.value}") for name in found), certain
         if not isinstance(node, cst.Name) or self._scopes.get(node) is None:
             return frozenset(), False
         return self._names_in(self._scopes[node], node.value)
@@ -139,7 +142,7 @@ class Module:
         for node in self.nodes:
             if isinstance(node, (cst.Import, cst.ImportFrom)) and not isinstance(node.names, cst.ImportStar):
                 for alias in node.names:
-                    full = _imported_name(node, alias)
+                    full = self._full_name(imported_name(node, alias))
                     if names.below_tensorflow(full) is not None:
                         local = alias.evaluated_alias or alias.evaluated_name.partition(".")[0]
                         found.append(self._binding(node, alias, local, full))
@@ -170,14 +173,19 @@ class Module:
             if assignment.node is key:
                 references.extend(access.node for access in assignment.references)
         top_level = isinstance(scope, metadata.GlobalScope)
-        return Binding(local, full, statement, alias, tuple(dict.fromkeys(references)), top_level)
+        is_foreign = alias is not None and imported_name(statement, alias) in self.surroundings.spelled
+        return Binding(local, full, statement, alias, tuple(dict.fromkeys(references)), top_level, is_foreign)
+
+    def _full_name(self, spelled: str) -> str:
+        """The full name in TensorFlow of what another file of the project has it as."""
+        return self.surroundings.spelled.get(spelled, spelled)
 
     def _resolve_name(self, scope: Any, name: str) -> tuple[frozenset[str], bool]:
         found: set[str] = set()
         certain = True
         for assignment in scope[name]:
             if isinstance(assignment, metadata.ImportAssignment):
-                full = _full_name_of(assignment, name)
+                full = self._full_name(_full_name_of(assignment, name))
                 inner, sure = (frozenset([full]), True) if full else (frozenset(), False)
             else:
                 value = self._value_of(assignment)
@@ -186,6 +194,8 @@ class Module:
                 inner, sure = self.resolve(value)
             found |= inner
             certain &= sure and bool(inner)
+        if name in self.surroundings.starred and set(scope[name]) <= set(scope.globals[name]):
+            found.add(self.surroundings.starred[name])
         return frozenset(found), certain and bool(found)
 
     def _value_of(self, assignment: Any) -> Any:
@@ -237,13 +247,16 @@ def _walk(node: Any, parents: dict[Any, Any]) -> Iterator[Any]:
         stack.extend(reversed(children))
 
 
-def _imported_name(statement: Any, alias: Any) -> str:
-    """The full name that an import binds; empty for a relative import."""
+def imported_name(statement: Any, alias: Any) -> str:
+    """The full name that an import binds, with the dots of a relative one: `.compat.tf`."""
     if isinstance(statement, cst.Import):
         return str(alias.evaluated_name)
-    if statement.relative or statement.module is None:
-        return ""
-    return f"{dotted(statement.module)}.{alias.evaluated_name}"
+    return f"{source_module(statement)}{'.' if statement.module else ''}{alias.evaluated_name}"
+
+
+def source_module(statement: Any) -> str:
+    """The module that `from ... import` names, with the dots of a relative one."""
+    return "." * len(statement.relative) + dotted(statement.module)
 
 
 def _full_name_of(assignment: Any, name: str) -> str:
@@ -252,7 +265,7 @@ def _full_name_of(assignment: Any, name: str) -> str:
     for alias in statement.names:
         bound = alias.evaluated_alias or alias.evaluated_name
         if bound == assignment.name:
-            return _imported_name(statement, alias)
+            return imported_name(statement, alias)
         if isinstance(statement, cst.Import) and alias.asname is None and bound.startswith(f"{assignment.name}."):
             return name.partition(".")[0]
     return ""

@@ -67,7 +67,7 @@ class ProgramOrder:
         for node in ast.walk(expression):
             if not isinstance(node, ast.Call):
                 continue
-            full = self._graph.resolve(path, node.func)[0]
+            full = self._graph.resolve(path, node.func).full
             if leaf(node.func) in SWITCHES:
                 yield Event(path, node, switches_off=True)
             elif needs_graph(full, node):

@@ -279,8 +279,8 @@ class TestMarkers:
         raw = json.dumps(notebook(f"{IMPORT}\n!ls", "slim.batch_norm(x)", markdown="")).encode()
         rewrite = migrate_module.rewrite
 
-        def lose(source, rules):
-            after, *others = rewrite(source, rules)
+        def lose(source, *others):
+            after, *others = rewrite(source, *others)
             assert old in after.decode()
             return after.replace(old.encode(), new.encode()), *others
 

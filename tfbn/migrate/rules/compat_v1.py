@@ -53,8 +53,12 @@ if __name__ == "__main__":
 def check_file(module: Module, changes: Changes) -> None:
     used = mentions(module)
     upgraded = any(name.startswith("compat.v1.") for name, _ in used)
-    is_v1 = bool(v1_mentions(module)) or (bool(module.uses) and not upgraded)
+    elsewhere = module.surroundings.used  # by the names that this file binds
+    is_v1 = bool(v1_mentions(module)) or (bool(module.uses) and not upgraded) or any(map(_is_of_v1, elsewhere))
     of_v2 = [(part, node) for name, node in used if (part := v1_names.v2_only(name))]
+    if not of_v2:
+        home = next((b.statement for b in module.bindings() if b.local in module.surroundings.shared), module.tree)
+        of_v2 = [(part, home) for name in sorted(elsewhere) if (part := v1_names.v2_only(name))]
     if is_v1 and of_v2:
         name, node = of_v2[0]
         changes.find(
@@ -68,6 +72,10 @@ def check_file(module: Module, changes: Changes) -> None:
         changes.is_program = _is_program(module) and not re.search(rb"\bdisable_(v2_behavior|eager_exec)", module.data)
     elif upgraded and module.uses:
         _report_dropout(module, changes)
+
+
+def _is_of_v1(name: str) -> bool:
+    return v1_names.v1_only(name) is not None or names.is_dead(f"tensorflow.{name}")
 
 
 def mentions(module: Module) -> list[tuple[str, Any]]:

@@ -12,10 +12,11 @@ from pathlib import PurePath
 
 from tfbn.errors import Finding
 from tfbn.migrate import imports, syntax
-from tfbn.migrate.project import Project, module_name
-from tfbn.migrate.report import FileReport
+from tfbn.migrate.import_graph import ImportGraph
+from tfbn.migrate.project import Project
+from tfbn.migrate.report import FileReport, Place
 from tfbn.migrate.rule import Rule
-from tfbn.migrate.source.prefilter import mentions_tensorflow
+from tfbn.migrate.surroundings import names_taken
 
 NAME = imports.DEAD_IMPORTS
 VALID = [
@@ -56,13 +57,7 @@ def names_imported_elsewhere(project: Project) -> dict[str, list[Finding]]:
     for home in project.summaries:
         if usual := _unbound(project, home):
             removed[home] = removed.get(home, frozenset()) | usual
-    homes = {module_name(home) for home in removed}
-    findings: dict[str, list[Finding]] = {}
-    for path, summary in project.summaries.items():
-        for stem in sorted(summary.imports & homes):
-            for home in project.imported(path, stem):
-                if home in removed and home != path:
-                    findings.setdefault(path, []).extend(_takers(path, project, stem, home, removed[home]))
+    findings = {path: list(_takers(path, project.import_graph, removed)) for path in project.import_graph.relevant()}
     return {path: in_file for path, in_file in findings.items() if in_file}
 
 
@@ -80,15 +75,12 @@ def _unbound(project: Project, home: str) -> frozenset[str]:
     """The usual names that a file of TensorFlow code does not bind; none where it may have names that are not seen."""
     if home.endswith(".ipynb") or PurePath(home).stem == "__init__":
         return frozenset()  # what a package has may be a module of it
-    text = project.text(home)
-    tree = project.import_graph.tree(home) if mentions_tensorflow(text) and text.find(b"globals") < 0 else None
-    if tree is None or _stars(tree):
+    if not project.summaries[home].mentions_tensorflow or project.text(home).find(b"globals") >= 0:
+        return frozenset()
+    tree = project.import_graph.tree(home)
+    if tree is None or any(isinstance(node, ast.alias) and node.name == "*" for node in ast.walk(tree)):
         return frozenset()
     return USUAL_NAMES - _bound_anywhere(tree)
-
-
-def _stars(tree: ast.Module) -> int:
-    return sum(isinstance(node, ast.alias) and node.name == "*" for node in ast.walk(tree))
 
 
 def _bound_anywhere(tree: ast.Module) -> set[str]:
@@ -124,35 +116,24 @@ def _of_module(body: list[ast.stmt]) -> Iterator[ast.stmt]:
             yield from _of_module([inner for inner in ast.iter_child_nodes(node) if isinstance(inner, ast.stmt)])
 
 
-def _takers(path: str, project: Project, stem: str, home: str, names: frozenset[str]) -> Iterator[Finding]:
-    parsed = project.parse(path)
-    if parsed is None:
-        return
-    tree, place = parsed
-    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    own = _bound_anywhere(tree)
-    if _stars(tree) > 1:
-        own |= USUAL_NAMES  # another of the star imports may bring them
-    for node in ast.walk(tree):
-        if not isinstance(node, (ast.ImportFrom, ast.Attribute)):
-            continue
-        if isinstance(node, ast.Attribute):
-            taken = names & {node.attr} if _leaf(node.value) == stem else frozenset()
-        else:
-            imported = {alias.name for alias in node.names if (node.module or "").rpartition(".")[2] == stem}
-            taken = names & (used - own if "*" in imported else imported)
-        if taken:
-            yield Finding(
-                NAME,
-                "error",
-                place(node.lineno, node.col_offset + 1),
-                f"takes {', '.join(sorted(taken))} from {home}, where nothing of that name is left",
-                ADVICE,
-            )
-
-
-def _leaf(node: ast.expr) -> str:
-    return node.id if isinstance(node, ast.Name) else getattr(node, "attr", "")
+def _takers(path: str, graph: ImportGraph, removed: dict[str, frozenset[str]]) -> Iterator[Finding]:
+    lost: dict[tuple[Place, str], set[str]] = {}
+    for taken in names_taken(graph, path):
+        if taken.spelling and taken.name in removed.get(taken.home, ()):
+            lost.setdefault((graph.place(path, taken.node), taken.home), set()).add(taken.name)
+    tree = graph.tree(path) or ast.Module([], [])
+    stars = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.names[0].name == "*"]
+    homes = [(node, home) for node in stars for home in graph.files(path, node.module or "", node.level)]
+    if any(home in removed for _, home in homes):
+        used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} - _bound_anywhere(tree)
+        if len(stars) > 1:
+            used -= USUAL_NAMES  # another of the star imports may bring them
+        for node, home in homes:
+            if names := used & removed.get(home, frozenset()):
+                lost[graph.place(path, node), home] = names
+    for (place, home), names in lost.items():
+        message = f"takes {', '.join(sorted(names))} from {home}, where nothing of that name is left"
+        yield Finding(NAME, "error", place, message, ADVICE)
 
 
 RULE = Rule(

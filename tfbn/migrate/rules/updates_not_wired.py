@@ -53,7 +53,7 @@ def check_project(project: Project) -> dict[str, list[Finding]]:
     findings = {}
     for path, summary in project.summaries.items():
         if summary.steps:
-            program = project.program(path)
+            program = project.import_graph.program(path)
             builds = any(other in project.reports and project.reports[other].trains_batch_norm for other in program)
             if builds and not any(project.summaries[other].wires for other in program):
                 findings[path] = _steps(path, project)
@@ -61,13 +61,10 @@ def check_project(project: Project) -> dict[str, list[Finding]]:
 
 
 def _steps(path: str, project: Project) -> list[Finding]:
-    parsed = project.parse(path)
-    if parsed is None:
-        return []
-    tree, place = parsed
+    graph = project.import_graph
     places = [
-        place(node.lineno, node.col_offset + 1)
-        for node in ast.walk(tree)
+        graph.place(path, node)
+        for node in ast.walk(graph.tree(path) or ast.Module([], []))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in STEPS
     ]
     return [Finding(NAME, "error", place, MESSAGE, ADVICE) for place in sorted(places)]

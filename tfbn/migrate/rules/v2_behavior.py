@@ -83,10 +83,10 @@ def _first_need(graph: ImportGraph, path: str) -> ast.expr | None:
     """The first expression of a file that needs a graph around it."""
     own_graph = set()
     for node in graph.nodes(path, as_program=True):
-        if isinstance(node, ast.Call) and not needs_graph(graph.resolve(path, node.func)[0], node):
+        if isinstance(node, ast.Call) and not needs_graph(graph.resolve(path, node.func).full, node):
             own_graph.add(id(node.func))
         elif isinstance(node, (ast.Name, ast.Attribute)) and id(node) not in own_graph:
-            if needs_graph(graph.resolve(path, node)[0]):
+            if needs_graph(graph.resolve(path, node).full):
                 return node
     return None
 
@@ -110,7 +110,7 @@ def _runs_something(graph: ImportGraph, path: str, node: ast.stmt) -> bool:
         if definition_of(graph, path, node.value.func)[1] or leaf(node.value.func) == "run":
             return True
     calls = [inner for inner in ast.walk(node) if isinstance(inner, ast.Call)]
-    return any(needs_graph(graph.resolve(path, call.func)[0], call) for call in calls)
+    return any(needs_graph(graph.resolve(path, call.func).full, call) for call in calls)
 
 
 def _mentions_switch(project: Project, path: str) -> bool:

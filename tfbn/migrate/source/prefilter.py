@@ -36,6 +36,7 @@ class FileSummary(NamedTuple):
     wires: bool  # it names the update ops, to run them
     steps: bool  # it may make training steps
     imports: frozenset[str]  # the last parts of the names of modules that it may import
+    mentions_tensorflow: bool  # it may import TensorFlow, or what stands for a part of it
 
 
 def scan(raw: bytes, worth_parsing: Sequence[Callable[[bytes], bool]] = ()) -> FileSummary:
@@ -44,7 +45,8 @@ def scan(raw: bytes, worth_parsing: Sequence[Callable[[bytes], bool]] = ()) -> F
     Plain searches come first: they are ten times as fast as patterns.
     """
     steps = has(raw, b"minimize", b"apply_gradients") and bool(_STEP.search(raw))
-    if mentions_tensorflow(raw):
+    mentions = mentions_tensorflow(raw)
+    if mentions:
         matches = has(raw, b"contrib", b"slim", b"tfbn", b"layers") and bool(_WORTH_PARSING.search(raw))
         wires = has(raw, *_WIRING) and bool(_WIRED.search(_COLLECTED.sub(b"", raw)))
     else:
@@ -52,7 +54,7 @@ def scan(raw: bytes, worth_parsing: Sequence[Callable[[bytes], bool]] = ()) -> F
         matches = has(raw, b"slim") and bool(re.search(rb"\bslim\s*\.", raw))
         wires = False
     matches = matches or any(is_worth(raw) for is_worth in worth_parsing)
-    return FileSummary(matches, wires, steps, _imports(raw))
+    return FileSummary(matches, wires, steps, _imports(raw), mentions)
 
 
 def mentions_tensorflow(raw: bytes) -> bool:

@@ -1,0 +1,116 @@
+"""What the rewriting of a file has to know of the others: which names it takes from them, and they from it."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from tfbn.migrate import names, v1_names
+from tfbn.migrate.import_graph import FILE, ImportGraph, first_part
+
+
+class Surroundings(NamedTuple):
+    """What a file takes of TensorFlow from other files of the run, and they from it."""
+
+    spelled: Mapping[str, str] = {}  # full names of TensorFlow, by `compat.tf` and `.compat.slim` as imports spell them
+    starred: Mapping[str, str] = {}  # those of the names that star imports bind
+    shared: frozenset[str] = frozenset()  # the names that other files take from this one
+    used: frozenset[str] = frozenset()  # what they use by those names and not every TensorFlow has: `train.Saver`
+    is_rewritten: bool = False  # it takes something that TensorFlow 2 lacks
+    is_package: bool = False  # the file is a package's `__init__`
+
+
+ALONE = Surroundings()
+
+
+class ForeignUse(NamedTuple):
+    """A name or attribute chain that stands for something of TensorFlow, by a name from another file."""
+
+    node: ast.expr
+    full: str
+    origin: str  # the file whose own statement makes it that
+
+    @property
+    def below_tensorflow(self) -> str:
+        """`train.Saver` for `tensorflow.train.Saver`; empty below tensorflow.compat.v1, and for another package."""
+        below = self.full.partition("tensorflow.")[2] if self.full.startswith("tensorflow.") else ""
+        return "" if below.startswith("compat.") else below
+
+    @property
+    def is_lacking(self) -> bool:
+        """Whether TensorFlow 2 lacks it, or a rule rewrites it."""
+        is_known = names.is_dead(self.full) or names.known(self.full) is not None
+        return is_known or v1_names.v1_only(self.below_tensorflow) is not None
+
+
+def find_surroundings(graph: ImportGraph) -> dict[str, Surroundings]:
+    """Those of all files that take a name of TensorFlow from another, or have one taken."""
+    shared: dict[str, set[str]] = defaultdict(set)
+    used: dict[str, set[str]] = defaultdict(set)
+    spelled: dict[str, dict[str, str]] = defaultdict(dict)
+    starred: dict[str, dict[str, str]] = defaultdict(dict)
+    rewritten = set()
+    for path in graph.relevant():
+        for _, spelling, home, name in names_taken(graph, path):
+            bound = graph.bound(home, name)
+            if names.below_tensorflow(bound.full) is None:
+                continue
+            shared[home].add(name)
+            if names.known(bound.full) is not None:
+                continue  # a function that is rewritten at home, where it keeps its name
+            if spelling:
+                spelled[path][spelling] = bound.full
+            elif graph.bound(path, name) == bound:  # no later statement binds it anew
+                starred[path][name] = bound.full
+        for use in foreign_uses(graph, path):
+            if use.is_lacking or v1_names.v2_only(use.below_tensorflow):
+                used[use.origin].add(use.below_tensorflow)
+            if use.is_lacking:
+                rewritten.add(path)
+        if any(map(names.is_dead, spelled[path].values())):
+            rewritten.add(path)
+    return {
+        path: Surroundings(
+            spelled[path], starred[path], frozenset(shared[path]), frozenset(used[path] - {""}), path in rewritten
+        )
+        for path in {*spelled, *starred, *shared, *used}
+    }
+
+
+def foreign_uses(graph: ImportGraph, path: str) -> Iterator[ForeignUse]:
+    """What a file uses of TensorFlow by names that it takes from other files."""
+    for node, local in graph.chains(path):
+        bound = graph.resolve(path, node, local)
+        if bound.origin != path and names.below_tensorflow(bound.full) is not None:
+            yield ForeignUse(node, bound.full, bound.origin)
+
+
+class Taken(NamedTuple):
+    """A name that a file takes from another one."""
+
+    node: ast.ImportFrom | ast.Attribute
+    spelling: str  # as the file's imports and attributes spell it: `compat.tf`; empty by a star import
+    home: str
+    name: str
+
+
+def names_taken(graph: ImportGraph, path: str) -> Iterator[Taken]:
+    """The names that a file takes from others, by a star import all that it brings."""
+    for node in ast.walk(graph.tree(path) or ast.Module([], [])):
+        if isinstance(node, ast.ImportFrom):
+            for home in graph.files(path, node.module or "", node.level):
+                if node.names[0].name == "*":
+                    yield from (Taken(node, "", home, name) for name in graph.star(home))
+                else:
+                    module = "." * node.level + (f"{node.module}." if node.module else "")
+                    yield from (Taken(node, module + alias.name, home, alias.name) for alias in node.names)
+    for chain, local in graph.chains(path):
+        root = graph.resolve(path, first_part(chain), local)
+        while isinstance(chain, ast.Attribute) and root.full.startswith(FILE):
+            value = graph.resolve(path, chain.value, local).full
+            if value.startswith(FILE):
+                spelling = f"{root.spelled}.{ast.unparse(chain).partition('.')[2]}"
+                yield Taken(chain, spelling, value[len(FILE) :], chain.attr)
+            chain = chain.value
