@@ -1,7 +1,8 @@
-"""Which names of TensorFlow's public interface only TF1 code, or only TF2 code, can use: asked of TensorFlow itself.
+"""Which names of TensorFlow only TF1 code, or only TF2 code, can use, and which have gone: asked of TensorFlow itself.
 
-`python -m tests.migrate.tensorflow_names PYTHON ...` asks the TensorFlow of each interpreter, the oldest and the newest
-that tfbn supports, and shows what would change in tfbn/migrate/tensorflow_names.py; with --write it changes that.
+`python -m tests.migrate.tensorflow_names TF1 OLDEST NEWEST` asks the TensorFlow of each interpreter, that of 1.15 and
+the oldest and the newest that tfbn supports, without Keras 2 beside the newest one, and shows what would change in
+tfbn/migrate/tensorflow_names.py; with --write it changes that.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from __future__ import annotations
 import argparse
 import difflib
 import json
+import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -20,9 +22,18 @@ from typing import NamedTuple
 CHECKOUT = Path(__file__).resolve().parents[2]
 TABLE = CHECKOUT / "tfbn" / "migrate" / "tensorflow_names.py"
 # The other version; and Keras, which is another Keras from one installation to the next.
-NOT_WALKED = ("compat", "keras")
+NOT_WALKED = ("compat", "keras", "contrib")
+# Folders of an installation whose files nothing imports by their paths.
+NOT_LISTED = ("_api", "contrib", "include", "__pycache__")
 # Where the modules of the interface are defined; beside them lie private ones, and those of other packages.
-PLACES = ("tensorflow._api.", "tensorflow.compat.", "tensorflow_estimator.", "tensorboard.summary.", "keras.")
+PLACES = (
+    "tensorflow._api.",
+    "tensorflow_core._api.",
+    "tensorflow.compat.",
+    "tensorflow_estimator.",
+    "tensorboard.summary.",
+    "keras.",
+)
 
 HEADER = '''\
 """Names that tell TF1 code from TF2 code, of TensorFlow 2.12 to 2.21; a name stands for all below it, too.
@@ -41,16 +52,26 @@ class Interface(NamedTuple):
     modules: set[str]
 
 
+class Installation(NamedTuple):
+    """What a TensorFlow has."""
+
+    v1: Interface  # tf.compat.v1
+    v2: Interface
+    files: set[str]  # the modules that it can be asked for, private ones too: `python.ops.array_ops`
+
+
 class Tables(NamedTuple):
     """What the codemod knows."""
 
     v1_only: set[str]  # what tf.compat.v1 has, and TensorFlow 2 itself has not
     v2_only: set[str]  # the other way round
     v1_modules: set[str]  # the modules of tf.compat.v1
+    gone: set[str]  # what an older TensorFlow has, and the newest has neither as tf nor as tf.compat.v1
+    gone_modules: set[str]  # what can be imported from an older one, and not from the newest
 
 
-def installed() -> tuple[Interface, Interface]:
-    """Those of tf.compat.v1 and of TensorFlow 2."""
+def installed() -> Installation:
+    """What is installed here."""
     import tensorflow as tf
 
     first, second = (dict(_walk(api, "")) for api in (tf.compat.v1, tf.compat.v2))
@@ -59,7 +80,19 @@ def installed() -> tuple[Interface, Interface]:
     v1, v2 = (
         Interface(set(found), {name for name, is_module in found.items() if is_module}) for found in (first, second)
     )
-    return v1, v2
+    return Installation(v1, v2, set(_files(Path(tf.__file__).parent)))
+
+
+def _files(root: Path) -> Iterator[str]:
+    # The original's files are in a package of another name; what `tensorflow` has there are links to them.
+    root = root.parent / "tensorflow_core" if (root.parent / "tensorflow_core").exists() else root
+    for folder, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if name not in NOT_LISTED]
+        parts = Path(folder).relative_to(root).parts
+        for name in files:
+            if name.endswith((".py", ".so")):
+                stem = name.partition(".")[0]
+                yield ".".join(parts if stem == "__init__" else (*parts, stem))
 
 
 def _walk(module: ModuleType, prefix: str) -> Iterator[tuple[str, bool]]:
@@ -75,11 +108,29 @@ def _walk(module: ModuleType, prefix: str) -> Iterator[tuple[str, bool]]:
                 yield from _walk(value, f"{prefix}{name}.")
 
 
-def combined(interfaces: Collection[tuple[Interface, Interface]]) -> Tables:
-    """What holds for every TensorFlow asked: a name is of one version only if the other has it in none of them."""
-    v1, v2 = (set().union(*(pair[version].names for pair in interfaces)) for version in (0, 1))
-    modules = set.intersection(*(pair[0].modules for pair in interfaces))
-    return Tables(_shortest(v1 - v2), _shortest(v2 - v1), modules)
+def combined(original: Installation, supported: Sequence[Installation]) -> Tables:
+    """What holds for all TensorFlows supported, the newest of them last.
+
+    A name is of one version only if the other has it in none of them.
+    """
+    v1, v2 = (set().union(*(found[version].names for found in supported)) for version in (0, 1))
+    modules = set.intersection(*(found.v1.modules for found in supported))
+    newest = supported[-1]
+    names, gone_modules = gone(newest, [original, *supported])
+    return Tables(_shortest(v1 - v2), _shortest(v2 - v1), modules, names, gone_modules)
+
+
+def gone(newest: Installation, others: Sequence[Installation]) -> tuple[set[str], set[str]]:
+    """The names and the modules that others have and the newest has not."""
+    present = newest.v1.names | newest.v2.names
+    names = set().union(*(found.v1.names | found.v2.names for found in others))
+    modules = set().union(*(found.v1.modules | found.v2.modules for found in others))
+    # A module is gone where nothing is left in it: without Keras 2, tf.nn.rnn_cell is there and has no names.
+    present -= {name for name in modules if not any(other.startswith(f"{name}.") for other in present)}
+    files = set().union(*(found.files for found in others))
+    here = newest.files.union(*map(_above, newest.files))
+    gone_files = {part for name in files for part in (name, *_above(name)) if part not in here}
+    return _shortest(names - present), _shortest(gone_files)
 
 
 def _shortest(names: set[str]) -> set[str]:
@@ -98,6 +149,8 @@ def text(tables: Tables) -> str:
         "What tf.compat.v1 has, and TensorFlow 2 itself has not.",
         "What TensorFlow 2 has, and tf.compat.v1 has not.",
         "The modules of tf.compat.v1.",
+        "What an older TensorFlow has, and the newest has neither as tf nor as tf.compat.v1, unless with Keras 2.",
+        "Modules that can be imported from an older one, and not from the newest.",
     ]
     parts = [HEADER]
     for comment, variable, names in zip(comments, tables._fields, tables):
@@ -107,11 +160,11 @@ def text(tables: Tables) -> str:
     return "\n".join(parts)
 
 
-def _ask(python: str) -> tuple[Interface, Interface]:
+def _ask(python: str) -> Installation:
     command = [python, "-m", __spec__.name, "--print"]
     output = subprocess.run(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True, check=True).stdout
-    first, second = ([set(names) for names in interface] for interface in json.loads(output))
-    return Interface(*first), Interface(*second)
+    first, second, files = json.loads(output)
+    return Installation(Interface(*map(set, first)), Interface(*map(set, second)), set(files))
 
 
 def main() -> int:
@@ -121,11 +174,13 @@ def main() -> int:
     parser.add_argument("--print", action="store_true", help="what is installed here, as JSON")
     given = parser.parse_args()
     if given.print:
-        print(json.dumps([[sorted(names) for names in interface] for interface in installed()]))
+        v1, v2, files = installed()
+        print(json.dumps([[sorted(names) for names in v1], [sorted(names) for names in v2], sorted(files)]))
         return 0
-    if len(given.pythons) < 2:
-        parser.error("name two interpreters, with the oldest and with the newest TensorFlow")
-    new = text(combined([_ask(python) for python in given.pythons]))
+    if len(given.pythons) < 3:
+        parser.error("name three interpreters, with TensorFlow 1.15, with the oldest and with the newest TensorFlow")
+    original, *supported = [_ask(python) for python in given.pythons]
+    new = text(combined(original, supported))
     old = TABLE.read_text(encoding="utf-8") if TABLE.exists() else ""
     sys.stdout.writelines(difflib.unified_diff(old.splitlines(keepends=True), new.splitlines(keepends=True)))
     if given.write:

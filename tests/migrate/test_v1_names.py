@@ -9,9 +9,9 @@ import pytest
 import tensorflow as tf
 
 from tests.migrate import tensorflow_names
-from tests.migrate.tensorflow_names import Interface, Tables
+from tests.migrate.tensorflow_names import Installation, Interface, Tables
 from tfbn.migrate import v1_names
-from tfbn.migrate.tensorflow_names import V1_MODULES, V1_ONLY, V2_ONLY
+from tfbn.migrate.tensorflow_names import GONE, GONE_MODULES, V1_MODULES, V1_ONLY, V2_ONLY
 
 # TensorFlow 2.12 had it; later ones have it in neither version.
 GONE_FROM_V1 = {
@@ -32,8 +32,8 @@ CHANGING = ("estimator.", "initializers.", "losses.", "metrics.", "sparse.", "ty
 
 
 @pytest.fixture(scope="module")
-def interfaces():
-    """The public names of both versions."""
+def here():
+    """What is installed."""
     return tensorflow_names.installed()
 
 
@@ -46,20 +46,20 @@ def has(module, name):
     return True
 
 
-def test_names_of_v1(interfaces):
+def test_names_of_v1(here):
     """All that compat.v1 has and TensorFlow 2 has not are in the table, and no others."""
-    v1, _ = interfaces
-    only_here = tensorflow_names.combined([interfaces]).v1_only
+    v1 = here.v1
+    only_here = tensorflow_names.combined(here, [here]).v1_only
     assert {name for name in only_here if v1_names.v1_only(name) is None} <= OF_KERAS_2
     assert V1_ONLY - v1.names <= GONE_FROM_V1
     assert [name for name in sorted(V1_ONLY) if has(tf, name)] == []
     assert [name for name in v1_names.OF_PROGRAMS if name not in v1.names] == []
 
 
-def test_names_of_v2(interfaces):
+def test_names_of_v2(here):
     """The other way round."""
-    v1, v2 = interfaces
-    only_here = tensorflow_names.combined([interfaces]).v2_only
+    v1, v2, _ = here
+    only_here = tensorflow_names.combined(here, [here]).v2_only
     assert {name for name in only_here if v1_names.v2_only(name) is None} == set()
     assert [name for name in sorted(V2_ONLY - v2.names) if not name.startswith(CHANGING)] == []
     assert V2_ONLY & v1.names == set()
@@ -73,14 +73,30 @@ def test_modules_of_v1():
 
 def test_the_table_is_as_it_was_made():
     """`python -m tests.migrate.tensorflow_names` writes it; by hand it would come back."""
-    assert tensorflow_names.TABLE.read_text() == tensorflow_names.text(Tables(V1_ONLY, V2_ONLY, V1_MODULES))
+    assert tensorflow_names.TABLE.read_text() == tensorflow_names.text(
+        Tables(V1_ONLY, V2_ONLY, V1_MODULES, GONE, GONE_MODULES)
+    )
 
 
 def test_several_tensorflows_together():
     """A name is of one version where no TensorFlow has it in the other; what it stands for is not named again."""
-    old = Interface({"a", "b", "b.c", "d", "e", "e.f", "g"}, {"b", "e"}), Interface({"d", "h", "k"}, set())
-    new = Interface({"a", "b", "e", "e.f"}, {"e"}), Interface({"e", "g", "k.l"}, set())
-    assert tensorflow_names.combined([old, new]) == Tables({"a", "b", "e.f"}, {"h", "k"}, {"e"})
+    nothing = Interface(set(), set())
+    first = Installation(Interface({"a", "m", "m.x", "old", "old.y"}, {"m", "old"}), nothing, {"p.q", "p.r"})
+    old = Interface({"a", "b", "b.c", "d", "e", "e.f", "g"}, {"b", "e"}), Interface({"d", "h", "k"}, set()), {"s.t"}
+    new = Interface({"a", "b", "e", "e.f", "m"}, {"e"}), Interface({"e", "g", "k.l"}, set()), {"p.r.u"}
+    tables = tensorflow_names.combined(first, [Installation(*old), Installation(*new)])
+    assert tables == Tables({"a", "b", "e.f", "m"}, {"h", "k"}, {"e"}, {"b", "d", "h", "k", "m", "old"}, {"p.q", "s"})
+
+
+def test_gone_names(here):
+    """Each raises with the newest TensorFlow and without Keras 2, at the name itself or at every name in it."""
+    has_keras_3 = tf.keras.__version__.startswith("3")
+    present = {name for name in GONE if has(tf.compat.v1, name) or has(tf, name)}
+    assert present == {"layers", "nn.rnn_cell"} if has_keras_3 else present > {"layers", "nn.rnn_cell", "estimator"}
+    for name, leaf in [("nn.rnn_cell", "GRUCell"), ("layers", "dense")]:
+        assert has(tf.compat.v1, f"{name}.{leaf}") == (not has_keras_3)
+    listed = here.files.union(*map(tensorflow_names._above, here.files))
+    assert bool(GONE_MODULES & listed) == (not has_keras_3)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from tfbn.migrate import v1_names
+
 CONTRIB = "contrib."  # names here are written without the `tensorflow.` in front
 SLIM = "contrib.slim"
 
@@ -104,8 +106,19 @@ KNOWN: dict[tuple[str, str], Known] = {
     ]
 }
 
+_RNN_CELLS = (
+    "pip install tf_keras and set TF_USE_LEGACY_KERAS=1 before TensorFlow is imported: tf.compat.v1.nn.rnn_cell then "
+    "has its cells, GRUCell and LSTMCell among them. Or write the cell: tf.compat.v1.nn.dynamic_rnn takes any object "
+    "with state_size, output_size, zero_state(batch_size, dtype) and __call__(inputs, state, scope=None)"
+)
+_ESTIMATORS = (
+    "run the train op in a tf.compat.v1.train.MonitoredTrainingSession; what model_fn and input_fn build stays as it is"
+)
+_PRIVATE = "it was private to TensorFlow: use what is public in its place, or copy its source into the project"
+
 # What to do about the others: the longest prefix counts.
-_ADVICE = {
+ADVICE = {
+    "": "TensorFlow's release notes may name a successor; else copy its source into the project",
     "contrib": "tf.contrib is gone from TensorFlow 2: find what replaces it, or copy its source",
     "contrib.framework": "see the tables of contrib's layers in the migration guide; contrib.framework is among them",
     "contrib.framework.assign_from_checkpoint_fn": "restore with tf.compat.v1.train.Saver(variables).restore",
@@ -117,13 +130,16 @@ _ADVICE = {
     "contrib.layers.optimize_loss": "use tfbn.create_train_op with a tf.compat.v1.train optimizer",
     "contrib.layers.relu": "use tfbn.layers.fully_connected(..., activation_fn=tf.nn.relu)",
     "contrib.layers.relu6": "use tfbn.layers.fully_connected(..., activation_fn=tf.nn.relu6)",
+    "contrib.layers.conv3d": "use tf.nn.conv3d, with its weights from tf.compat.v1.get_variable",
     "contrib.learn": "train with tf.compat.v1.train.MonitoredTrainingSession",
+    "contrib.lookup": "tf.lookup has tables; tf.lookup.experimental.MutableHashTable is one of them",
+    "contrib.lookup.HashTable": "use tf.lookup.StaticHashTable; tf.lookup.KeyValueTensorInitializer stays as it is",
     "contrib.losses.mean_pairwise_squared_error": (
         "tf.compat.v1.losses.mean_pairwise_squared_error counts the pairs otherwise and gives other numbers: "
         "decide which you want"
     ),
     "contrib.metrics": "use the function of tf.compat.v1.metrics; its arguments have another order",
-    "contrib.rnn": "use tf.compat.v1.nn.rnn_cell",
+    "contrib.rnn": f"some of it is in tf.compat.v1.nn: static_rnn, static_bidirectional_rnn. Cells: {_RNN_CELLS}",
     "contrib.slim.assign_from_checkpoint_fn": "restore with tf.compat.v1.train.Saver(variables).restore",
     **dict.fromkeys(
         [f"contrib.slim.{name}" for name in ("data", "dataset", "dataset_data_provider", "tfexample_decoder")],
@@ -140,7 +156,27 @@ _ADVICE = {
         "give create_train_op lambda pairs: [(g if g is None else tf.clip_by_norm(g, norm), v) for g, v in pairs] as "
         "transform_grads_fn"
     ),
-    "contrib.training.HParams": "use a dataclass or types.SimpleNamespace",
+    "contrib.tpu.CrossShardOptimizer": "use tf.compat.v1.tpu.CrossShardOptimizer",
+    "contrib.training.HParams": "use types.SimpleNamespace(**values), setattr for set_hparam, and vars for values",
+    "core": _PRIVATE,
+    "compiler": _PRIVATE,
+    "config.experimental_list_devices": "use tf.config.list_logical_devices",
+    "data.experimental": "leave it out of the pipeline: it only measured or tuned tf.data, or see tf.data.Options",
+    "estimator": _ESTIMATORS,
+    "examples": "its data are in tf.keras.datasets, MNIST as tf.keras.datasets.mnist; copy the rest of its source",
+    "losses": "write the loss with TensorFlow's operations, or use one of tf.keras.losses",
+    "metrics": "compute it with TensorFlow's operations, or use one of tf.keras.metrics",
+    "nn.rnn_cell": _RNN_CELLS,
+    "optimizers": "use one of tf.keras.optimizers, or of tf.compat.v1.train in a graph",
+    "python": _PRIVATE,
+    "python.distribute.estimator_training": _ESTIMATORS,
+    "python.estimator": _ESTIMATORS,
+    "python.training.tracking": "use tf.train.Checkpoint and tf.Module, which are what is public of it",
+    "python.training.distribution_strategy_context": (
+        "use tf.distribute.get_strategy and tf.distribute.get_replica_context"
+    ),
+    "python.tpu": _PRIVATE,
+    "tools.graph_transforms": "use tfbn.export and tfbn.fold for inference; the rest of it runs under TensorFlow 1.15",
     "layers": "raises under Keras 3; write the layer with tfbn.layers or tf.nn",
 }
 
@@ -192,17 +228,20 @@ def is_dead(name: str) -> bool:
 
 
 def advice(name: str) -> str:
-    """What to do about a dead name that no rule knows."""
+    """What to do about a name that newer TensorFlow lacks and no rule knows."""
     rest = below_tensorflow(name) or name
     module, _, leaf = rest.rpartition(".")
     places = [rest]
     places += [f"contrib.{family}.{leaf}" for family in MODULES.get(module, ())]
     for place in places:
-        if place in _ADVICE:
-            return _ADVICE[place]
-    while rest and rest not in _ADVICE:
+        if place in ADVICE:
+            return ADVICE[place]
+    streamed = f"metrics.{leaf.partition('streaming_')[2]}"
+    if module in ("contrib.metrics", "contrib.slim.metrics") and v1_names.v1_only(streamed):
+        return f"use tf.compat.v1.{streamed}, where labels come before predictions"
+    while rest and rest not in ADVICE:
         rest = rest.rpartition(".")[0]
     families = [f"contrib.{family}" for family in MODULES.get(module, ())]
     if rest == "contrib":
-        rest = next((family for family in families if family in _ADVICE), rest)
-    return _ADVICE.get(rest, _ADVICE["contrib"])
+        rest = next((family for family in families if family in ADVICE), rest)
+    return ADVICE[rest]

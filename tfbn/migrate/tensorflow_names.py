@@ -222,3 +222,101 @@ V1_MODULES = frozenset(
     xla.experimental
     """.split()
 )
+
+# What an older TensorFlow has, and the newest has neither as tf nor as tf.compat.v1, unless with Keras 2.
+GONE = frozenset(
+    """
+    config.experimental_list_devices data.experimental.CheckpointInputPipelineHook
+    data.experimental.MapVectorizationOptions data.experimental.StatsAggregator data.experimental.StatsOptions
+    data.experimental.bytes_produced_stats data.experimental.latency_stats estimator layers
+    lite.experimental.get_potentially_supported_ops lite.experimental.nn losses.kl_divergence losses.log_cosh
+    losses.mean_absolute_error losses.mean_absolute_percentage_error losses.mean_squared_logarithmic_error
+    metrics.MeanRelativeError metrics.MeanTensor metrics.kl_divergence metrics.log_cosh
+    metrics.mean_absolute_percentage_error metrics.mean_squared_logarithmic_error nn.rnn_cell optimizers.experimental
+    optimizers.legacy.Adadelta optimizers.legacy.Adamax optimizers.legacy.Nadam raw_ops.CompareAndBitpack
+    raw_ops.LoadTPUEmbeddingADAMParametersGradAccumDebug raw_ops.LoadTPUEmbeddingAdadeltaParametersGradAccumDebug
+    raw_ops.LoadTPUEmbeddingAdagradParametersGradAccumDebug raw_ops.LoadTPUEmbeddingFTRLParametersGradAccumDebug
+    raw_ops.LoadTPUEmbeddingMomentumParametersGradAccumDebug
+    raw_ops.LoadTPUEmbeddingProximalAdagradParametersGradAccumDebug
+    raw_ops.LoadTPUEmbeddingRMSPropParametersGradAccumDebug raw_ops.RetrieveTPUEmbeddingADAMParametersGradAccumDebug
+    raw_ops.RetrieveTPUEmbeddingAdadeltaParametersGradAccumDebug
+    raw_ops.RetrieveTPUEmbeddingAdagradParametersGradAccumDebug raw_ops.RetrieveTPUEmbeddingFTRLParametersGradAccumDebug
+    raw_ops.RetrieveTPUEmbeddingMomentumParametersGradAccumDebug
+    raw_ops.RetrieveTPUEmbeddingProximalAdagradParametersGradAccumDebug
+    raw_ops.RetrieveTPUEmbeddingRMSPropParametersGradAccumDebug tpu.experimental.AdagradParameters
+    tpu.experimental.AdamParameters tpu.experimental.FtrlParameters tpu.experimental.StochasticGradientDescentParameters
+    tpu_partitioned_output_v2 types.experimental.TracingContext
+    """.split()
+)
+
+# Modules that can be imported from an older one, and not from the newest.
+GONE_MODULES = frozenset(
+    """
+    compiler.tf2tensorrt._wrap_py_utils compiler.tf2tensorrt.utils compiler.tf2tensorrt.wrap_py_utils
+    compiler.xla.experimental compiler.xla.python_api core.framework.remote_fused_graph_execute_info_pb2 core.kernels
+    core.profiler.op_profile_pb2 core.profiler.profiler_analysis_pb2 core.profiler.profiler_analysis_pb2_grpc
+    core.profiler.profiler_service_pb2 core.profiler.profiler_service_pb2_grpc core.profiler.protobuf core.protobuf.data
+    core.protobuf.graph_debug_info_pb2 core.protobuf.tpu.tpu_embedding_output_layout_pb2 core.protobuf.trace_events_pb2
+    dtensor.python.heartbeat examples lite.experimental.examples lite.experimental.tensorboard
+    lite.python.interpreter_wrapper._tensorflow_wrap_interpreter_wrapper
+    lite.python.interpreter_wrapper.tensorflow_wrap_interpreter_wrapper lite.python.metrics.converter_error_data_pb2
+    lite.python.optimize._tensorflow_lite_wrap_calibration_wrapper
+    lite.python.optimize.tensorflow_lite_wrap_calibration_wrapper lite.python.wrap_toco lite.toco.model_flags_pb2
+    lite.toco.python python._tf_stack python.autograph.converters.arg_defaults
+    python.autograph.converters.control_flow_deprecated_py2 python.autograph.converters.function_scopes
+    python.autograph.converters.list_comprehensions python.autograph.core.naming
+    python.autograph.operators.special_values python.autograph.operators.symbols python.autograph.pyct.compiler
+    python.autograph.utils.py_func python.autograph.utils.type_check
+    python.data.experimental.kernel_tests.reader_dataset_ops_test_base
+    python.data.experimental.kernel_tests.serialization python.data.experimental.kernel_tests.stats_dataset_test_base
+    python.data.experimental.ops.distribute_options python.data.experimental.ops.optimization
+    python.data.experimental.ops.optimization_options python.data.experimental.ops.sleep
+    python.data.experimental.ops.stats_aggregator python.data.experimental.ops.stats_ops
+    python.data.experimental.ops.stats_options python.data.experimental.ops.threading_options
+    python.data.experimental.ops.threadpool python.data.experimental.service._pywrap_utils python.debug.cli.curses_ui
+    python.debug.cli.curses_widgets python.debug.examples python.distribute.all_reduce
+    python.distribute.distribution_strategy_context python.distribute.estimator_training
+    python.distribute.model_collection python.distribute.model_combinations python.distribute.saved_model_test_base
+    python.eager.execution_callbacks python.eager.polymorphic_function.function_spec
+    python.eager.polymorphic_function.monomorphic_function python.eager.polymorphic_function.quarantine
+    python.eager.polymorphic_function.tracing_compiler python.eager.profiler python.eager.profiler_client
+    python.estimator python.feature_column.dense_features python.feature_column.dense_features_v2
+    python.framework._errors_test_helper python.framework._op_def_util python.framework._pywrap_python_api_info
+    python.framework._pywrap_python_api_parameter_converter python.framework.composite_tensor_utils
+    python.framework.fast_tensor_util python.framework.tensor_like python.keras.api python.keras.applications
+    python.keras.datasets python.keras.distribute.distribute_strategy_test
+    python.keras.distribute.keras_correctness_test_base python.keras.distribute.keras_dnn_correctness_test
+    python.keras.distribute.keras_embedding_model_correctness_test
+    python.keras.distribute.keras_image_model_correctness_test python.keras.distribute.keras_lstm_model_correctness_test
+    python.keras.distribute.keras_stateful_lstm_model_correctness_test python.keras.distribute.keras_utils_test
+    python.keras.distribute.multi_worker_testing_utils python.keras.distribute.multi_worker_training_state
+    python.keras.engine.base_preprocessing_layer_v1 python.keras.engine.network python.keras.engine.training_arrays
+    python.keras.engine.training_distributed python.keras.engine.training_eager python.keras.engine.training_generator
+    python.keras.engine.training_v2 python.keras.engine.training_v2_utils python.keras.estimator
+    python.keras.layers.cudnn_recurrent python.keras.layers.kernelized python.keras.layers.local
+    python.keras.layers.noise python.keras.layers.normalization python.keras.layers.normalization_v2
+    python.keras.layers.preprocessing python.keras.layers.recurrent_v2 python.keras.layers.wrappers
+    python.keras.mixed_precision.experimental python.keras.model_subclassing_test_util python.keras.ops
+    python.keras.premade python.keras.preprocessing python.keras.utils.multi_gpu_utils python.keras.wrappers
+    python.lib.core._pywrap_bfloat16 python.lib.core._pywrap_custom_casts python.lib.core._pywrap_float8
+    python.ops.distributions.transformed_distribution python.ops.gen_tensor_forest_ops python.ops.gen_user_ops
+    python.ops.linalg.adjoint_registrations python.ops.linalg.cholesky_registrations
+    python.ops.linalg.inverse_registrations python.ops.linalg.linear_operator_algebra
+    python.ops.linalg.matmul_registrations python.ops.linalg.registrations_util python.ops.linalg.solve_registrations
+    python.ops.losses.loss_reduction python.ops.numpy_ops.np_export python.ops.rnn_cell_wrapper_impl
+    python.ops.spectral_ops_test_util python.ops.tensor_forest_ops python.platform.control_imports
+    python.platform.parameterized python.platform.status_bar python.profiler.profile_context
+    python.pywrap_tensorflow_internal python.tpu._tpu_estimator_embedding python.tpu.async_checkpoint
+    python.tpu.error_handling python.tpu.ops.gen_tpu_embedding_ops python.tpu.profiler python.tpu.session_support
+    python.tpu.tpu_config python.tpu.tpu_context python.tpu.tpu_embedding python.tpu.tpu_embedding_gradient
+    python.tpu.tpu_estimator python.tpu.util python.training.distribute python.training.distribution_strategy_context
+    python.training.gen_training_ops python.training.saving.checkpoint_options python.training.saving.functional_saver
+    python.training.tensorboard_logging python.training.tracking python.training.training_ops
+    python.util.compat_internal python.util.deprecation_wrapper python.util.future_api python.util.memory
+    tools.docs.doc_generator_visitor tools.docs.generate_lib tools.docs.parser tools.docs.pretty_docs
+    tools.docs.py_guide_parser tools.graph_transforms tools.pip_package.simple_console
+    tsl.profiler.protobuf.profiler_analysis_pb2 tsl.profiler.protobuf.profiler_analysis_pb2_grpc
+    tsl.profiler.protobuf.profiler_service_monitor_result_pb2 tsl.profiler.protobuf.profiler_service_pb2
+    tsl.profiler.protobuf.profiler_service_pb2_grpc tsl.protobuf
+    """.split()
+)

@@ -1,10 +1,10 @@
-"""Which names of TensorFlow tell TF1 code from TF2 code; names stand without `tensorflow.` in front."""
+"""Which names of TensorFlow tell TF1 code from TF2 code, and which are gone; without `tensorflow.` in front."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
-from tfbn.migrate.tensorflow_names import V1_MODULES, V1_ONLY, V2_ONLY
+from tfbn.migrate.tensorflow_names import GONE, GONE_MODULES, V1_MODULES, V1_ONLY, V2_ONLY
 
 # Called by a module itself, not by its functions, in files that are run.
 OF_PROGRAMS = (
@@ -25,6 +25,11 @@ def v1_only(name: str) -> str | None:
 def v2_only(name: str) -> str | None:
     """The part of a name that TensorFlow 2 has and tf.compat.v1 lacks."""
     return _part_in(name, V2_ONLY)
+
+
+def gone(name: str) -> str | None:
+    """The part of a name, public or private, that newer TensorFlow has neither as tf nor as tf.compat.v1."""
+    return _part_in(name, GONE) or _part_in(name, GONE_MODULES)
 
 
 def is_v1_module(name: str) -> bool:

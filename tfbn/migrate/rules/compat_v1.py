@@ -101,11 +101,11 @@ def v1_mentions(module: Module) -> list[tuple[str, Any]]:
         if (part := v1_names.v1_only(name))
         and not names.is_dead(f"tensorflow.{name}")
         and f"tensorflow.{part}" not in assigned
-        and not _is_caught(module, node)
+        and not is_caught(module, node)
     ]
 
 
-def _is_caught(module: Module, node: Any) -> bool:
+def is_caught(module: Module, node: Any) -> bool:
     """Whether the module is prepared for a name that is not there: in the body of a `try` for that."""
     body = node
     for above in module.parents(node):

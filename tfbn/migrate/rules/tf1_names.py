@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 from tfbn.migrate import v1_names
 from tfbn.migrate.changes import Changes
 from tfbn.migrate.module import Module
 from tfbn.migrate.rule import Rule
 from tfbn.migrate.rules import compat_v1
-from tfbn.migrate.source.prefilter import has
+from tfbn.migrate.source.prefilter import tensorflow_names
 
 NAME = "tf1-names"
 VALID = [
@@ -42,9 +40,6 @@ def inputs():
     ("import tensorflow as tf\ntry:\n    f = 1\nexcept AttributeError:\n    f = tf.log(1.0)\n", 5),
 ]
 MAX_NAMES = 3  # in a message
-_TENSORFLOW_AS = re.compile(rb"\btensorflow((?:\.[a-zA-Z]\w*)*)\s+as\s+(\w+)")
-_FROM_TENSORFLOW = re.compile(rb"\bfrom\s+(tensorflow(?:\.\w+)*)\s+import\s*(\([^)]*|(?:\\\r?\n|[^#\n;])*)")
-_ASSIGNED = re.compile(rb"^[ \t]*(\w+)[ \t]*=[ \t]*(\w+(?:\.\w+)*)[ \t]*(?:#.*)?\r?$", re.MULTILINE)
 
 
 def check_file(module: Module, changes: Changes) -> None:
@@ -64,26 +59,7 @@ def check_file(module: Module, changes: Changes) -> None:
 
 def worth_parsing(raw: bytes) -> bool:
     """Whether a name that only TensorFlow 1 has is imported, or stands below what an import binds."""
-    if not has(raw, b"tensorflow"):
-        return False
-    bound = {b"tensorflow": b""}  # the local name of a module, and what it is below TensorFlow
-    bound.update((local, name[1:]) for name, local in _TENSORFLOW_AS.findall(raw))
-    names = set()
-    for module, imported in _FROM_TENSORFLOW.findall(raw):
-        for name, local in re.findall(rb"(\w+)(?:\s+as\s+(\w+))?", imported):
-            bound[local or name] = _joined(module.partition(b".")[2], name)
-            names.add(bound[local or name])
-    for local, chain in _ASSIGNED.findall(raw):
-        root, _, rest = chain.partition(b".")
-        if root in bound:
-            bound[local] = _joined(bound[root], rest)
-    chains = re.compile(rb"\b(" + b"|".join(map(re.escape, bound)) + rb")\s*\.\s*(\w+(?:\s*\.\s*\w+)*)")
-    names |= {_joined(bound[root], b"".join(chain.split())) for root, chain in set(chains.findall(raw))}
-    return any(v1_names.v1_only(name.decode("ascii", "replace")) for name in names)
-
-
-def _joined(module: bytes, name: bytes) -> bytes:
-    return b".".join(part for part in (module, name) if part)
+    return any(v1_names.v1_only(name) for name in tensorflow_names(raw))
 
 
 RULE = Rule(

@@ -5,6 +5,7 @@ What is let through may still hold nothing; what is held back certainly holds no
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -27,6 +28,10 @@ _WIRED = re.compile(
 _COLLECTED = re.compile(rb"updates_collections[\"']?\s*[=:]\s*[\w.]*(?:UPDATE_OPS|[\"']update_ops[\"'])")
 _STEP = re.compile(rb"\.\s*(?:minimize|apply_gradients)\s*\(")
 _IMPORT = re.compile(rb"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+)?import[ \t]+([^#\n;]+)", re.MULTILINE)
+
+_TENSORFLOW_AS = re.compile(rb"\btensorflow((?:\.[a-zA-Z]\w*)*)\s+as\s+(\w+)")
+_FROM_TENSORFLOW = re.compile(rb"\bfrom\s+(tensorflow(?:\.\w+)*)\s+import\s*(\([^)]*|(?:\\\r?\n|[^#\n;])*)")
+_ASSIGNED = re.compile(rb"^[ \t]*(\w+)[ \t]*=[ \t]*(\w+(?:\.\w+)*)[ \t]*(?:#.*)?\r?$", re.MULTILINE)
 
 
 class FileSummary(NamedTuple):
@@ -60,6 +65,31 @@ def scan(raw: bytes, worth_parsing: Sequence[Callable[[bytes], bool]] = ()) -> F
 def mentions_tensorflow(raw: bytes) -> bool:
     """Whether a file can import TensorFlow, or what stands for a part of it."""
     return has(raw, b"tensorflow", b"tf_slim", b"tfbn")
+
+
+@functools.lru_cache(maxsize=1)  # several rules ask, one after the other
+def tensorflow_names(raw: bytes) -> frozenset[str]:
+    """What a file imports of TensorFlow, or reads below what an import binds, without `tensorflow.` in front."""
+    if not has(raw, b"tensorflow"):
+        return frozenset()
+    bound = {b"tensorflow": b""}  # the local name of a module, and what it is below TensorFlow
+    bound.update((local, name[1:]) for name, local in _TENSORFLOW_AS.findall(raw))
+    names = set()
+    for module, imported in _FROM_TENSORFLOW.findall(raw):
+        for name, local in re.findall(rb"(\w+)(?:\s+as\s+(\w+))?", imported):
+            bound[local or name] = _joined(module.partition(b".")[2], name)
+            names.add(bound[local or name])
+    for local, chain in _ASSIGNED.findall(raw):
+        root, _, rest = chain.partition(b".")
+        if root in bound:
+            bound[local] = _joined(bound[root], rest)
+    chains = re.compile(rb"\b(" + b"|".join(map(re.escape, bound)) + rb")\s*\.\s*(\w+(?:\s*\.\s*\w+)*)")
+    names |= {_joined(bound[root], b"".join(chain.split())) for root, chain in set(chains.findall(raw))}
+    return frozenset(name.decode("ascii", "replace") for name in names)
+
+
+def _joined(module: bytes, name: bytes) -> bytes:
+    return b".".join(part for part in (module, name) if part)
 
 
 def has(raw: bytes, *words: bytes) -> bool:

@@ -1,0 +1,37 @@
+"""Names that newer TensorFlow has lost."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.migrate.helpers import findings, reported
+from tfbn.migrate import driver
+
+
+@pytest.mark.parametrize(
+    ("source", "lines"),
+    [
+        ("import tensorflow as tf\na = tf.estimator.RunConfig()\nb = tf.estimator.inputs\n", [2]),
+        ("from tensorflow.compat.v1.nn import rnn_cell\nx = 1\n", [1]),
+        ("from tensorflow.python.training import tracking, saver\nx = tracking, saver\n", [1]),
+        ("import tensorflow.examples.tutorials.mnist.input_data as data\ndata.x\n", [1]),
+        ("import tensorflow as tf\nnn = tf.nn\ny = nn.rnn_cell.GRUCell(8)\n", [3]),
+        # Prepared for it, assigned, another package's; what another rule is about.
+        ("try:\n    from tensorflow import estimator\nexcept ImportError:\n    estimator = 1\n", []),
+        ("import tf\nx = tf.estimator\n", []),
+        ("import tensorflow as tf\nx = tf.layers.conv3d(1)\n", []),
+    ],
+)
+def test_lines(source, lines):
+    """Each name once, where it is used first."""
+    assert sorted({line for rule, line in findings(source) if rule == "gone-names"}) == lines
+
+
+def test_names_from_another_file(tmp_path):
+    """Are followed to where they are used."""
+    files = {
+        "compat.py": "import tensorflow.compat.v1 as tf\n",
+        "net.py": "from compat import tf\ntf.estimator.RunConfig()\n",
+    }
+    ((path, finding),) = reported(tmp_path, files, driver.chosen_rules())
+    assert (path, finding.kind, finding.where.line) == ("net.py", "gone-names", 2)

@@ -1,0 +1,71 @@
+"""Names that newer TensorFlow has neither as tf nor as tf.compat.v1, or has with Keras 2 only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from tfbn.migrate import names, v1_names
+from tfbn.migrate.changes import Changes
+from tfbn.migrate.module import Module
+from tfbn.migrate.rule import Rule
+from tfbn.migrate.rules.compat_v1 import is_caught, mentions
+from tfbn.migrate.source.prefilter import tensorflow_names
+
+NAME = "gone-names"
+VALID = [
+    "import tensorflow.compat.v1 as tf\ny = tf.nn.dynamic_rnn, tf.distributions.Normal, tf.saved_model.simple_save\n",
+    "from tensorflow.python.ops import array_ops\ny = array_ops\n",
+    "import tensorflow.compat.v1 as tf\ntry:\n    y = tf.estimator\nexcept AttributeError:\n    y = 1\n",
+    "import tensorflow_estimator as tf\ny = tf.estimator\n",
+]
+INVALID = [
+    (
+        """\
+import tensorflow.compat.v1 as tf
+from tensorflow.examples.tutorials.mnist import input_data
+
+def rows():
+    return input_data.read_data_sets("data").train.images
+""",
+        2,
+    ),
+    ("import tensorflow as tf\nx = tf.compat.v1.nn.rnn_cell.GRUCell(8)\ny = tf.compat.v1.nn.rnn_cell\n", 2),
+    ("import os, tensorflow.python.training.tracking.base\n", 1),
+]
+WITH_KERAS_2 = ("nn.rnn_cell",)  # is there, and raises at each of its names
+
+
+def check_file(module: Module, changes: Changes) -> None:
+    reported = set()
+    for name, node in _names(module):
+        part = v1_names.gone(name)
+        if part and part not in reported and not names.is_dead(f"tensorflow.{name}") and not is_caught(module, node):
+            reported.add(part)
+            problem = f"newer TensorFlow, such as 2.21, has no tensorflow.{part}"
+            if part in WITH_KERAS_2:
+                problem += " without Keras 2"
+            changes.find(node, NAME, problem, names.advice(f"tensorflow.{name}"))
+
+
+def _names(module: Module) -> Iterator[tuple[str, Any]]:
+    """What the module imports and reads of TensorFlow, in the order of the text."""
+    found = [(f"tensorflow.{name}", node) for name, node in mentions(module)]
+    found += [(binding.name, binding.alias) for binding in module.bindings() if binding.alias is not None]
+    for full, node in sorted(found, key=lambda mention: module.span(mention[1])):
+        yield names.below_tensorflow(full) or "", node
+
+
+def worth_parsing(raw: bytes) -> bool:
+    """Whether one of the names is imported, or stands below what an import binds."""
+    return any(v1_names.gone(names.below_tensorflow(f"tensorflow.{name}") or "") for name in tensorflow_names(raw))
+
+
+RULE = Rule(
+    name=NAME,
+    summary="reports names that newer TensorFlow has lost, such as tf.estimator, or has with Keras 2 only",
+    valid=VALID,
+    invalid=INVALID,
+    check_file=check_file,
+    worth_parsing=worth_parsing,
+)
