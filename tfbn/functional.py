@@ -234,7 +234,7 @@ def infer(
         layout = shapes.check_inputs(inputs, axis=axis)
         values = _tensors(params, State(*state[:2]), layout.channels)
         settings = resolve(arguments, layout, inputs.dtype, table=policy.FUNCTIONAL_TABLE)
-        outputs = normalization.normalize_by_moving(inputs, *values, settings)
+        outputs, _, _ = modes.compute(CallInputs(inputs, Flag(False)), *values, settings)
         outputs.set_shape(inputs.shape)
         return outputs
 
