@@ -67,7 +67,8 @@ class BatchNorm(tf.Module):
       renorm_decay: as decay, for the averages behind r and d, but not None. Default 0.99.
       adjustment: function of the dynamic shape of inputs, giving (a, b) that broadcast against them: in training
         y = (xhat * a + b) * gamma + beta.
-      virtual_batch_size: int that divides N; virtual batches are normalized each by itself. Not with adjustment.
+      virtual_batch_size: int that divides N in training; virtual batches are normalized each by itself. Not with
+        adjustment. No effect in inference.
       synchronized: whether to normalize by, and follow, the statistics of all replicas' inputs, as if one had the whole
         batch, under tf.distribute.MirroredStrategy and MultiWorkerMirroredStrategy; shares may be unequal and empty.
         Nothing changes without a strategy, with one replica, and in inference. Each replica has to call the layer right

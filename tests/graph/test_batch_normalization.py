@@ -316,7 +316,7 @@ def test_initializers_by_name():
         (TypeError, "training: expected a bool", [4, 5], {"training": "yes"}),
         (ValueError, "virtual_batch_size must be a positive integer", [4, 5], {"virtual_batch_size": 0}),
         (TypeError, "virtual_batch_size: expected a positive int", [4, 5], {"virtual_batch_size": 2.0}),
-        (ValueError, "expected a divisor of the batch size 4, got 3", [4, 5], {"virtual_batch_size": 3}),
+        (ValueError, "divisor of the batch size 4, got 3", [4, 5], {"virtual_batch_size": 3, "training": True}),
         (ValueError, "axis cannot include 0", [4, 5], {"virtual_batch_size": 2, "axis": 0}),
         (ValueError, "adjustment cannot be specified", [4, 5], {"virtual_batch_size": 2, "adjustment": lambda s: s}),
         (ValueError, "Variable a/gamma does not exist", [4, 5], {"name": "a", "reuse": True}),

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import tensorflow as tf
 
+from tfbn import _tensorflow
 from tfbn.arguments import checks, shapes
 from tfbn.core.replicas import several_replicas
 from tfbn.core.settings import Arguments
@@ -36,7 +37,10 @@ def check_arguments(
 
 
 def check_call(call: CallInputs, layout: Layout, synchronized: bool = False) -> CallInputs:
-    """The call with its weights and mask as tensors, and whether it goes across replicas."""
+    """The call with its weights and mask as tensors, and whether it goes across replicas; checked for its inputs."""
+    # With a tensor is_training the branch that trains fails when it is run; under XLA, both branches are.
+    if not call.is_training.never and (call.is_training.always or _tensorflow.compiled_by_xla()):
+        shapes.check_divides(layout, call.inputs.shape)
     batch_weights, mask = call.batch_weights, call.mask
     if batch_weights is not None:
         batch_weights = tf.convert_to_tensor(batch_weights)

@@ -92,7 +92,7 @@ def layout_by_axis(
             )
     if len(set(axes)) != len(axes):
         raise ValueError(f"Duplicate axis: {list(axes)}. Expected each axis once, got {axis}.")
-    check_divides(virtual_batch_size, shape, axes)
+    check_batch_axis(virtual_batch_size, shape, axes)
     return layout_of(shape, axes, "NHWC", virtual_batch_size, flat)
 
 
@@ -120,18 +120,22 @@ def check_same_channels(name: str, channels: int, built_for: int, shape: tf.Tens
         )
 
 
-def check_divides(virtual_batch_size: int | None, shape: tf.TensorShape, axes: tuple[int, ...]) -> None:
-    """A divisor of the batch size, where that is known; the batch is on axis 0, the channels are not."""
+def check_batch_axis(virtual_batch_size: int | None, shape: tf.TensorShape, axes: tuple[int, ...]) -> None:
+    """No channels on axis 0, where virtual batches divide the batch."""
     if virtual_batch_size is not None and 0 in axes:
         raise ValueError(
             "When using virtual_batch_size, the batch dimension must be 0 and thus axis cannot include 0: got the "
             f"channels on axis {axes} of {shape}. Move the batch to axis 0."
         )
-    size = shape.as_list()[0]
-    if virtual_batch_size is not None and size is not None and size % virtual_batch_size:
+
+
+def check_divides(layout: Layout, shape: tf.TensorShape) -> None:
+    """A virtual_batch_size that divides the batch size, where that is known."""
+    if layout.leaves_remainder(shape):
         raise ValueError(
-            f"virtual_batch_size: expected a divisor of the batch size {size}, got {virtual_batch_size}. Drop the "
-            "remainder of the batch, or choose another size."
+            f"virtual_batch_size: expected a divisor of the batch size {shape.as_list()[0]}, got "
+            f"{layout.virtual_batch_size}. Drop the remainder of the batch, or choose another size; in inference every "
+            "size will do."
         )
 
 
@@ -192,7 +196,7 @@ def check_inputs(
             f"Inputs{name} has undefined `C` dimension: its shape is {inputs.shape} in {data_format}. "
             "The variables need its size: inputs.set_shape([..., C])."
         )
-    check_divides(virtual_batch_size, inputs.shape, (axis,))
+    check_batch_axis(virtual_batch_size, inputs.shape, (axis,))
     return layout_of(inputs.shape, (axis,), data_format, virtual_batch_size)
 
 

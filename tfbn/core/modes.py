@@ -81,6 +81,9 @@ def _compute(
     predicate = tf.convert_to_tensor(call.is_training.value)
 
     def train(inputs: tf.Tensor, params: Params, state: State) -> list[tf.Tensor]:
+        if options.layout.leaves_remainder(inputs.shape):
+            with tf.control_dependencies([options.layout.assert_divides(tf.shape(inputs)[0])]):
+                return [tf.identity(value) for value in infer(inputs, params, state)]
         outputs, batch = normalized(inputs, params, state)
         return [outputs, *(value for value in batch if value is not None)]
 

@@ -132,10 +132,10 @@ def batch_norm(
         False or 0, don't count in the statistics, not even NaN does; but gradients need finite numbers there, such as
         the zeros of padding. Numbers, and batch_weights, weigh the others. The outputs there are normalized all the
         same. No effect in inference.
-      virtual_batch_size: keyword only. int V that divides N. Each of N / V virtual batches is normalized by statistics
-        of its own, and the moving averages follow the mean of these; virtual batch j takes the samples j, j + N / V,
-        j + 2 N / V and so on, as in `batch_normalization`. Not with adjustment or rank 1. The variables are those of
-        any other layer. No effect in inference.
+      virtual_batch_size: keyword only. int V that divides N in training. Each of N / V virtual batches is normalized by
+        statistics of its own, and the moving averages follow the mean of these; virtual batch j takes the samples j,
+        j + N / V, j + 2 N / V and so on, as in `batch_normalization`. Not with adjustment or rank 1. The variables are
+        those of any other layer. No effect in inference.
       update_statistics: keyword only. bool, 0 or 1, or a scalar boolean tensor or variable, read in each run. False
         freezes the statistics, to the last bit and with those that renorm and zero debias keep, while training still
         normalizes by the batch. No effect in inference. Default True.
@@ -161,9 +161,10 @@ def batch_norm(
 
     Raises:
       ValueError: data_format, decay, renorm_decay or epsilon out of range; rank or C unknown; batch_weights of another
-        length; a mask that does not broadcast; a virtual_batch_size that does not divide N, or meets an adjustment; a
-        key of renorm_clipping unknown; reuse without scope; a variable that exists without reuse, or does not with it;
-        is_training or update_statistics None; synchronized under another strategy, or with virtual_batch_size.
+        length; a mask that does not broadcast; a virtual_batch_size that in training does not divide N, or meets an
+        adjustment; a key of renorm_clipping unknown; reuse without scope; a variable that exists without reuse, or does
+        not with it; is_training or update_statistics None; synchronized under another strategy, or with
+        virtual_batch_size.
       TypeError: inputs that are not floating; an argument of another type; ref variables in a control flow v2 body.
       RuntimeError: eager execution; synchronized where TensorFlow refuses collectives.
     Each is raised before the first variable is created, but for what an initializer, a regularizer, the adjustment or

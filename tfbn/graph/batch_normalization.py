@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from tfbn.arguments import checks, layers, shapes
 from tfbn.core import policy
-from tfbn.core.replicas import several_replicas
 from tfbn.core.settings import Arguments, Settings, resolve
 from tfbn.core.values import CallInputs
 from tfbn.graph import compatibility, tf_layer
@@ -248,7 +247,7 @@ def batch_normalization(
       reuse: True shares the variables of an earlier call of the same name.
       renorm, renorm_clipping, renorm_momentum: as renorm, renorm_clipping and renorm_decay of `batch_norm`.
       fused: None or True for the fused kernel where it serves, False for composed ops.
-      virtual_batch_size: int that divides the batch; the variables then have one rank more than the inputs.
+      virtual_batch_size: int that divides the batch in training; the variables then have one rank more than the inputs.
       adjustment: as in `batch_norm`; not with virtual_batch_size.
       update_statistics: keyword only. As in `batch_norm`: False freezes the moving statistics in training.
       synchronized: keyword only. As in `batch_norm`: True takes the statistics over all replicas of tf.distribute.
@@ -258,10 +257,9 @@ def batch_normalization(
 
     Raises:
       ValueError: an axis out of range or twice; rank or sizes along axis unknown; momentum, renorm_momentum or epsilon
-        out of range; a virtual_batch_size that is not positive, does not divide the batch, or meets axis 0 or an
-        adjustment;
-        a key of renorm_clipping unknown; a variable that exists without reuse, or does not with it; training or
-        update_statistics None; synchronized under a strategy that cannot, or with virtual_batch_size.
+        out of range; a virtual_batch_size that is not positive, in training does not divide the batch, or meets axis
+        0 or an adjustment; a key of renorm_clipping unknown; a variable that exists without reuse, or does not with
+        it; training or update_statistics None; synchronized under a strategy that cannot, or with virtual_batch_size.
       TypeError: inputs that are not floating; an argument of another type.
       RuntimeError: eager execution; synchronized where TensorFlow refuses collectives.
 
@@ -279,7 +277,10 @@ def batch_normalization(
     checks.check_graph("batch_normalization")
     inputs = tf.convert_to_tensor(inputs)
     shapes.check_floating(inputs)
-    several_replicas(synchronized, checks.check_flag(training, "training"))
+    shapes.check_axis(axis)
+    # Before there are variables; the layer checks its call once they are there.
+    layout = shapes.layout_by_axis(inputs.shape, axis, virtual_batch_size)
+    layers.check_call(CallInputs(inputs, checks.check_flag(training, "training")), layout, bool(synchronized))
     layer = BatchNormalization(
         axis=axis,
         momentum=momentum,

@@ -133,15 +133,21 @@ class Layout(NamedTuple):
         if self.virtual_batch_size is None:
             return inputs
         shape = tf.shape(inputs)
-        with tf.control_dependencies([] if inputs.shape.as_list()[0] is not None else [self._divides(shape[0])]):
+        with tf.control_dependencies([] if inputs.shape.as_list()[0] is not None else [self.assert_divides(shape[0])]):
             return tf.reshape(inputs, tf.concat([[self.virtual_batch_size, -1], shape[1:]], 0))
 
-    def _divides(self, batch_size: tf.Tensor) -> tf.Operation:
+    def leaves_remainder(self, shape: tf.TensorShape) -> bool:
+        """Whether inputs of this shape are known not to consist of virtual batches."""
+        size = shape.as_list()[0]
+        return self.virtual_batch_size is not None and size is not None and size % self.virtual_batch_size != 0
+
+    def assert_divides(self, batch_size: tf.Tensor) -> tf.Operation:
+        """Fails a run with a batch that does not consist of virtual batches."""
         message = (
             f"virtual_batch_size: expected a divisor of the batch size, got {self.virtual_batch_size}. Drop the "
             "remainder of the batch, or choose another size."
         )
-        return tf.compat.v1.assert_equal(batch_size % self.virtual_batch_size, 0, data=[message, batch_size])
+        return tf.debugging.Assert(tf.equal(batch_size % self.virtual_batch_size, 0), [message, batch_size])
 
 
 def layout_of(
