@@ -180,7 +180,7 @@ def train(
     updating = checks.check_flag(update_statistics, "update_statistics")
     if adjustment is not None:
         adjustment = tuple(tf.convert_to_tensor(part) for part in adjustment)
-    call = CallInputs(inputs, Flag(True), updating, batch_weights, mask, adjustment)
+    call = CallInputs(inputs, Flag(True), updating, batch_weights, mask, adjustment=adjustment)
     call = layers.check_call(call, layout, synchronized)
     settings = resolve(arguments, layout, inputs.dtype, table=policy.FUNCTIONAL_TABLE)
     outputs, batch, active = modes.compute(call, params, state, settings)

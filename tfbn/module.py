@@ -110,6 +110,8 @@ class BatchNorm(tf.Module):
       Ioffe, Batch Renormalization, arXiv:1702.03275.
     """
 
+    _mask_by_channel = False
+
     def __init__(
         self,
         channels: int | None = None,
@@ -228,6 +230,7 @@ class BatchNorm(tf.Module):
             ),
             batch_weights,
             mask,
+            self._mask_by_channel,
             self.adjustment,
         )
         call = layers.check_call(call, settings.layout, settings.synchronized)

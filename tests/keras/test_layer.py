@@ -229,6 +229,28 @@ class TestMasks:
         compiled(keras, model, rate=0.0).fit(self.IDS, np.zeros((2, 4)), verbose=0)
         np.testing.assert_allclose(layer.moving_mean.numpy(), table[[1, 2, 3, 4, 5]].mean(0), rtol=1e-5, atol=1e-7)
 
+    @each
+    @pytest.mark.parametrize("rank, axis", [(3, 1), (3, 2), (4, 1), (4, 2)])
+    def test_a_mask_that_keras_passes_on_lies_from_the_left(self, keras, rank, axis):
+        """So that with axis=1 channels differ in it, one of them without a step; no effect in inference."""
+        x = batch((5, 4, 6, 3)[:rank], seed=3)
+        x[2:, -1], x[:, 2] = 0.0, 0.0
+        kept = np.any(x != 0, axis=tuple(range(2, rank)))  # as Masking takes it
+        layer = layer_of(keras, axis=axis, decay=0.25, unbiased=True)
+        tensor = tf.constant(x)
+        tensor._keras_mask = tf.constant(kept)
+        outputs, again = layer(tensor, training=True).numpy(), layer(tensor).numpy()
+        counted = np.broadcast_to(kept.reshape(kept.shape + (1,) * (rank - 2)), x.shape)
+        axes = oracle.axes_of(x, axis)
+        correction = np.maximum(counted.sum(axes), 1) / np.maximum(counted.sum(axes) - 1, 1)
+        masked = np.ma.masked_array(x.astype("float64"), ~counted)
+        mean, variance = masked.mean(axes).filled(0.0), masked.var(axes).filled(1.0)
+        moving = 0.75 * mean, 0.75 * variance * correction + 0.25
+        np.testing.assert_allclose(layer.moving_mean.numpy(), moving[0], **generations.STATISTICS)
+        np.testing.assert_allclose(layer.moving_variance.numpy(), moving[1], **generations.STATISTICS)
+        np.testing.assert_allclose(outputs, oracle.normalize(x, mean, variance, axis=axis), **generations.OUTPUTS)
+        np.testing.assert_allclose(again, oracle.normalize(x, *moving, axis=axis), **generations.OUTPUTS)
+
 
 class TestPolicies:
     POLICIES = {

@@ -213,15 +213,18 @@ def check_batch_weights(batch_weights: tf.Tensor, inputs: tf.Tensor) -> None:
         )
 
 
-def check_mask(mask: tf.Tensor, inputs: tf.Tensor, axis: int) -> None:
-    """Real numbers or booleans along the axes of the inputs from the left, the channels' left out or of size 1."""
+def check_mask(mask: tf.Tensor, inputs: tf.Tensor, axis: int, by_channel: bool = False) -> None:
+    """Real numbers or booleans along the axes of the inputs from the left, the channels' left out or of size 1.
+
+    With `by_channel` those along all of the axes may have the channels' size as well.
+    """
     full = inputs.shape.as_list()
     expected = full[:axis] + full[axis + 1 :]
     fits = False
     if mask.shape.rank is not None:
         sizes = mask.shape.as_list()
         if len(sizes) == len(full) > 0:
-            fits, against = sizes[axis] in (1, None), full
+            fits, against = by_channel or sizes[axis] in (1, None), full
         else:
             fits, against = len(sizes) <= len(expected), expected
         fits = fits and all(size in (None, 1) or other in (None, size) for size, other in zip(sizes, against))

@@ -159,8 +159,8 @@ def _by_moments(
     last = not _per_channel(scale, offset, layout)
     given = (None, None) if last else (scale, offset)
     fused = _takes_fused(inputs, options, layout) and layout.fused_format == "NHWC"
-    kernel = own_moments.fused if fused else own_moments.composed
-    outputs = kernel(inputs, of_batch, shares.each, *given, options.epsilon, layout, across)
+    kernel = own_moments.fused if fused and not _differ_by_channel(shares, layout) else own_moments.composed
+    outputs = kernel(inputs, of_batch, shares.normalized(layout), *given, options.epsilon, layout, across)
     if last:
         # One value per channel is all that the kernels take.
         outputs = outputs if scale is None else outputs * _spread(scale, layout)
@@ -256,6 +256,10 @@ def _per_channel(scale: tf.Tensor | None, offset: tf.Tensor | None, layout: Layo
     # A size that is not known may be that of a batch.
     shape = tf.TensorShape(layout.param_shape)
     return all(part is None or part.shape == shape for part in (scale, offset))
+
+
+def _differ_by_channel(shares: moments.Shares, layout: Layout) -> bool:
+    return shares.weights is not None and shares.weights.shape.as_list()[layout.axes[0]] not in (1, None)
 
 
 def _spread(part: tf.Tensor, layout: Layout) -> tf.Tensor:

@@ -68,5 +68,6 @@ class CallInputs(NamedTuple):
     update_statistics: Flag = Flag(True)
     batch_weights: tf.Tensor | None = None
     mask: tf.Tensor | None = None
+    mask_by_channel: bool = False  # whether a mask of the inputs' rank may differ from channel to channel
     adjustment: Any = None  # a pair (a, b), or a function of the inputs' dynamic shape that gives one
     across: bool = False  # whether the statistics are those of all replicas, of which there are several

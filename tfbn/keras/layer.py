@@ -24,6 +24,8 @@ SETTABLE = ("decay", "renorm_decay", "renorm_clipping", "adjustment", "update_st
 class _Module(BatchNorm):
     """The module, with variables that a Keras layer makes and sees."""
 
+    _mask_by_channel = True
+
     def __init__(self, add_weight: Callable[[str, tf.Tensor], Any], **arguments: Any) -> None:
         super().__init__(**arguments)
         self._add_weight = add_weight
@@ -57,7 +59,8 @@ def layer_class(keras: Any = None) -> Any:
     as the number they are.
 
     Layers are called with inputs, `training`, and as the module with `mask`, `batch_weights`, `update_statistics`. A
-    mask is that of the inputs where none is given, counts in the statistics, and goes on to the next layer. The
+    mask is that of the inputs where none is given, which lies along their axes from the left wherever the channels are;
+    it counts in the statistics and goes on to the next layer. The
     attributes are the module's; decay, renorm_decay, renorm_clipping, adjustment, update_statistics and frozen may be
     set.
 
@@ -147,6 +150,10 @@ class Layer:
         batch_weights: Any = None,
         update_statistics: Any = None,
     ) -> tf.Tensor:
+        passed_on = getattr(inputs, "_keras_mask", None)
+        if passed_on is not None and mask is passed_on:
+            # It lies along the axes from the left, wherever the channels are.
+            mask = tf.reshape(mask, tf.concat([tf.shape(mask), [1] * (len(inputs.shape) - len(passed_on.shape))], 0))
         inputs = tf.cast(inputs, self.compute_dtype)
         return self._hidden.module(
             inputs,

@@ -23,17 +23,20 @@ class Shares(NamedTuple):
     weights: tf.Tensor | None  # of the inputs' rank, broadcasting against them; None where all count the same
     total: tf.Tensor  # of the weights, or the number of samples: a number, or of the statistics' shape or 1s there
 
-    @property
-    def each(self) -> tf.Tensor:
+    def normalized(self, layout: Layout) -> tf.Tensor:
         """weight / total, a number where all count the same; 0 where there is nothing to share."""
         if self.weights is None:
             return tf.math.reciprocal_no_nan(self.total)
-        # A total of shape [1], or [C] for inputs of rank 1, broadcasts from the right.
-        return tf.math.divide_no_nan(self.weights, self.total)
+        # A total of shape [1], for weights that are the same for all channels, broadcasts from the right.
+        by_channel = self.total.shape.as_list() == [layout.channels]
+        return tf.math.divide_no_nan(self.weights, layout.broadcast(self.total) if by_channel else self.total)
 
     def unbiased(self, variance: tf.Tensor) -> tf.Tensor:
-        """variance * n / max(n - 1, 1): what the fused kernel hands to moving averages."""
-        return variance * (self.total / tf.maximum(self.total - 1, 1))
+        """variance * n / max(n - 1, 1): what the fused kernel hands to moving averages; variance where n is 0."""
+        correction = self.total / tf.maximum(self.total - 1, 1)
+        if self.weights is not None:
+            correction = tf.where(tf.equal(self.total, 0), tf.ones_like(correction), correction)
+        return variance * correction
 
 
 def shares_of(inputs: tf.Tensor, weights: tf.Tensor | None, layout: Layout) -> Shares:
