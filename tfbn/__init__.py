@@ -100,9 +100,7 @@ def _load(name: str) -> object:
     except ModuleNotFoundError as error:
         if error.name != "tensorflow":
             raise
-        raise ImportError(
-            f"{__name__}.{name} needs TensorFlow 2.12 or newer, and this Python has none. Install your build of it, "
-            f"or: pip install '{__name__}[tensorflow]', or '{__name__}[cpu]' for tensorflow-cpu.",
-            name="tensorflow",
-        ) from error
+        from tfbn.requirements import missing
+
+        raise ImportError(f"{__name__}.{name} {missing('tensorflow')}", name="tensorflow") from error
     return module if home == name else getattr(module, name)

@@ -17,6 +17,7 @@ from tests.cli.strict_json import parse_json
 from tfbn import cli
 from tfbn.errors import Finding
 from tfbn.report import EXIT_STATUSES, add_options
+from tfbn.requirements import REQUIREMENTS
 
 
 @pytest.fixture
@@ -205,6 +206,67 @@ def test_every_help_has_the_exit_statuses(capsys, arguments):
     with pytest.raises(SystemExit, match="0"):
         cli.main([*arguments, "--help"])
     assert EXIT_STATUSES in capsys.readouterr().out
+
+
+LINES = {
+    "tensorflow": [
+        "checkpoint list a",
+        "checkpoint diagnose a",
+        "checkpoint diff a b",
+        "checkpoint convert a b --to Keras",
+    ]
+    + ["export a.meta b.pb --outputs y", "fold a.pb b.pb"],
+    "libcst": ["migrate a.py"],
+}
+
+
+@pytest.mark.parametrize(("module", "line"), [(module, line) for module in LINES for line in LINES[module]])
+def test_a_missing_package_is_named_with_its_remedy(monkeypatch, capsys, module, line):
+    """By every command, as text and as JSON."""
+    monkeypatch.setitem(sys.modules, module, None)
+    requirement = REQUIREMENTS[module]
+    expected = f"needs {requirement.title}, and this Python has none. {requirement.remedy}"
+    assert cli.main(line.split()) == 2
+    assert capsys.readouterr() == ("", f"tfbn {line.split()[0]}: {expected}\n")
+    assert cli.main([*line.split(), "--json"]) == 2
+    assert parse_json(capsys.readouterr().out)["error"] == expected
+
+
+@pytest.mark.parametrize(
+    ("attributes", "text"),
+    [
+        ({"__version__": "2.11.1"}, "expected TensorFlow 2.12 or newer, got 2.11.1."),
+        ({"__path__": ["/old/tensorflow"]}, "got folders without its code in /old/tensorflow."),
+    ],
+)
+def test_another_tensorflow_is_refused(monkeypatch, capsys, attributes, text):
+    """One that is too old, and the remains of one that was uninstalled."""
+    monkeypatch.setitem(sys.modules, "tensorflow", types.SimpleNamespace(**attributes))
+    assert cli.main(["fold", "a.pb", "b.pb"]) == 2
+    assert text in capsys.readouterr().err
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("line", ["--help", "checkpoint convert --help", "migrate --list-rules"])
+def test_what_starts_without_numpy(line):
+    """Only what the command needs is loaded: the rest would take longer than all of it."""
+    heavy = {"tensorflow", "numpy", "importlib.metadata", "keras", "tqdm", "rich"}
+    source = f"""
+import sys
+from tfbn import cli
+try:
+    cli.main({line.split()})
+except SystemExit:
+    pass
+print(sorted({heavy} & set(sys.modules)))
+"""
+    process = subprocess.run([sys.executable, "-S", "-c", source], capture_output=True, text=True, env=environment())
+    assert process.stdout.splitlines()[-1] == "[]", process.stderr
+
+
+def environment():
+    """Modules as this process finds them; -S leaves out what other packages load at every start."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 
 
 def test_an_interruption_is_quiet(command, capsys):

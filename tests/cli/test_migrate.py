@@ -300,13 +300,6 @@ def test_wrong_arguments(capsys, arguments, text):
     assert capsys.readouterr().err.startswith(f"tfbn migrate: {text}")
 
 
-def test_without_libcst(file, monkeypatch, capsys):
-    """With the extra that brings it."""
-    monkeypatch.setitem(sys.modules, "libcst", None)
-    assert cli.main(["migrate", "a.py"]) == 2
-    assert capsys.readouterr().err == "tfbn migrate: needs libcst: pip install 'tfbn[migrate]'\n"
-
-
 def test_a_text_without_a_last_line_end(file, capsys):
     """The diff says so, as `diff` does."""
     file.write_text(PLAIN.replace("batch_norm(x)\n", "").rstrip("\n"))

@@ -14,7 +14,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from tfbn.report import (
     EXIT_STATUSES,
@@ -25,7 +25,7 @@ from tfbn.report import (
     Report,
     describe_error,
 )
-from tfbn.version import installed_version
+from tfbn.requirements import REQUIREMENTS, missing
 
 COMMANDS = ["audit", "checkpoint", "export", "fold", "migrate"]
 
@@ -43,6 +43,16 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise _WrongArgumentsError(self, message)
+
+
+class _ShowVersion(argparse.Action):
+    """Looks the version up when it is asked for: reading the metadata takes longer than everything else of a start."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        from tfbn.version import installed_version
+
+        print(f"tfbn {installed_version()}")
+        parser.exit()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -81,7 +91,9 @@ def _run(options: argparse.Namespace) -> int:
         # What a user can mend is of these three types; anything else is a bug of ours.
         expected = isinstance(error, (ValueError, OSError, ImportError))
         status, error_text = WRONG_INPUT if expected else INTERNAL_ERROR, describe_error(error)
-        if not expected:
+        if isinstance(error, ModuleNotFoundError) and error.name in REQUIREMENTS:
+            error_text = missing(error.name)
+        elif not expected:
             error_text = f"internal error while {report.activity}: {type(error).__name__}: {error_text}"
             error_text = f"{' '.join(error_text.split())} (please report it, with what --debug prints)"
         if options.debug:
@@ -101,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXIT_STATUSES,
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"tfbn {installed_version()}")
+    parser.add_argument("--version", action=_ShowVersion, nargs=0, help="print the version of tfbn")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name in COMMANDS:
         module = import_module(f"{__name__}.{name}")

@@ -49,10 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, report: Report) -> None:
-    try:
-        import libcst  # noqa: F401
-    except ImportError as error:
-        raise ImportError("needs libcst: pip install 'tfbn[migrate]'") from error
+    import libcst  # noqa: F401  # what is missing is said before anything else
+
     from tfbn.migrate import driver
     from tfbn.migrate.rules import RULES
 

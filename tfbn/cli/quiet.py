@@ -9,16 +9,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from tfbn.requirements import check_tensorflow
+
 
 def tensorflow() -> Any:
     """Imports TensorFlow with its C++ logs cut to errors, and nothing of what loading it prints.
 
     The commands rewrite graphs and files: they leave the GPUs to programs that train.
+
+    Raises:
+      ImportError: there is no TensorFlow that tfbn runs on.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with chatter_held_back():
         import tensorflow as tf
 
+        check_tensorflow(tf)
         tf.get_logger().setLevel("ERROR")
         tf.config.set_visible_devices([], "GPU")  # looks for GPUs now, while complaints of finding none are held back
     return tf

@@ -1,0 +1,66 @@
+"""What pip does not install together with tfbn, and the sentence that says how to get it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+OLDEST_TENSORFLOW = (2, 12)
+
+
+class Requirement(NamedTuple):
+    """A package that some parts of tfbn need."""
+
+    title: str
+    remedy: str
+    parts: str  # what does not run without it
+
+
+def _extra(title: str, extra: str, parts: str) -> Requirement:
+    return Requirement(title, f"Install it: pip install 'tfbn[{extra}]'.", parts)
+
+
+# By the name that Python imports.
+REQUIREMENTS = {
+    "tensorflow": Requirement(
+        "TensorFlow 2.12 or newer",
+        "Install your build of it, or: pip install 'tfbn[tensorflow]', or 'tfbn[cpu]' for tensorflow-cpu.",
+        "everything but `tfbn migrate`, `tfbn doctor` and arg_scope",
+    ),
+    "libcst": _extra("libcst", "migrate", "`tfbn migrate`"),
+    "h5py": _extra("h5py", "tools", "weight files of Keras in `tfbn checkpoint`"),
+    "matplotlib": _extra("matplotlib", "tools", "`tfbn checkpoint diagnose --plot`"),
+}
+
+
+def missing(module: str) -> str:
+    """What an error says after the name of whatever needs the module."""
+    requirement = REQUIREMENTS[module]
+    return f"needs {requirement.title}, and this Python has none. {requirement.remedy}"
+
+
+def check_tensorflow(tf: Any) -> None:
+    """Refuses what `import tensorflow` gives where that is no TensorFlow that tfbn runs on.
+
+    Raises:
+      ImportError: it is too old, or an empty folder that an earlier installation has left behind.
+    """
+    version = getattr(tf, "__version__", None)
+    if version is None:
+        places = ", ".join(getattr(tf, "__path__", ["an unknown place"]))
+        raise ImportError(
+            f"expected TensorFlow, got folders without its code in {places}. Uninstall every build of TensorFlow, and "
+            "install the one that you want again.",
+            name="tensorflow",
+        )
+    if release(version) < OLDEST_TENSORFLOW:
+        raise ImportError(
+            f"expected TensorFlow 2.12 or newer, got {version}. Install a newer one; tf.contrib itself is in "
+            "TensorFlow 1.15 alone.",
+            name="tensorflow",
+        )
+
+
+def release(version: str) -> tuple[int, int]:
+    """Major and minor number of a version."""
+    major, minor = version.split(".")[:2]
+    return int(major), int(minor)
