@@ -108,7 +108,7 @@ $(ENV)/.installed-digits: EXTRAS := tensorflow,examples
 $(ENV)/.installed-digits: BESIDE := $(BUILD)
 $(ENV)/.installed-test: EXTRAS := tensorflow,examples,guide,test
 $(ENV)/.installed-test: BESIDE := $(BUILD) $(KERAS_2)
-$(ENV)/.installed-%: setup.py
+$(ENV)/.installed-%: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 9))' || \
 	  { echo 'PYTHON=$(PYTHON) is not a Python of version 3.9 or newer that runs; name one: make PYTHON=python3.11 ...' >&2; exit 1; }
 	@echo 'Installing into $(ENV): once, a few minutes'

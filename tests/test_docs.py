@@ -5,7 +5,6 @@ A block marked `before` runs on the original and must agree with the block after
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import fcntl
 import functools
@@ -25,6 +24,7 @@ import pytest
 import tfbn
 from tests import docs
 from tests.docs import BLOCKS, CHECKOUT, PAGES
+from tests.metadata import PROJECT
 from tests.parity import make_reference
 from tfbn import cli
 
@@ -163,20 +163,26 @@ def command_problems(line):
         used = re.findall(r"\$\((\w+)\)", makefile)
         return [word for word in words[1:] if word.partition("=")[0] not in (used if "=" in word else targets)]
     if words[:2] == ["pip", "install"]:
-        tree = ast.parse((CHECKOUT / "setup.py").read_text(encoding="utf-8"))
-        (extras,) = (node.value for node in ast.walk(tree) if getattr(node, "arg", None) == "extras_require")
-        known = [key.value for key in extras.keys]
-        wanted = [match[1] for word in words for match in [re.match(r"tfbn\[(.*)\]", word)] if match]
-        return [extra for names in wanted for extra in names.split(",") if extra.strip() not in known]
+        return [problem for word in words[2:] for problem in unknown_extras(word)]
+    if words[:3] == ["pipx", "run", "--spec"]:
+        return unknown_extras(words[3]) + command_problems(shlex.join(words[4:]))
     if words[0].startswith("python"):
+        if words[1:3] == ["-m", "build"]:
+            return []
         if words[1:2] == ["-m"]:
             return [word for word in words[2:3] if not (CHECKOUT / f"{word.replace('.', '/')}.py").is_file()]
         return [word for word in words[1:2] if not (CHECKOUT / word).is_file()]
-    if words[0] == "tf_upgrade_v2":  # comes with TensorFlow
+    if words[0] in ("tf_upgrade_v2", "twine"):  # other projects' commands
         return []
     if words[0] == "tfbn":
         return refused_arguments(words[1:])
     return [f"{words[0]}: a command that no check knows"]
+
+
+def unknown_extras(word):
+    """Those that a requirement, such as `tfbn[migrate]`, names and tfbn does not have."""
+    extras = re.match(r"(?:tfbn|\.)\[(.*)\]", word)
+    return [extra for extra in extras[1].split(",") if extra not in PROJECT["optional-dependencies"]] if extras else []
 
 
 def refused_arguments(words):
@@ -198,6 +204,9 @@ class TestCommands:
             ("CI=true make nothing", ["nothing"]),
             ("pip install 'tfbn[tensorflow,test]' numpy", []),
             ("pip install 'tfbn[gpu]'", ["gpu"]),
+            ("pip install -e '.[gpu]'", ["gpu"]),
+            ("pipx run --spec 'tfbn[migrate]' tfbn migrate src/", []),
+            ("pipx run --spec 'tfbn[gpu]' tfbn --frob", ["gpu", "--frob"]),
             ("python examples/digits_graph.py --updates inline", []),
             ("python3.11 examples/missing.py", ["examples/missing.py"]),
             ("python -m benchmarks.migrate", []),
@@ -223,6 +232,11 @@ class TestCommands:
         """Every command of a console block exists."""
         for line in block.code.splitlines():
             assert not command_problems(line), line
+
+    def test_of_the_hook(self):
+        """pre-commit appends the files' names to the command."""
+        (entry,) = re.findall(r"entry: (.*)", (CHECKOUT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+        assert not command_problems(f"{entry} model.py")
 
     @pytest.mark.parametrize("page", PAGES)
     def test_of_code_spans(self, page):

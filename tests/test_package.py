@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import email
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -18,9 +19,8 @@ from pathlib import Path
 import pytest
 
 import tfbn
-
-CHECKOUT = Path(__file__).resolve().parents[1]
-VERSION = re.search(r'version="([^"]+)"', (CHECKOUT / "setup.py").read_text(encoding="utf-8"))[1]
+from tests import docs
+from tests.metadata import CHECKOUT, PROJECT
 
 # The documented surface, by what it needs.
 WITHOUT_TENSORFLOW = {
@@ -226,7 +226,7 @@ class TestPublicSurface:
 
 class TestVersion:
     def test_of_a_checkout_that_was_never_installed(self, tmp_path):
-        """It says that it does not know, rather than repeat a number that setup.py alone states."""
+        """It says that it does not know, rather than repeat a number that pyproject.toml alone states."""
         shutil.copytree(CHECKOUT / "tfbn", tmp_path / "tfbn")
         output = run(
             "sys.path = sys.path[:1] + [p for p in sys.path if 'site-packages' not in p]\n"
@@ -266,6 +266,27 @@ class TestOurWarningsAreErrors:
         with warnings.catch_warnings(record=True) as caught:
             warnings.warn_explicit("old", category, "module.py", 1, module="tfbnlike")
         assert len(caught) == 1
+
+
+@pytest.mark.parametrize(
+    ("markdown", "without_address", "with_address"),
+    [
+        (
+            "see [the guide](guide/a.md#b)",
+            "see the guide (`guide/a.md`)",
+            "see [the guide](https://host/x/guide/a.md#b)",
+        ),
+        ("[`LICENSE`](LICENSE)", "`LICENSE`", "[`LICENSE`](https://host/x/LICENSE)"),
+        ("![accuracy](docs/a.png)", "", "![accuracy](https://host/x/docs/a.png)"),
+        ("[below](#figures)", "below", "below"),
+        ("[paper](https://arxiv.org/abs/1502.03167)",) * 3,
+    ],
+)
+def test_links_of_the_description(markdown, without_address, with_address):
+    """They lead to the repository once it has an address, and until then name the file."""
+    describe = runpy.run_path(str(CHECKOUT / "setup.py"))["describe"]
+    assert describe(markdown, None) == without_address
+    assert describe(markdown, "https://host/x/") == with_address
 
 
 @pytest.fixture(scope="module")
@@ -312,17 +333,27 @@ class TestDistributions:
         with zipfile.ZipFile(distributions[1]) as archive:
             (name,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
             metadata = email.message_from_string(archive.read(name).decode("utf-8"))
-        assert metadata["Version"] == VERSION
+        assert metadata["Version"] == PROJECT["version"]
         assert metadata["Requires-Python"] == ">=3.9"
-        requirements = metadata.get_all("Requires-Dist")
+        requirements = [line for line in metadata.get_all("Requires-Dist") if not line.startswith("tomli")]
         required = [requirement for requirement in requirements if "extra ==" not in requirement]
         assert [re.match(r"[\w-]+", requirement)[0] for requirement in required] == ["numpy"]
         assert not [requirement for requirement in requirements if re.search(r"[<~]|==\s*\d", requirement)]
-        extras = {"tensorflow", "cpu", "examples", "migrate", "tools", "guide", "test"}
-        assert set(metadata.get_all("Provides-Extra")) == extras
+        assert set(metadata.get_all("Provides-Extra")) == set(PROJECT["optional-dependencies"])
+        assert metadata["License-Expression"] == "Apache-2.0"
         for extra, package in [("tensorflow", "tensorflow"), ("cpu", "tensorflow-cpu")]:
             (requirement,) = [r for r in requirements if re.search(rf"extra == ['\"]{extra}['\"]", r)]
             assert re.match(rf"{package} ?\(?>=2\.12\b", requirement)
+
+    def test_description(self, distributions):
+        """An index shows it as Markdown, and each of its links leads somewhere from there."""
+        with zipfile.ZipFile(distributions[1]) as archive:
+            (name,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+            metadata = email.message_from_string(archive.read(name).decode("utf-8"))
+        assert metadata["Description-Content-Type"] == "text/markdown"
+        description = metadata.get_payload()
+        assert description.startswith("# tfbn")
+        assert [target for target in docs.links(description) if not target.startswith("https://")] == []
 
     def test_wheel_in_a_clean_environment(self, distributions, tmp_path):
         """Installed into a new environment, away from the checkout, the wheel builds and runs a layer."""
@@ -336,4 +367,4 @@ class TestDistributions:
         borrowed = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
         (site_packages / "borrowed.pth").write_text("\n".join(sorted(borrowed)))
         output = run(USE_A_LAYER + "print(tfbn.__version__, tfbn.__file__)", python=python, path=None)
-        assert output == f"{VERSION} {site_packages / 'tfbn' / '__init__.py'}\n"
+        assert output == f"{PROJECT['version']} {site_packages / 'tfbn' / '__init__.py'}\n"

@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 
 def installed_version() -> str:
-    """From the metadata of the installed package: setup.py alone states the number."""
+    """From the metadata of the installed package: pyproject.toml alone states the number."""
     try:
         return version("tfbn")
     except PackageNotFoundError:
