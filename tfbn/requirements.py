@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 OLDEST_TENSORFLOW = (2, 12)
+NEWEST_TENSORFLOW = (2, 21)  # that the tests run on; newer ones are not refused
 
 
 class Requirement(NamedTuple):
@@ -12,11 +13,10 @@ class Requirement(NamedTuple):
 
     title: str
     remedy: str
-    parts: str  # what does not run without it
 
 
-def _extra(title: str, extra: str, parts: str) -> Requirement:
-    return Requirement(title, f"Install it: pip install 'tfbn[{extra}]'.", parts)
+def _extra(title: str, extra: str) -> Requirement:
+    return Requirement(title, f"Install it: pip install 'tfbn[{extra}]'.")
 
 
 # By the name that Python imports.
@@ -24,11 +24,10 @@ REQUIREMENTS = {
     "tensorflow": Requirement(
         "TensorFlow 2.12 or newer",
         "Install your build of it, or: pip install 'tfbn[tensorflow]', or 'tfbn[cpu]' for tensorflow-cpu.",
-        "everything but `tfbn migrate`, `tfbn doctor` and arg_scope",
     ),
-    "libcst": _extra("libcst", "migrate", "`tfbn migrate`"),
-    "h5py": _extra("h5py", "tools", "weight files of Keras in `tfbn checkpoint`"),
-    "matplotlib": _extra("matplotlib", "tools", "`tfbn checkpoint diagnose --plot`"),
+    "libcst": _extra("libcst", "migrate"),
+    "h5py": _extra("h5py", "tools"),
+    "matplotlib": _extra("matplotlib", "tools"),
 }
 
 

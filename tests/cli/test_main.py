@@ -197,7 +197,7 @@ def test_statuses_of_every_command(monkeypatch, tmp_path, capsys, target, line, 
 @pytest.mark.parametrize(
     "arguments",
     [
-        *([], ["audit"], ["export"], ["fold"], ["migrate"], ["checkpoint"]),
+        *([], ["audit"], ["doctor"], ["export"], ["fold"], ["migrate"], ["checkpoint"]),
         *(["checkpoint", action] for action in ("list", "diagnose", "convert", "diff")),
     ],
 )

@@ -27,7 +27,7 @@ from tfbn.report import (
 )
 from tfbn.requirements import REQUIREMENTS, missing
 
-COMMANDS = ["audit", "checkpoint", "export", "fold", "migrate"]
+COMMANDS = ["audit", "checkpoint", "doctor", "export", "fold", "migrate"]
 
 
 class _WrongArgumentsError(SystemExit):
