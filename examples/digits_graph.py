@@ -2,7 +2,7 @@
 
 Batch normalization uses the batch's statistics in training and moving statistics in inference. The moving ones are
 changed by update ops, which the training step has to run: --updates shows the two ways to do that, and what happens
-when it is forgotten.
+when it is forgotten; --compare trains once in each way, and draws all three side by side.
 
 Exit status: 0 when all went well, 1 when the accuracy is below 98 % or not the same after restoring (with --updates
 forgotten, which is meant to fail, only the latter), 2 for wrong usage, 3 when a package is missing.
@@ -22,19 +22,33 @@ from typing import NamedTuple
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported, or it greets at length
 
 import numpy as np
-import tensorflow.compat.v1 as tf
-
-import tfbn
 
 try:
+    import tfbn
+    from tfbn.cli.quiet import chatter_held_back
+
+    with chatter_held_back():  # what TensorFlow prints at its start at every log level
+        import tensorflow.compat.v1 as tf
+
+        tf.config.list_physical_devices()  # looks for GPUs, and complains where there is none
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure  # without pyplot, which would look for a display
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
     from tqdm import tqdm
 except ModuleNotFoundError as error:
-    print(f"This example needs {error.name}, which is not installed: pip install 'tfbn[examples]'", file=sys.stderr)
+    print(
+        f"This example needs {error.name}, which is not installed: pip install 'tfbn[tensorflow,examples]'",
+        file=sys.stderr,
+    )
     sys.exit(3)
 
+# Who runs the update ops.
+MODES = {
+    "collection": "Update ops run by the train op",
+    "inline": "Update ops run by the layers",
+    "forgotten": "Update ops forgotten",
+}
 BATCH_SIZE = 64
 TARGET = 0.98
 # A moving average remembers about 1 / (1 - decay) steps. The default, 0.999, is made for long training: after our 420
@@ -174,14 +188,13 @@ def plot(history: History, title: str, path: Path) -> None:
     average = np.convolve(history.loss, np.ones(width) / width, "valid")
     left.plot(steps[width - 1 :], average, color="tab:blue", label=f"mean of the last {width}")
 
-    trained, held_out = 100 * np.array(history.train_accuracy), 100 * np.array(history.held_out_accuracy)
-    middle.set(title="Accuracy", ylabel="digits recognised (%)", ylim=(max(0, min(*trained, *held_out) - 10), 101))
-    middle.plot(history.checked_at, trained, ".-", color="tab:blue", label="training digits, batch statistics")
-    middle.plot(history.checked_at, held_out, ".-", color="tab:orange", label="held-out digits, moving statistics")
+    least = 100 * min(*history.train_accuracy, *history.held_out_accuracy)
+    middle.set(title="Accuracy", ylabel="digits recognised (%)", ylim=(max(0, least - 10), 101))
+    plot_accuracies(middle, history)
     middle.axhline(100 * TARGET, color="gray", linestyle="--", linewidth=1, label=f"{TARGET:.0%}")
 
     mean, variance = np.array(history.distances).T
-    right.set(title="Moving statistics of conv1", yscale="log", ylim=(1e-4, 20))
+    right.set(title="Moving statistics of the first layer", yscale="log", ylim=(1e-4, 20))
     right.set_ylabel("distance from those of all training digits\n(root mean square over 32 channels)")
     right.plot(steps, variance, color="tab:red", label="moving variance, relative to the variance")
     right.plot(steps, mean, color="tab:green", label="moving mean, in standard deviations")
@@ -191,6 +204,31 @@ def plot(history: History, title: str, path: Path) -> None:
         axes.set_xlabel("training step")
         axes.grid(alpha=0.3)
         axes.legend(fontsize=10)
+    save(figure, path)
+
+
+def plot_accuracies(axes: Axes, history: History) -> None:
+    trained, held_out = 100 * np.array(history.train_accuracy), 100 * np.array(history.held_out_accuracy)
+    axes.plot(history.checked_at, trained, ".-", color="tab:blue", label="training: digits of the batches")
+    axes.plot(history.checked_at, held_out, ".-", color="tab:orange", label="evaluation: digits never trained on")
+
+
+def plot_comparison(histories: dict[str, History], path: Path) -> None:
+    """The accuracies of each way to run the update ops, side by side."""
+    figure = Figure(figsize=(12, 4), layout="constrained")
+    panels = figure.subplots(1, len(histories), sharey=True)
+    for axes, (updates, history) in zip(panels, histories.items()):
+        trained, held_out = history.train_accuracy[-1], history.held_out_accuracy[-1]
+        axes.set_title(f"{MODES[updates]}\ntraining {trained:.0%}, evaluation {held_out:.0%}", fontsize=12)
+        plot_accuracies(axes, history)
+        axes.set(xlabel="training step", ylim=(0, 102))
+        axes.grid(alpha=0.3)
+    panels[0].set_ylabel("digits recognised (%)")
+    panels[0].legend(loc="lower right", fontsize=10)
+    save(figure, path)
+
+
+def save(figure: Figure, path: Path) -> None:
     partial = path.with_name(f".{path.name}.partial")
     figure.savefig(partial, format="png", dpi=100)
     os.replace(partial, path)  # no reader sees half a picture
@@ -198,9 +236,10 @@ def plot(history: History, title: str, path: Path) -> None:
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    modes = ("collection", "inline", "forgotten")
     runners = "the train op, tied to the collection UPDATE_OPS (default); the layers, by updates_collections=None; none"
-    parser.add_argument("--updates", choices=modes, default=modes[0], help=f"who runs the update ops: {runners}")
+    ways = parser.add_mutually_exclusive_group()
+    ways.add_argument("--updates", choices=MODES, default="collection", help=f"who runs the update ops: {runners}")
+    ways.add_argument("--compare", action="store_true", help="train once in each of these ways, and compare")
     parser.add_argument("--steps", type=int, default=420, help=f"of {BATCH_SIZE} digits each (default: 420, 20 epochs)")
     parser.add_argument("--seed", type=int, default=0, help="of the split, the weights and the batches (default: 0)")
     parser.add_argument("--output-dir", type=Path, default=Path("digits_output"), help="default: digits_output")
@@ -234,10 +273,11 @@ def report(result: SimpleNamespace) -> None:
     print(f"Wrote {result.plot} and {result.checkpoint}.* in {result.seconds} s.")
 
 
-def main() -> int:
-    arguments = parse_arguments()
-    started, updates, seed, steps = time.perf_counter(), arguments.updates, arguments.seed, arguments.steps
-    digits, held_out = read_digits(seed)
+def run(
+    updates: str, digits: Digits, held_out: Digits, arguments: argparse.Namespace
+) -> tuple[History, SimpleNamespace]:
+    """Trains, saves, restores and plots; returns how training went, and what there is to report."""
+    started, seed, steps = time.perf_counter(), arguments.seed, arguments.steps
     with tf.Graph().as_default(), tf.Session() as session:
         tf.set_random_seed(seed)
         graph = build_training(updates, steps)
@@ -248,11 +288,7 @@ def main() -> int:
         checkpoint = saver.save(session, str(arguments.output_dir / f"digits-{updates}.ckpt"))
     accuracy, restored = history.held_out_accuracy[-1], restored_accuracy(checkpoint, updates, held_out)
     path = arguments.output_dir / f"digits-{updates}.png"
-    plot(
-        history,
-        f"--updates {updates}: {accuracy:.1%} of the held-out digits recognised (decay {DECAY}, seed {seed})",
-        path,
-    )
+    plot(history, f"{MODES[updates]}: {accuracy:.1%} of the held-out digits recognised", path)
 
     ok = abs(restored - accuracy) < 1e-6 and (accuracy >= TARGET or updates == "forgotten")
     result = SimpleNamespace(updates=updates, seed=seed, steps=steps, checkpoint=checkpoint, plot=str(path), ok=ok)
@@ -262,11 +298,28 @@ def main() -> int:
     result.mean_distance, result.variance_distance = history.distances[-1]
     result.statistics_untouched = all((m == 0).all() and (v == 1).all() for m, v in zip(means, variances))
     result.seconds = round(time.perf_counter() - started, 1)
-    if arguments.json:
-        print(json.dumps(vars(result), indent=2))
-    else:
+    if not arguments.json:
         report(result)
-    return 0 if ok else 1
+    return history, result
+
+
+def main() -> int:
+    arguments = parse_arguments()
+    digits, held_out = read_digits(arguments.seed)
+    if not arguments.compare:
+        _, result = run(arguments.updates, digits, held_out, arguments)
+        if arguments.json:
+            print(json.dumps(vars(result), indent=2))
+        return 0 if result.ok else 1
+    runs = {updates: run(updates, digits, held_out, arguments) for updates in MODES}
+    path = arguments.output_dir / "digits-compared.png"
+    plot_comparison({updates: history for updates, (history, _) in runs.items()}, path)
+    results = [result for _, result in runs.values()]
+    if arguments.json:
+        print(json.dumps({"plot": str(path), "runs": [vars(result) for result in results]}, indent=2))
+    else:
+        print(f"Wrote {path}, with all three side by side.")
+    return 0 if all(result.ok for result in results) else 1
 
 
 if __name__ == "__main__":

@@ -136,8 +136,25 @@ def test_the_checkpoint_holds_the_moving_statistics(short_run):
             assert shapes[f"{scope}/BatchNorm/{name}"] == [channels]
 
 
-def test_no_progress_bar_when_not_wanted(short_run):
-    assert "step/s" not in short_run[-1].stderr
+def test_nothing_but_its_own_words(short_run):
+    """Neither the progress bar, which is not wanted, nor what TensorFlow prints at its start."""
+    assert short_run[-1].stderr == ""
+
+
+def test_comparison(tmp_path):
+    """All three ways, each with its files, and a picture of them side by side."""
+    done = call("--compare", "--steps", 12, "--output-dir", tmp_path, "--json", "--no-progress")
+    result = json.loads(done.stdout)
+    assert [(run["updates"], run["ok"]) for run in result["runs"]] == [
+        ("collection", False),
+        ("inline", False),
+        ("forgotten", True),
+    ]
+    assert done.returncode == 1
+    picture = Path(result["plot"]).read_bytes()
+    assert struct.unpack(">II", picture[16:24]) == (1200, 400)
+    assert len(picture) > 30_000
+    assert all(Path(run["plot"]).exists() for run in result["runs"])
 
 
 @pytest.mark.once  # .ci/run runs `make digits` as well
@@ -171,6 +188,7 @@ def test_a_forgetful_run_says_why(tmp_path):
         (["--steps", "few"], "argument --steps: invalid int value: 'few'"),
         (["--seed", "-1"], "argument --seed: expected 0 or more, got -1"),
         (["--output-dir", str(EXAMPLE / "below")], "argument --output-dir: expected a folder that can be made, got"),
+        (["--compare", "--updates", "inline"], "not allowed with argument --compare"),
         (["--nonsense"], "unrecognized arguments: --nonsense"),
     ],
 )
@@ -200,4 +218,4 @@ def test_missing_extras(missing, monkeypatch, capsys):
     assert stopped.value.code == 3
     shown = capsys.readouterr().err
     assert missing in shown
-    assert "pip install 'tfbn[examples]'" in shown
+    assert "pip install 'tfbn[tensorflow,examples]'" in shown
