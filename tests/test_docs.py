@@ -167,12 +167,12 @@ def command_problems(line):
     if words[:3] == ["pipx", "run", "--spec"]:
         return unknown_extras(words[3]) + command_problems(shlex.join(words[4:]))
     if words[0].startswith("python"):
-        if words[1:3] == ["-m", "build"]:
+        if words[1:3] in (["-m", "build"], ["-m", "venv"]):
             return []
         if words[1:2] == ["-m"]:
             return [word for word in words[2:3] if not (CHECKOUT / f"{word.replace('.', '/')}.py").is_file()]
         return [word for word in words[1:2] if not (CHECKOUT / word).is_file()]
-    if words[0] in ("tf_upgrade_v2", "twine"):  # other projects' commands
+    if words[0] in ("source", "tf_upgrade_v2", "twine"):  # not of this project
         return []
     if words[0] == "tfbn":
         return refused_arguments(words[1:])
