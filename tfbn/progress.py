@@ -1,4 +1,4 @@
-"""A progress bar for long work, where tqdm is installed."""
+"""A progress bar for long work, where rich is installed."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any
 class Progress:
     """Counts towards `total` in a bar on standard error: `with Progress("Copying", total, "B") as bar: bar.update(n)`.
 
-    Draws nothing where standard error is no terminal, unless `show=True`, nor where tqdm is missing (`pip install
-    tqdm`). `total=None` stands for an unknown one; `unit="B"` counts bytes in multiples of 1,000.
+    The bar has an estimate of the time that is left. Draws nothing where standard error is no terminal, unless
+    `show=True`, nor where rich is missing (`pip install rich`). `total=None` stands for an unknown one; `unit="B"`
+    counts bytes in multiples of 1,000.
     """
 
     def __init__(
@@ -20,20 +21,33 @@ class Progress:
         self._bar: Any = None
         if sys.stderr.isatty() if show is None else show:
             try:
-                from tqdm import tqdm
+                from rich import progress
+                from rich.console import Console
             except ImportError:
                 return
-            self._bar = tqdm(desc=description, total=total, unit=unit, unit_scale=unit == "B", file=sys.stderr)
+            count = [progress.DownloadColumn()] if unit == "B" else [progress.MofNCompleteColumn(), unit]
+            self._bar = progress.Progress(
+                "{task.description}",
+                progress.BarColumn(),
+                progress.TaskProgressColumn(),
+                *count,
+                progress.TimeElapsedColumn(),
+                progress.TimeRemainingColumn(),
+                console=Console(stderr=True),
+            )
+            self._task = self._bar.add_task(description, total=total)
 
     def update(self, count: int = 1) -> None:
         if self._bar is not None:
-            self._bar.update(count)
+            self._bar.advance(self._task, count)
 
     def __enter__(self) -> Progress:
+        if self._bar is not None:
+            self._bar.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._bar is not None:
-            self._bar.close()
+            self._bar.stop()

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TextIO
 
 from tfbn.errors import Finding
+from tfbn.terminal import show
 
 JSON_VERSION = 1  # of the format; a change that programs have to follow raises it
 
@@ -73,9 +74,9 @@ class Report:
         self._status = status
 
     def say(self, text: object, file: TextIO | None = None) -> None:
-        """Prints a text, on standard output by default; nothing where JSON is asked for."""
+        """Shows a text, on standard output by default; nothing where JSON is asked for."""
         if not self.as_json:
-            print(text, file=file, flush=True)
+            show(str(text), file)
 
     def say_findings(self, file: TextIO | None = None) -> None:
         """Prints each finding at its place, and a remedy once below those in a row that have it."""

@@ -45,6 +45,14 @@ class _Parser(argparse.ArgumentParser):
         raise _WrongArgumentsError(self, message)
 
 
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Wraps descriptions, and leaves texts of several lines, which have examples and tables, as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        fill = super()._fill_text if "\n" in text else argparse.HelpFormatter._fill_text.__get__(self)
+        return fill(text, width, indent)
+
+
 class _ShowVersion(argparse.Action):
     """Looks the version up when it is asked for: reading the metadata takes longer than everything else of a start."""
 
@@ -109,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="tfbn",
         description="Batch normalization for code that TensorFlow left behind: its tools.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
         epilog=EXIT_STATUSES,
         allow_abbrev=False,
     )
@@ -120,7 +128,7 @@ def _parser() -> argparse.ArgumentParser:
         subparser = subparsers.add_parser(
             name,
             help=module.SUMMARY,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=HelpFormatter,
             epilog=EXIT_STATUSES,
             allow_abbrev=False,  # --writ must not write
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from tfbn.cli import HelpFormatter
 from tfbn.cli.quiet import tensorflow
 from tfbn.errors import Finding
 from tfbn.report import EXIT_STATUSES, Report, add_options
@@ -68,7 +69,7 @@ def _action(actions: Any, name: str, run: Any, summary: str) -> argparse.Argumen
         help=summary,
         description=f"Shows {summary}." if name != "convert" else f"{summary.capitalize()}.",
         epilog=f"{_EXAMPLES[name]}\n{EXIT_STATUSES}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
         allow_abbrev=False,
     )
     add_options(parser)

@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from tfbn.report import EXIT_STATUSES, FINDINGS, INTERNAL_ERROR, OK, WRONG_INPUT, Report, add_options
+from tfbn.terminal import show_diff
 
 if TYPE_CHECKING:
     from tfbn.migrate.driver import Run
@@ -90,7 +91,7 @@ def _finish(options: argparse.Namespace, done: Run, report: Report) -> None:
                 files[index] = file._replace(problem=driver.write(file))
     if not options.json and (options.diff or not (options.write or options.check)):
         for file in files:
-            sys.stdout.buffer.write(_diff(file))
+            show_diff(_diff(file))
     sys.stdout.flush()
     pending = [file.path for file in files if file.changed and not file.problem and not options.write]
     report.findings += (finding for file in files for finding in file.findings)

@@ -21,13 +21,26 @@ def tensorflow() -> Any:
       ImportError: there is no TensorFlow that tfbn runs on.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with chatter_held_back():
+    with notice("Loading TensorFlow ..."), chatter_held_back():
         import tensorflow as tf
 
         check_tensorflow(tf)
         tf.get_logger().setLevel("ERROR")
         tf.config.set_visible_devices([], "GPU")  # looks for GPUs now, while complaints of finding none are held back
     return tf
+
+
+@contextmanager
+def notice(text: str) -> Iterator[None]:
+    """Shows on a terminal what takes a while, for as long as it does; nothing where it was done before."""
+    shown = sys.stderr.isatty() and "tensorflow" not in sys.modules
+    if shown:
+        print(text, end="", file=sys.stderr, flush=True)
+    try:
+        yield
+    finally:
+        if shown:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
 @contextmanager

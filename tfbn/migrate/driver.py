@@ -247,5 +247,5 @@ def _one_by_one(
 
 
 def _processes(count: int) -> ProcessPoolExecutor:
-    # Not by fork: the caller may have threads, and the bar of tqdm is one.
+    # Not by fork: the caller may have threads, and the progress bar is one.
     return ProcessPoolExecutor(count, multiprocessing.get_context("spawn"))

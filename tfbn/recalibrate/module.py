@@ -58,7 +58,7 @@ def recalibrate_module(
         replicas of a strategy runs as Python code, eagerly; those of other threads run as always.
       layers: the layers to recalibrate: scopes ('net/BatchNorm', or 'net' for all within), BatchNorm objects, or a list
         of both. Default None, for all.
-      progress: whether to draw a progress bar; it needs tqdm. Default: on terminals.
+      progress: whether to draw a progress bar; it needs rich. Default: on terminals.
 
     Returns:
       A list with a Recalibrated for each layer: its scope, how many samples, how far its statistics were off.

@@ -47,7 +47,7 @@ def recalibrate_session(
         batches are better: the layers behind the first see what their predecessors make of a batch of this size.
       layers: the scopes to recalibrate ('net/BatchNorm', or 'net' for all within), a string or a list. Default None,
         for all layers that train in this graph.
-      progress: whether to draw a progress bar; it needs tqdm. Default: on terminals.
+      progress: whether to draw a progress bar; it needs rich. Default: on terminals.
 
     Returns:
       A list with a Recalibrated for each layer: its scope, how many samples, how far its statistics were off.
