@@ -24,6 +24,7 @@ examples:
   tfbn migrate --write src/             change the files
   tfbn migrate --write --compat-v1 .    and import tensorflow.compat.v1 where the code is TF1
   tfbn migrate --check .                for CI: exit status 1 if anything is left to do
+  tfbn migrate --check --format github .   the same, with what is left shown beside the lines of a pull request
   tfbn migrate --write - < old.py       from standard input to standard output
 
 A file that cannot be migrated gives exit status 2, or 70 after an internal error; the others are done all the same.
@@ -41,6 +42,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--write", action="store_true", help="change the files; of standard input, print the new text")
     parser.add_argument("--diff", action="store_true", help="show a diff (the default without --write and --check)")
     parser.add_argument("--check", action="store_true", help="exit status 1 if something would change or needs a look")
+    parser.add_argument(
+        "--format",
+        choices=("text", "github", "sarif"),
+        default="text",
+        help="print annotations for a pull request on GitHub, or a SARIF log for code scanning, in place of the diff",
+    )
     parser.add_argument("--only", type=_names, default=(), metavar="RULES", help="run these rules alone: a,b,c")
     parser.add_argument("--skip", type=_names, default=(), metavar="RULES", help="run all rules but these")
     parser.add_argument("--compat-v1", action="store_true", help="import tensorflow.compat.v1 where the code is TF1")
@@ -61,6 +68,11 @@ def run(options: argparse.Namespace, report: Report) -> None:
         report.fields["rules"] = [{"name": rule.name, "summary": rule.summary} for rule in RULES]
         report.say("\n".join(f"{rule.name:{width}}  {rule.summary}" for rule in RULES))
         return
+    if options.format != "text" and (options.json or options.diff or STDIN in options.paths):
+        raise ValueError(
+            f"--format {options.format} is all that standard output has: expected neither --json nor --diff nor - "
+            "beside it. Leave one of them out."
+        )
     if not options.paths:
         raise ValueError("no PATH is given: name files or directories, or - for standard input")
     report.activity = f"migrating {' '.join(options.paths)}"
@@ -89,12 +101,16 @@ def _finish(options: argparse.Namespace, done: Run, report: Report) -> None:
                 sys.stdout.buffer.write(file.after)
             elif file.changed and not file.problem:
                 files[index] = file._replace(problem=driver.write(file))
-    if not options.json and (options.diff or not (options.write or options.check)):
+    if not options.json and options.format == "text" and (options.diff or not (options.write or options.check)):
         for file in files:
             show_diff(_diff(file))
     sys.stdout.flush()
     pending = [file.path for file in files if file.changed and not file.problem and not options.write]
     report.findings += (finding for file in files for finding in file.findings)
+    if options.format != "text":
+        from tfbn.cli.annotations import FORMATS, collect
+
+        print(FORMATS[options.format](collect(files, pending)), end="", flush=True)
     _print(options, done, pending, report)
     report.fields.update(files=[file.as_json() for file in files], problems=done.problems)
     report.summary.update(files=done.files, changed=sum(file.changed and not file.problem for file in files))
