@@ -280,6 +280,17 @@ def test_an_interruption_is_quiet(command, capsys):
     assert capsys.readouterr() == ("", "")
 
 
+def test_shell_completion(monkeypatch):
+    """argcomplete gets the parser where a shell asks, and is not loaded otherwise."""
+    parsers = []
+    monkeypatch.setitem(sys.modules, "argcomplete", types.SimpleNamespace(autocomplete=parsers.append))
+    assert cli.main([]) == 2
+    assert parsers == []
+    monkeypatch.setenv("_ARGCOMPLETE", "1")
+    assert cli.main([]) == 2
+    assert [parser.prog for parser in parsers] == ["tfbn"]
+
+
 def test_options_are_written_out(tmp_path, capsys):
     """What is close to `--write` does not write."""
     (tmp_path / "model.py").write_text("from tensorflow.contrib.layers import batch_norm\n")

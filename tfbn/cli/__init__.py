@@ -66,6 +66,8 @@ class _ShowVersion(argparse.Action):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs `tfbn` with `arguments` (those of the process by default) and returns the exit status."""
     parser = _parser()
+    if "_ARGCOMPLETE" in os.environ:  # a shell asks what may follow, and argcomplete answers and ends the process
+        import_module("argcomplete").autocomplete(parser)
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         options = parser.parse_args(arguments)
