@@ -170,6 +170,11 @@ def graph_around_bodies() -> tf.Graph:
     return graph
 
 
+def in_tf1_graph() -> bool:
+    """Whether ops land in a graph that a session runs, rather than in eager code or a function."""
+    return not tf.executing_eagerly() and not graph_around_bodies().building_function
+
+
 def in_loop_body() -> bool:
     """Whether ops land right in the body of a loop: not in a branch within it, which an iteration may skip."""
     graph = tf.compat.v1.get_default_graph()

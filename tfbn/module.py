@@ -218,7 +218,7 @@ class BatchNorm(tf.Module):
           TypeError: inputs that are not floating; an argument of another type.
           RuntimeError: a TF1 graph, for which there is `batch_norm`; synchronized where TensorFlow refuses collectives.
         """
-        checks.check_no_tf1_graph("BatchNorm")
+        self._check_context()
         inputs = tf.convert_to_tensor(inputs)
         settings = self.settings_for(inputs, weighted=batch_weights is not None)
         channels = settings.layout.channels
@@ -247,11 +247,7 @@ class BatchNorm(tf.Module):
             if batch is not None and not call.update_statistics.never:
                 state = State(*(None if value is None else tf.convert_to_tensor(value) for value in state))
                 changes = averages.changes(state, batch, settings, active & call.update_statistics)
-                updates = self._assign(averages.next_state(state, changes))
-                if not tf.executing_eagerly() and not _tensorflow.in_program_order():
-                    # A wrapped function runs what its outputs need.
-                    with tf.control_dependencies(updates):
-                        outputs = tf.identity(outputs)
+                outputs = self._update(averages.next_state(state, changes), outputs)
             return outputs
 
     @property
@@ -283,6 +279,7 @@ class BatchNorm(tf.Module):
             "channels": self._created_channels(),
             **vars(self._fixed),
             **{name: value for name, value in shared.items() if name != "counts"},
+            "fused": None if shared["fused"] else False,
             "trainable": self.trainable,
             "update_statistics": self.update_statistics,
             "frozen": self.frozen,
@@ -343,6 +340,18 @@ class BatchNorm(tf.Module):
             synchronization=tf.VariableSynchronization.AUTO if affine else tf.VariableSynchronization.ON_READ,
             aggregation=tf.VariableAggregation.NONE if affine else aggregation,
         )
+
+    def _check_context(self) -> None:
+        checks.check_no_tf1_graph("BatchNorm")
+
+    def _update(self, state: State, outputs: tf.Tensor) -> tf.Tensor:
+        """Assigns the statistics; the outputs, which wait for that where they decide on what is run."""
+        updates = self._assign(state)
+        if tf.executing_eagerly() or _tensorflow.in_program_order():
+            return outputs
+        # A wrapped function runs what its outputs need.
+        with tf.control_dependencies(updates):
+            return tf.identity(outputs)
 
     def _assign(self, state: State) -> list[Any]:
         return [

@@ -26,7 +26,7 @@ def check_graph(caller: str) -> None:
 
 def check_no_tf1_graph(caller: str) -> None:
     """Eager code or a function: in a TF1 graph nothing would run the updates."""
-    if not tf.executing_eagerly() and not _tensorflow.graph_around_bodies().building_function:
+    if _tensorflow.in_tf1_graph():
         raise RuntimeError(
             f"{caller} is for eager code and tf.function: expected one of them, got a TF1 graph as default, where "
             "nothing would run its updates. Use tfbn.batch_norm there."

@@ -9,6 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfbn import _tensorflow
 from tfbn.core import normalization, values
 from tfbn.keras import config, weights
 from tfbn.keras.generation import Generation, find_generation
@@ -26,9 +27,15 @@ class _Module(BatchNorm):
 
     _mask_by_channel = True
 
-    def __init__(self, add_weight: Callable[[str, tf.Tensor], Any], **arguments: Any) -> None:
-        super().__init__(**arguments)
+    def __init__(
+        self,
+        add_weight: Callable[[str, tf.Tensor], Any],
+        add_update: Callable[[list[Any]], None] | None,
+        **arguments: Any,
+    ) -> None:
+        super().__init__(**arguments, name="tfbn_batch_norm")  # a TF1 graph refuses the name that _Module gives
         self._add_weight = add_weight
+        self._add_update = add_update
 
     @property
     def name_scope(self) -> Any:
@@ -38,8 +45,24 @@ class _Module(BatchNorm):
     def _variable(self, name: str, value: tf.Tensor) -> Any:
         return self._add_weight(name, value)
 
-    def _assign(self, after: values.State) -> list[Any]:
-        return [getattr(self, name).assign(value) for name, value in after._asdict().items() if value is not None]
+    def _check_context(self) -> None:
+        """In a TF1 graph as well: Keras 2 has the updates to run, and for Keras 3 the outputs wait for them."""
+
+    def _update(self, state: values.State, outputs: tf.Tensor) -> tf.Tensor:
+        if self._add_update is None or not _tensorflow.in_tf1_graph():
+            return super()._update(state, outputs)
+        # What the outputs are computed from is read before it is assigned.
+        with tf.control_dependencies([outputs]):
+            self._add_update(self._assign(state))
+        return outputs
+
+    def _assign(self, state: values.State) -> list[Any]:
+        pairs = [(getattr(self, name), value) for name, value in state._asdict().items() if value is not None]
+        if not _tensorflow.in_tf1_graph():
+            return [variable.assign(value) for variable, value in pairs]
+        # A variable of Keras 3 returns the value that it is assigned, and no op: in a graph TensorFlow's is asked.
+        own = [(variable if isinstance(variable, tf.Variable) else variable.value, value) for variable, value in pairs]
+        return [variable.assign(value, read_value=False) for variable, value in own]
 
 
 def layer_class(keras: Any = None) -> Any:
@@ -49,6 +72,9 @@ def layer_class(keras: Any = None) -> Any:
     zero debias, adjustments, virtual batches, the corrected variance. It trains with fit, saves and loads (.keras, HDF5
     and TensorFlow's checkpoints), has its regularizers' losses in `losses`, and works under every dtype policy and in
     functions that XLA compiles. To load a model in a new process, make the class first: it registers itself.
+
+    It works in TF1 graphs as well. Under Keras 2 its updates are in `layer.updates` there, as those of Keras' own
+    layer, and training=None is the learning phase; under Keras 3 the outputs wait for the updates.
 
     `trainable` is TF1's: False takes beta and gamma from the trainable weights, and the statistics go on normalizing
     and moving. `frozen=True` is what Keras' own layer does in addition: moving statistics in training too.
@@ -123,9 +149,18 @@ class Layer:
             )
         super().__init__(**arguments)
         self.supports_masking = True
-        wide = normalization.compute_dtype(tf.as_dtype(self.variable_dtype))
+        if self.generation.major == 2 and own.get("synchronized") and own.get("fused"):
+            raise ValueError(
+                "synchronized: expected False with fused=True under Keras 2, got True. `fused=True` is not supported "
+                "when `synchronized=True`; leave fused out."
+            )
         self._hidden = _Hidden(
-            _Module(self._new_weight, **config.deserialized(own, self.generation.api), param_dtype=wide)
+            _Module(
+                self._new_weight,
+                self.add_update if self.generation.major == 2 else None,  # type: ignore[attr-defined]
+                **config.deserialized(own, self.generation.api),
+                param_dtype=self._wide_dtype(),
+            )
         )
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -137,7 +172,7 @@ class Layer:
 
     def build(self, input_shape: Any) -> None:
         module, spec = self._hidden.module, tf.TensorSpec(input_shape)
-        module.create(module.settings_for(spec).layout.channels)
+        module.create(module.settings_for(spec).layout.channels, self._wide_dtype() or tf.float32)
         for name in weights.NAMES:
             setattr(self, name, getattr(module, name))
         super().build(input_shape)  # type: ignore[misc]
@@ -157,7 +192,7 @@ class Layer:
         inputs = tf.cast(inputs, self.compute_dtype)
         return self._hidden.module(
             inputs,
-            False if training is None else training,
+            self._default_training() if training is None else training,
             update_statistics=update_statistics,
             mask=mask,
             batch_weights=batch_weights,
@@ -170,6 +205,16 @@ class Layer:
         arguments = self._hidden.module.arguments()
         own = config.serialized({name: arguments[name] for name in ARGUMENTS}, self.generation.api)
         return {**super().get_config(), **own}  # type: ignore[misc]
+
+    def _wide_dtype(self) -> tf.DType | None:
+        """The variables' dtype; None where the layer learns its own from the first inputs, as Keras 2 in TF1 graphs."""
+        return None if self.variable_dtype is None else normalization.compute_dtype(tf.as_dtype(self.variable_dtype))
+
+    def _default_training(self) -> Any:
+        """False, or in TF1 graphs the learning phase of Keras 2, which its `fit` feeds."""
+        if self.generation.major == 2 and _tensorflow.in_tf1_graph():
+            return self.generation.api.backend.learning_phase()
+        return False
 
     def _new_weight(self, name: str, value: tf.Tensor) -> Any:
         arguments, major = self._hidden.module.arguments(), self.generation.major
