@@ -362,3 +362,11 @@ class TestFunctionsRunEagerly:
 def property_of_functions():
     """Where TensorFlow reads the switch."""
     return type(tf.function(lambda: None)).__dict__["_run_functions_eagerly"]
+
+
+def test_mask_from_keras():
+    """Of the output of a layer that makes a mask, and None of any other tensor."""
+    ids = tf.constant([[1, 2, 0]])
+    assert _tensorflow.mask_from_keras(ids) is None
+    embedded = tf.keras.layers.Embedding(5, 4, mask_zero=True)(ids)
+    np.testing.assert_array_equal(_tensorflow.mask_from_keras(embedded), [[True, True, False]])

@@ -242,6 +242,11 @@ def compiled_whole() -> bool:
     return _control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
 
 
+def mask_from_keras(tensor: Any) -> Any:
+    """The mask that a layer of Keras left at its output, which Keras passes on as the argument `mask`; else None."""
+    return getattr(tensor, "_keras_mask", None)
+
+
 def set_trainable(variable: Any, trainable: bool) -> None:
     """Whether tapes watch a variable, and modules count it among the trainable ones.
 

@@ -185,7 +185,7 @@ class Layer:
         batch_weights: Any = None,
         update_statistics: Any = None,
     ) -> tf.Tensor:
-        passed_on = getattr(inputs, "_keras_mask", None)
+        passed_on = _tensorflow.mask_from_keras(inputs)
         if passed_on is not None and mask is passed_on:
             # It lies along the axes from the left, wherever the channels are.
             mask = tf.reshape(mask, tf.concat([tf.shape(mask), [1] * (len(inputs.shape) - len(passed_on.shape))], 0))
