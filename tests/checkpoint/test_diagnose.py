@@ -276,6 +276,13 @@ class TestOutliers:
         if found:
             assert "deviations from 0" in result[0].problem
 
+    def test_means_of_zero_around_it(self, diagnose):
+        """A mean of a few deviations is no outlier beside layers whose means are all but zero."""
+        made = self.layers()
+        for scope, variables in made.items():
+            variables["moving_mean"] = np.full(CHANNELS, 3.0 if scope == "conv3" else 1e-3, np.float32)
+        assert diagnose(made) == []
+
     def test_too_few_neighbours(self, diagnose):
         """Of two layers nobody can say which is the odd one."""
         layers = self.layers(moving_variance=1e9)

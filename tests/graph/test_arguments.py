@@ -5,6 +5,8 @@ import pytest
 import tensorflow as tf
 
 import tfbn
+from tests import oracle
+from tests.graph.regimes import values
 from tfbn.arguments import checks
 
 tf1 = tf.compat.v1
@@ -123,9 +125,18 @@ def test_shapes_of_tensors():
     refused(TypeError, r"renorm_clipping\['rmax'\]: expected a number", renorm=True, renorm_clipping={"rmax": "3"})
 
 
-def test_a_decay_per_channel_works():
-    with tf.Graph().as_default():
-        tfbn.batch_norm(tf1.placeholder(tf.float32, [4, 5]), decay=tf.fill([5], 0.9))
+@pytest.mark.parametrize(
+    "decay", [0, 1, True, 0.0, 1.0, np.float64(0.5), np.array(0.5), np.linspace(0.1, 0.9, 5, dtype=np.float32)]
+)
+def test_decays_of_every_kind(decay):
+    """Numbers of Python and of NumPy; a tensor with one for each channel."""
+    batch = oracle.batch([4, 5]).astype(np.float32)
+    with tf.Graph().as_default(), tf1.Session() as opened:
+        tfbn.batch_norm(tf.constant(batch), decay=tf.constant(decay) if np.ndim(decay) else decay, scope="bn")
+        opened.run(tf1.global_variables_initializer())
+        opened.run(tf1.get_collection(tf1.GraphKeys.UPDATE_OPS))
+        moved = values(opened)["bn/moving_mean"]
+    np.testing.assert_allclose(moved, (1.0 - np.float64(decay)) * oracle.moments(batch)[0], **oracle.AVERAGE)
 
 
 @pytest.mark.parametrize("reuse", [True, tf1.AUTO_REUSE])
@@ -192,8 +203,3 @@ def test_flags(value, expected):
     with tf.Graph().as_default():
         value = value() if callable(value) else value
         assert checks.check_flag(value).value is (value if expected is None else expected)
-
-
-@pytest.mark.parametrize("value", [0, 1, True, 0.0, 1.0, np.float64(0.5), np.array(0.5)])
-def test_decays_that_work(value):
-    checks.check_decay("decay", value)

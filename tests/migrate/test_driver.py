@@ -8,7 +8,7 @@ import re
 import stat
 import subprocess
 import sys
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -35,6 +35,25 @@ def test_processes_change_nothing(tmp_path):
     assert alone == together
     assert alone.files == 3 * len(SOURCES)
     assert len(alone.reports) == 3 * (len(SOURCES) - 1)
+
+
+@pytest.mark.parametrize(
+    "files, jobs, processes",
+    [(1, 8, 0), (2 * driver.WORTH_A_PROCESS - 1, 8, 0), (3 * driver.WORTH_A_PROCESS, 8, 3), (500, 2, 2)],
+)
+def test_as_many_processes_as_have_work(tmp_path, monkeypatch, files, jobs, processes):
+    """None where another one costs more than it saves, and no more than asked for."""
+    started = []
+
+    class Pool(ThreadPoolExecutor):
+        def map(self, work, files, chunksize):
+            return super().map(work, files)
+
+    monkeypatch.setattr(driver, "_processes", lambda count: started.append(count) or Pool(count))
+    for number in range(files):
+        (tmp_path / f"{number}.py").write_text(SOURCE)
+    assert len(driver.run([str(tmp_path)], RULES, jobs=jobs).reports) == files
+    assert started == [processes] * (processes > 0)
 
 
 def test_files_without_a_match_are_not_parsed(tmp_path):

@@ -16,6 +16,8 @@ from tfbn.migrate.names import KNOWN
     [
         ("tensorflow.contrib.layers.batch_norm", "tfbn.batch_norm"),
         ("tensorflow.compat.v1.contrib.slim.batch_norm", "tfbn.batch_norm"),
+        ("tensorflow.compat.v2.compat.v1.contrib.slim.batch_norm", "tfbn.batch_norm"),
+        ("tensorflow.compat.v2.layers.conv2d", "tfbn.layers.v1.conv2d"),
         ("tensorflow_core.contrib.layers.batch_norm", "tfbn.batch_norm"),
         ("tf_slim.layers.layers.batch_norm", "tfbn.batch_norm"),
         ("tf_slim.ops.arg_scope.arg_scope", "tfbn.arg_scope"),

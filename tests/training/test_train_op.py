@@ -409,9 +409,13 @@ class TestTrainOp:
             ]
             assert self.made() == fine
 
-    def test_strict_knows_the_ordered_updates(self):
+    @pytest.mark.parametrize("towers, steps", [("every", 4), ("first", 1)])
+    def test_strict_with_ordered_updates(self, towers, steps):
+        """What it passes moves the statistics by each call, or by the first."""
         with graph():
-            _, outputs = layers()
+            x, outputs = layers()
             loss = tf.add_n([tf.reduce_sum(each**2) for each in outputs])
-            tfbn.create_train_op(loss, self.optimizer(), strict=True)
-            tfbn.create_train_op(loss, self.optimizer(), strict=True, towers="first")
+            train = tfbn.create_train_op(loss, self.optimizer(), strict=True, towers=towers)
+            with session() as opened:
+                opened.run(train, dict(zip(x, BATCHES)))
+                check_averages(values(opened), BATCHES[:steps], "function-fused")
