@@ -7,7 +7,7 @@ OLDEST_PYTHON ?= $(PYTHON)
 NEWEST_PYTHON ?= $(PYTHON)
 OLDEST_TENSORFLOW := 2.12.*
 # Configurations drawn at random that are compared with the original.
-TFBN_RANDOM_CASES ?= 40
+TFBN_RANDOM_CASES ?= 20
 export TFBN_RANDOM_CASES
 # What random numbers and samples are drawn from: configurations, initial weights, moments to kill at.
 TFBN_SEED ?= 20201
@@ -16,7 +16,7 @@ export TFBN_SEED
 TESTS ?= usual
 SELECT_quick := -m "not slow and not process" --cases 1 --functions 6 \
   --ignore tests/parity --ignore tests/replicas --ignore tests/examples --ignore tests/test_docs.py --ignore tests/test_site.py
-SELECT_usual := -m "not slow" --cases 6
+SELECT_usual := -m "not slow" --cases 3
 SELECT_all :=
 ifeq ($(filter quick usual all,$(TESTS)),)
 $(error TESTS: expected quick, usual or all, got $(TESTS))
@@ -57,7 +57,7 @@ help:
 	@echo 'TESTS=all              every test (now: $(TESTS); .ci/run and test-all take all)'
 	@echo 'PART=1/2               half of the cases of each function that has many (.ci/run: one on each TensorFlow)'
 	@echo 'TFBN_SEED=20201        what the tests draw random numbers and samples from'
-	@echo 'TFBN_RANDOM_CASES=40   how many random configurations to compare (test-all: 1000)'
+	@echo 'TFBN_RANDOM_CASES=20   how many random configurations to compare (test-all: 1000)'
 	@echo 'TFBN_KILLS=10          how many conversions of checkpoints to kill (test-all: 100)'
 	@echo 'WORKERS=2              processes of the tests'
 	@echo 'PYTEST_ARGS="-k name"  further arguments of pytest'

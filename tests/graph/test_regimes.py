@@ -172,8 +172,7 @@ def trained_and_continued(tmp_path_factory):
     return {key: (variables, np.load(folder / "after.npz")) for key, (variables, folder) in trained.items()}
 
 
-@pytest.mark.process
-@pytest.mark.cases(16)  # trained together
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "number, regime",
     [(number, NAMES[i]) for number in range(len(CONTINUED)) for i in TRAINED_IN[number % 2]],

@@ -14,7 +14,7 @@ from .worker import Worker
 
 pytestmark = [pytest.mark.process, pytest.mark.cases(1000)]
 
-CASES = int(os.environ.get("TFBN_RANDOM_CASES", "40"))
+CASES = int(os.environ.get("TFBN_RANDOM_CASES", "20"))
 # tf.layers' function and the layers have no paths of their own.
 COUNTS = {"batch_norm": CASES, "batch_normalization": CASES // 2, "layers": CASES // 2}
 
