@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,9 @@ import pytest
 
 from tests.checkpoint.models import reference
 from tfbn import checkpoint
+from tfbn.checkpoint import kinds
 from tfbn.checkpoint.kinds import Kind
-from tfbn.checkpoint.open import KINDS
+from tfbn.checkpoint.open import KINDS, discover
 from tfbn.checkpoint.reader import Entry, Reader
 from tfbn.checkpoint.writer import Writer
 from tfbn.files import replacing
@@ -164,9 +166,30 @@ def test_what_all_kinds_share_names_none():
     ] == []
 
 
-def test_one_place_knows_them_all():
-    """Each file in the folder is a kind, and `open` alone imports it."""
-    modules = {f"tfbn.checkpoint.kinds.{path.stem}" for path in (PACKAGE / "kinds").glob("[!_]*.py")}
-    assert {type(kind).__module__ for kind in KINDS} == modules
-    importing = {path.name for path in PACKAGE.glob("**/*.py") if "tfbn.checkpoint.kinds." in path.read_text()}
-    assert importing == {"open.py"}
+def test_nothing_names_their_files():
+    """Each file in the folder is a kind, and no other file imports it."""
+    modules = [f"tfbn.checkpoint.kinds.{path.stem}" for path in sorted((PACKAGE / "kinds").glob("[!_]*.py"))]
+    assert sorted(type(kind).__module__ for kind in KINDS) == modules
+    assert [path.name for path in PACKAGE.glob("**/*.py") if "tfbn.checkpoint.kinds." in path.read_text()] == []
+
+
+@pytest.mark.parametrize("precedence", [-2, 0, 2])
+def test_a_kind_is_a_file(precedence, tmp_path, monkeypatch):
+    """Another file in the folder is another kind, at the place that its precedence says."""
+    name = f"drawer_{precedence + 2}"
+    (tmp_path / f"{name}.py").write_text(
+        "from tfbn.checkpoint.kinds import Kind\n"
+        f"class Drawer(Kind):\n    name = 'drawer'\n    endings = ('.drawer',)\n    precedence = {precedence}\n"
+    )
+    monkeypatch.setattr(kinds, "__path__", [*kinds.__path__, str(tmp_path)])
+    names = [kind.name for kind in discover()]
+    assert [each for each in names if each != "drawer"] == [kind.name for kind in KINDS]
+    assert names.index("drawer") == {-2: 0, 0: names.index("tf.layers") + 1, 2: len(names) - 1}[precedence]
+    sys.modules.pop(f"tfbn.checkpoint.kinds.{name}")
+
+
+def test_precedence():
+    """What the others do not recognize is contrib's, and Keras' files are asked for by their endings first."""
+    assert [KINDS[0].name, KINDS[-1].name] == ["contrib", "Keras"]
+    (objects,) = [kind for kind in KINDS if kind.name == "BatchNorm"]
+    assert next(kind for kind in KINDS if "objects" in kind.like_formats) is objects

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfbn.fold import fold_graph
+from tfbn.fold import fold_graph, verify
 from tfbn.fold.verify import read_inputs
 
 tf1 = tf.compat.v1
@@ -140,3 +140,13 @@ def test_damaged_inputs(kind, tmp_path):
         ValueError, match=f"^{path}: expected arrays by name, as numpy.savez writes them, got a file that"
     ):
         read_inputs(path)
+
+
+def test_inputs_that_unpack_to_too_much(tmp_path, monkeypatch):
+    """A small archive of many zeros is refused by its directory, before anything is unpacked."""
+    np.savez_compressed(tmp_path / "bomb.npz", x=np.zeros(10**6))
+    assert read_inputs(tmp_path / "bomb.npz")["x"].size == 10**6
+    monkeypatch.setattr(verify, "MAX_INPUT_BYTES", 10**6)
+    assert (tmp_path / "bomb.npz").stat().st_size < 10**5
+    with pytest.raises(ValueError, match="its arrays are 8,000,128 bytes unpacked, more than the limit of 1,000,000"):
+        read_inputs(tmp_path / "bomb.npz")

@@ -1,23 +1,31 @@
-"""`open`: a checkpoint of any kind; the only place that knows them all."""
+"""`open`: a checkpoint of any kind."""
 
 from __future__ import annotations
 
 import os
+import pkgutil
+from importlib import import_module
 
 import tensorflow as tf
 
+from tfbn.checkpoint import kinds
 from tfbn.checkpoint.kinds import Kind
-from tfbn.checkpoint.kinds.contrib import Contrib
-from tfbn.checkpoint.kinds.keras import Keras
-from tfbn.checkpoint.kinds.objects import Objects
-from tfbn.checkpoint.kinds.saved_model import SavedModel
-from tfbn.checkpoint.kinds.tf1_module import TF1Module
-from tfbn.checkpoint.kinds.tf_layers import TFLayers
 from tfbn.checkpoint.reader import Reader
 from tfbn.graphdef.messages import reason
 
-# From the most general, which reads what no later one recognizes. Of those that a `like` fits, the first is written.
-KINDS: list[Kind] = [Contrib(), TFLayers(), Objects(), TF1Module(), SavedModel(), Keras()]
+
+def discover() -> list[Kind]:
+    """A kind for each file in the folder `kinds`, by precedence and then by the names of the files."""
+    modules = [import_module(f"{kinds.__name__}.{each.name}") for each in pkgutil.iter_modules(kinds.__path__)]
+    classes = [each for module in modules for each in vars(module).values() if _is_kind_of(module.__name__, each)]
+    return sorted((each() for each in classes), key=lambda kind: kind.precedence)
+
+
+def _is_kind_of(module: str, value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, Kind) and value.__module__ == module
+
+
+KINDS = discover()
 
 
 def open(path: str | os.PathLike[str]) -> Reader:

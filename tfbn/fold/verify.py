@@ -16,6 +16,9 @@ from tfbn.graphdef.outside import reaching_outside
 
 BATCH, SIZE = 4, 32  # of random inputs where the graph leaves the first size, or another, open
 
+# A small archive can tell, and unpack to, a thousand times its size; inputs to compare two graphs on are a batch.
+MAX_INPUT_BYTES = 2**30
+
 Feed = dict[str, np.ndarray]
 # What NumPy and zipfile raise for files that are cut, damaged or something else.
 _DAMAGE = (
@@ -38,6 +41,9 @@ def read_inputs(path: str | os.PathLike[str]) -> Feed:
     """The arrays in a .npz file by name. Raises ValueError for any other file, and a damaged one."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
+            size = sum(info.file_size for info in arrays.zip.infolist())
+            if size > MAX_INPUT_BYTES:
+                raise ValueError(f"its arrays are {size:,} bytes unpacked, more than the limit of {MAX_INPUT_BYTES:,}")
             return dict(arrays)
     except OSError as error:
         if error.errno is not None:

@@ -1,4 +1,4 @@
-"""What each kind of checkpoint defines, in one file here for each; `tfbn.checkpoint.open` lists them."""
+"""What each kind of checkpoint defines, in one file here for each. Nothing else has to name it."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ class Kind:
       like_formats: the `format` of the checkpoints whose names and shapes a target of this kind can have; empty for a
         kind that is read and not written.
       default_scope: the scope of a layer for which the program names none; '' where it has no such default.
+      precedence: of several kinds that recognize a path, the one with the highest reads it; of several that a `like`
+        fits, the one with the lowest is written.
       lacks: from short names of a layer's variables that have no place in it to the reason.
     """
 
@@ -26,6 +28,7 @@ class Kind:
     endings: tuple[str, ...] = ()
     like_formats: tuple[str, ...] = ()
     default_scope = ""
+    precedence = 0
     lacks: Mapping[str, str] = {}
 
     def recognizes(self, path: str) -> bool:

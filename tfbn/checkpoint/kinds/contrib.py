@@ -10,6 +10,7 @@ from tfbn.checkpoint.tf1_names import TF1Names
 class Contrib(TF1Names):
     name = "contrib"
     default_scope = "BatchNorm"
+    precedence = -1  # the most general
 
     def recognizes(self, path: str) -> bool:
         """Everything: what is no other kind is a checkpoint by name, or none, and then its reader says why."""

@@ -44,6 +44,7 @@ class Keras(Kind):
     name = "Keras"
     endings = (".h5", ".hdf5", ".keras")
     like_formats = ("Keras",)
+    precedence = 1  # its endings are no prefix's
 
     def open(self, path: str) -> Reader:
         return KerasReader(path)
