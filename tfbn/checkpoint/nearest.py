@@ -3,37 +3,33 @@
 from __future__ import annotations
 
 import difflib
+import heapq
 from collections.abc import Iterable, Mapping
 
-_MAX_COMPARED = 200  # names that one is compared with letter by letter; of more, those that end most like it
+_MAX_COMPARED = 5  # names that one is compared with letter by letter
 
 
 def nearest_names(names: Iterable[str], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
     """For each of `names` that resembles one, the most similar other name of a variable of the same shape.
 
+    Of the names that have the most of its last parts, those are compared that share most parts with it.
+
     Args:
       names: of variables, each in `shapes`.
       shapes: of these and of those to choose from, by name.
     """
-    asked = list(names)
-    by_shape: dict[tuple[int, ...], list[str]] = {}
-    for name in shapes.keys() - set(asked):
-        by_shape.setdefault(shapes[name], []).append(name)
+    asked = sorted(names)
+    parts = {name: name.split("/") for name in shapes}
+    by_tail: dict[tuple[tuple[int, ...], tuple[str, ...]], list[str]] = {}
+    for name in sorted(shapes.keys() - set(asked)):
+        for start in range(len(parts[name]) + 1):
+            by_tail.setdefault((shapes[name], tuple(parts[name][start:])), []).append(name)
     nearest = {}
     for name in asked:
-        candidates = sorted(by_shape.get(shapes[name], ()))
-        if len(candidates) > _MAX_COMPARED:
-            candidates = _with_longest_tail(name, candidates)[:_MAX_COMPARED]
-        if similar := difflib.get_close_matches(name, candidates, 1):
+        tails = ((shapes[name], tuple(parts[name][start:])) for start in range(len(parts[name]) + 1))
+        candidates = next((by_tail[tail] for tail in tails if tail in by_tail), [])
+        own = set(parts[name])
+        alike = heapq.nlargest(_MAX_COMPARED, candidates, key=lambda other: len(own.intersection(parts[other])))
+        if similar := difflib.get_close_matches(name, alike, 1):
             nearest[name] = similar[0]
     return nearest
-
-
-def _with_longest_tail(name: str, candidates: list[str]) -> list[str]:
-    """The candidates that have the most of its last parts, at least the very last; none where none has."""
-    parts = name.split("/")
-    for start in range(len(parts)):
-        tail = "/".join(["", *parts[start:]])
-        if alike := [other for other in candidates if f"/{other}".endswith(tail)]:
-            return alike
-    return []

@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("graph", metavar="MODEL.meta", help="a MetaGraph, as a Saver writes it beside its checkpoints")
     parser.add_argument("--step", nargs="+", metavar="NAME", help="what one step of training fetches: ops or tensors")
     parser.add_argument("--scope", nargs="+", metavar="SCOPE", help="whose layers the step trains (default: all)")
-    parser.add_argument("--checkpoint", metavar="PATH", help="one that the Saver is to restore: what will it not find?")
+    parser.add_argument("--checkpoint", metavar="PATH", help="one that it is to restore: what will it not find?")
     add_options(parser)
 
 
@@ -46,9 +46,11 @@ def run(options: argparse.Namespace, report: Report) -> None:
 
 
 def _audit(options: argparse.Namespace, report: Report, graph: Any, saver: Any) -> None:
+    from tfbn.graphdef.dataflow import Dataflow
     from tfbn.training.check_saver import check_saver
     from tfbn.training.check_updates import check_updates
     from tfbn.training.list_layers import list_layers
+    from tfbn.training.requests import check_requests, request_all
     from tfbn.training.steps import find_steps
 
     layers = list_layers(graph)
@@ -57,10 +59,10 @@ def _audit(options: argparse.Namespace, report: Report, graph: Any, saver: Any) 
     report.say(layers if layers else f"0 layers: no batch norm layer is recognized in {options.graph}.")
     if saver is not None:
         report.findings += check_saver(saver, graph, raise_on_error=False, checkpoint=options.checkpoint)
-    elif options.checkpoint is not None:
-        raise ValueError(f"--checkpoint: expected a MetaGraph with a Saver, got {options.graph}, which has none.")
     else:
         report.say("No Saver is in this MetaGraph: what a checkpoint will have is not checked.")
+        if options.checkpoint is not None:
+            report.findings += check_requests(request_all(Dataflow(graph.as_graph_def())), options.checkpoint)
     step = names(options.step)
     candidates = find_steps(graph) if step is None else []
     if step is not None:

@@ -7,17 +7,12 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfbn.checkpoint import object_graph
-from tfbn.checkpoint.nearest import nearest_names
-from tfbn.checkpoint.open import open as open_checkpoint
-from tfbn.checkpoint.reader import Entry
-from tfbn.checkpoint.tables import shown
 from tfbn.errors import Finding, StatisticsNotSavedError
 from tfbn.graphdef import recognize
-from tfbn.graphdef.dataflow import Dataflow, data
+from tfbn.graphdef.dataflow import data
 from tfbn.graphdef.nodes import split_tensor
 from tfbn.training import advice
-from tfbn.training.requests import find_requests
+from tfbn.training.requests import check_requests, find_requests
 
 _WRITING = ("SaveV2", "Save", "SaveSlices")
 
@@ -91,7 +86,8 @@ def check_saver(
             problem = f"the Saver leaves out {', '.join(left)}."
             findings.append(Finding("not saved", severity, layer.scope, problem, advice.NOT_SAVED))
     if checkpoint is not None:
-        findings += _not_there(recognized.dataflow, _definition(saver).restore_op_name, checkpoint)
+        requests = find_requests(recognized.dataflow, _definition(saver).restore_op_name)
+        findings += check_requests(requests, checkpoint)
     if raise_on_error and any(finding.severity == "error" for finding in findings):
         raise StatisticsNotSavedError(findings)
     return findings
@@ -104,36 +100,3 @@ def _definition(saver: Any) -> Any:
 def _save_op(saver: Any) -> str:
     name = getattr(_definition(saver), "save_tensor_name", "") or ""
     return split_tensor(str(name))[0]
-
-
-def _not_there(dataflow: Dataflow, restore_op: str, checkpoint: str | os.PathLike[str]) -> list[Finding]:
-    """What restoring the checkpoint would fail for."""
-    stored = _stored(checkpoint)
-    requests = find_requests(dataflow, restore_op)
-    missing = {request.name: request.shape or () for request in requests if request.name not in stored}
-    asked = {request.name for request in requests}
-    others = {name: entry.shape for name, entry in stored.items() if name not in asked}
-    nearest = nearest_names(missing, {**others, **missing})
-    findings = []
-    for name, dtype, shape in requests:
-        if name in missing:
-            hint = f"; {nearest[name]} is" if name in nearest else ""
-            problem = f"the Saver asks for it, and it is not in {os.fspath(checkpoint)}{hint}."
-        elif shape is not None and shape != stored[name].shape:
-            problem = f"it has the shape {shown(shape)}, and in {os.fspath(checkpoint)} {shown(stored[name].shape)}."
-        elif dtype != stored[name].dtype:
-            problem = f"it has the dtype {dtype}, and in {os.fspath(checkpoint)} {stored[name].dtype}."
-        else:
-            continue
-        findings.append(Finding("not in the checkpoint", "error", name, problem, advice.NOT_IN_CHECKPOINT))
-    return findings
-
-
-def _stored(checkpoint: str | os.PathLike[str]) -> dict[str, Entry]:
-    """The variables by the names that a Saver looks for."""
-    with open_checkpoint(checkpoint) as reader:
-        if object_graph.KEY not in reader.entries:
-            return dict(reader.entries)
-        # Of a checkpoint by objects, a Saver goes by the names that the variables themselves had.
-        names = object_graph.full_names(reader[object_graph.KEY].item())
-        return {name: reader.entries[key] for name, key in names.items() if key in reader.entries}

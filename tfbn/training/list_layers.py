@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from tfbn.checkpoint.tables import table
 from tfbn.graph import registry
 from tfbn.graph.variables import full_name, parts
 from tfbn.graphdef import recognize
@@ -50,11 +51,7 @@ class Layers(list):
             ]
             for layer in self
         ]
-        widths = [max(len(row[i]) for row in [list(header), *rows]) for i in range(len(header))]
-        lines = [
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in [list(header), *rows]
-        ]
-        return "\n".join(lines)
+        return table([header, *rows])
 
     __repr__ = __str__
 

@@ -1,16 +1,24 @@
-"""What a Saver asks a checkpoint for, by the ops that restore."""
+"""What a Saver asks a checkpoint for, by the ops that restore; and what of that is not there."""
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
 
-from tfbn.graphdef.arithmetic import constant_of
+from tfbn.checkpoint import object_graph
+from tfbn.checkpoint.nearest import nearest_names
+from tfbn.checkpoint.open import open as open_checkpoint
+from tfbn.checkpoint.reader import Entry
+from tfbn.checkpoint.tables import shown
+from tfbn.errors import Finding
+from tfbn.graphdef.arithmetic import VARIABLES, constant_of
 from tfbn.graphdef.dataflow import Dataflow, Node, origin_of, source_of
-from tfbn.graphdef.slices import is_assignment
+from tfbn.graphdef.slices import is_assignment, split_name
+from tfbn.training import advice
 
 _HANDING_ON = frozenset(("Identity", "Reshape", "Cast"))
 # Of a part of a partitioned variable: the sizes of the whole, and then where the part is in it.
@@ -29,9 +37,58 @@ def find_requests(dataflow: Dataflow, restore_op: str) -> list[Request]:
     """What the op that a SaverDef names restores, in the order of the names."""
     start = dataflow.nodes.get(restore_op)
     reached = dataflow.reach([start]) if start is not None else set()
-    shapes = {origin_of(node.inputs[1], _HANDING_ON): _shape_of(node) for node in reached if is_assignment(node)}
+    shapes = {
+        origin_of(node.inputs[1], _HANDING_ON): _shape_of(source_of(node.inputs[0]))
+        for node in reached
+        if is_assignment(node)
+    }
     requests = {request.name: request for node in reached for request in _requests_of(node, shapes)}
     return sorted(requests.values(), key=lambda request: request.name)
+
+
+def request_all(dataflow: Dataflow) -> list[Request]:
+    """What tf.train.Saver() would restore, in a graph that has no Saver: every variable."""
+    requests = {}
+    for node in dataflow.nodes.values():
+        if node.type in VARIABLES:
+            scope, short = split_name(node.name)
+            name = f"{scope}/{short}" if scope else short
+            # The size of the whole that a part belongs to is in no op.
+            shape = _shape_of(node) if name == node.name else None
+            requests[name] = Request(name, tf.as_dtype(node.attr["dtype"].type).base_dtype.name, shape)
+    return sorted(requests.values(), key=lambda request: request.name)
+
+
+def check_requests(requests: Sequence[Request], checkpoint: str | os.PathLike[str]) -> list[Finding]:
+    """What restoring the checkpoint would fail for, or change the shape of, with the nearest names that are there."""
+    stored = _stored(checkpoint)
+    missing = {request.name: request.shape or () for request in requests if request.name not in stored}
+    asked = {request.name for request in requests}
+    others = {name: entry.shape for name, entry in stored.items() if name not in asked}
+    nearest = nearest_names(missing, {**others, **missing})
+    findings = []
+    for name, dtype, shape in requests:
+        if name in missing:
+            hint = f"; {nearest[name]} is" if name in nearest else ""
+            problem = f"a Saver asks for it, and it is not in {os.fspath(checkpoint)}{hint}."
+        elif shape is not None and shape != stored[name].shape:
+            problem = f"it has the shape {shown(shape)}, and in {os.fspath(checkpoint)} {shown(stored[name].shape)}."
+        elif dtype != stored[name].dtype:
+            problem = f"it has the dtype {dtype}, and in {os.fspath(checkpoint)} {stored[name].dtype}."
+        else:
+            continue
+        findings.append(Finding("not in the checkpoint", "error", name, problem, advice.NOT_IN_CHECKPOINT))
+    return findings
+
+
+def _stored(checkpoint: str | os.PathLike[str]) -> dict[str, Entry]:
+    """The variables by the names that a Saver looks for."""
+    with open_checkpoint(checkpoint) as reader:
+        if object_graph.KEY not in reader.entries:
+            return dict(reader.entries)
+        # Of a checkpoint by objects, a Saver goes by the names that the variables themselves had.
+        names = object_graph.full_names(reader[object_graph.KEY].item())
+        return {name: reader.entries[key] for name, key in names.items() if key in reader.entries}
 
 
 def _requests_of(node: Node, shapes: dict) -> Iterator[Request]:
@@ -46,8 +103,7 @@ def _requests_of(node: Node, shapes: dict) -> Iterator[Request]:
         yield Request(name.decode(), tf.as_dtype(node.attr["dtypes"].list.type[index]).name, shape)
 
 
-def _shape_of(assignment: Node) -> tuple[int, ...] | None:
-    variable = source_of(assignment.inputs[0])
+def _shape_of(variable: Node) -> tuple[int, ...] | None:
     if "shape" not in variable.attr or variable.attr["shape"].shape.unknown_rank:
         return None
     sizes = tuple(dim.size for dim in variable.attr["shape"].shape.dim)
