@@ -258,6 +258,22 @@ class TestOtherNames:
         assert {path for path in arrays.keys() - self.ARRAYS.keys() if "moving_mean/" not in path} - {""} == filled
         assert {path: arrays[path] for path in self.ARRAYS} == {path: a.tolist() for path, a in self.ARRAYS.items()}
 
+    def test_said(self, write, tmp_path):
+        """Which layers a program of tfbn's would not find, until they are renamed."""
+        source = write("source", self.ARRAYS)
+        plan = checkpoint.convert(source, tmp_path / "out", "BatchNorm", dry_run=True)
+        e = [f"moving_mean is e/moments/Squeeze/{self.SHADOW}", f"moving_variance is e/moments/Squeeze_1/{self.SHADOW}"]
+        assert plan.other_names == {"e": ", ".join(e), "n/s": "beta is n/beta"}
+        assert [(f.kind, f.severity, f.where) for f in plan.findings()] == [
+            ("other names", "warning", "e"),
+            ("other names", "warning", "n/s"),
+        ]
+        assert "\n  n/s: beta is n/beta" in str(plan)
+        rename = [("e/moments/Squeeze/.*", "e/moving_mean"), ("e/moments/Squeeze_1/.*", "e/moving_variance")]
+        rename += [("n/beta$", "n/s/beta"), ("n/beta/", "n/s/beta/")]
+        renamed = checkpoint.convert(source, tmp_path / "out", "BatchNorm", rename=rename, dry_run=True)
+        assert renamed.other_names == {}
+
     def test_statistics_are_no_averages_of_variables(self, write, tmp_path):
         """moving_average=True takes that of beta, and leaves the statistics their names."""
         plan = checkpoint.convert(write("source", self.ARRAYS), tmp_path / "out", "contrib", moving_average=True)

@@ -95,6 +95,18 @@ def test_statistics_of_unknown_names(command, tmp_path):
     assert "never updated" in out
 
 
+def test_layers_with_other_names(command, tmp_path):
+    """A conversion copies them, and says that a program of tfbn's would not find them."""
+    names = {"n/beta": 0.5, "n/pop_mean": 2.0, "n/pop_var": 3.0}
+    path = tf.train.Checkpoint(**{name: tf.Variable([value] * 3) for name, value in names.items()})
+    prefix = path.write(str(tmp_path / "model"))
+    arguments = ["convert", prefix, tmp_path / "out", "--to", "contrib"]
+    for mode, status in (["--dry-run"], 0), (["--dry-run", "--fail-on", "warning"], 1), ([], 0):
+        answer = command(*arguments, *mode)
+        assert answer[0] == status
+        assert "n: other names: moving_mean is n/pop_mean, moving_variance is n/pop_var, under which they" in answer[1]
+
+
 def test_diagnose(command, tmp_path):
     """Warnings fail on request, errors always; --decay and --plot."""
     assert command("diagnose", reference("contrib"))[:2] == (0, "Nothing found in 2 batch norm layers.\n")

@@ -9,7 +9,7 @@ from typing import Any
 
 from tfbn.checkpoint import object_graph, values
 from tfbn.checkpoint.kinds import Kind
-from tfbn.checkpoint.layers import AFFINE, DEBIAS, SHORT_NAMES, STATISTICS, join, split
+from tfbn.checkpoint.layers import AFFINE, DEBIAS, SHORT_NAMES, STATISTICS, find, join, split
 from tfbn.checkpoint.open import KINDS
 from tfbn.checkpoint.reader import Entry, Reader
 from tfbn.checkpoint.rename import apply_renames, with_names
@@ -18,6 +18,10 @@ from tfbn.checkpoint.values import Step, Value
 from tfbn.errors import Finding
 
 _WIDTH = {"bfloat16": 16, "float16": 16, "float32": 32, "float64": 64}
+_NAMES_REMEDY = (
+    "Other programs look for moving_mean, moving_variance, beta and gamma in one scope: rename what is called "
+    "otherwise, with --rename PATTERN=REPLACEMENT, unless the target is for the same program."
+)
 REMEDY = (
     "Rename what is called otherwise, with --rename PATTERN=REPLACEMENT, or allow it by name, with --allow PATTERN."
 )
@@ -33,6 +37,8 @@ class Plan:
       unmatched: dict from paths in the target for which the source has no value to the reason.
       allowed: those of these paths that match `allow`.
       left_out: paths in the source that the arguments leave out or merge into others.
+      other_names: dict from layers whose variables keep names, or a scope, that layers of the target do not have to
+        what these are; without `like`, which tells such variables as lost.
     """
 
     source: str
@@ -43,6 +49,7 @@ class Plan:
     unmatched: dict[str, str] = field(default_factory=dict)
     allowed: set[str] = field(default_factory=set)
     left_out: list[str] = field(default_factory=list)
+    other_names: dict[str, str] = field(default_factory=dict)
 
     @property
     def to(self) -> str:
@@ -63,6 +70,9 @@ class Plan:
         lines += [table([("target", "shape", "dtype", "from", "change"), *rows])]
         if self.left_out:
             lines += ["", "left out, as the arguments say:", *(f"  {path}" for path in self.left_out)]
+        if self.other_names:
+            names = [f"{scope}: {text}" for scope, text in self.other_names.items()]
+            lines += ["", "layers with names that those of the target do not have:", columns(names, None)]
         return "\n".join([*lines, *self.problems()])
 
     def summary(self) -> str:
@@ -87,12 +97,25 @@ class Plan:
             {"target": name, "shape": value.shape, "dtype": value.dtype, "from": value.origin, "change": value.change}
             for name, value in self.steps
         ]
-        head = {"source": self.source, "target": self.target, "to": self.to, "steps": steps, "left_out": self.left_out}
-        return {**head, "lost": self.lost, "unmatched": self.unmatched, "allowed": sorted(self.allowed)}
+        return {
+            "source": self.source,
+            "target": self.target,
+            "to": self.to,
+            "steps": steps,
+            "left_out": self.left_out,
+            "other_names": self.other_names,
+            "lost": self.lost,
+            "unmatched": self.unmatched,
+            "allowed": sorted(self.allowed),
+        }
 
     def findings(self) -> list[Finding]:
-        """The variables for which the plan is refused."""
-        return [
+        """The variables for which the plan is refused; and, as warnings, the layers with other names."""
+        warnings = [
+            Finding("other names", "warning", scope, f"{names}, under which they are copied", _NAMES_REMEDY)
+            for scope, names in self.other_names.items()
+        ]
+        return warnings + [
             Finding(kind, "error", path, reason or problem, REMEDY)
             for kind, problem, paths in (
                 ("lost", "the target has no place for it", self.lost),
@@ -156,6 +179,7 @@ def make(
         _match_like(plan, by_path, like, options)
     else:
         _name_as_kind(plan, by_path)
+        plan.other_names = _find_other_names(by_path)
     plan.allowed = {
         path for path in (*plan.lost, *plan.unmatched) if any(re.fullmatch(pattern, path) for pattern in allow)
     }
@@ -163,6 +187,15 @@ def make(
         _fill_allowed(plan, by_path, like)
     plan.steps.sort(key=lambda step: natural(step.name))
     return plan
+
+
+def _find_other_names(by_path: Mapping[str, Value]) -> dict[str, str]:
+    entries = [Entry(path, path, value.shape, value.dtype) for path, value in by_path.items()]
+    return {
+        layer.scope: ", ".join(f"{short} is {path}" for short, path in layer.aliases.items())
+        for layer in find(entries).layers
+        if layer.aliases
+    }
 
 
 def _name_as_kind(plan: Plan, by_path: Mapping[str, Value]) -> None:

@@ -166,9 +166,8 @@ def _convert(options: argparse.Namespace, report: Report) -> None:
     with planned(options.source, options.target, *arguments) as (plan, like):
         report.fields.update(plan.as_json())
         check_free(options.target, options.force)
-        if options.dry_run:
-            report.findings += plan.findings()
-        else:
+        report.findings += plan.findings()
+        if not options.dry_run:
             plan.check()
         if options.verbose:
             report.say(plan)
@@ -177,6 +176,8 @@ def _convert(options: argparse.Namespace, report: Report) -> None:
             report.fields["written"] = options.target
     if not options.verbose:
         report.say(plan.summary())
+    if not plan.refused:  # or the summary has them
+        report.say_findings()
     size = f"{len(plan.steps)} variables, {plan.size:,} bytes"
     if not options.dry_run:
         report.say(f"Wrote {options.target}: {size}.")
