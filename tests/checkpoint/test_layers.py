@@ -107,6 +107,10 @@ def test_other_names(paths, expected):
     assert [aliases(layer) for layer in find(entries(*paths)).layers] == expected
 
 
+def test_a_pair_has_one_shape():
+    assert find([*entries("n/pop_mean"), *entries("n/pop_var", shape=(2,))]).layers == []
+
+
 def test_shadows_of_a_shared_beta():
     found = find(entries("n/beta", f"n/beta/{EMA}", "n/s/moving_mean", "n/s/moving_variance"))
     assert [(layer.scope, layer.shadows) for layer in found.layers] == [("n/s", {"beta": f"n/beta/{EMA}"})]
