@@ -59,6 +59,7 @@ class Frozen:
         # What a graph is kept for, and what of it has a value.
         self.kept = last if outputs is None else self._find_outputs(outputs)
         self.outputs = [tensor for tensor in self.kept if tensor[0].type not in ("NoOp", "Assert")]
+        self._with_other_outputs = {node for node, index in (*self._users, *self.outputs) if index}
         self._graph = tf.Graph()
         with self._graph.as_default():
             try:
@@ -110,8 +111,7 @@ class Frozen:
 
     def has_other_use(self, node: Node) -> bool:
         """Whether anything but the first output of an op is used."""
-        used = any(each is node and index for each, index in (*self._users, *self.outputs))
-        return used or bool(self.waiting_for(node))
+        return node in self._with_other_outputs or bool(self.waiting_for(node))
 
     @property
     def inputs(self) -> list[str]:

@@ -24,10 +24,14 @@ def rewrite(
     The last op of each stays under its name, by which others ask for it; but for runs that are left out.
     """
     graph = Graph.from_graph_def(graph_def)
-    for run in absorbed:
-        graph.redirect({(run.nodes[-1].name, 0): (run.data[0].name, run.data[1])})
+    graph.redirect({(run.nodes[-1].name, 0): (run.data[0].name, run.data[1]) for run in absorbed})
+    biases: dict[str, str] = {}
     for chain in chains:
-        _fold(graph, chain)
+        biases.update(_fold(graph, chain))
+    added = {*biases.values()}
+    for node in graph.values():
+        if biases and node.name not in added:
+            node.input[:] = [biases.get(split_tensor(text)[0], text) for text in node.input]
     for run in lowered:
         _lower(graph, run, frozen)
     _drop_idle_controls(graph)
@@ -40,7 +44,9 @@ def rewrite(
     return folded
 
 
-def _fold(graph: Graph, chain: Chain) -> None:
+def _fold(graph: Graph, chain: Chain) -> dict[str, str]:
+    """Gives the layers their weights; returns which bias is to be taken in place of which op, but by biases."""
+    instead: dict[str, str] = {}
     in_place = len(chain.parts) == 1 and chain.steps and all(step.behind is not None for step in chain.steps)
     for linear, slope, offset in chain.parts:
         node = graph[linear.node.name]
@@ -59,15 +65,14 @@ def _fold(graph: Graph, chain: Chain) -> None:
             added = graph[graph.add("BiasAdd", f"{node.name}/folded_bias_add", [])]
             added.device = node.device
             gone.add(node.name)
-        for each in graph.values():
-            if each is not added:
-                each.input[:] = [added.name if split_tensor(text)[0] in gone else text for text in each.input]
+        instead.update(dict.fromkeys(gone, added.name))
         become(added, "BiasAdd", T=dtype, data_format=b"NCHW" if linear.channels_first else b"NHWC")
         set_inputs(added, [(node.name, 0), (bias, 0)], [])
     for step in chain.steps:
         if step.behind is None:
             become(graph[step.node.name], "Identity", T=dtype)
             set_inputs(graph[step.node.name], [(step.data[0].name, step.data[1])], [])
+    return instead
 
 
 def _lower(graph: Graph, run: Run, frozen: Frozen) -> None:
