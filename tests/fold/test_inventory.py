@@ -192,6 +192,15 @@ def instance_norm(x):
     return (x - mean) / tf.sqrt(variance + 1e-3) * graphs.statistics(4)["gamma"]
 
 
+def fused_layer_norm(x):
+    """As Keras builds it: the samples are the channels."""
+    count = tf.shape(x)[0]
+    y = tf.reshape(x, tf.stack([1, count, -1, 1]))
+    ones, zeros, none = tf.ones([count]), tf.zeros([count]), tf.zeros([0])
+    y = tf.raw_ops.FusedBatchNormV3(x=y, scale=ones, offset=zeros, mean=none, variance=none, data_format="NCHW").y
+    return tf.reshape(y, tf.shape(x)) * graphs.statistics(4)["gamma"]
+
+
 def batch_stddev(x):
     """Which discriminators of GANs take as a feature."""
     stddev = tf.reduce_mean(tf.sqrt(tf.math.reduce_variance(x, 0) + 1e-8))
@@ -203,6 +212,8 @@ def batch_stddev(x):
     [
         layer_norm,
         instance_norm,
+        fused_layer_norm,
+        lambda x: fused_layer_norm(tf.ones([2, 7, 6, 4]) * x),
         batch_stddev,
         lambda x: tf.nn.l2_normalize(x, 0),
         lambda x: x / tf.sqrt(1.0 + x * x),

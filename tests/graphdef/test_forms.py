@@ -121,6 +121,19 @@ def test_other_normalizations_are_no_layers(other):
         assert (recognized.layers, recognized.unrecognized) == ({}, [])
 
 
+def test_embeddings_are_data():
+    with graph():
+        x = tf.gather(tf.identity(variable("table", [9, 4])), tf1.placeholder(tf.int32, [None]))
+        mean, variance = tf.nn.moments(x, [0])
+        moving = [tf1.get_variable(name, [4], trainable=False) for name in ("a", "b")]
+        updates = [tf1.assign(old, old * 0.9 + new * 0.1) for old, new in zip(moving, (mean, variance))]
+        y = (x - mean) * tf.math.rsqrt(variance + 1e-3)
+        step = tf1.train.GradientDescentOptimizer(0.1).minimize(tf.reduce_sum(y * y))
+        kinds = [finding.kind for finding in tfbn.check_updates(step, raise_on_error=False)]
+        assert ([layer.mode for layer in tfbn.list_layers()], kinds) == (["training"], ["not reached"])
+        assert tfbn.check_updates(tf.group(step, *updates)) == []
+
+
 def test_statistics_that_nothing_averages_are_unrecognized():
     with graph():
         x = tf1.placeholder(tf.float32, [None, 4])

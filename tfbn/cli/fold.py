@@ -94,6 +94,8 @@ def run(options: argparse.Namespace, report: Report) -> None:
         output=folded.output,
     )
     report.say(folded)
+    for remedy in dict.fromkeys(finding.remedy for finding in folded.left):
+        report.say(remedy)
     report.say(f"Wrote {options.target}: {len(folded.graph_def.node)} nodes in place of {len(graph_def.node)}.")
 
 

@@ -12,9 +12,9 @@ from tfbn.fold.survey import Survey, survey
 from tfbn.fold.verify import Feed, random_inputs, worst_difference
 from tfbn.graphdef.dataflow import Node
 
-_REMEDY = (
-    "The folded graph computes it as before. Fold its arrays with tfbn.fold.fold_arrays, or accept it with --fail-on "
-    "never."
+_REMEDY = "The folded graph computes it as before, which --fail-on never accepts."
+_REMEDY_LOWER = (
+    "Make a multiplication and an addition of it, with lower=True or --lower, or accept it with --fail-on never."
 )
 _REMEDY_UNRECOGNIZED = (
     "The folded graph computes it as before. If it is a batch norm, fold its arrays with tfbn.fold.fold_arrays; if it "
@@ -193,7 +193,7 @@ def _record(norm: Node, layers: Sequence[Node]) -> Fold:
 
 def _findings(plan: Survey, remains: Callable[[Node], bool] = lambda norm: True) -> list[Finding]:
     staying = [
-        Finding("not folded", "error", norm.name, reason, _REMEDY)
+        Finding("not folded", "error", norm.name, reason, _REMEDY_LOWER if norm in plan.lowerable else _REMEDY)
         for norm, reason in plan.reasons.items()
         if remains(norm)
     ]

@@ -68,16 +68,30 @@ def list_batch_norms(frozen: Frozen, constants: Constants) -> Iterator[BatchNorm
 
 
 def _explain_op(node: Node, frozen: Frozen, constants: Constants) -> Iterator[str]:
-    if node.type in NORMS:
+    if node.type in NORMS and not _normalizes_samples(node, frozen, constants):
         yield explain(node, constants)
     elif "fused_ops" in node.attr and b"FusedBatchNorm" in node.attr["fused_ops"].list.s:
         yield f"TensorFlow's graph optimizer has made it a part of a {node.type}: fold the graph from before that"
+
+
+def _normalizes_samples(node: Node, frozen: Frozen, constants: Constants) -> bool:
+    """Whether samples are its channels, as in a layer norm that is made of the fused op: no scale, no offset."""
+    if not normalizes_by_batch(node.type, node.attr) or origin_of(node.inputs[0])[0].type != "Reshape":
+        return False
+    shape = frozen.shape(node.inputs[0])
+    for tensor, uniform in zip(node.inputs[1:3], (1, 0)):
+        value = constants.value(tensor)
+        if origin_of(tensor)[0].type != "Fill" and (value is None or (value != uniform).any()):
+            return False
+    return shape is not None and shape[0] == 1
 
 
 def explain(node: Node, constants: Constants) -> str:
     """What keeps a batch norm of one op as it is."""
     if normalizes_by_batch(node.type, node.attr):
         return _BY_BATCH
+    if node.type == "_FusedBatchNormEx":
+        return "TensorFlow's graph optimizer has made one op of it and others: fold the graph from before that"
     if any(constants.value(each) is None for each in node.inputs[1:5]):
         return _NO_CONSTANTS
     return _explain_input(node.inputs[0][0])

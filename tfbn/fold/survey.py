@@ -30,6 +30,7 @@ class Survey(NamedTuple):
     lowered: dict[Node, Run]
     reasons: dict[Node, str]
     unrecognized: dict[Node, str]
+    lowerable: set[Node]  # of those with a reason
 
 
 def survey(frozen: Frozen, lower: bool = False) -> Survey:
@@ -83,17 +84,15 @@ class _Surveyor:
 
     def conclude(self, lower: bool) -> Survey:
         staying = [norm for norm in self._reasons if norm not in self._absorbed]
-        lowered = {}
-        for norm in staying if lower else ():
-            run = self._run_around(norm)
-            if run is not None:
-                lowered[norm] = run
+        runs = {norm: run for norm in staying for run in [self._run_around(norm)] if run is not None}
+        lowered = runs if lower else {}
         return Survey(
             [self._chain(walk) for walk in self._walks],
             self._absorbed,
             lowered,
             {norm: self._reasons[norm] for norm in staying if norm not in lowered},
             {each.node: each.reason for each in self._listed if not each.recognized and each.node not in self._folded},
+            {*runs}.difference(lowered),
         )
 
     def _run_around(self, norm: Node) -> Run | None:

@@ -20,7 +20,6 @@ _ROOTS = ("Rsqrt", "Sqrt", "Pow")
 _SWITCHES = ("Switch", "RefSwitch")
 _SELECTS = ("Select", "SelectV2")
 _REDUCTIONS = ("Mean", "Sum")
-_SLICES = ("StridedSlice", "GatherV2")
 _RESHAPES = ("Reshape", "Squeeze", "ExpandDims", "Cast", "StopGradient", "PreventGradient", "CheckNumerics")
 _QUOTIENTS = ("RealDiv", "Div", "DivNoNan")
 _SUMS = ("Add", "AddV2", "Sub")
@@ -124,7 +123,9 @@ def statistic(tensor: Tensor) -> Statistic | None:
             following = node.inputs[:1]
         elif node.type in _ARITHMETIC:
             following = node.inputs
-        elif node.type in (*_SLICES, *_REDUCTIONS):  # a sum over the other axes, before or after that over the batch
+        elif node.type in ("StridedSlice", *_REDUCTIONS):  # a sum over other axes, before or after that over the batch
+            following = node.inputs[:1]
+        elif node.type == "GatherV2" and constant_of(node.inputs[1]) is not None:  # of sizes, not of an embedding
             following = node.inputs[:1]
         else:
             return None
