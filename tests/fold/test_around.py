@@ -122,7 +122,7 @@ def scaled_positions(x):
     "make, reason",
     [
         (spatial_halves, "in front of it is no linear layer but split (SplitV)"),
-        (with_another, "in front of it is no linear layer but concat (ConcatV2)"),
+        (with_another, "in front of it is concat (ConcatV2), which takes Relu (Relu), no linear layer"),
         (scaled_positions, "in front of it is no linear layer but SpaceToDepth (SpaceToDepth)"),
     ],
 )

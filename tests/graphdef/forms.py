@@ -1,4 +1,4 @@
-"""Batch norm written by hand: formula x average x choice x names, and what the audits say of each.
+"""Batch norm written by hand: formula x average x choice x names, and what the audits and folding say of each.
 
 `python -m tests.graphdef.forms` prints the matrix.
 """
@@ -169,10 +169,25 @@ def audit(form, resource=True, control_flow_v2=False):
         return [layer.mode for layer in tfbn.list_layers()], *kinds, saved
 
 
+def freeze(form):
+    """The layer alone, with its variables as constants: a GraphDef, and the name of its output."""
+    with graph() as built_in, tf1.Session() as session:
+        y = build(form).y.op.name
+        session.run(tf1.global_variables_initializer())
+        return tf1.graph_util.convert_variables_to_constants(session, built_in.as_graph_def(), [y]), y
+
+
+def fold(form):
+    """What folding says of it, which has no linear layer in front: 'lowered', or why it stays."""
+    folded = tfbn.fold.fold_graph(*freeze(form), lower=True)
+    return ["lowered" for _ in folded.lowered] + [finding.problem for finding in folded.left]
+
+
 def main():
     for form in FORMS:
         modes, forgotten, wired, saved = audit(form)
-        cells = [*form, *(" ".join(each) or "-" for each in (modes, forgotten, wired, saved))]
+        reasons = [reason.partition(":")[0] for reason in fold(form)]
+        cells = [*form, *(" ".join(each) or "-" for each in (modes, forgotten, wired, saved)), "; ".join(reasons)]
         print("  ".join(cell.ljust(17) for cell in cells).rstrip())
 
 

@@ -98,14 +98,25 @@ def explain(node: Node, constants: Constants) -> str:
 
 
 def _explain_input(node: Node) -> str:
+    node = _source_of_data(node)
+    if node.type in LINEAR:
+        return f"what stands between {node.name} and it is not followed"
+    if node.type == "ConcatV2":
+        for source in (_source_of_data(each) for each, _ in node.inputs[:-1]):
+            if source.type not in LINEAR:
+                taken = f"{source.name} ({source.type})"
+                return f"in front of it is {node.name} (ConcatV2), which takes {taken}, no linear layer"
+    return f"in front of it is no linear layer but {node.name} ({node.type})"
+
+
+def _source_of_data(node: Node) -> Node:
+    """What is in front of ops that shape, shift and scale one input."""
     while node.type in (*PASSING, *MOVING, *ADDING, *SCALING) and node.inputs:
         data = [source for source, _ in node.inputs if statistic((source, 0)) is None]
         if len(data) != 1:
             break
         node = data[0]
-    if node.type in LINEAR:
-        return f"what stands between {node.name} and it is not followed"
-    return f"in front of it is no linear layer but {node.name} ({node.type})"
+    return node
 
 
 def _describe(form: Form, constants: Constants) -> BatchNorm:
