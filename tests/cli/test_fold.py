@@ -134,8 +134,8 @@ def test_what_only_looks_like_one_is_a_warning(tmp_path, capsys):
     assert cli.main(command) == 0
     assert capsys.readouterr().out.splitlines()[:2] == [
         "0 batch norm layers found.",
-        "  Rsqrt was not recognized, and may be one: it scales by the root of an average over the batch (Mean), and no "
-        "mean that is subtracted was recognized.",
+        "  Rsqrt was not recognized, and may be one: it scales by the root of an average over the batch (Mean), but no "
+        "batch norm was recognized around it.",
     ]
     assert cli.main([*command, "--fail-on", "warning", "--json"]) == 1
     (finding,) = parse_json(capsys.readouterr().out)["findings"]

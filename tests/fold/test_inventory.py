@@ -135,6 +135,20 @@ def test_every_formula(formula):
     assert list(stays.values()) == ["in front of it is no linear layer but relu (Relu)"]
 
 
+def partitioned(x):
+    """Parameters in parts, as a partitioner makes them."""
+    values = graphs.statistics(4).values()
+    joined = (tf.concat([tf.constant(value[:3]), tf.constant(value[3:])], 0) for value in values)
+    mean, variance, gamma, beta = (tf.identity(value) for value in joined)
+    return (x - mean) * (gamma * tf.math.rsqrt(variance + 1e-3)) + beta
+
+
+def test_partitioned_parameters():
+    assert len(check(graphs.built(lambda: tf.identity(partitioned(dense(graphs.images())), "outputs"))).folded) == 1
+    stays = left_of(lambda x: partitioned(tf.nn.relu(x, name="relu")))
+    assert stays == {"mul_1": "in front of it is no linear layer but relu (Relu)"}
+
+
 @pytest.mark.parametrize("form", forms.FORMS, ids=str)
 def test_every_form(form):
     """As it is frozen with its variables: one is lowered, others are named, and none is a mere guess."""
@@ -154,6 +168,11 @@ def scale_alone(x):
     return tf.nn.relu(x) / tf.sqrt(tf.constant(graphs.statistics(4)["moving_variance"]) + 1e-3)
 
 
+def variance_as_logarithm(x):
+    given = graphs.statistics(4)
+    return (x - given["moving_mean"]) * tf.math.rsqrt(tf.exp(tf.constant(given["moving_variance"])) + 1e-3)
+
+
 def variance_by_another_op(x):
     mean = tf.reduce_mean(x, [0, 1, 2])
     variance = tf.nn.softplus(tf.reduce_mean(tf.math.squared_difference(x, mean), [0, 1, 2]))
@@ -165,6 +184,7 @@ def variance_by_another_op(x):
     [
         (root_mean_square, "Rsqrt", r"an average over the batch \(Mean\)"),
         (scale_alone, "truediv", "constants"),
+        (variance_as_logarithm, "Rsqrt", "constants"),
         (variance_by_another_op, "Rsqrt", r"an average over the batch \(Mean_1\)"),
     ],
 )
@@ -172,7 +192,7 @@ def test_what_looks_like_one_is_a_warning(make, name, source):
     folded = fold_graph(graphs.built(lambda: tf.identity(make(graphs.images()), name="outputs")), ["outputs"])
     (finding,) = folded.left
     assert (finding.kind, finding.severity, finding.where) == ("unrecognized", "warning", name)
-    assert re.match(f"it scales by the root of {source}, and no mean that is subtracted was rec", finding.problem)
+    assert re.match(f"it scales by the root of {source}, but no batch norm was recognized around", finding.problem)
     assert (folded.batch_norms, str(folded).splitlines()[0]) == (0, "0 batch norm layers found.")
 
 

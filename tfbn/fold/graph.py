@@ -94,8 +94,8 @@ def fold_graph(
 
     A batch norm is known by what it computes, in any formula: less a mean per channel, over the root of a variance per
     channel, of constants, of what is fed or of the batch, also in functions, branches and loops. Those that are not
-    folded are listed as left, each with the reason. What scales by such a root where no mean is recognized may be one,
-    and is listed as a warning.
+    folded are listed as left, each with the reason. What scales by such a root without being recognized may be one, and
+    is listed as a warning.
 
     Both graphs are then run on the same inputs, and their floating outputs compared; where none is floating, what
     comes out of the batch norms.

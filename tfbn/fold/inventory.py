@@ -10,7 +10,7 @@ import numpy as np
 from tfbn.fold.frozen import Frozen
 from tfbn.fold.linear import LINEAR
 from tfbn.graphdef import dataflow
-from tfbn.graphdef.arithmetic import FUSED, GLOBAL, Form, find_forms, statistic
+from tfbn.graphdef.arithmetic import FUSED, GLOBAL, MAX_OPS, Form, find_forms, statistic
 from tfbn.graphdef.constants import Constants
 from tfbn.graphdef.dataflow import Node, origin_of
 from tfbn.graphdef.recognize import normalizes_by_batch
@@ -35,7 +35,7 @@ _INVERTING = ("Reciprocal", "Inv")
 _BY_BATCH = "it normalizes by the batch: make an inference graph first, with tfbn.export"
 _BY_RUN = "each run decides whether it normalizes by the batch: make an inference graph first, with tfbn.export"
 _NO_CONSTANTS = "its parameters or statistics are no constants"
-_NO_MEAN = "it scales by the root of {}, and no mean that is subtracted was recognized"
+_UNRECOGNIZED = "it scales by the root of {}, but no batch norm was recognized around it"
 
 
 class BatchNorm(NamedTuple):
@@ -60,7 +60,7 @@ def list_batch_norms(frozen: Frozen, constants: Constants) -> Iterator[BatchNorm
             source = _describe_source(node, frozen, constants)
             if scaling is not None and scaling not in known and source:
                 is_fixed = constants.value((node, 0)) is not None
-                norms.append(BatchNorm(scaling if is_fixed else node, _NO_MEAN.format(source), False))
+                norms.append(BatchNorm(scaling if is_fixed else node, _UNRECOGNIZED.format(source), False))
     for norm in norms:
         if norm.reason != _BY_BATCH:
             norm = norm._replace(reason=frozen.why_unfoldable(norm.node) or norm.reason)
@@ -145,7 +145,8 @@ def _scaled_by(root: Node, frozen: Frozen, constants: Constants) -> Node | None:
             if user.type in (*_MULTIPLYING, *_DIVIDING):
                 place = 0 if user.inputs[0][0] is node else 1
                 is_inverted = is_inverse != (user.type in _DIVIDING and place == 1)
-                if statistic(user.inputs[1 - place]) is None:
+                other = user.inputs[1 - place]
+                if statistic(other) is None and not _is_fixed(other[0]):
                     if is_inverted:
                         return user
                     continue
@@ -161,14 +162,26 @@ def _scaled_by(root: Node, frozen: Frozen, constants: Constants) -> Node | None:
 
 def _describe_source(root: Node, frozen: Frozen, constants: Constants) -> str:
     """What the root is taken of, where that may be a variance per channel; '' for anything else."""
-    known = statistic(root.inputs[0])
-    if known is not None and known.vectors and not known.batch:
-        return "constants"
+    if _is_fixed(root):
+        return "constants" if frozen.shape((root, 0)) else ""
     batch = slice_of(root.inputs[0]).batch
     averages = [each for each in batch if each.type == "Mean"]
     if averages and _over_batch(averages, frozen, constants):
         return f"an average over the batch ({', '.join(sorted(each.name for each in averages))})"
     return ""
+
+
+def _is_fixed(node: Node) -> bool:
+    """Whether it is computed from constants alone, by any ops."""
+    seen, waiting = {node}, [node]
+    while waiting and len(seen) < MAX_OPS:
+        each = waiting.pop()
+        if not each.inputs and each.type != "Const":
+            return False
+        new = {source for source, _ in each.inputs} - seen
+        seen |= new
+        waiting += new
+    return not waiting
 
 
 def _over_batch(reductions: Iterable[Node], frozen: Frozen, constants: Constants) -> bool:

@@ -20,7 +20,10 @@ _ROOTS = ("Rsqrt", "Sqrt", "Pow")
 _SWITCHES = ("Switch", "RefSwitch")
 _SELECTS = ("Select", "SelectV2")
 _REDUCTIONS = ("Mean", "Sum")
-_RESHAPES = ("Reshape", "Squeeze", "ExpandDims", "Cast", "StopGradient", "PreventGradient", "CheckNumerics")
+_RESHAPES = (
+    *("Reshape", "Squeeze", "ExpandDims", "Transpose", "BroadcastTo", "Tile"),
+    *("Cast", "Snapshot", "StopGradient", "PreventGradient", "CheckNumerics"),
+)
 _QUOTIENTS = ("RealDiv", "Div", "DivNoNan")
 _SUMS = ("Add", "AddV2", "Sub")
 _ARITHMETIC = (
@@ -125,6 +128,8 @@ def statistic(tensor: Tensor) -> Statistic | None:
             following = node.inputs
         elif node.type in ("StridedSlice", *_REDUCTIONS):  # a sum over other axes, before or after that over the batch
             following = node.inputs[:1]
+        elif node.type == "ConcatV2":  # of the parts of a partitioned variable
+            following = node.inputs[:-1]
         elif node.type == "GatherV2" and constant_of(node.inputs[1]) is not None:  # of sizes, not of an embedding
             following = node.inputs[:1]
         else:
