@@ -76,23 +76,28 @@ def test_a_saved_model_and_another_of_it(model, recorded, capsys):
     assert_close(run(graph_def, "variable/outputs:0", {"images:0": recorded["images"]}), recorded["variable"])
 
 
-@pytest.mark.process
-def test_findings(model, capsys):
+def test_findings(tmp_path, monkeypatch, capsys):
     """Layers that nothing tells the statistics of: status 1, their names, and no file; unless they are to be left."""
-    line = "model.meta refused.pb --outputs training_nonfused/outputs"
+    monkeypatch.chdir(tmp_path)
+    with tf.Graph().as_default() as graph:
+        y = tf1.placeholder(tf.float32, [None, 2, 2, 3], name="images")
+        for scope in ("first", "second"):
+            with tf1.name_scope(scope):
+                y, _, _ = tf1.nn.fused_batch_norm(y, tf.ones([3]), tf.zeros([3]), is_training=True, name="norm")
+        tf.identity(y, name="y")
+    (tmp_path / "graph.pb").write_bytes(graph.as_graph_def().SerializeToString())
+    line = "graph.pb refused.pb --outputs y"
     assert tfbn(line) == 1
     out, err = capsys.readouterr()
     assert out == ""
-    start = "model.meta: not exported.\ntraining_nonfused/first: training: training_nonfused/first/batchnorm/Rsqrt"
-    assert err.startswith(start)
+    assert err.startswith(
+        "graph.pb: not exported.\nfirst: training: first/norm normalizes by the batch: no update tells"
+    )
     assert tfbn(f"{line} --json") == 1
     findings = parse_json(capsys.readouterr().out)["findings"]
-    assert [place for finding in findings for place in finding["where"]] == [
-        "training_nonfused/first",
-        "training_nonfused/second",
-    ]
-    assert not (model / "refused.pb").exists()
-    assert tfbn(f"{line} --keep-training training_nonfused") == 0
+    assert [place for finding in findings for place in finding["where"]] == ["first", "second"]
+    assert not (tmp_path / "refused.pb").exists()
+    assert tfbn(f"{line} --keep-training first,second") == 0
     assert "left in training mode, as asked (2)" in capsys.readouterr().out
 
 

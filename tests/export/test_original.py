@@ -35,10 +35,7 @@ def test_it_is_what_it_is_said_to_be(meta_graph):
     assert meta_graph.meta_info_def.tensorflow_version == "1.15.5"
 
 
-EXPORTED = [name for name in NETWORKS if name != "training_nonfused"]
-
-
-@pytest.mark.parametrize("name", EXPORTED)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_the_numbers_are_the_originals(meta_graph, recorded, name):
     """With its own checkpoint; nothing of training is left."""
     before = meta_graph.SerializeToString(deterministic=True)
@@ -62,15 +59,6 @@ def test_what_only_inline_updates_do_is_said(meta_graph):
     assert [name.split("/")[1] for name in exported.report.updates] == ["first"] * 2 + ["second"] * 2
     exported = tfbn.export.inference_graph(meta_graph, "collected/outputs", checkpoint=CHECKPOINT)
     assert exported.report.updates == ()
-
-
-def test_composed_layers_that_only_train_are_refused(meta_graph):
-    """With the names of both; the error has what the report would have said."""
-    with pytest.raises(tfbn.TrainingModeError, match="training_nonfused/first/batchnorm/Rsqrt normalizes") as caught:
-        tfbn.export.inference_graph(meta_graph, "training_nonfused/outputs", checkpoint=CHECKPOINT)
-    layers = ["training_nonfused/first", "training_nonfused/second"]
-    assert [finding.layer for finding in caught.value.findings] == layers
-    assert caught.value.report.refused == tuple(caught.value.findings)
 
 
 def test_several_networks_at_once(meta_graph, recorded):

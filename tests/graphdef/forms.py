@@ -109,6 +109,8 @@ class Built(NamedTuple):
     flag: tf.Tensor
     y: tf.Tensor
     moving: list
+    beta: tf.Variable
+    gamma: tf.Variable
     forgotten: tf.Operation
     wired: tf.Operation
 
@@ -136,7 +138,7 @@ def build(form):
 
         y = tf.identity(CHOICES[form.choice](flag, batch, moving, normalize), "y")
     step = tf1.train.GradientDescentOptimizer(0.1).minimize(tf.reduce_sum(y * y))
-    return Built(x, flag, y, moving, step, tf.group(step, *updates))
+    return Built(x, flag, y, moving, beta, gamma, step, tf.group(step, *updates))
 
 
 def moves(form, resource=True, control_flow_v2=False):

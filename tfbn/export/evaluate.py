@@ -39,9 +39,11 @@ _COMPUTED = (
     "LessEqual",
     "Cast",
 )
+# A predicate for each channel: the one value, and the input that has it.
+_SPREADING = {"Fill": 1, "BroadcastTo": 0, "Tile": 0, "Reshape": 0, "ExpandDims": 0, "Squeeze": 0}
 _SHORT = {"LogicalAnd": False, "LogicalOr": True}  # what one input of it says for all
 # What shows on the way from a predicate back to the placeholder or variable that decides it.
-PREDICATES = frozenset((*_COMPUTED, "Enter", "RefEnter", "ReadVariableOp", *SWITCHES, *MERGES))
+PREDICATES = frozenset((*_COMPUTED, *_SPREADING, "Enter", "RefEnter", "ReadVariableOp", *SWITCHES, *MERGES))
 
 
 class Evaluated(NamedTuple):
@@ -130,6 +132,9 @@ class _Evaluation:
                 self.known[node.name, 0] = tf.make_ndarray(tensor)
         elif node.op in _SHORT and any(_as_bool(self.known.get(tensor)) is _SHORT[node.op] for tensor in inputs):
             self.known[node.name, 0] = np.bool_(_SHORT[node.op])
+        elif node.op in _SPREADING:
+            if inputs[_SPREADING[node.op]] in self.known:
+                self.known[node.name, 0] = self.known[inputs[_SPREADING[node.op]]]
         elif inputs and all(tensor in self.known for tensor in inputs):
             values = [self.known[tensor] for tensor in inputs]
             if node.op in _COMPUTED:

@@ -63,9 +63,9 @@ def inference_graph(
 
     What says whether the graph trains is pinned to False, and every conditional that it decides goes, with the branch
     for training. Layers built with is_training=True only are made to normalize by their moving statistics, where the
-    updates of their fused op say which those are, or tfbn remembers: it built the layer in this process, and `source`
-    is that Session or Graph. The outputs wait for no update any more. Control flow v2 and function calls are written
-    out, devices left to TensorFlow. `source` stays as it is.
+    updates of their fused op, or the averages of what they normalize by, say which those are, or tfbn remembers: it
+    built the layer in this process, and `source` is that Session or Graph. The outputs wait for no update any more.
+    Control flow v2 and function calls are written out, devices left to TensorFlow. `source` stays as it is.
 
     Args:
       source: a Session; or, with a checkpoint, a Graph, GraphDef or MetaGraphDef, this TensorFlow's or one that 1.15

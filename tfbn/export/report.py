@@ -60,7 +60,11 @@ class Report(NamedTuple):
 
 
 _REWRITTEN = "built with is_training=True; its moving statistics are known by"
-_SOURCES = {"updates": "the updates of its fused op", "registry": "what tfbn remembers of building it"}
+_SOURCES = {
+    "updates": "the updates of its fused op",
+    "registry": "what tfbn remembers of building it",
+    "averages": "the averages of what it normalizes by",
+}
 
 
 def _lines(text: str) -> list[str]:

@@ -1,26 +1,28 @@
 """Layers that were built with is_training=True, made to normalize by their moving statistics.
 
-Which those are is taken from one of two places only: the updates that the statistics of a fused op go to, and what this
-process remembers of the layers that tfbn has built. Names and scopes are no evidence.
+Which those are is taken from one of three places only: the updates that the statistics of a fused op go to, what this
+process remembers of the layers that tfbn has built, and the averages that the statistics of a layer of several ops go
+into. Names and scopes are no evidence.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Sequence, Set
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from tfbn.core import normalization, values
+from tfbn.export.composed import find_averaged, normalize_by_averages
 from tfbn.export.decide import DecidedGraph
 from tfbn.export.evaluate import SWITCHES
-from tfbn.export.freeze import dtype_of
+from tfbn.export.moving import Moving, read_moving
 from tfbn.graph import registry
 from tfbn.graph.variables import full_name, parts
 from tfbn.graphdef import recognize, walks
 from tfbn.graphdef.dataflow import PASSING, source_of
 from tfbn.graphdef.graph import Graph
-from tfbn.graphdef.nodes import Tensor, become, data_inputs, set_attr, set_inputs
+from tfbn.graphdef.nodes import become, control_inputs, data_inputs, set_attr, set_inputs
 
 # What may stand between gamma or beta and the fused op that takes it as it is.
 _PLAIN = (*recognize.VARIABLES, *PASSING, "ReadVariableOp", "Const", "Cast", "Fill", "Reshape", "ConcatV2", "Pack")
@@ -29,11 +31,11 @@ _PLAIN = (*recognize.VARIABLES, *PASSING, "ReadVariableOp", "Const", "Cast", "Fi
 class Rewritten(NamedTuple):
     layer: str  # the scope of its variables
     op: str  # what normalized by the batch
-    source: str  # 'updates' of the fused op, or 'registry'
+    source: str  # 'updates' of the fused op, 'registry', or 'averages' of what several ops normalize by
 
 
 def rewrite(
-    decided: DecidedGraph, roots: list[str], calls: Iterable[registry.Call], kept_ops: Set[str]
+    decided: DecidedGraph, roots: list[str], calls: Sequence[registry.Call], kept_ops: Set[str]
 ) -> tuple[Graph, tuple[Rewritten, ...]]:
     """What runs for the outputs, with layers in inference mode that were built with is_training=True.
 
@@ -45,15 +47,18 @@ def rewrite(
     by_wiring = by_updates(decided.graph, roots, training, wiring_of(recognized))
     rest = modes.keys() - {each.op for each in by_wiring}
     placed = {name for name, node in recognized.dataflow.nodes.items() if recognized.conditions.of(node)}
-    graph, remembered = by_registry(decided.graph, roots, rest, calls, placed)
-    return graph, (*by_wiring, *remembered)
-
-
-class Moving(NamedTuple):
-    """A moving statistic that an update assigns."""
-
-    variable: str  # the name of its op
-    handle: Tensor  # or the reference, as the update takes it
+    needed = decided.graph.pruned(roots)
+    remembered = find_remembered(needed, rest, calls, placed)
+    covered = placed.union(*(own for _, own in remembered))
+    averaged = find_averaged(recognized, roots, [name for name in training if name in rest and name not in covered])
+    shared = {tensor for each in find_averaged(recognized, roots, kept_ops) for tensor, _ in each.pairs}
+    averaged = [each for each in averaged if not any(tensor in shared for tensor, _ in each.pairs)]
+    by_averages = [
+        Rewritten(each.layer, each.op, "averages")
+        for each in (normalize_by_averages(decided.graph, averaged) if averaged else ())
+    ]
+    graph, by_calls = by_registry(decided.graph, roots, [call for call, _ in remembered])
+    return graph, (*by_wiring, *by_averages, *by_calls)
 
 
 class Wiring(NamedTuple):
@@ -99,7 +104,7 @@ def by_updates(graph: Graph, outputs: list[str], training: Iterable[str], wired:
         if wiring is None or name in used or not fused or not _scaled_plainly(graph, node):
             continue
         dtype = tf.as_dtype(node.attr["U" if "U" in node.attr else "T"].type)
-        moving = [_read(graph, each, dtype) for each in (wiring.moving_mean, wiring.moving_variance)]
+        moving = [read_moving(graph, each, dtype) for each in (wiring.moving_mean, wiring.moving_variance)]
         set_inputs(node, [*data_inputs(node)[:3], *moving], [])
         set_attr(node, "is_training", False)
         node.attr.pop("exponential_avg_factor", None)
@@ -119,30 +124,38 @@ def _scaled_plainly(graph: Graph, node: Any) -> bool:
     return all(graph[name].op in _PLAIN for name in sources)
 
 
-def _read(graph: Graph, moving: Moving, dtype: tf.DType) -> Tensor:
-    variable = graph[moving.variable]
-    own = dtype_of(variable)
-    if variable.op == "VarHandleOp":
-        read = graph.add("ReadVariableOp", f"{variable.name}/inference", [moving.handle], dtype=own)
-    else:
-        read = graph.add("Identity", f"{variable.name}/inference", [moving.handle], T=own)
-    if own != dtype:
-        read = graph.add("Cast", f"{read}/cast", [(read, 0)], SrcT=own, DstT=dtype)
-    return read, 0
+def find_remembered(
+    needed: Graph, training: Set[str], calls: Sequence[registry.Call], placed: Set[str]
+) -> list[tuple[registry.Call, set[str]]]:
+    """Of tfbn's own layers those for training alone, with the ops of theirs, some of which train still.
 
-
-def by_registry(
-    graph: Graph, outputs: list[str], training: set[str], calls: Iterable[registry.Call], placed: set[str]
-) -> tuple[Graph, list[Rewritten]]:
-    """What runs for `outputs`, with the inference mode in place of those of tfbn's own layers that are for training.
-
-    Not of those in `placed`, the bodies of loops and branches: their inputs and variables may be outside of them.
+    Not those in `placed`, the bodies of loops and branches: their inputs and variables may be outside of them.
     """
-    needed = graph.pruned(outputs)
-    there = needed.keys() - placed
-    chosen = [call for call in calls if call.outputs.op.name in there and _trains(call, graph, training)]
+    ends = {call.outputs.op.name for call in calls}
+    found = []
+    for call in calls:
+        outputs, inputs = call.outputs.op.name, call.inputs.op.name
+        if call.is_training is True and outputs in needed and outputs not in placed and inputs in needed:
+            own = _between(needed, outputs, inputs, ends)
+            if own & training:
+                found.append((call, own))
+    return found
+
+
+def _between(graph: Graph, outputs: str, inputs: str, ends: Set[str]) -> set[str]:
+    """The ops that a layer's outputs are computed by, back to its inputs or to `ends`, the outputs of other layers."""
+
+    def follow(name: str) -> list[str]:
+        sources = [*(source for source, _ in data_inputs(graph[name])), *control_inputs(graph[name])]
+        return [each for each in sources if each != inputs and each not in ends]
+
+    return walks.reach([outputs], follow)
+
+
+def by_registry(graph: Graph, outputs: list[str], chosen: list[registry.Call]) -> tuple[Graph, list[Rewritten]]:
+    """What runs for `outputs`, with the inference mode in place of these layers."""
     if not chosen:
-        return needed, []
+        return graph.pruned(outputs), []
     taken = [_name(part) for call in chosen for each in (*_used(call), call.inputs) for part in parts(each)]
     built = graph.pruned([*outputs, *taken]).to_tensorflow()
     instead = {call.outputs.op.name: _inference(built, call) for call in chosen}
@@ -152,14 +165,6 @@ def by_registry(
         set_inputs(rewritten[name], [(tensor.op.name, tensor.value_index)], [])
     scopes = (full_name(parts(call.variables["moving_mean"])[0]).rpartition("/")[0] for call in chosen)
     return rewritten.pruned(outputs), [Rewritten(scope, name, "registry") for scope, name in zip(scopes, instead)]
-
-
-def _trains(call: registry.Call, graph: Graph, training: set[str]) -> bool:
-    """Whether it is a layer for training alone, and ops between its inputs and its outputs train still."""
-    inputs, outputs = call.inputs.op.name, call.outputs.op.name
-    if call.is_training is not True or inputs not in graph:
-        return False
-    return bool((graph.reach([outputs]) - graph.reach([inputs])) & training)
 
 
 def _used(call: registry.Call) -> list[Any]:

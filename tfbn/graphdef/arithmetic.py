@@ -11,26 +11,28 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tfbn.graphdef.dataflow import PASSING, Node, Tensor, origin_of
+from tfbn.graphdef.dataflow import PASSING as PASSING
+from tfbn.graphdef.dataflow import Node, Tensor, origin_of
 
 VARIABLES = ("VarHandleOp", "VariableV2", "Variable")
 FUSED = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3", "_FusedBatchNormEx")
 GLOBAL = "BatchNormWithGlobalNormalization"
 _ROOTS = ("Rsqrt", "Sqrt", "Pow")
 _SWITCHES = ("Switch", "RefSwitch")
-_SELECTS = ("Select", "SelectV2")
+SELECTS = ("Select", "SelectV2")
 _REDUCTIONS = ("Mean", "Sum")
-_RESHAPES = (
+RESHAPES = (
     *("Reshape", "Squeeze", "ExpandDims", "Transpose", "BroadcastTo", "Tile"),
     *("Cast", "Snapshot", "StopGradient", "PreventGradient", "CheckNumerics"),
 )
-_QUOTIENTS = ("RealDiv", "Div", "DivNoNan")
+QUOTIENTS = ("RealDiv", "Div", "DivNoNan")
 _SUMS = ("Add", "AddV2", "Sub")
 _ARITHMETIC = (
-    *_QUOTIENTS,
+    *QUOTIENTS,
     *_SUMS,
     *_ROOTS,
     "AddN",
+    "FloorDiv",
     "Mul",
     "MulNoNan",
     "Neg",
@@ -116,10 +118,10 @@ def statistic(tensor: Tensor) -> Statistic | None:
         if node.bodies and "While" not in node.type:
             chosen = True
             following = [body.results[index] for body in node.bodies if index < len(body.results)]
-        elif node.type in _SELECTS:
+        elif node.type in SELECTS:
             chosen = chosen or _is_decided_by_run(node.inputs[0])
             following = node.inputs[1:]
-        elif node.type in (*PASSING, *_RESHAPES, "ReadVariableOp", *_ASSIGNMENTS):
+        elif node.type in (*PASSING, *RESHAPES, "ReadVariableOp", *_ASSIGNMENTS):
             chosen = chosen or node.type == "Merge"
             following = node.inputs if node.type in ("Merge", "RefMerge") else node.inputs[:1]
         elif node.type == "_Arg":
@@ -151,6 +153,11 @@ def _is_vector(node: Node) -> bool:
     return node.type == "PlaceholderWithDefault" and len(node.attr["shape"].shape.dim) == 1
 
 
+def is_reduction(node: Node) -> bool:
+    """Whether an op may be one that statistics of a batch come from, or that counts samples."""
+    return node.type in (*_REDUCTIONS, *FUSED, *_COUNTS)
+
+
 def reduces_batch(node: Node) -> bool:
     """Whether a reduction is over the first axis, and over data: what is made of variables alone are weights."""
     if len(node.inputs) < 2:
@@ -180,7 +187,7 @@ def _is_decided_by_run(tensor: Tensor) -> bool:
     for _ in range(12):
         if node.type in (*VARIABLES, "Placeholder", "PlaceholderWithDefault", "_Arg"):
             return True
-        if node.type not in (*PASSING, *_RESHAPES, "ReadVariableOp", "LogicalNot", "Fill", "Equal", "NotEqual"):
+        if node.type not in (*PASSING, *RESHAPES, "ReadVariableOp", "LogicalNot", "Fill", "Equal", "NotEqual"):
             return False
         inputs = [each for each in node.inputs if each[0].type not in _COUNTS]
         if not inputs:
@@ -250,12 +257,12 @@ def _composed(root: Node, consumers: dict[Node, list[Node]]) -> Form | None:
 
 def _step(node: Node, before: Node, factors: tuple[Tensor, ...], walk: _Walk) -> tuple[Tensor, ...] | None:
     """The factors at a consumer of a scale per channel, where it is such a scale again; notes what else it is."""
-    if node.type in (*PASSING, *_RESHAPES, "Reciprocal", "Inv"):
+    if node.type in (*PASSING, *RESHAPES, "Reciprocal", "Inv"):
         return factors if node.inputs[0][0] is before else None
     if node.type == "Neg":
         walk.offsets.append(factors)
         return factors
-    if node.type not in ("Mul", *_QUOTIENTS, *_SUMS, "Maximum") or len(node.inputs) != 2:
+    if node.type not in ("Mul", *QUOTIENTS, *_SUMS, "Maximum") or len(node.inputs) != 2:
         return None
     ours = 0 if node.inputs[0][0] is before else 1
     other = node.inputs[1 - ours]
@@ -283,7 +290,7 @@ def _mean_of(
     """The mean that is subtracted from the data before or after it is scaled, and what else scales."""
     node, _ = scaled
     for _ in range(8):
-        if node.type in (*PASSING, *_RESHAPES) and node.inputs:
+        if node.type in (*PASSING, *RESHAPES) and node.inputs:
             node = node.inputs[0][0]
             continue
         if node.type == "Mul":
@@ -316,23 +323,33 @@ def _mean_in_offset(
         if each.type not in _SUMS:
             continue
         other = next((tensor for tensor in each.inputs if tensor[0] is not node), None)
-        while other is not None and other[0].type in (*PASSING, *_RESHAPES):
+        while other is not None and other[0].type in (*PASSING, *RESHAPES):
             other = other[0].inputs[0]
         if other is None or statistic(other) is None:
             continue
-        subtracted = other if each.type == "Sub" else other[0].inputs[1] if other[0].type == "Sub" else None
+        negative = each.type == "Sub" or _is_negated(other)
+        subtracted = other if negative else other[0].inputs[1] if other[0].type == "Sub" else None
         means = [each for each in _factors(subtracted) if each not in known] if subtracted is not None else []
         if len(means) == 1 and not means[0].is_uniform:
             return means[0]
     return None
 
 
+def _is_negated(tensor: Tensor) -> bool:
+    """Whether a product per channel has a factor with a minus, as `-mean * scale` has."""
+    node, _ = tensor
+    if node.type == "Neg":
+        return True
+    sides = node.inputs if node.type == "Mul" else node.inputs[:1] if node.type in (*RESHAPES, *QUOTIENTS) else ()
+    return any(_is_negated(each) for each in sides)
+
+
 def _factors(tensor: Tensor) -> list[Statistic]:
     """What a product per channel is made of; of a quotient by a root, the root as a factor."""
     node, _ = tensor
-    if node.type in (*PASSING, *_RESHAPES) and len(node.inputs) and node.type != "Merge":
+    if node.type in (*PASSING, *RESHAPES) and len(node.inputs) and node.type != "Merge":
         return _factors(node.inputs[0])
-    if node.type in ("Mul", *_QUOTIENTS):
+    if node.type in ("Mul", *QUOTIENTS):
         return [each for side in node.inputs for each in _factors(side)]
     known = statistic(tensor)
     return [known] if known is not None else []
@@ -341,7 +358,7 @@ def _factors(tensor: Tensor) -> list[Statistic]:
 def _after(node: Node, consumers: dict[Node, list[Node]], *types: str) -> Node | None:
     """The variable that scales or shifts what has been normalized."""
     for _ in range(5):
-        following = [each for each in consumers[node] if each.type in ("Mul", "Add", "AddV2", "Identity", *_RESHAPES)]
+        following = [each for each in consumers[node] if each.type in ("Mul", "Add", "AddV2", "Identity", *RESHAPES)]
         if len(following) != 1:
             return None
         before, node = node, following[0]
