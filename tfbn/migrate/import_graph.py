@@ -31,7 +31,7 @@ class Bound(NamedTuple):
 
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
-_NOTHING: Mapping[str, Bound] = {}
+NOTHING: Mapping[str, Bound] = {}
 
 
 class ImportGraph:
@@ -167,7 +167,7 @@ class ImportGraph:
         """What one of the module's own names stands for."""
         return self._module(path).get(name, Bound(OTHER, path))
 
-    def resolve(self, path: str, node: ast.expr, local: Mapping[str, Bound] = _NOTHING) -> Bound:
+    def resolve(self, path: str, node: ast.expr, local: Mapping[str, Bound] = NOTHING) -> Bound:
         """What an expression of a file stands for, where the functions around it bind the names `local`."""
         if isinstance(node, ast.Name):
             return local.get(node.id) or self.bound(path, node.id)
@@ -178,9 +178,9 @@ class ImportGraph:
             return self._attribute(value.full[len(FILE) :], node.attr)
         return value._replace(full=f"{value.full}.{node.attr}" if value.full else OTHER)
 
-    def resolve_file(self, path: str, node: ast.expr) -> str | None:
-        """The file that an expression of a module stands for."""
-        full = self.resolve(path, node).full
+    def resolve_file(self, path: str, node: ast.expr, local: Mapping[str, Bound] = NOTHING) -> str | None:
+        """The file that an expression stands for."""
+        full = self.resolve(path, node, local).full
         return full[len(FILE) :] if full.startswith(FILE) else None
 
     def _attribute(self, home: str, name: str) -> Bound:
@@ -208,7 +208,7 @@ class ImportGraph:
     def chains(self, path: str) -> Iterator[tuple[ast.expr, Mapping[str, Bound]]]:
         """Names and whole attribute chains that a file reads, each with what the functions around it bind."""
         tree = self.tree(path)
-        stack: list[tuple[ast.AST, Mapping[str, Bound]]] = [(tree, _NOTHING)] if tree else []
+        stack: list[tuple[ast.AST, Mapping[str, Bound]]] = [(tree, NOTHING)] if tree else []
         while stack:
             node, local = stack.pop()
             if isinstance(node, (ast.Name, ast.Attribute)) and isinstance(node.ctx, ast.Load):

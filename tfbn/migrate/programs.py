@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple, Union
 
-from tfbn.migrate.import_graph import ImportGraph, is_main_test
+from tfbn.migrate.import_graph import NOTHING, Bound, ImportGraph, is_main_test
+from tfbn.migrate.v1_names import NEEDS_GRAPH
 
 V1 = "tensorflow.compat.v1."
 SWITCHES = ("disable_v2_behavior", "disable_eager_execution")
-# What raises while TensorFlow 2 executes eagerly.
-NEEDS_GRAPH = frozenset(
-    f"{V1}{name}"
-    for name in (
-        "InteractiveSession Session placeholder placeholder_with_default sparse_placeholder "
-        "train.MonitoredSession train.MonitoredTrainingSession train.Supervisor"
-    ).split()
-)
 Definition = Union[ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef]
 
 
@@ -30,44 +23,53 @@ class Event(NamedTuple):
 
 
 class ProgramOrder:
-    """Follows a program through its imports and the calls of its functions, each once."""
+    """Follows a program through its imports and the calls of its functions, each once.
 
-    def __init__(self, graph: ImportGraph, path: str) -> None:
-        self._graph, self._path = graph, path
+    Args:
+      graph: what imports what.
+      path: the file of the program.
+      function: of that file, which an entry point calls; None where the file itself is run.
+    """
+
+    def __init__(self, graph: ImportGraph, path: str, function: Definition | None = None) -> None:
+        self._graph, self._path, self._function = graph, path, function
         self._seen: set[int] = set()
 
     def events(self) -> Iterator[Event]:
         """The events in the order in which they happen."""
         yield from self._file(self._path)
+        if self._function is not None:
+            yield from self._definition(self._path, self._function)
 
     def _file(self, path: str) -> Iterator[Event]:
         tree = self._graph.tree(path)
         if tree is not None and id(tree) not in self._seen:
             self._seen.add(id(tree))
-            yield from self._body(path, tree.body)
+            yield from self._body(path, tree.body, NOTHING)
 
-    def _body(self, path: str, body: list[ast.stmt]) -> Iterator[Event]:
+    def _body(self, path: str, body: list[ast.stmt], local: Mapping[str, Bound]) -> Iterator[Event]:
         for node in body:
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
                 continue
             if isinstance(node, ast.If) and is_main_test(node.test):
-                yield from self._body(path, node.body if path == self._path else node.orelse)
+                is_run = path == self._path and self._function is None
+                yield from self._body(path, node.body if is_run else node.orelse, local)
                 continue
             for other in self._graph.imports(path, node):
                 yield from self._file(other)
             for child in ast.iter_child_nodes(node):
                 if isinstance(child, ast.stmt):
-                    yield from self._body(path, [child])
+                    yield from self._body(path, [child], local)
                 elif isinstance(child, ast.ExceptHandler):
-                    yield from self._body(path, child.body)
+                    yield from self._body(path, child.body, local)
                 else:
-                    yield from self._expression(path, child)
+                    yield from self._expression(path, child, local)
 
-    def _expression(self, path: str, expression: ast.AST) -> Iterator[Event]:
+    def _expression(self, path: str, expression: ast.AST, local: Mapping[str, Bound]) -> Iterator[Event]:
         for node in ast.walk(expression):
             if not isinstance(node, ast.Call):
                 continue
-            full = self._graph.resolve(path, node.func).full
+            full = self._graph.resolve(path, node.func, local).full
             if leaf(node.func) in SWITCHES:
                 yield Event(path, node, switches_off=True)
             elif needs_graph(full, node):
@@ -76,22 +78,24 @@ class ProgramOrder:
             if full.endswith(".app.run") and not node.args:
                 called.append(ast.Name("main", ast.Load()))
             for function in called:
-                yield from self._call(path, function)
+                home, definition = definition_of(self._graph, path, function, local)
+                if definition is not None:
+                    yield from self._definition(home, definition)
 
-    def _call(self, path: str, function: ast.expr) -> Iterator[Event]:
-        home, definition = definition_of(self._graph, path, function)
-        if definition is None or id(definition) in self._seen:
+    def _definition(self, path: str, definition: Definition) -> Iterator[Event]:
+        if id(definition) in self._seen:
             return
         self._seen.add(id(definition))
+        bodies: list[ast.AST] = [definition]
         if isinstance(definition, ast.ClassDef):
-            for node in definition.body:
-                if isinstance(node, ast.FunctionDef) and node.name == "__init__":
-                    yield from self._body(home, node.body)
-        else:
-            yield from self._body(home, definition.body)
+            bodies = [node for node in definition.body if isinstance(node, ast.FunctionDef) and node.name == "__init__"]
+        for function in bodies:
+            yield from self._body(path, getattr(function, "body", []), self._graph.local_names(path, function))
 
 
-def definition_of(graph: ImportGraph, path: str, node: ast.expr) -> tuple[str, Definition | None]:
+def definition_of(
+    graph: ImportGraph, path: str, node: ast.expr, local: Mapping[str, Bound] = NOTHING
+) -> tuple[str, Definition | None]:
     """The function or class of the project that an expression names, and the file that has it."""
     name, homes = leaf(node), [path]
     for _ in range(len(graph.project.summaries)):
@@ -102,14 +106,16 @@ def definition_of(graph: ImportGraph, path: str, node: ast.expr) -> tuple[str, D
                 is_definition = isinstance(inner, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
                 if is_definition and inner.name == name and (home != path or isinstance(node, ast.Name)):
                     return home, inner
-        name, homes = _imported(graph, homes[0], name, node if homes[0] == path else None)
+        name, homes = _imported(graph, homes[0], name, node if homes[0] == path else None, local)
     return path, None
 
 
-def _imported(graph: ImportGraph, path: str, name: str, node: ast.expr | None) -> tuple[str, list[str]]:
+def _imported(
+    graph: ImportGraph, path: str, name: str, node: ast.expr | None, local: Mapping[str, Bound]
+) -> tuple[str, list[str]]:
     """What a name is called where it is imported from, and the files that may be meant."""
     if isinstance(node, ast.Attribute):
-        module = graph.resolve_file(path, node.value)
+        module = graph.resolve_file(path, node.value, local)
         return name, [module] if module else []
     stars: list[str] = []
     for inner in ast.walk(graph.tree(path) or ast.Module([], [])):
@@ -129,6 +135,11 @@ def leaf(node: ast.expr) -> str:
 
 
 def needs_graph(full: str, call: ast.Call | None = None) -> bool:
-    """Whether a name of TensorFlow raises in eager mode; a session of a graph of the program's own does not."""
-    graph = call is not None and any(keyword.arg == "graph" for keyword in call.keywords)
-    return full in NEEDS_GRAPH and not graph
+    """Whether a name raises in eager mode; a session of a graph of the program's own does not."""
+    is_called_for = full.startswith(V1) and full[len(V1) :] in NEEDS_GRAPH
+    return is_called_for and not (call is not None and has_own_graph(call))
+
+
+def has_own_graph(call: ast.Call) -> bool:
+    """Whether a call names the graph that it is for."""
+    return any(keyword.arg == "graph" for keyword in call.keywords)

@@ -6,15 +6,26 @@ from collections.abc import Collection
 
 from tfbn.migrate.tensorflow_names import GONE, GONE_MODULES, V1_MODULES, V1_ONLY, V2_ONLY
 
-# Called by a module itself, not by its functions, in files that are run.
-OF_PROGRAMS = (
-    "Session",
-    "InteractiveSession",
-    "app.run",
-    "placeholder",
-    "placeholder_with_default",
-    "train.MonitoredTrainingSession",
+# What a file calls that is a program, or the part of one that needs a graph around it.
+SESSIONS_AND_INPUTS = frozenset(
+    "InteractiveSession Session placeholder placeholder_with_default sparse_placeholder train.MonitoredSession "
+    "train.MonitoredTrainingSession train.Supervisor".split()
 )
+# What raises while TensorFlow 2 executes eagerly; optimizers do so when they are given a loss.
+NEEDS_GRAPH = (
+    SESSIONS_AND_INPUTS
+    | {name for name in V1_ONLY if name.startswith("metrics.") and name != "metrics.recall_at_top_k"}
+    | {name for name in V1_ONLY if name.startswith("train.") and name.endswith("Optimizer") and name.count(".") == 1}
+    | set(
+        "add_check_numerics_ops data.make_initializable_iterator gradients saved_model.build_tensor_info "
+        "summary.FileWriter summary.merge summary.merge_all train.QueueRunner train.Saver train.batch "
+        "train.batch_join train.export_meta_graph train.import_meta_graph train.input_producer "
+        "train.range_input_producer train.shuffle_batch train.shuffle_batch_join train.slice_input_producer "
+        "train.start_queue_runners train.string_input_producer".split()
+    )
+)
+# Called by a module itself, not by its functions, in files that are run.
+IN_PROGRAMS = NEEDS_GRAPH | {"app.run"}
 
 
 def v1_only(name: str) -> str | None:

@@ -14,6 +14,9 @@ V1 = "import tensorflow.compat.v1 as tf\n"
 OFF = V1 + "tf.disable_v2_behavior()\n"
 NET = V1 + "def net():\n    return tf.placeholder(tf.float32)\n"
 MAIN = "from net import net\nif __name__ == '__main__':\n    net()\n"
+IN_FUNCTION = NET.replace(V1, "").replace(":\n", ":\n    " + V1)
+COMMAND = "from p.net import net\ndef main():\n    net()\n"
+SETUP = "setup(entry_points={'console_scripts': ['x = p.c:main']})\n"
 FUNCTION = V1 + "def off():\n    tf.disable_v2_behavior()\n"
 RULES = driver.chosen_rules(["v2-behavior"])
 
@@ -29,6 +32,19 @@ RULES = driver.chosen_rules(["v2-behavior"])
         ({"net.py": NET + f"if __name__ == '__main__':\n    {OFF.splitlines()[1]}\n", "b.py": MAIN}, [("b.py", 2)]),
         ({"net.py": NET, "off.py": FUNCTION, "b.py": "import off\n" + MAIN}, [("b.py", 3)]),
         ({"net.py": NET + "x = net()\n", "b.py": MAIN + f"    import tensorflow.compat.v1 as t\n{OFF}"}, [("b.py", 2)]),
+        # TensorFlow, and files of the project, that functions import; dotted imports; an optimizer; `python -m p`.
+        ({"net.py": IN_FUNCTION, "run.py": MAIN}, [("run.py", 2)]),
+        ({"net.py": NET, "run.py": "def f():\n    import net as n\n    n.net()\nf()\n"}, [("run.py", 4)]),
+        ({"p/q.py": NET, "run.py": "import p.q\np.q.net()\n"}, [("run.py", 2)]),
+        ({"p/__init__.py": "", "p/q.py": NET, "run.py": "import p.q as q\nq.net()\n"}, [("run.py", 2)]),
+        ({"b.py": V1 + "tf.train.AdamOptimizer(0.1).minimize(tf.get_variable('v', []))\n"}, [("b.py", 2)]),
+        ({"net.py": NET, "p/__main__.py": "from net import net\nx = [net()]\n"}, [("p/__main__.py", 1)]),
+        # Entry points, of each file that has some, from a folder above; not one that switches, or is no function.
+        ({"p/net.py": NET, "p/c.py": COMMAND, "setup.py": SETUP}, [("p/c.py", 2)]),
+        ({"src/p/net.py": NET, "src/p/c.py": COMMAND, "setup.cfg": "y =\n    z = p.c:main\n"}, [("src/p/c.py", 2)]),
+        ({"p/net.py": NET, "p/c.py": COMMAND, "pyproject.toml": 'x = "p.c:main"\n'}, [("p/c.py", 2)]),
+        ({"p/net.py": NET, "p/c.py": "import p.off\n" + COMMAND, "p/off.py": OFF, "setup.py": SETUP}, []),
+        ({"p/net.py": NET, "p/off.py": FUNCTION, "p/c.py": COMMAND.replace("main", "other"), "setup.py": SETUP}, []),
         # Through a package, and in a file between that has no TensorFlow.
         (
             {"p/__init__.py": "from .net import net\n", "p/net.py": NET, "b.py": MAIN.replace("net", "p", 1)},

@@ -142,7 +142,7 @@ def _is_program(module: Module) -> bool:
     for node in module.nodes:
         if isinstance(node, cst.Comparison) and isinstance(node.left, cst.Name) and node.left.value == "__name__":
             return any(constant_string(part.comparator) == "__main__" for part in node.comparisons)
-        if isinstance(node, cst.Call) and names.below_tensorflow(module.name(node.func)) in v1_names.OF_PROGRAMS:
+        if isinstance(node, cst.Call) and names.below_tensorflow(module.name(node.func)) in v1_names.IN_PROGRAMS:
             if not any(isinstance(above, (cst.FunctionDef, cst.ClassDef)) for above in module.parents(node)):
                 return True
     return False

@@ -25,6 +25,7 @@ def step(loss):
 """,
     """\
 import tensorflow.compat.v1 as tf
+tf.disable_v2_behavior()
 ops = tf.get_collection("update_ops")
 with tf.name_scope("a"):
     optimizer = tf.train.AdamOptimizer(0.1)

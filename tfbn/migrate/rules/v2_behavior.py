@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+from pathlib import PurePath
 
 from tfbn.errors import Finding
+from tfbn.migrate.entry_points import entry_points
 from tfbn.migrate.import_graph import ImportGraph, is_main_test
-from tfbn.migrate.programs import SWITCHES, ProgramOrder, definition_of, leaf, needs_graph
+from tfbn.migrate.programs import SWITCHES, V1, ProgramOrder, definition_of, has_own_graph, leaf, needs_graph
 from tfbn.migrate.project import Project
 from tfbn.migrate.rule import Rule
+from tfbn.migrate.v1_names import SESSIONS_AND_INPUTS
 
 NAME = "v2-behavior"
 VALID = [
@@ -44,7 +47,7 @@ def missing_disable_v2_behavior(project: Project) -> dict[str, list[Finding]]:
     """One finding at each program; where TF1 code has neither a program nor a switch, one at the first such file."""
     graph = project.import_graph
     relevant = graph.relevant()
-    needing = {path: node for path in relevant if (node := _first_need(graph, path))}
+    needing = {path: need for path in relevant if (need := _first_need(graph, path))}
     if not needing:
         return {}
     imported = {
@@ -54,16 +57,19 @@ def missing_disable_v2_behavior(project: Project) -> dict[str, list[Finding]]:
         for other in graph.imports(path, node)
         if other != path
     }
+    programs: list[tuple[str, ast.stmt, ast.FunctionDef | None]] = [
+        (path, start, None) for path in relevant if (start := _start(graph, path, is_imported=path in imported))
+    ]
+    programs += [(path, function, function) for path, function in entry_points(graph)]
     findings: dict[str, list[Finding]] = {}
     reached: set[str] = set()
-    for path in relevant:
-        start = _start(graph, path, is_imported=path in imported)
-        program = graph.program(path) if start else set()
+    for path, start, function in programs:
+        program = graph.program(path)
         needed = sorted(program & set(needing), key=lambda other: (other != path, other))
-        if start is None or not needed:
+        if not needed:
             continue
         reached |= program
-        event = next(ProgramOrder(graph, path).events(), None)
+        event = next(ProgramOrder(graph, path, function).events(), None)
         if event is not None and event.switches_off:
             continue
         where, node = (event.path, event.node.func) if event else (needed[0], needing[needed[0]])
@@ -71,23 +77,26 @@ def missing_disable_v2_behavior(project: Project) -> dict[str, list[Finding]]:
             f"this program runs TF1 code (`{ast.unparse(node)}`, {where}:{graph.place(where, node)}), and nothing seen "
             "here switches v2 behaviour off before"
         )
-        findings[path] = [Finding(NAME, "error", graph.place(path, start), message, ADVICE)]
-    alone = [path for path in needing if path not in reached]
+        findings.setdefault(path, []).append(Finding(NAME, "error", graph.place(path, start), message, ADVICE))
+    # Where nothing looks like a program, an optimizer or a metric in a function is not enough to ask for one.
+    alone = [path for path, node in needing.items() if path not in reached and _is_session_or_input(graph, path, node)]
     if alone and not findings and not any(_mentions_switch(project, path) for path in relevant):
         message = "TF1 code, and no file of this run switches v2 behaviour off: none looks like the start of a program"
         findings[alone[0]] = [Finding(NAME, "error", graph.place(alone[0], needing[alone[0]]), message, ADVICE)]
     return findings
 
 
+def _is_session_or_input(graph: ImportGraph, path: str, node: ast.expr) -> bool:
+    return graph.resolve(path, node).full[len(V1) :] in SESSIONS_AND_INPUTS
+
+
 def _first_need(graph: ImportGraph, path: str) -> ast.expr | None:
     """The first expression of a file that needs a graph around it."""
-    own_graph = set()
-    for node in graph.nodes(path, as_program=True):
-        if isinstance(node, ast.Call) and not needs_graph(graph.resolve(path, node.func).full, node):
-            own_graph.add(id(node.func))
-        elif isinstance(node, (ast.Name, ast.Attribute)) and id(node) not in own_graph:
-            if needs_graph(graph.resolve(path, node).full):
-                return node
+    calls = [node for node in graph.nodes(path, as_program=True) if isinstance(node, ast.Call)]
+    in_own_graph = {id(call.func) for call in calls if has_own_graph(call)}
+    for node, local in graph.chains(path):
+        if id(node) not in in_own_graph and needs_graph(graph.resolve(path, node, local).full):
+            return node
     return None
 
 
@@ -97,6 +106,8 @@ def _start(graph: ImportGraph, path: str, *, is_imported: bool) -> ast.stmt | No
     for node in body:
         if isinstance(node, ast.If) and is_main_test(node.test):
             return node
+    if PurePath(path).stem == "__main__" and body:
+        return body[0]
     if is_imported:
         return None
     return next((node for node in body if _runs_something(graph, path, node)), None)
