@@ -38,6 +38,7 @@ def test_reported(line):
         "x = 'batch_norm'",
         "self.layers.conv2d(x)",
         "getattr(nets, 'slim')",
+        "self.tf.zeros([1])",
         "keras.layers.dropout(x)",
     ],
 )

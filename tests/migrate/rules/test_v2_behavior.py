@@ -38,6 +38,9 @@ RULES = driver.chosen_rules(["v2-behavior"])
         ({"p/q.py": NET, "run.py": "import p.q\np.q.net()\n"}, [("run.py", 2)]),
         ({"p/__init__.py": "", "p/q.py": NET, "run.py": "import p.q as q\nq.net()\n"}, [("run.py", 2)]),
         ({"b.py": V1 + "tf.train.AdamOptimizer(0.1).minimize(tf.get_variable('v', []))\n"}, [("b.py", 2)]),
+        ({"net.py": NET, "run.py": "import net\nprint(net.net())\n"}, [("run.py", 2)]),
+        ({"net.py": NET, "run.py": "from net import net\ny = net()\n"}, [("run.py", 2)]),
+        ({"net.py": NET + "def f(): pass\n", "run.py": "from net import f\ny = f()\n"}, [("net.py", 3)]),
         ({"net.py": NET, "p/__main__.py": "from net import net\nx = [net()]\n"}, [("p/__main__.py", 1)]),
         # Entry points, of each file that has some, from a folder above; not one that switches, or is no function.
         ({"p/net.py": NET, "p/c.py": COMMAND, "setup.py": SETUP}, [("p/c.py", 2)]),

@@ -8,7 +8,7 @@ from typing import Any
 import libcst as cst
 
 from tfbn.errors import Finding
-from tfbn.migrate import names
+from tfbn.migrate import names, v1_names
 from tfbn.migrate.across_files import names_from_other_files
 from tfbn.migrate.changes import Changes
 from tfbn.migrate.module import Module, dotted
@@ -32,6 +32,7 @@ def layer(name):
     ),
     # Nothing here says what slim is.
     ("import tensorflow\nfrom ops import *\ny = slim.batch_norm(x)\n", 3),
+    ("class Net:\n    def inputs(self):\n        return self.tf.placeholder(self.tf.float32)\n", 3),
 ]
 IN_STRINGS = re.compile(
     r"\b(?:tf|tensorflow)(?:\.compat\.v1)?\.contrib\.(?:layers|slim|framework|losses|training)\b|\btf_slim\b"
@@ -60,6 +61,10 @@ def check_file(module: Module, changes: Changes) -> None:
         elif isinstance(node, cst.Attribute) and _is_of_unknown_module(module, node):
             advice = "if it is contrib's, write tfbn.batch_norm, tfbn.arg_scope or tfbn.layers in its place"
             changes.find(node, NAME, f"`{dotted(node)}` comes from a module that cannot be followed here", advice)
+        elif isinstance(node, cst.Attribute) and _is_of_kept_tensorflow(module, node):
+            advice = "import tensorflow.compat.v1 as tf here, and use that"
+            problem = f"`{dotted(node)}` is of a `tf` that cannot be followed here, and TensorFlow 2 has no such name"
+            changes.find(node, NAME, problem, advice)
         elif isinstance(node, cst.Name) and starred and _is_unbound(module, node):
             origins = [origin for origin in starred if names.known(f"{origin}.{node.value}")]
             if origins:
@@ -118,6 +123,14 @@ def _is_of_unknown_module(module: Module, node: Any) -> bool:
     return inner[-1:] == ["slim"] or ("contrib" in inner and inner[-1] == "layers")
 
 
+def _is_of_kept_tensorflow(module: Module, node: Any) -> bool:
+    """`self.tf.placeholder`: an attribute that is called as TensorFlow is, and a name that only TF1 has."""
+    _, found, name = dotted(node).rpartition(".tf.")
+    if not found or any(names.below_tensorflow(full) is not None for full in module.resolve(node)[0]):
+        return False
+    return v1_names.v1_only(name) == name or names.known(f"tensorflow.{name}") is not None
+
+
 def check_project(project: Project) -> dict[str, list[Finding]]:
     return names_from_other_files(project, NAME)
 
@@ -129,4 +142,5 @@ RULE = Rule(
     invalid=INVALID,
     check_file=check_file,
     check_project=check_project,
+    worth_parsing=lambda raw: raw.find(b".tf.") >= 0,
 )

@@ -68,8 +68,10 @@ def missing_disable_v2_behavior(project: Project) -> dict[str, list[Finding]]:
         needed = sorted(program & set(needing), key=lambda other: (other != path, other))
         if not needed:
             continue
-        reached |= program
         event = next(ProgramOrder(graph, path, function).events(), None)
+        if event is None and isinstance(start, ast.Assign):
+            continue  # a module computes a constant, perhaps, and is no program
+        reached |= program
         if event is not None and event.switches_off:
             continue
         where, node = (event.path, event.node.func) if event else (needed[0], needing[needed[0]])
@@ -114,14 +116,14 @@ def _start(graph: ImportGraph, path: str, *, is_imported: bool) -> ast.stmt | No
 
 
 def _runs_something(graph: ImportGraph, path: str, node: ast.stmt) -> bool:
-    """Whether a statement of the module calls a function of the project for its effect, or starts on a graph."""
+    """Whether a statement of the module calls a function of the project, or starts on a graph."""
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
         return False
-    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-        if definition_of(graph, path, node.value.func)[1] or leaf(node.value.func) == "run":
-            return True
     calls = [inner for inner in ast.walk(node) if isinstance(inner, ast.Call)]
-    return any(needs_graph(graph.resolve(path, call.func).full, call) for call in calls)
+    if isinstance(node, (ast.Expr, ast.Assign)) and any(definition_of(graph, path, call.func)[1] for call in calls):
+        return True
+    is_run = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and leaf(node.value.func) == "run"
+    return is_run or any(needs_graph(graph.resolve(path, call.func).full, call) for call in calls)
 
 
 def _mentions_switch(project: Project, path: str) -> bool:
