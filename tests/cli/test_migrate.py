@@ -146,7 +146,8 @@ def test_json(file, capsys):
     out, err = capsys.readouterr()
     assert err == ""
     answer = parse_json(out)
-    assert answer["summary"] == {"files": 1, "changed": 1, "errors": 1, "warnings": 0}
+    figures = {"files": 1, "changed": 1, "passed_over": 0, "accepted": 0}
+    assert answer["summary"] == {**figures, "errors": 1, "warnings": 0}
     (report,), (finding,) = answer["files"], answer["findings"]
     assert report == {
         "path": "a.py",
@@ -225,10 +226,10 @@ def test_an_internal_error_in_one_file(file, monkeypatch, capsys):
     (file.parent / "b.py").write_text(PLAIN)
     migrate = driver.migrate
 
-    def break_b(path, raw, rules):
+    def break_b(path, *others):
         if path == "b.py":
             raise IndexError("out of luck")
-        return migrate(path, raw, rules)
+        return migrate(path, *others)
 
     monkeypatch.setattr(driver, "migrate", break_b)
     assert cli.main(["migrate", "--write", "--debug", "a.py", "b.py"]) == 70

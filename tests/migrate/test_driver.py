@@ -243,7 +243,7 @@ class TestProcessesThatEnd:
 
 def test_a_folder_in_the_place_of_a_file(tmp_path, monkeypatch):
     """What cannot be opened is told."""
-    monkeypatch.setattr(driver, "python_files", lambda paths: [Found(path) for path in paths])
+    monkeypatch.setattr(driver, "python_files", lambda paths, exclude: [Found(path) for path in paths])
     (report,) = driver.run([str(tmp_path)], RULES).reports
     assert report.problem == "cannot be read: Is a directory"
 

@@ -27,6 +27,10 @@ examples:
   tfbn migrate --check --format github .   the same, with what is left shown beside the lines of a pull request
   tfbn migrate --write - < old.py       from standard input to standard output
 
+A comment `# tfbn: ignore[rule]` accepts a finding on its line. [tool.tfbn] in pyproject.toml may
+have lists: paths, exclude (as .gitignore), select and ignore (rules). What .gitignore names is
+passed over, unless it is named here.
+
 A file that cannot be migrated gives exit status 2, or 70 after an internal error; the others are done all the same.
 
 {EXIT_STATUSES}"""
@@ -61,13 +65,18 @@ def run(options: argparse.Namespace, report: Report) -> None:
 
     from tfbn.migrate import driver
     from tfbn.migrate.rules import RULES
+    from tfbn.migrate.settings import read_settings
+    from tfbn.migrate.source import ignored
 
-    rules = driver.chosen_rules(options.only, options.skip, compat=options.compat_v1)
+    settings = read_settings()
+    only, skip = (options.only, ()) if options.only else (settings.select, settings.ignore)
+    rules = driver.chosen_rules(only, (*options.skip, *skip), compat=options.compat_v1)
     if options.list_rules:
         width = max(len(rule.name) for rule in RULES)
         report.fields["rules"] = [{"name": rule.name, "summary": rule.summary} for rule in RULES]
         report.say("\n".join(f"{rule.name:{width}}  {rule.summary}" for rule in RULES))
         return
+    options.paths = options.paths or [os.path.join(settings.folder, path) for path in settings.paths]
     if options.format != "text" and (options.json or options.diff or STDIN in options.paths):
         raise ValueError(
             f"--format {options.format} is all that standard output has: expected neither --json nor --diff nor - "
@@ -77,7 +86,8 @@ def run(options: argparse.Namespace, report: Report) -> None:
         raise ValueError("no PATH is given: name files or directories, or - for standard input")
     report.activity = f"migrating {' '.join(options.paths)}"
     if STDIN not in options.paths:
-        _finish(options, driver.run(options.paths, rules, jobs=options.jobs), report)
+        exclude = ignored.parse(settings.folder, settings.exclude)
+        _finish(options, driver.run(options.paths, rules, exclude=exclude, jobs=options.jobs), report)
         return
     if len(options.paths) > 1:
         raise ValueError("- is standard input, and goes alone")
@@ -87,7 +97,8 @@ def run(options: argparse.Namespace, report: Report) -> None:
             "--write out, or name a file."
         )
     raw = sys.stdin.buffer.read()
-    _finish(options, driver.Run(1, 1, [driver.migrate_alone("<stdin>", raw, rules)], []), report)
+    alone = driver.migrate_alone("<stdin>", raw, rules)
+    _finish(options, driver.Run(1, 1, [alone], [], accepted=alone.accepted), report)
 
 
 def _finish(options: argparse.Namespace, done: Run, report: Report) -> None:
@@ -114,6 +125,7 @@ def _finish(options: argparse.Namespace, done: Run, report: Report) -> None:
     _print(options, done, pending, report)
     report.fields.update(files=[file.as_json() for file in files], problems=done.problems)
     report.summary.update(files=done.files, changed=sum(file.changed and not file.problem for file in files))
+    report.summary.update(passed_over=done.passed_over, accepted=done.accepted)
     report.status = _status(options, done, bool(pending), report)
 
 
@@ -134,6 +146,11 @@ def _print(options: argparse.Namespace, done: Run, pending: list[str], report: R
     text = f"{done.files} files, {changed} {'changed' if options.write else 'would change'}"
     text += f", {len(report.findings)} findings"
     report.say(f"{text}, {failures} could not be migrated" if failures else text, sys.stderr)
+    if done.passed_over or done.accepted:
+        report.say(
+            f"passed over: {done.passed_over} files, by .gitignore or exclude; {done.accepted} findings, by comments",
+            sys.stderr,
+        )
 
 
 def _status(options: argparse.Namespace, done: Run, pending: bool, report: Report) -> int:

@@ -14,15 +14,18 @@ from contextlib import suppress
 from functools import partial
 from typing import BinaryIO, NamedTuple
 
+from tfbn.errors import Finding
 from tfbn.files import replacing
 from tfbn.migrate import rules as rules_package
 from tfbn.migrate import syntax
+from tfbn.migrate.accepted import without_accepted
 from tfbn.migrate.migrate import migrate, migrate_notebook
 from tfbn.migrate.project import Project
 from tfbn.migrate.report import FileReport, failed, unforeseen
 from tfbn.migrate.rule import Rule
+from tfbn.migrate.source.ignored import Patterns
 from tfbn.migrate.source.notebook import Notebook
-from tfbn.migrate.source.paths import open_file, python_files
+from tfbn.migrate.source.paths import NO_PATTERNS, open_file, python_files
 from tfbn.migrate.source.prefilter import FileSummary, scan
 from tfbn.migrate.surroundings import ALONE, Surroundings, find_surroundings
 from tfbn.progress import Progress
@@ -41,6 +44,8 @@ class Run(NamedTuple):
     parsed: int
     reports: list[FileReport]
     problems: list[str]  # internal errors of the run as a whole, not of a file: something was not looked for
+    passed_over: int = 0  # files that .gitignore or the settings exclude
+    accepted: int = 0  # findings that comments accept
 
 
 def chosen_rules(only: Sequence[str] = (), skip: Sequence[str] = (), *, compat: bool = False) -> frozenset[str]:
@@ -54,17 +59,27 @@ def chosen_rules(only: Sequence[str] = (), skip: Sequence[str] = (), *, compat: 
     return frozenset((names | on_request) - set(skip))
 
 
-def run(paths: Iterable[str], rules: Collection[str], *, jobs: int | None = None, progress: bool | None = None) -> Run:
+def run(
+    paths: Iterable[str],
+    rules: Collection[str],
+    *,
+    exclude: Patterns = NO_PATTERNS,
+    jobs: int | None = None,
+    progress: bool | None = None,
+) -> Run:
     """Migrates files in memory; nothing is written."""
     reports: dict[str, FileReport] = {}
     summaries: dict[str, FileSummary] = {}
     worth_parsing = [rule.worth_parsing for rule in _rules_of(rules) if rule.worth_parsing]
     waiting = []
-    files = 0
+    files = passed_over = 0
     with Progress("Reading", unit="files", show=progress) as bar:
-        for found in python_files(paths):
-            files += 1
+        for found in python_files(paths, exclude):
             bar.update()
+            if found.is_ignored:
+                passed_over += 1
+                continue
+            files += 1
             summary = found.problem or _look(found.path, worth_parsing)
             if isinstance(summary, str):
                 summary = FileReport(found.path, b"", b"", problem=summary)
@@ -82,7 +97,8 @@ def run(paths: Iterable[str], rules: Collection[str], *, jobs: int | None = None
             reports[report.path] = report
     problems += _add_findings(reports, summaries, rules)
     said = [report for report in reports.values() if report.edits or report.findings or report.problem]
-    return Run(files, len(waiting), sorted(said, key=lambda report: report.path), problems)
+    accepted = sum(report.accepted for report in reports.values())
+    return Run(files, len(waiting), sorted(said, key=lambda report: report.path), problems, passed_over, accepted)
 
 
 def migrate_bytes(path: str, raw: bytes, rules: Collection[str], surroundings: Surroundings = ALONE) -> FileReport:
@@ -117,6 +133,8 @@ def _add_findings(
     reports: dict[str, FileReport], summaries: dict[str, FileSummary], rules: Collection[str]
 ) -> list[str]:
     """Adds what only all files together show; returns what went wrong in that."""
+    for path, report in reports.items():
+        reports[path] = _with_findings(report, report.findings, report.before)
     project = Project(dict(reports), summaries)
     problems = []
     for rule in _rules_of(rules):
@@ -129,12 +147,19 @@ def _add_findings(
             continue
         for path, findings in findings_by_path.items():
             report = reports.get(path, FileReport(path, b"", b""))
-            together = sorted([*report.findings, *findings], key=lambda finding: (finding.where, finding.kind))
-            reports[path] = report._replace(findings=tuple(together))
+            more = _with_findings(report, findings, project.text(path))
+            together = sorted([*report.findings, *more.findings], key=lambda finding: (finding.where, finding.kind))
+            reports[path] = more._replace(findings=tuple(together))
     for path, report in reports.items():
         named = (finding._replace(where=finding.where._replace(path=path)) for finding in report.findings)
         reports[path] = report._replace(findings=tuple(named))
     return problems
+
+
+def _with_findings(report: FileReport, findings: Sequence[Finding], text: bytes) -> FileReport:
+    """The report with those of the findings that `text`, which their places are of, does not accept."""
+    kept = without_accepted(findings, text, report.path)
+    return report._replace(findings=tuple(kept), accepted=report.accepted + len(findings) - len(kept))
 
 
 def _rules_of(names: Collection[str]) -> list[Rule]:

@@ -44,6 +44,7 @@ class FileReport(NamedTuple):
     problem: str | None = None  # why it could not be migrated; nothing is changed then
     trains_batch_norm: bool = False  # it builds layers that need their update ops run
     traceback: str | None = None  # of an internal error, where that is the problem
+    accepted: int = 0  # findings that a comment on their line accepts
 
     @property
     def changed(self) -> bool:

@@ -8,6 +8,10 @@ import stat
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO, NamedTuple
 
+from tfbn.migrate.source import ignored
+from tfbn.migrate.source.ignored import Patterns
+
+NO_PATTERNS = Patterns(".", ())
 SUFFIXES = (".py", ".ipynb")
 # What does not belong to the project itself: version control, environments, caches, what package managers fetched.
 SKIPPED = frozenset(
@@ -21,19 +25,21 @@ class Found(NamedTuple):
 
     path: str
     problem: str | None = None
+    is_ignored: bool = False  # the project does not count it as its own
 
 
-def python_files(paths: Iterable[str]) -> Iterator[Found]:
+def python_files(paths: Iterable[str], exclude: Patterns = NO_PATTERNS) -> Iterator[Found]:
     """Files as they are given, and below directories each .py and .ipynb once, in the order of their names.
 
-    A link to a directory is not followed, so that no loop is walked for ever; a link to a file is.
+    A link to a directory is not followed, so that no loop is walked for ever; a link to a file is. What .gitignore and
+    `exclude` name below a directory comes as ignored.
     """
     seen: set[tuple[int, int]] = set()
     for path in paths:
         if os.path.isdir(path):
             unreadable: list[OSError] = []
-            for found in _below(path, unreadable):
-                yield from _once(found, seen)
+            for found, is_ignored in _below(path, unreadable, exclude):
+                yield from [Found(found, is_ignored=True)] if is_ignored else _once(found, seen)
             for error in unreadable:
                 yield Found(error.filename, f"cannot be listed: {error.strerror or error}")
         else:
@@ -63,16 +69,25 @@ def _not_regular(mode: int) -> str | None:
     return f"not a regular file but a {kinds.get(stat.S_IFMT(mode), 'special file')}"
 
 
-def _below(top: str, unreadable: list[OSError]) -> Iterator[str]:
+def _below(top: str, unreadable: list[OSError], exclude: Patterns) -> Iterator[tuple[str, bool]]:
+    """Each file, and whether it is ignored."""
+    patterns = {top: ignored.above(top)}
+    ignored_folders = set()
     for folder, folders, files in os.walk(top, onerror=unreadable.append):
+        if folder not in patterns:
+            patterns[folder] = (*patterns.get(os.path.dirname(folder), patterns[top]), *ignored.of_folder(folder))
+        known = (*patterns[folder], exclude)
         folders[:] = sorted(
             name
             for name in folders
             if name not in SKIPPED and not os.path.exists(os.path.join(folder, name, "pyvenv.cfg"))
         )
+        here = {os.path.join(folder, name) for name in folders}
+        ignored_folders |= {path for path in here if folder in ignored_folders or ignored.is_ignored(path, True, known)}
         for name in sorted(files):
             if name.endswith(SUFFIXES):
-                yield os.path.join(folder, name)
+                path = os.path.join(folder, name)
+                yield path, folder in ignored_folders or ignored.is_ignored(path, False, known)
 
 
 def _once(path: str, seen: set[tuple[int, int]]) -> Iterator[Found]:

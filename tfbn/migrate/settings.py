@@ -1,0 +1,56 @@
+"""What a project asks of the codemod: `[tool.tfbn]` in its pyproject.toml."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+
+class Settings(NamedTuple):
+    """The keys of the table; each is a list of strings."""
+
+    folder: str = "."  # of the file, which `paths` and `exclude` start from
+    paths: tuple[str, ...] = ()  # where the command line names none
+    exclude: tuple[str, ...] = ()  # patterns as .gitignore has them
+    select: tuple[str, ...] = ()  # rules: these alone
+    ignore: tuple[str, ...] = ()  # rules: not these
+
+
+def read_settings(start: str = ".") -> Settings:
+    """Those of the nearest pyproject.toml, in `start` or above it.
+
+    Raises ValueError for a table that is not as it should be.
+    """
+    for folder in (Path(start).resolve(), *Path(start).resolve().parents):
+        path = folder / "pyproject.toml"
+        if path.is_file():
+            return _parse(path, path.read_text(encoding="utf-8"))
+    return Settings()
+
+
+def _parse(path: Path, text: str) -> Settings:
+    if "tool.tfbn" not in text:
+        return Settings()
+    table = _loads(path, text).get("tool", {}).get("tfbn", {})
+    keys = Settings._fields[1:]
+    for key, value in table.items():
+        if key not in keys:
+            raise ValueError(f"{path}: [tool.tfbn] has no key {key!r}: expected {', '.join(keys)}")
+        if not (isinstance(value, list) and all(isinstance(item, str) for item in value)):
+            raise ValueError(f"{path}: {key} of [tool.tfbn]: expected a list of strings, got {value!r}")
+    folder = os.path.relpath(path.parent)
+    return Settings(folder, **{key: tuple(value) for key, value in table.items()})
+
+
+def _loads(path: Path, text: str) -> dict[str, Any]:
+    # Python has a reader from 3.11 on.
+    module = next((name for name in ("tomllib", "tomli") if importlib.util.find_spec(name)), None)
+    if module is None:
+        raise ImportError(f"{path} has a table [tool.tfbn], which takes Python 3.11 to read, or: pip install tomli")
+    toml: Any = importlib.import_module(module)
+    try:
+        return dict(toml.loads(text))
+    except toml.TOMLDecodeError as error:
+        raise ValueError(f"{path}: not TOML: {error}") from error
