@@ -3,6 +3,7 @@
 import copy
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -100,6 +101,7 @@ def test_without_reduced_retracing_sizes_stay_known():
     assert len(traces) == 3
 
 
+@pytest.mark.filterwarnings("ignore:batch_norm. updates_collections:tfbn.CompatibilityWarning")
 @pytest.mark.parametrize("collections", [tf1.GraphKeys.UPDATE_OPS, None, "mine", ["mine", "others"]])
 @pytest.mark.parametrize("where", ["eager", "function", "compiled", "tied"])
 def test_updates_happen_once_a_call(collections, where):
@@ -383,6 +385,46 @@ def test_an_audit_in_the_builder():
         builder(tf1.placeholder(tf.float32, IMAGES.shape))
     assert found[0] == []
     assert found[1]
+
+
+@pytest.mark.parametrize("collections", ["mine", ["mine", "others"], [], None, ["update_ops", "mine"]])
+def test_other_collections_are_warned_of(collections):
+    module = tfbn.TF1Module(lambda x: tfbn.batch_norm(x, updates_collections=collections))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", tfbn.CompatibilityWarning)
+        module(tf.ones([2, 3]))
+    texts = [str(warning.message) for warning in caught if warning.category is tfbn.CompatibilityWarning]
+    assert len(texts) == (collections is not None and "update_ops" not in collections)
+    assert all("does not keep the updates from being run" in text for text in texts)
+
+
+def made_placeholder(x, is_training):
+    return tfbn.batch_norm(x + tf1.placeholder(tf.float32, [None, 3], "more"), is_training=is_training)
+
+
+@pytest.mark.parametrize(
+    "error, match, builder",
+    [
+        (AttributeError, r"as_list\(\)\[i\].*disable_v2_tensorshape", lambda x, **_: tf.ones(x.shape[-1].value)),
+        (AttributeError, "^'str' object has no attribute 'value'$", lambda x, **_: "x".value),
+        (ValueError, r"placeholders \['more'\], which nothing feeds. Make them arguments", made_placeholder),
+    ],
+)
+def test_refused_builders(error, match, builder):
+    module = tfbn.TF1Module(builder)
+    with pytest.raises(error, match=match):
+        module(tf.ones([2, 3]), is_training=True)
+    assert not module.tf1_variables
+
+
+def test_a_placeholder_that_nothing_needs():
+    def builder(x):
+        rate = tf1.placeholder(tf.float32, [])
+        tf.identity(rate * x, "scaled")
+        return x + tf1.placeholder_with_default(0.0, [])
+
+    module = tfbn.TF1Module(builder)
+    np.testing.assert_array_equal(module(tf.ones([2, 3])), np.ones([2, 3]))
 
 
 def test_refusals():

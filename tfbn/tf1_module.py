@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -27,8 +28,9 @@ class TF1Module(tf.Module):
 
     The builder may use get_variable, variable scopes, arg_scope, `batch_norm`, `batch_normalization` and regularizers,
     and needs no change. Variables are made at the first call and found again by name at every other. Whatever
-    updates_collections says, a call moves the moving statistics once, in the order of the program. Within a call
-    collections, default scope names and reuse are those of a fresh graph.
+    updates_collections says, a call moves the moving statistics once, in the order of the program: where two calls of a
+    layer share variables, the second moves what the first has left. A collection other than UPDATE_OPS is warned of.
+    Within a call collections, default scope names and reuse are those of a fresh graph.
 
     Args:
       builder: function of tensors, nests of tensors and Python values that returns a tensor or a nest of tensors. It is
@@ -53,7 +55,7 @@ class TF1Module(tf.Module):
     Raises:
       TypeError: a builder that is not callable.
       ValueError, at a call: what the builder raises; a variable of another shape or dtype than it has; an initial value
-        that depends on the inputs.
+        that depends on the inputs; a placeholder in the builder.
       RuntimeError, at a call, `save` or `restore`: in a TF1 graph, where the builder itself can be called. At a call:
         in a tf.distribute strategy of several replicas.
 
@@ -168,8 +170,16 @@ class TF1Module(tf.Module):
         return self._untracked.compiled if compiled else self._untracked.plain
 
     def _trace(self, args: tuple, kwargs: dict[str, Any]) -> Any:
+        graph = tf.compat.v1.get_default_graph()
+        before = len(graph.get_operations())
         with self._as_new_graph():
-            outputs = self._untracked.builder(*args, **kwargs)
+            try:
+                outputs = self._untracked.builder(*args, **kwargs)
+            except AttributeError as error:
+                if not re.search(r"'(int|NoneType)' object has no attribute 'value'", str(error)):
+                    raise
+                raise AttributeError(f"{error}. {_SIZES_ADVICE}") from error
+            _check_fed(graph, before, outputs)
         self._untracked.specs = tf.nest.map_structure(
             lambda leaf: tf.type_spec_from_value(leaf) if tf.is_tensor(leaf) else leaf, (args, kwargs)
         )
@@ -236,7 +246,7 @@ class TF1Module(tf.Module):
         whole = tf.compat.v1.wrap_function(build, specs)
         captured = {id(tensor) for _, tensor in whole.graph.captures}
         inputs = {tensor.op.name for tensor in whole.inputs if id(tensor) not in captured}
-        losses = [loss for loss in whole.outputs if not _ancestors(loss) & inputs]
+        losses = [loss for loss in whole.outputs if not _ancestors([loss.op]) & inputs]
         return whole.prune([], losses) if losses else list
 
 
@@ -273,6 +283,32 @@ class _Untracked:
             function = self._new_observed()
             self._observed = observer, function
         return function
+
+
+_SIZES_ADVICE = (
+    "If it is shape[i].value, a size is a number in TensorFlow 2. Write shape.as_list()[i], which needs no switch, or "
+    "call tf.compat.v1.disable_v2_tensorshape() when the program starts."
+)
+
+
+def _check_fed(graph: Any, before: int, outputs: Any) -> None:
+    """No placeholder that what the builder has built needs: a function feeds its arguments alone.
+
+    `before` is how many ops there were; the placeholders of captured tensors are TensorFlow's.
+    """
+    captured = {inner.op.name for _, inner in graph.captures}
+    built = graph.get_operations()[before:]
+    unfed = {op.name for op in built if op.type == "Placeholder"} - captured
+    if not unfed:
+        return
+    results = [value.op for value in tf.nest.flatten(outputs, expand_composites=True) if tf.is_tensor(value)]
+    needed = _ancestors([*results, *(op for op in built if op.op_def.is_stateful)])
+    if unfed & needed:
+        raise ValueError(
+            "TF1Module: expected a builder that takes its inputs as arguments, got one that makes the placeholders "
+            f"{sorted(unfed & needed)}, which nothing feeds. Make them arguments of the builder, and give the module "
+            "their values; a switch with a default may stay a tf.compat.v1.placeholder_with_default."
+        )
 
 
 def _check_eager() -> None:
@@ -328,10 +364,10 @@ def _check_same(name: str, variable: tf.Variable, arguments: dict[str, Any]) -> 
         )
 
 
-def _ancestors(tensor: tf.Tensor) -> set[str]:
-    """The names of the ops that a tensor depends on, its own included."""
+def _ancestors(ops: list[tf.Operation]) -> set[str]:
+    """The names of the ops that these depend on, their own included."""
     names: set[str] = set()
-    ops = [tensor.op]
+    ops = list(ops)
     while ops:
         op = ops.pop()
         if op.name not in names:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from tfbn import _tensorflow
 from tfbn.core.settings import Settings
 from tfbn.errors import CompatibilityWarning
 
@@ -77,6 +78,8 @@ def warn_ignored_by_contrib(settings: Settings, named: Mapping[str, Any], dtype:
             )
         )
     warn("batch_norm", ignored, "tf.contrib.layers")
+    if has_updates and _tensorflow.in_program_order():
+        warn("batch_norm", _run_anyway(named["updates_collections"]))
 
 
 def warn_ignored_by_layers(settings: Settings, named: Mapping[str, Any]) -> None:
@@ -113,6 +116,16 @@ def _unknown_keys(argument: str, value: Any, known: Sequence[str]) -> Iterator[I
     unknown = sorted(set(value) - set(known), key=str) if isinstance(value, Mapping) else []
     if unknown:
         yield Ignored(argument, f"has keys without effect: {unknown}", f"use the keys {list(known)}")
+
+
+def _run_anyway(collections: Any) -> Iterator[Ignored]:
+    names = [collections] if isinstance(collections, str) else collections
+    if names is not None and tf.compat.v1.GraphKeys.UPDATE_OPS not in names:
+        yield Ignored(
+            "updates_collections",
+            f"of {collections!r} does not keep the updates from being run, for a tf.function runs all that it assigns",
+            "leave it out, or pass update_statistics=False where the statistics are to stay",
+        )
 
 
 def _split_string(collections: Any) -> Iterator[Ignored]:
