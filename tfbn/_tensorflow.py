@@ -175,6 +175,29 @@ def in_tf1_graph() -> bool:
     return not tf.executing_eagerly() and not graph_around_bodies().building_function
 
 
+def keep_variables() -> None:
+    """Notes that something keeps the variables that code in the function's graph being built creates."""
+    graph_table(tf.compat.v1.get_default_graph())["keeps variables"] = True
+
+
+def in_plain_function() -> bool:
+    """Whether ops land in a tf.function that eager code calls, and that keeps no variables of TF1 code.
+
+    Not in that of wrap_function, in that of a Dataset, which is traced once, nor where `keep_variables` was called.
+    """
+    with tf.init_scope():
+        eager_outside = tf.executing_eagerly()
+    graph = tf.compat.v1.get_default_graph()
+    if not eager_outside or not graph.building_function:
+        return False
+    while graph is not None and graph.building_function:
+        traced_once = graph.name.startswith("Dataset_") or not graph._add_control_dependencies
+        if traced_once or "keeps variables" in graph_table(graph):
+            return False
+        graph = graph.outer_graph
+    return True
+
+
 def in_loop_body() -> bool:
     """Whether ops land right in the body of a loop: not in a branch within it, which an iteration may skip."""
     graph = tf.compat.v1.get_default_graph()

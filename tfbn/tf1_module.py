@@ -191,6 +191,7 @@ class TF1Module(tf.Module):
         """Makes the function's graph that is being built an empty one, where variables are this module's."""
         created: dict[str, tf.Variable] = {}
         _tensorflow.forget_collections()
+        _tensorflow.keep_variables()
         with tf.variable_creator_scope(lambda _, **arguments: self._get_or_create(created, **arguments)):
             yield
         # Nothing stays of a trace that failed, nor what the checkpoint does not have: the next call would find it.

@@ -274,3 +274,61 @@ def test_moving_statistics_that_are_trained_have_a_gradient(arguments):
     # At a mean of 0 and a variance of 1: dy/dmean = -1 / sqrt(1 + epsilon), dy/dvariance = -x / 2 (1 + epsilon)**-1.5.
     np.testing.assert_allclose(found[0], -x.sum((0, 1, 2)) * 1.001**-0.5, rtol=1e-5)
     np.testing.assert_allclose(found[1], -(x * x).sum((0, 1, 2)) / 2 * 1.001**-1.5, rtol=1e-5)
+
+
+class TestPlainFunctions:
+    """Each trace of one would make new variables, and the trained ones would be lost."""
+
+    X = tf.ones([4, 3])
+    LAYERS = {
+        "batch_norm": lambda x: tfbn.batch_norm(x, is_training=True, scope="bn"),
+        "batch_normalization": lambda x: tfbn.batch_normalization(x, training=True, name="bn"),
+    }
+
+    @pytest.mark.parametrize("layer", LAYERS)
+    @pytest.mark.parametrize(
+        "place",
+        {
+            "right in it": lambda build: build,
+            "nested": lambda build: tf.function(build, autograph=False),
+            "in a loop": lambda build: lambda x: tf.map_fn(build, x[tf.newaxis])[0],
+        }.items(),
+        ids=lambda item: item[0],
+    )
+    def test_refused_under_eager_execution(self, layer, place):
+        run = tf.function(place[1](self.LAYERS[layer]), autograph=False)
+        with pytest.raises(RuntimeError, match="scope='bn'.*each trace.*TF1Module or"):
+            run(self.X)
+
+    def test_kept_elsewhere_under_eager_execution(self):
+        """By a wrapped function, a TF1Module, a Dataset, a graph, a custom getter."""
+        kept = {}
+
+        def build(x):
+            return tfbn.batch_norm(x, is_training=True, scope="kept", reuse=tf1.AUTO_REUSE)
+
+        specs = [tf.TensorSpec([None, 3])]
+        nested = lambda x: tf.function(build, autograph=False)(x)  # noqa: E731
+
+        def own(getter, name, shape=None, dtype=None, initializer=None, **arguments):
+            if name not in kept:
+                with tf.init_scope():
+                    kept[name] = tf.Variable(initializer(shape, dtype))
+            return kept[name]
+
+        def by_getter(x):
+            with tf1.variable_scope("own", custom_getter=own):
+                return build(x)
+
+        for run in (
+            *(tf1.wrap_function(function, specs) for function in (build, nested)),
+            *(tfbn.TF1Module(function) for function in (build, nested)),
+            lambda x: next(iter(tf.data.Dataset.from_tensors(x).map(build))),
+            tf.function(by_getter, autograph=False),
+        ):
+            np.testing.assert_allclose(run(self.X), np.zeros([4, 3]), atol=1e-6)
+        assert sorted(kept) == ["own/kept/beta", "own/kept/moving_mean", "own/kept/moving_variance"]
+        with graph():
+            outputs = nested(self.X.numpy())
+            with session() as opened:
+                np.testing.assert_allclose(opened.run(outputs), np.zeros([4, 3]), atol=1e-6)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -96,7 +96,7 @@ def create_variables(scope: tf.compat.v1.VariableScope, recipe: Recipe) -> Varia
         replacing = (lambda variable: None) if regularizer is not None and path.regularizers == "replace" else None
         extra = [] if path.collects_after else collections_for(name, collections)
         aggregation = replicas.aggregation(recipe.settings.synchronized)
-        with contextlib.nullcontext() if affine else unpartitioned(scope):
+        with _kept_variables(scope), contextlib.nullcontext() if affine else unpartitioned(scope):
             variable = tf.compat.v1.get_variable(
                 name,
                 shape=recipe.settings.layout.param_shape,
@@ -177,6 +177,26 @@ def create_debias_pair(scope: tf.compat.v1.VariableScope, moving_mean: Any, sett
             for name, shape in (("biased", moving_mean.shape), ("local_step", []))
         )
     return biased, local_step
+
+
+def _kept_variables(scope: tf.compat.v1.VariableScope) -> Any:
+    """Refuses to create variables in a tf.function that eager code calls, which keeps none for the next trace.
+
+    A custom getter, or a store of the caller's own, that creates them outside of the function is not concerned.
+    """
+    if not _tensorflow.in_plain_function():
+        return contextlib.nullcontext()
+
+    def refuse(create: Callable, **arguments: Any) -> Any:
+        if tf.executing_eagerly():  # lifted out of the function, which TensorFlow asks of us all the same
+            return create(**arguments)
+        raise RuntimeError(
+            f"batch norm in scope={scope.name!r}: expected a function that keeps its variables, got a tf.function, "
+            "each trace of which would make new ones. Give the function that builds the model to tfbn.TF1Module or "
+            "tf.compat.v1.wrap_function, or make a tfbn.BatchNorm outside of the tf.function."
+        )
+
+    return tf.variable_creator_scope(refuse)
 
 
 @contextlib.contextmanager
