@@ -25,9 +25,9 @@ import numpy as np
 
 try:
     import tfbn
-    from tfbn.cli.quiet import chatter_held_back
+    from tfbn.cli.quiet import native_stderr_suppressed
 
-    with chatter_held_back():  # what TensorFlow prints at its start at every log level
+    with native_stderr_suppressed():  # what TensorFlow prints at its start at every log level
         import tensorflow.compat.v1 as tf
 
         tf.config.list_physical_devices()  # looks for GPUs, and complains where there is none

@@ -330,15 +330,18 @@ print('done', file=sys.stderr)
     assert (process.stdout, process.stderr) == ("", "done\n")
 
 
-def test_a_failing_import_tells_all():
-    """What was held back is shown when something goes wrong."""
-    source = """
+@pytest.mark.parametrize(
+    ("end", "texts"),
+    [("raise ValueError('the error')", ["the log", "the error"]), ("os.abort()", ["Fatal Python error: Abort"])],
+)
+def test_a_failing_import_tells_all(end, texts):
+    """What was held back is shown when something goes wrong; where the process itself ends, Python says so."""
+    source = f"""
 import os
-from tfbn.cli.quiet import chatter_held_back
-with chatter_held_back():
-    os.write(2, b'the reason')
-    raise ValueError('the error')
+from tfbn.cli.quiet import native_stderr_suppressed
+with native_stderr_suppressed():
+    os.write(2, b'the log')
+    {end}
 """
-    process = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True)
-    assert "the reason" in process.stderr
-    assert "the error" in process.stderr
+    process = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, env=environment())
+    assert [text for text in texts if text not in process.stderr] == []

@@ -139,15 +139,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def names(given: Sequence[str] | None) -> list[str] | None:
+def names(values: Sequence[str] | None) -> list[str] | None:
     """Names from the command line, with spaces or commas between them.
 
     Raises:
       ValueError: there is nothing but these.
     """
-    if given is None:
+    if values is None:
         return None
-    found = [name for part in given for name in part.split(",") if name]
-    if not found:
-        raise ValueError(f"expected names, with spaces or commas between them, got {' '.join(given)!r}.")
-    return found
+    separated = [name for value in values for name in value.split(",") if name]
+    if not separated:
+        raise ValueError(f"expected names, with spaces or commas between them, got {' '.join(values)!r}.")
+    return separated

@@ -40,7 +40,7 @@ def run(options: argparse.Namespace, report: Report) -> None:
     quiet.tensorflow()
     report.activity = f"auditing {options.graph}"
     report.fields.update(graph=options.graph, layers=[], candidates=[])
-    with quiet.chatter_held_back():
+    with quiet.native_stderr_suppressed():
         graph, saver = _load(Path(options.graph))
         _audit(options, report, graph, saver)
 

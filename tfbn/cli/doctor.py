@@ -30,7 +30,7 @@ def run(options: argparse.Namespace, report: Report) -> None:
     from tfbn import doctor
 
     report.activity = "looking at this machine"
-    with quiet.notice("Looking at this machine ..."), quiet.chatter_held_back():
+    with quiet.notice("Looking at this machine ..."), quiet.native_stderr_suppressed():
         examination = doctor.examine(quiet.tensorflow)
     report.findings += examination.findings
     report.fields.update({fact.name.replace(" ", "_").lower(): fact.data for fact in examination.facts})

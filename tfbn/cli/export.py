@@ -64,7 +64,7 @@ def run(options: argparse.Namespace, report: Report) -> None:
 
     report.activity = f"exporting {options.source} to {options.target}"
     report.fields.update(source=options.source, target=options.target)
-    with quiet.chatter_held_back(), load(options.source, options.tags, options.checkpoint) as found:
+    with quiet.native_stderr_suppressed(), load(options.source, options.tags, options.checkpoint) as found:
         report.fields.update(source=found.path)
         exported: Any
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import sys
 import tempfile
@@ -21,7 +22,7 @@ def tensorflow() -> Any:
       ImportError: there is no TensorFlow that tfbn runs on.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with notice("Loading TensorFlow ..."), chatter_held_back():
+    with notice("Loading TensorFlow ..."), native_stderr_suppressed():
         import tensorflow as tf
 
         check_tensorflow(tf)
@@ -44,20 +45,28 @@ def notice(text: str) -> Iterator[None]:
 
 
 @contextmanager
-def chatter_held_back() -> Iterator[None]:
-    """What C++ code writes to standard error within is dropped, and shown after all where the block raises."""
+def native_stderr_suppressed() -> Iterator[None]:
+    """Drops what C++ code writes to standard error within, and shows it after all where the block raises.
+
+    Where the process ends in C++ code, as for want of a CPU instruction, Python says at least where it was.
+    """
     sys.stderr.flush()
-    with tempfile.TemporaryFile() as held:
-        saved = os.dup(2)
-        os.dup2(held.fileno(), 2)
+    watch = not faulthandler.is_enabled()
+    with tempfile.TemporaryFile() as log:
+        stderr = os.dup(2)
+        os.dup2(log.fileno(), 2)
+        if watch:
+            faulthandler.enable(stderr, all_threads=False)
         try:
             yield
         except BaseException:
             sys.stderr.flush()
-            held.seek(0)
-            os.write(saved, held.read())
+            log.seek(0)
+            os.write(stderr, log.read())
             raise
         finally:
             sys.stderr.flush()
-            os.dup2(saved, 2)
-            os.close(saved)
+            if watch:
+                faulthandler.disable()
+            os.dup2(stderr, 2)
+            os.close(stderr)
