@@ -6,6 +6,7 @@ import argparse
 import json
 import math
 import os
+import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Any, TextIO
 
@@ -85,7 +86,7 @@ class Report:
         for (places, finding), next_remedy in zip(merged, following):
             lines = [f"{place}: {finding.kind}: {finding.problem}" for place in places]
             remedy = finding.remedy if finding.remedy != next_remedy else ""
-            self.say("\n".join([*lines, *(f"    {line.strip()}" for line in remedy.splitlines())]), file)
+            self.say("\n".join([*lines, *textwrap.indent(textwrap.dedent(remedy), "    ").splitlines()]), file)
 
     def to_json(self, error: str | None = None) -> str:
         """The object that `--json` prints."""

@@ -143,6 +143,18 @@ def test_json_is_strict(command, capsys):
     }
 
 
+def test_code_in_a_remedy_keeps_its_indentation(command, capsys):
+    """It is copied from the terminal; what all its lines have in front goes."""
+    remedy = "  Do so:\n      with updates:\n          step()"
+    command(
+        lambda options, report: (
+            report.findings.append(Finding("rule", "error", "a", "wrong", remedy)) or report.say_findings()
+        )
+    )
+    assert cli.main(["probe"]) == 1
+    assert capsys.readouterr().out == "a: rule: wrong\n    Do so:\n        with updates:\n            step()\n"
+
+
 def test_errors_are_json(command, capsys):
     """Of input, and of arguments, whose usage stays on standard error."""
 
@@ -215,7 +227,7 @@ LINES = {
         "checkpoint diff a b",
         "checkpoint convert a b --to Keras",
     ]
-    + ["export a.meta b.pb --outputs y", "fold a.pb b.pb"],
+    + ["export a.meta b.pb --outputs y", "fold a.pb b.pb", "audit a.meta"],
     "libcst": ["migrate a.py"],
 }
 
