@@ -20,9 +20,10 @@ INTERRUPTED = 130  # as a shell reports a program that Ctrl-C has ended
 
 EXIT_STATUSES = """\
 exit status:
-    0  no findings of severity error, or as --fail-on asks; also when the reader closes the pipe
-    1  findings that fail the command (migrate: only with --check, as do files that would change;
-       fold: a batch norm that is not folded is an error)
+    0  no findings of severity error, or as --fail-on asks; also when the
+       reader closes the pipe
+    1  findings that fail the command (migrate: only with --check, as do files
+       that would change; fold: a batch norm that is not folded is an error)
     2  wrong arguments, or input that cannot be read
    70  an internal error: please report it, with what --debug prints
   130  interrupted

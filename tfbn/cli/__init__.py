@@ -46,11 +46,15 @@ class _Parser(argparse.ArgumentParser):
 
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):
-    """Wraps descriptions, and leaves texts of several lines, which have examples and tables, as they are."""
+    """Wraps paragraphs of one line, and leaves those of several, which are examples and tables, as they are."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
-        fill = super()._fill_text if "\n" in text else argparse.HelpFormatter._fill_text.__get__(self)
-        return fill(text, width, indent)
+        wrap = super(argparse.RawDescriptionHelpFormatter, self)._fill_text
+        paragraphs = (
+            part if "\n" in part.strip("\n") or part.startswith(" ") else wrap(part, width, indent)
+            for part in text.split("\n\n")
+        )
+        return "\n\n".join(paragraphs)
 
 
 class _ShowVersion(argparse.Action):

@@ -11,7 +11,7 @@ SUMMARY = "what of tfbn works on this machine, and what stands in the way of the
 
 _EXAMPLES = f"""\
 examples:
-  tfbn doctor           ten lines to look at, and to put into a report of a problem
+  tfbn doctor           ten lines, to look at and for a report of a problem
   tfbn doctor --json    the same for programs
 
 {EXIT_STATUSES}"""

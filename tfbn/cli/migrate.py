@@ -24,7 +24,7 @@ examples:
   tfbn migrate --write src/             change the files
   tfbn migrate --write --compat-v1 .    and import tensorflow.compat.v1 where the code is TF1
   tfbn migrate --check .                for CI: exit status 1 if anything is left to do
-  tfbn migrate --check --format github .   the same, with what is left shown beside the lines of a pull request
+  tfbn migrate --check --format github .   the same, as remarks in a pull request
   tfbn migrate --write - < old.py       from standard input to standard output
 
 A comment `# tfbn: ignore[rule]` accepts a finding on its line. [tool.tfbn] in pyproject.toml may
