@@ -18,7 +18,7 @@ _UNUSED = ("Const", "Placeholder", "PlaceholderWithDefault")
 _UPDATING = ("Scatter", "ResourceScatter", "Apply", "ResourceApply")
 _FROM_EXPORT = (
     "Make an inference graph first, which leaves them out: tfbn.export.inference_graph(graph_def, outputs), or `tfbn "
-    "export`. Both take this very graph."
+    "export`. Both read frozen graphs."
 )
 _FROM_EVALUATION = (
     "It observes the ranges of a quantization. Freeze the graph for evaluation in its place: build the network with "
