@@ -26,6 +26,7 @@ from benchmarks import (
     peers,
     replicas,
     report,
+    scaling,
     steps,
     times,
     worker,
@@ -275,6 +276,16 @@ class TestTables:
         found = times.table(measure.Settings(shape=SHAPE, rounds=1), silent)
         assert [row.value is None for row in found.rows] == [True, False]
         assert found.rows[0].note.startswith("ValueError")
+
+    def test_scaling(self):
+        """The time of each stage at three sizes, and its growth from the smallest to the largest."""
+        found = scaling.table(measure.Settings(rounds=1, built_layers=2), silent)
+        assert [row.name for row in found.rows] == ["building", "list_layers", "check_updates", "export"]
+        for row in found.rows:
+            smallest, middle, largest = row.details.values()
+            assert 0 < min(smallest, middle, largest)
+            assert row.value == pytest.approx(largest / smallest / 4)
+            assert row.limit == 1.5
 
     def test_memory(self):
         """In tensors, the fused family held against the op."""
