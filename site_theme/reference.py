@@ -6,6 +6,7 @@ Nothing of tfbn is imported, so that the site is built without TensorFlow.
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 import textwrap
 from pathlib import Path
@@ -92,7 +93,8 @@ def resolve(module: str, name: str) -> ast.FunctionDef | ast.ClassDef | ast.Modu
     if module == "tfbn":
         home = ast.literal_eval(assignments(tree)["_HOMES"])[name]
         return parse(f"tfbn.{home}") if home == name else resolve(f"tfbn.{home}", name)
-    for node in tree.body:
+    blocks = (part.body for part in tree.body if isinstance(part, ast.If))  # imports for type checkers
+    for node in itertools.chain(tree.body, *blocks):
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name == name:
             return node
         if isinstance(node, ast.ImportFrom) and node.module.startswith("tfbn"):

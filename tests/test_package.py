@@ -33,6 +33,7 @@ WITHOUT_TENSORFLOW = {
     "arg_scope",
     "arg_scope_func_key",
     "arg_scoped_arguments",
+    "checkpoint",
     "has_arg_scope",
 }
 WITH_TENSORFLOW = {
@@ -50,7 +51,6 @@ WITH_TENSORFLOW = {
     "layers",
     "check_saver",
     "check_updates",
-    "checkpoint",
     "list_layers",
     "recalibrate",
 }

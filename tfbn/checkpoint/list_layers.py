@@ -6,9 +6,7 @@ import os
 from collections.abc import Sequence
 
 from tfbn.checkpoint.layers import Layer, find
-from tfbn.checkpoint.open import open as open_checkpoint
 from tfbn.checkpoint.reader import Reader
-from tfbn.checkpoint.rename import renamed_entries
 from tfbn.checkpoint.tables import shown, table
 
 
@@ -72,6 +70,9 @@ def list_layers(path: str | os.PathLike[str] | Reader, *, rename: Sequence[tuple
       >>> print(layer.scope, layer.shape, layer.renorm, layer.variables["beta"])
       norm (2,) from 1.15 norm/beta/.ATTRIBUTES/VARIABLE_VALUE
     """
+    from tfbn.checkpoint.open import open as open_checkpoint
+    from tfbn.checkpoint.rename import renamed_entries
+
     if isinstance(path, Reader):
         return Layers(find(renamed_entries(path, rename)).layers)
     with open_checkpoint(path) as reader:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
-from tfbn.checkpoint import stored
-from tfbn.checkpoint.stored import Stored
+if TYPE_CHECKING:
+    from tfbn.checkpoint.stored import Stored
 
 
 class Entry(NamedTuple):
@@ -25,6 +24,8 @@ class Entry(NamedTuple):
 
 def size_of(shape: tuple[int, ...], dtype: str) -> int:
     """In bytes; 0 of strings, which differ in size."""
+    import tensorflow as tf
+
     return int(np.prod(shape, dtype=np.int64)) * (0 if dtype == "string" else tf.as_dtype(dtype).size)
 
 
@@ -66,6 +67,8 @@ class Reader(Mapping[str, np.ndarray]):
 
     def files(self) -> list[Path]:
         """The files that it reads, as far as they are on this machine."""
+        from tfbn.checkpoint import stored
+
         return stored.files(self.path)
 
     def close(self) -> None:

@@ -19,8 +19,8 @@ class ForeignTable(ValueError):
     """What is no such file, or has what TensorFlow does not write."""
 
 
-def read(content: bytes) -> dict[bytes, bytes]:
-    """The values of a table by their keys. Checksums are not looked at: TensorFlow's own reader does that.
+def read(content: bytes, verify: bool = False) -> dict[bytes, bytes]:
+    """The values of a table by their keys. `verify` compares the checksums, as TensorFlow's reader does.
 
     Raises:
       ForeignTable: it cannot be read.
@@ -30,8 +30,8 @@ def read(content: bytes) -> dict[bytes, bytes]:
     try:
         footer = content[-_FOOTER:]
         _, end = _handle(footer, 0)  # of the metadata, of which there are none
-        handles = [_handle(value, 0)[0] for _, value in _entries(_block(content, _handle(footer, end)[0]))]
-        return {key: value for handle in handles for key, value in _entries(_block(content, handle))}
+        handles = [_handle(value, 0)[0] for _, value in _entries(_block(content, _handle(footer, end)[0], verify))]
+        return {key: value for handle in handles for key, value in _entries(_block(content, handle, verify))}
     except (IndexError, struct.error) as error:
         raise ForeignTable("it ends too early") from error
 
@@ -64,10 +64,14 @@ def _remainder(byte: int) -> int:
 _CRC = [_remainder(byte) for byte in range(256)]
 
 
-def _block(content: bytes, handle: tuple[int, int]) -> bytes:
+def _block(content: bytes, handle: tuple[int, int], verify: bool) -> bytes:
     offset, size = handle
     if content[offset + size : offset + size + 1] != _TYPE:
         raise ForeignTable("a block is compressed, or not where it should be")
+    if verify:
+        (checksum,) = struct.unpack_from("<I", content, offset + size + 1)
+        if masked_crc32c(content[offset : offset + size + 1]) != checksum:
+            raise ForeignTable("a block is damaged")
     return content[offset : offset + size]
 
 
@@ -77,9 +81,9 @@ def _entries(block: bytes) -> Iterator[tuple[bytes, bytes]]:
     end = len(block) - 4 * (restarts + 1)
     key, place = b"", 0
     while place < end:
-        shared, place = _decode_varint(block, place)
-        own, place = _decode_varint(block, place)
-        size, place = _decode_varint(block, place)
+        shared, place = decode_varint(block, place)
+        own, place = decode_varint(block, place)
+        size, place = decode_varint(block, place)
         key = key[:shared] + block[place : place + own]
         yield key, block[place + own : place + own + size]
         place += own + size
@@ -103,12 +107,12 @@ def _append(content: bytearray, block: bytes) -> bytes:
 
 
 def _handle(content: bytes, place: int) -> tuple[tuple[int, int], int]:
-    offset, place = _decode_varint(content, place)
-    size, place = _decode_varint(content, place)
+    offset, place = decode_varint(content, place)
+    size, place = decode_varint(content, place)
     return (offset, size), place
 
 
-def _decode_varint(content: bytes, place: int) -> tuple[int, int]:
+def decode_varint(content: bytes, place: int) -> tuple[int, int]:
     """A number, seven bits a byte with the lowest first, and the place after it."""
     value = shift = 0
     while True:

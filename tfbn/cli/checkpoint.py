@@ -120,15 +120,24 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def run(options: argparse.Namespace, report: Report) -> None:
-    tensorflow()
+    if options.act is not _list:
+        tensorflow()
     options.act(options, report)
 
 
 def _list(options: argparse.Namespace, report: Report) -> None:
     from tfbn import checkpoint
+    from tfbn.checkpoint.index import read_entries
+    from tfbn.checkpoint.layers import find
+    from tfbn.checkpoint.list_layers import Layers
 
     report.activity = f"listing the layers of {options.path}"
-    layers = checkpoint.list_layers(options.path, rename=options.rename)
+    entries = None if options.rename else read_entries(options.path)
+    if entries is None:
+        tensorflow()
+        layers = checkpoint.list_layers(options.path, rename=options.rename)
+    else:
+        layers = Layers(find(entries).layers)
     report.fields["layers"] = [layer._asdict() for layer in layers]
     report.summary["layers"] = len(layers)
     report.say(
