@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfbn.arguments import checks, layers, shapes
+from tfbn.arguments.foreign import foreign_names
 from tfbn.core import averages, modes, normalization, policy
 from tfbn.core.flag import Flag
 from tfbn.core.settings import Arguments, resolve
@@ -20,6 +21,7 @@ def __dir__() -> list[str]:
     return list(__all__)
 
 
+@foreign_names
 def init(
     channels: int,
     *,
@@ -89,6 +91,7 @@ def init(
 
 
 @tf.autograph.experimental.do_not_convert
+@foreign_names
 def train(
     inputs: Any,
     params: Params,
@@ -143,7 +146,7 @@ def train(
     Raises:
       ValueError: rank or channels unknown; params or state of another shape; an argument out of range; decay=None
         without local_step or with zero debias; synchronized under a strategy that cannot, or with virtual_batch_size.
-      TypeError: inputs that are not floating; an argument of another type.
+      TypeError: inputs that are not floating; an argument of another type, or out of order.
       RuntimeError: synchronized where TensorFlow refuses collectives.
 
     Example:
@@ -157,6 +160,7 @@ def train(
       Ioffe and Szegedy, Batch Normalization, arXiv:1502.03167.
       Ioffe, Batch Renormalization, arXiv:1702.03275.
     """
+    _check_order("train", inputs, params, state)
     inputs = tf.convert_to_tensor(inputs)
     shapes.check_channel_axis(axis)
     layout = shapes.check_inputs(inputs, axis=axis, virtual_batch_size=virtual_batch_size)
@@ -191,6 +195,7 @@ def train(
 
 
 @tf.autograph.experimental.do_not_convert
+@foreign_names
 def infer(
     inputs: Any, params: Params, state: State, *, epsilon: float = 0.001, axis: int = -1, fused: bool = True
 ) -> Any:
@@ -225,6 +230,7 @@ def infer(
       >>> print(outputs["one"].numpy(), outputs["two"][1].numpy())
       [2. 0.] [3. 2.]
     """
+    _check_order("infer", inputs, params, state)
     shapes.check_channel_axis(axis)
     arguments = Arguments(decay=None, epsilon=checks.check_epsilon(epsilon), fused=bool(fused))
 
@@ -239,6 +245,18 @@ def infer(
         return outputs
 
     return tf.nest.map_structure(one, inputs)
+
+
+def _check_order(function: str, inputs: Any, params: Any, state: Any) -> None:
+    """The three in their order, which nothing but their types tells."""
+    kinds = {"params": (params, Params, State), "state": (state, State, Params)}
+    for name, (value, kind, other) in kinds.items():
+        if isinstance(inputs, kind) or isinstance(value, other) or not isinstance(value, (tuple, list)):
+            got = [type(argument).__name__ for argument in (inputs, params, state)]
+            raise TypeError(
+                f"{name}: expected {function}(inputs, params, state) with a {kind.__name__} for {name}, got {got} in "
+                "this order. Both come from tfbn.functional.init, or from an earlier step."
+            )
 
 
 def _tensors(params: Params, state: State, channels: int) -> tuple[Params, State]:

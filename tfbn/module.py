@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,6 +11,7 @@ import tensorflow as tf
 
 from tfbn import _tensorflow, functional
 from tfbn.arguments import checks, layers, shapes
+from tfbn.arguments.foreign import foreign_names
 from tfbn.core import averages, modes, normalization, replicas
 from tfbn.core.flag import Flag
 from tfbn.core.settings import Arguments, Settings, resolve
@@ -112,6 +114,7 @@ class BatchNorm(tf.Module):
 
     _mask_by_channel = False
 
+    @foreign_names
     def __init__(
         self,
         channels: int | None = None,
@@ -187,6 +190,7 @@ class BatchNorm(tf.Module):
             self.create(channels)
 
     @tf.autograph.experimental.do_not_convert
+    @foreign_names
     def __call__(
         self,
         inputs: Any,
@@ -249,6 +253,16 @@ class BatchNorm(tf.Module):
                 changes = averages.changes(state, batch, settings, active & call.update_statistics)
                 outputs = self._update(averages.next_state(state, changes), outputs)
             return outputs
+
+    def __repr__(self) -> str:
+        """The class with the arguments that are not the defaults, as they are now."""
+        defaults = inspect.signature(BatchNorm).parameters
+        shown = [
+            f"{name}={_shown(value)!r}"
+            for name, value in self.arguments().items()
+            if not _is_default(value, defaults[name].default)
+        ]
+        return f"{type(self).__name__}({', '.join(shown)})"
 
     @property
     def trainable(self) -> bool:
@@ -359,3 +373,14 @@ class BatchNorm(tf.Module):
             for name, value in state._asdict().items()
             if value is not None
         ]
+
+
+def _is_default(value: Any, default: Any) -> bool:
+    if tf.is_tensor(value) or isinstance(value, tf.Variable):
+        return False
+    return value is default or value == default or (default is None and value == {})
+
+
+def _shown(value: Any) -> Any:
+    """A function as its name, a dict as itself rather than as the wrapper that tf.Module puts around it."""
+    return dict(value) if isinstance(value, Mapping) else getattr(value, "__name__", value)

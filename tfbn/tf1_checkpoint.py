@@ -6,6 +6,7 @@ In eager code the Saver itself warns of its names and knows no partitioned varia
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 
 import tensorflow as tf
@@ -44,6 +45,7 @@ def _name_latest(folder: str, path: str) -> None:
 def prefix_of(path: str) -> str:
     """The prefix of a checkpoint's files: `path`, or in the folder `path` that of the latest."""
     if not tf.io.gfile.isdir(path):
+        _check_there(path)
         return path
     prefix = tf.train.latest_checkpoint(path)
     if prefix is None:
@@ -52,6 +54,18 @@ def prefix_of(path: str) -> str:
             f"folder {path}. Name the files without .index."
         )
     return prefix
+
+
+def _check_there(prefix: str) -> None:
+    folder, base = os.path.split(prefix)
+    names = tf.io.gfile.listdir(folder or ".") if tf.io.gfile.isdir(folder or ".") else []
+    # The index of a bundle, or what TF1 wrote before there were any, in one file or in several.
+    if not any(re.fullmatch(rf"{re.escape(base)}(\.index|-\d+-of-\d+)?", name) for name in names):
+        there = sorted(name[: -len(".index")] for name in names if name.endswith(".index"))
+        raise FileNotFoundError(
+            f"path: expected the prefix of a checkpoint's files, got {prefix}, of which there is no {base}.index. "
+            f"Checkpoints in that folder: {there if names else 'none, it is not there'}."
+        )
 
 
 def restore(variables: Mapping[str, tf.Variable], path: str, partial: bool) -> None:

@@ -145,6 +145,7 @@ class TF1Module(tf.Module):
         Raises:
           ValueError: variables that the checkpoint does not have, or has with another shape or dtype. No variable is
             changed then. At a later call for those it makes. A folder without a checkpoint.
+          FileNotFoundError: no checkpoint of that prefix.
         """
         _check_eager()
         path = prefix_of(path)

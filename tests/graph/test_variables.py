@@ -291,7 +291,7 @@ class TestPlainFunctions:
         {
             "right in it": lambda build: build,
             "nested": lambda build: tf.function(build, autograph=False),
-            "in a loop": lambda build: lambda x: tf.map_fn(build, x[tf.newaxis])[0],
+            "in a branch": lambda build: lambda x: tf.cond(tf.reduce_sum(x) > 0, lambda: build(x), lambda: x),
         }.items(),
         ids=lambda item: item[0],
     )

@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfbn.arguments.contrib import check_batch_norm
+from tfbn.arguments.foreign import foreign_names
 from tfbn.core.settings import resolve
 from tfbn.graph import compatibility
 from tfbn.graph.activation import activate
@@ -18,6 +19,7 @@ from tfbn.graph.variables import Recipe, create_variables
 
 
 @add_arg_scope
+@foreign_names
 def batch_norm(
     inputs: Any,
     decay: Any = 0.999,

@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfbn.arguments import checks, layers, shapes
+from tfbn.arguments.foreign import foreign_names
 from tfbn.core import policy
 from tfbn.core.settings import Arguments, Settings, resolve
 from tfbn.core.values import CallInputs
@@ -42,6 +43,7 @@ class BatchNormalization(tf_layer.Layer):
 
     supports_masking = True
 
+    @foreign_names
     def __init__(
         self,
         axis: int | list[int] = -1,
@@ -188,6 +190,7 @@ class BatchNormalization(tf_layer.Layer):
         raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
 
 
+@foreign_names
 def batch_normalization(
     inputs: Any,
     axis: int | list[int] = -1,

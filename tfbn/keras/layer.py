@@ -10,6 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfbn import _tensorflow
+from tfbn.arguments.foreign import check_names
 from tfbn.core import normalization, values
 from tfbn.keras import config, weights
 from tfbn.keras.generation import Generation, find_generation
@@ -141,6 +142,7 @@ class Layer:
 
     def __init__(self, **arguments: Any) -> None:
         own = {name: arguments.pop(name) for name in ARGUMENTS if name in arguments}
+        check_names(arguments, ARGUMENTS)
         needless = sorted({"channels", "param_dtype"} & set(arguments))
         if needless:
             raise TypeError(
