@@ -195,6 +195,16 @@ class TestRefusals:
         with pytest.raises(ValueError, match=r"express all of it:\n- update_statistics:"):
             tfbn.keras.to_keras(norm, [None, 5], keras=keras, accept=["unbiased", "zero_debias_moving_mean"])
 
+    @each
+    def test_the_remedy_of_a_module_at_its_defaults_comes_first(self, keras):
+        remedy = "norm: pass accept=['unbiased'], or make the module with unbiased=False.\nThe "
+        for norm in (tfbn.BatchNorm(5), tfbn.BatchNorm(5, unbiased=True)):
+            with pytest.raises(ValueError, match="- unbiased:") as raised:
+                tfbn.keras.to_keras(norm, [None, 5], keras=keras)
+            assert str(raised.value).startswith(remedy) == (norm.arguments()["unbiased"] is None)
+        for given, accept in (({}, ["unbiased"]), ({"unbiased": False}, [])):
+            tfbn.keras.to_keras(tfbn.BatchNorm(5, **given), [None, 5], keras=keras, accept=accept)
+
     def test_keras_without_renorm(self, monkeypatch):
         """As early versions of Keras 3 are."""
 

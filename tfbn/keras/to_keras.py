@@ -120,8 +120,11 @@ def to_keras(
     refused = [name for name in expected if expected[name] != got[name] and name not in accept]
     if refused:
         lines = [f"- {name}: {DIFFERENCES[name][0]}. Choices: {DIFFERENCES[name][1]}." for name in refused]
+        # Most modules that are refused were left at this default, and nothing else is in their way.
+        by_default = refused == ["unbiased"] and norm.arguments()["unbiased"] is None
+        remedy = "pass accept=['unbiased'], or make the module with unbiased=False.\nThe" if by_default else "the"
         raise ValueError(
-            f"norm: the BatchNormalization of {generation.title} cannot express all of it:\n"
+            f"norm: {remedy} BatchNormalization of {generation.title} cannot express all of it:\n"
             + "\n".join(lines)
             + f"\nOr accept={refused}: what the layer then does otherwise, it does in training alone. Or keep it all: "
             "tfbn.keras.wrap."
