@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import types
+from collections.abc import Iterator
 from typing import Any
 
 import tensorflow as tf
@@ -16,7 +18,7 @@ from tfbn.keras.wrap import unwrap
 from tfbn.module import BatchNorm
 
 
-def from_keras(layer: Any) -> BatchNorm:
+def from_keras(layer: Any) -> Any:
     """A module with the configuration and the weights of a built Keras BatchNormalization layer.
 
     Called with `is_training` where the layer is called with `training`, it gives equal outputs, and its moving
@@ -28,14 +30,17 @@ def from_keras(layer: Any) -> BatchNorm:
     2 runs its fused kernel (ranks 4 and 5) it ignores masks, and the module does not.
 
     Args:
-      layer: BatchNormalization of Keras 2 or 3, or of a subclass, that has been built or called; or tfbn's own layer.
+      layer: BatchNormalization of Keras 2 or 3, or of a subclass, that has been built or called; or tfbn's own layer;
+        or a model with such layers, in models within it too.
 
     Returns:
-      A tfbn.BatchNorm with its own copy of the weights.
+      A tfbn.BatchNorm with its own copy of the weights. Of a model a dict of these by the layers' paths: the names
+      of the models on the way, and the layer's, with slashes between.
 
     Raises:
       TypeError: no BatchNormalization layer.
-      ValueError: a layer that is not built, has several axes, or is synchronized.
+      ValueError: a layer that is not built, has several axes, or is synchronized; a model that has such layers in other
+        layers than models and wrappers, or several of one path.
 
     Example:
       >>> import numpy as np, tensorflow as tf, tfbn
@@ -46,6 +51,8 @@ def from_keras(layer: Any) -> BatchNorm:
       0.5 [1.  2.5]
     """
     checks.check_no_tf1_graph("from_keras")
+    if isinstance(getattr(layer, "layers", None), (list, tuple)):
+        return _read_model(layer)
     name = re.sub(r"\W|^(?=\d)", "_", str(getattr(layer, "name", "")))  # as far as a tf.Module takes it
     if isinstance(layer, Layer):
         return unwrap(layer, name)
@@ -61,6 +68,38 @@ def from_keras(layer: Any) -> BatchNorm:
     norm = BatchNorm(arrays["moving_mean"].size, **config, name=name)
     weights.assign(norm, arrays)
     return norm
+
+
+def _read_model(model: Any) -> dict[str, BatchNorm]:
+    """The modules of a model's layers by path."""
+    layers = list(_batch_norms(model))
+    paths = [path for path, _ in layers]
+    twice = sorted({path for path in paths if paths.count(path) > 1})
+    if twice:
+        raise ValueError(f"layer: expected a model with layers of different paths, got several of {twice}. Name them.")
+    reached = {id(layer.moving_mean) for _, layer in layers}
+    hidden = [
+        getattr(weight, "path", weight.name)
+        for weight in model.weights
+        if weight.name.partition(":")[0].endswith("moving_mean") and id(weight) not in reached
+    ]
+    if hidden:
+        raise ValueError(
+            f"layer: expected batch norm layers in models and wrappers, got {hidden} in layers of another kind, which "
+            "do not list theirs. Convert those layers one by one."
+        )
+    return {path: from_keras(layer) for path, layer in layers}
+
+
+def _batch_norms(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for layer in model.layers:
+        path = prefix + layer.name
+        if isinstance(layer, Layer) or layer_generation(layer) is not None:
+            yield path, layer
+        elif isinstance(getattr(layer, "layers", None), (list, tuple)):
+            yield from _batch_norms(layer, f"{path}/")
+        elif hasattr(layer, "layer"):
+            yield from _batch_norms(types.SimpleNamespace(layers=[layer.layer]), f"{path}/")
 
 
 def _read_arguments(layer: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import numbers
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -48,7 +48,7 @@ DIFFERENCES = {
 
 def to_keras(
     norm: Any,
-    input_shape: Sequence[int | None],
+    input_shape: Sequence[int | None] | Mapping[str, Sequence[int | None]],
     *,
     keras: Any = None,
     accept: Collection[str] = (),
@@ -68,8 +68,10 @@ def to_keras(
 
     Args:
       norm: tfbn.BatchNorm with variables; or arrays of shape [C] by the names `beta`, `gamma`, `moving_mean`,
-        `moving_variance` and so on, whatever stands before the last slash; or a pair of functional.Params and State.
-      input_shape: of the layer's inputs, None where a size is open; its rank decides on the estimator.
+        `moving_variance` and so on, whatever stands before the last slash; or a pair of functional.Params and State; or
+        a dict of modules by path, as `from_keras` makes of a model.
+      input_shape: of the layer's inputs, None where a size is open; its rank decides on the estimator. For a dict of
+        modules a dict of shapes by the same paths.
       keras: the Keras to make the layer with: `keras`, `tf_keras` or `tf.keras`, the default.
       accept: differences that are all right: names of arguments, 'unbiased', 'adjustment', 'zero_debias_moving_mean',
         'virtual_batch_size', 'renorm', 'synchronized', 'trainable', 'update_statistics', 'param_dtype'.
@@ -78,7 +80,7 @@ def to_keras(
       **config: for arrays, arguments of tfbn.BatchNorm that they do not tell, such as decay, epsilon or data_format.
 
     Returns:
-      A layer with its own copy of the weights.
+      A layer with its own copy of the weights. For a dict of modules a dict of layers by path, named as its last part.
 
     Raises:
       ValueError: what Keras cannot express and `accept` does not name, with what to do; a decay or a bound that is no
@@ -97,6 +99,17 @@ def to_keras(
     unknown = [accept] if isinstance(accept, str) else sorted(set(accept) - set(DIFFERENCES))
     if unknown:
         raise ValueError(f"accept: expected a list of names out of {sorted(DIFFERENCES)}, got {unknown}.")
+    if isinstance(norm, Mapping) and any(isinstance(value, BatchNorm) for value in norm.values()):
+        if not isinstance(input_shape, Mapping) or set(input_shape) != set(norm) or name is not None or config:
+            raise ValueError(
+                f"input_shape: expected a dict with the paths {sorted(norm)}, without a name or config, got "
+                f"{input_shape!r}, name={name!r} and {config}. Each layer has the name that ends its path."
+            )
+        common = {"keras": keras, "accept": accept, "dtype": dtype}
+        return {
+            path: to_keras(module, input_shape[path], name=path.rpartition("/")[2], **common)
+            for path, module in norm.items()
+        }
     if not isinstance(norm, BatchNorm):
         norm = module_from_arrays(norm, **config)
     elif config:
