@@ -32,7 +32,9 @@ def kernel(x, gamma, beta, weights, axis, fused):
         weights = layout.of_leading_axes(tf.convert_to_tensor(weights))
     shares = moments.shares_of(x, weights, layout)
     own = moments.of_shares(x, shares, layout)
-    return (own_moments.fused if fused else own_moments.composed)(x, own, shares.each, gamma, beta, EPSILON, layout)
+    return (own_moments.fused if fused else own_moments.composed)(
+        x, own, shares.normalized(layout), gamma, beta, EPSILON, layout
+    )
 
 
 def gradients(outputs, x, gamma, beta, slope):
@@ -157,6 +159,6 @@ def test_weights_of_zero_leave_the_gradient_of_given_moments(fused):
         shares = moments.shares_of(tensor, tf.zeros([6, 1, 1, 1]), layout)
         given = moments.Moments(tf.fill([5], 2.0), tf.fill([5], 3.0))
         run = own_moments.fused if fused else own_moments.composed
-        outputs = run(tensor, given, shares.each, tf.constant(gamma), tf.constant(beta), EPSILON, layout)
+        outputs = run(tensor, given, shares.normalized(layout), tf.constant(gamma), tf.constant(beta), EPSILON, layout)
         found = session.run(tf.gradients(tf.reduce_sum(outputs * slope), tensor)[0])
     np.testing.assert_allclose(found, slope * gamma / np.sqrt(3.0 + EPSILON), rtol=1e-6)
