@@ -13,7 +13,7 @@ def names_from_other_files(project: Project, rule: str) -> dict[str, list[Findin
     """Reports what TensorFlow 2 lacks, each name once in a file, where the rewriting of both files has left it."""
     graph = project.import_graph
     findings: dict[str, list[Finding]] = {}
-    for path in graph.relevant():
+    for path in filter(graph.takes_from_files, graph.relevant()):
         report = project.reports.get(path)
         if report and report.problem:
             continue

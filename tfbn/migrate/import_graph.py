@@ -47,6 +47,8 @@ class ImportGraph:
         self._trees: dict[str, ast.Module | None] = {}
         self._bound: dict[str, dict[str, Bound]] = {}
         self._imported_files: dict[tuple[str, bool], set[str]] = {}
+        self._chains: dict[str, list[tuple[ast.expr, Mapping[str, Bound]]]] = {}
+        self._imported_leaves = frozenset().union(*(summary.imports for summary in project.summaries.values()))
 
     def relevant(self) -> list[str]:
         """The files that mention TensorFlow, and those that import one of them, directly or not."""
@@ -64,6 +66,14 @@ class ImportGraph:
             reached |= new
             waiting.extend(new)
         return sorted(reached)
+
+    def takes_from_files(self, path: str) -> bool:
+        """Whether a file may import another one; most do not, and need not be parsed to know it."""
+        return not self._by_leaf.keys().isdisjoint(self.project.summaries[path].imports)
+
+    def is_taken_from(self, path: str) -> bool:
+        """Whether another file may import this one."""
+        return bool(self._imported_leaves.intersection(module_parts(path)[-1:]))
 
     def tree(self, path: str) -> ast.Module | None:
         """The syntax tree of a file as it will be."""
@@ -129,12 +139,15 @@ class ImportGraph:
         reached, waiting = {path}, [path]
         while waiting:
             current = waiting.pop()
-            new = self._imported(current, as_program=current == path) - reached
+            new = self.imported_files(current, as_program=current == path) - reached
             waiting.extend(new)
             reached |= new
         return reached
 
-    def _imported(self, path: str, *, as_program: bool) -> set[str]:
+    def imported_files(self, path: str, *, as_program: bool = True) -> set[str]:
+        """The files that a file imports itself."""
+        if not self.takes_from_files(path):
+            return set()
         key = path, as_program
         if key not in self._imported_files:
             self._imported_files[key] = {
@@ -205,8 +218,13 @@ class ImportGraph:
                 outer.update(node.names)
         return {name: stands_for for name, stands_for in bound.items() if name not in outer}
 
-    def chains(self, path: str) -> Iterator[tuple[ast.expr, Mapping[str, Bound]]]:
+    def chains(self, path: str) -> list[tuple[ast.expr, Mapping[str, Bound]]]:
         """Names and whole attribute chains that a file reads, each with what the functions around it bind."""
+        if path not in self._chains:
+            self._chains[path] = list(self._find_chains(path))
+        return self._chains[path]
+
+    def _find_chains(self, path: str) -> Iterator[tuple[ast.expr, Mapping[str, Bound]]]:
         tree = self.tree(path)
         stack: list[tuple[ast.AST, Mapping[str, Bound]]] = [(tree, NOTHING)] if tree else []
         while stack:

@@ -53,7 +53,7 @@ def find_surroundings(graph: ImportGraph) -> dict[str, Surroundings]:
     spelled: dict[str, dict[str, str]] = defaultdict(dict)
     starred: dict[str, dict[str, str]] = defaultdict(dict)
     rewritten = set()
-    for path in graph.relevant():
+    for path in filter(graph.takes_from_files, graph.relevant()):
         for _, spelling, home, name in names_taken(graph, path):
             bound = graph.bound(home, name)
             if names.below_tensorflow(bound.full) is None:

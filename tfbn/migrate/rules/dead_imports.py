@@ -53,11 +53,13 @@ ADVICE = "import it here, from TensorFlow or, in the place of slim and tf.contri
 
 def names_imported_elsewhere(project: Project) -> dict[str, list[Finding]]:
     """The statements that take a name which this run or an earlier one removed: `from ops import slim`, `ops.slim`."""
+    graph = project.import_graph
     removed = {path: names for path, report in project.reports.items() if (names := _removed(report))}
-    for home in project.summaries:
+    for home in filter(graph.is_taken_from, project.summaries):
         if usual := _unbound(project, home):
             removed[home] = removed.get(home, frozenset()) | usual
-    findings = {path: list(_takers(path, project.import_graph, removed)) for path in project.import_graph.relevant()}
+    takers = filter(graph.takes_from_files, graph.relevant())
+    findings = {path: list(_takers(path, graph, removed)) for path in takers}
     return {path: in_file for path, in_file in findings.items() if in_file}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import PurePath
 
 from tfbn.errors import Finding
@@ -11,7 +12,7 @@ from tfbn.migrate.import_graph import ImportGraph, is_main_test
 from tfbn.migrate.programs import SWITCHES, V1, ProgramOrder, definition_of, has_own_graph, leaf, needs_graph
 from tfbn.migrate.project import Project
 from tfbn.migrate.rule import Rule
-from tfbn.migrate.v1_names import SESSIONS_AND_INPUTS
+from tfbn.migrate.v1_names import NEEDS_GRAPH, SESSIONS_AND_INPUTS
 
 NAME = "v2-behavior"
 VALID = [
@@ -37,6 +38,7 @@ if __name__ == "__main__":
     ("import tensorflow.compat.v1 as tf\nx = tf.placeholder(tf.float32)\ntf.disable_v2_behavior()\n", 2),
     ("from tensorflow.compat.v1 import Session\nclass Net:\n    def run(self):\n        return Session()\n", 4),
 ]
+_MAY_NEED = re.compile(b"|".join(sorted({name.rpartition(".")[2].encode("ascii") for name in NEEDS_GRAPH})))
 ADVICE = (
     "call tensorflow.compat.v1.disable_v2_behavior() in the file that is run, before the first call of TensorFlow "
     "and before the imports that make one"
@@ -50,15 +52,10 @@ def missing_disable_v2_behavior(project: Project) -> dict[str, list[Finding]]:
     needing = {path: need for path in relevant if (need := _first_need(graph, path))}
     if not needing:
         return {}
-    imported = {
-        other
-        for path in relevant
-        for node in graph.nodes(path, as_program=True)
-        for other in graph.imports(path, node)
-        if other != path
-    }
+    imported = {other for path in relevant for other in graph.imported_files(path) - {path}}
+    reaching = [path for path in relevant if not graph.program(path).isdisjoint(needing)]
     programs: list[tuple[str, ast.stmt, ast.FunctionDef | None]] = [
-        (path, start, None) for path in relevant if (start := _start(graph, path, is_imported=path in imported))
+        (path, start, None) for path in reaching if (start := _start(graph, path, is_imported=path in imported))
     ]
     programs += [(path, function, function) for path, function in entry_points(graph)]
     findings: dict[str, list[Finding]] = {}
@@ -94,6 +91,8 @@ def _is_session_or_input(graph: ImportGraph, path: str, node: ast.expr) -> bool:
 
 def _first_need(graph: ImportGraph, path: str) -> ast.expr | None:
     """The first expression of a file that needs a graph around it."""
+    if not _MAY_NEED.search(graph.project.text(path)):
+        return None
     calls = [node for node in graph.nodes(path, as_program=True) if isinstance(node, ast.Call)]
     in_own_graph = {id(call.func) for call in calls if has_own_graph(call)}
     for node, local in graph.chains(path):
