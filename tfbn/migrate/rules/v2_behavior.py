@@ -91,8 +91,9 @@ def _is_session_or_input(graph: ImportGraph, path: str, node: ast.expr) -> bool:
 
 def _first_need(graph: ImportGraph, path: str) -> ast.expr | None:
     """The first expression of a file that needs a graph around it."""
-    if not _MAY_NEED.search(graph.project.text(path)):
-        return None
+    text = graph.project.text(path)
+    if not (text.find(b"compat") >= 0 or graph.takes_from_files(path)) or not _MAY_NEED.search(text):
+        return None  # nothing here is tf.compat.v1
     calls = [node for node in graph.nodes(path, as_program=True) if isinstance(node, ast.Call)]
     in_own_graph = {id(call.func) for call in calls if has_own_graph(call)}
     for node, local in graph.chains(path):
