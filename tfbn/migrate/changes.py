@@ -29,7 +29,8 @@ class Changes:
         self.findings: list[Finding] = []
         self.needed: set[str] = set()  # names that new text uses, and whose imports have to stay
         self.modules: dict[str, str] = {}  # imports to add: the local name, and the statement
-        self.v1_imports = False  # `import tensorflow as tf` becomes the compat.v1 import
+        self.v1_imports = ""  # the rule that asks that `import tensorflow as tf` become the compat.v1 import
+        self.dead_imports = ""  # the rule that asks that imports of dead modules go where nothing uses them
         self.is_program = False  # and v2 behaviour is switched off below it
         self.trains_batch_norm = False
 

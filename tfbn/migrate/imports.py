@@ -17,7 +17,6 @@ from tfbn.migrate.placement import add_imports
 from tfbn.migrate.statements import Removal, replace_statement
 
 RULE = "imports"  # what edits of imports are listed under, whichever rule they are for
-COMPAT_V1, DEAD_IMPORTS = "compat-v1", "dead-imports"
 
 
 def update_imports(module: Module, changes: Changes) -> None:
@@ -49,7 +48,7 @@ def update_imports(module: Module, changes: Changes) -> None:
     add_imports(module, changes, anchor, RULE)
     if changes.is_program:
         _switch_v2_off(module, changes, whole, [binding for binding in bindings if id(binding) not in gone])
-    if DEAD_IMPORTS in changes.enabled:
+    if changes.dead_imports:
         _report_dead(module, changes, bindings, gone, moved)
 
 
@@ -75,7 +74,7 @@ def _unused(module: Module, changes: Changes, bindings: list[Binding], moved: di
             left = [node for node in binding.references if not (changes.covers(node) or _within(module, node, spans))]
             if _is_plain_dotted(binding) and names.is_dead(binding.name):
                 left = [node for node in left if names.is_dead(module.name(_chain(module, node)))]
-            removes_dead = names.is_dead(binding.name) and DEAD_IMPORTS in changes.enabled
+            removes_dead = names.is_dead(binding.name) and bool(changes.dead_imports)
             if not left and (binding.references or removes_dead) and _is_ours(binding, changes):
                 gone.add(id(binding))
                 if binding.alias is None:
@@ -175,13 +174,13 @@ def _import_v1(module: Module, changes: Changes, statement: Any) -> None:
     """`import tensorflow as tf` becomes the compat.v1 import, `from tensorflow import placeholder` one from there."""
     edits = _v1_edits(statement)
     for node, text in edits.items():
-        changes.replace(node, text, COMPAT_V1)
+        changes.replace(node, text, changes.v1_imports)
     if isinstance(statement, cst.Import):
         for alias in statement.names:
             if alias.name not in edits and _v1_module(alias.evaluated_name):
                 changes.find(
                     alias,
-                    COMPAT_V1,
+                    changes.v1_imports,
                     f"`import {alias.evaluated_name}` binds TensorFlow 2 to the name `tensorflow`, and the code is TF1",
                     "import tensorflow.compat.v1 as tf, and write tf",
                 )
@@ -227,7 +226,7 @@ def _switch_v2_off(module: Module, changes: Changes, whole: list[Binding], parts
     if first not in whole or first.is_foreign:
         calls = ["from tensorflow.compat.v1 import disable_v2_behavior", "disable_v2_behavior()"]
     before = "" if module.data[below - 1 : below] in (b"\n", b"\r") else newline
-    changes.replace_span(below, below, before + "".join(indent + call + newline for call in calls), COMPAT_V1)
+    changes.replace_span(below, below, before + "".join(indent + call + newline for call in calls), changes.v1_imports)
 
 
 def _exported(module: Module) -> set[str]:
@@ -250,7 +249,7 @@ def _report_dead(
         if names.is_dead(binding.name) and is_left and not binding.is_foreign:
             changes.find(
                 binding.statement if binding.alias is None else binding.alias,
-                DEAD_IMPORTS,
+                changes.dead_imports,
                 f"`{binding.local}` is {binding.name}, which TensorFlow 2 does not have, and is still used or exported",
                 "mend what uses it, and run tfbn migrate again, or remove the import yourself",
             )

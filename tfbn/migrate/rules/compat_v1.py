@@ -7,13 +7,13 @@ from typing import Any
 
 import libcst as cst
 
-from tfbn.migrate import imports, names, v1_names
+from tfbn.migrate import names, v1_names
 from tfbn.migrate.changes import Changes
 from tfbn.migrate.module import Module
 from tfbn.migrate.rule import Rule, constant_string, keyword_arguments
 from tfbn.migrate.source.prefilter import mentions_tensorflow
 
-NAME = imports.COMPAT_V1
+NAME = "compat-v1"
 VALID = [
     # Code that is prepared for both versions.
     "import tensorflow as tf\ntry:\n    log = tf.log\nexcept AttributeError:\n    log = tf.math.log\n",
@@ -68,7 +68,7 @@ def check_file(module: Module, changes: Changes) -> None:
             "import tensorflow.compat.v1 under a second name and use that where the code is TF1",
         )
     elif is_v1:
-        changes.v1_imports = True
+        changes.v1_imports = NAME
         changes.is_program = _is_program(module) and not re.search(rb"\bdisable_(v2_behavior|eager_exec)", module.data)
     elif upgraded and module.uses:
         _report_dropout(module, changes)

@@ -12,13 +12,15 @@ from pathlib import PurePath
 
 from tfbn.errors import Finding
 from tfbn.migrate import imports, syntax
+from tfbn.migrate.changes import Changes
 from tfbn.migrate.import_graph import ImportGraph
+from tfbn.migrate.module import Module
 from tfbn.migrate.project import Project
 from tfbn.migrate.report import FileReport, Place
 from tfbn.migrate.rule import Rule
 from tfbn.migrate.surroundings import names_taken
 
-NAME = imports.DEAD_IMPORTS
+NAME = "dead-imports"
 VALID = [
     "import tensorflow as tf\nimport tensorflow.compat.v1 as tf1\n\nprint(tf.__version__)\n",
     "import tensorflow.keras.layers as layers\n",
@@ -49,6 +51,10 @@ print(tf.__version__, tfe)
 # What files of TF1 code take from each other. Where one binds none of that name, an earlier run has removed it.
 USUAL_NAMES = frozenset({"slim", "tf"})
 ADVICE = "import it here, from TensorFlow or, in the place of slim and tf.contrib.layers, tfbn.layers"
+
+
+def check_file(module: Module, changes: Changes) -> None:
+    changes.dead_imports = NAME
 
 
 def names_imported_elsewhere(project: Project) -> dict[str, list[Finding]]:
@@ -143,5 +149,6 @@ RULE = Rule(
     summary="removes imports of contrib and slim that nothing uses, and reports those that stay",
     valid=VALID,
     invalid=INVALID,
+    check_file=check_file,
     check_project=names_imported_elsewhere,
 )
