@@ -48,7 +48,7 @@ def rewrite(
     rest = modes.keys() - {each.op for each in by_wiring}
     placed = {name for name, node in recognized.dataflow.nodes.items() if recognized.conditions.of(node)}
     needed = decided.graph.pruned(roots)
-    remembered = find_remembered(needed, rest, calls, placed)
+    remembered = find_remembered(decided.graph, needed, rest, calls, placed)
     covered = placed.union(*(own for _, own in remembered))
     averaged = find_averaged(recognized, roots, [name for name in training if name in rest and name not in covered])
     shared = {tensor for each in find_averaged(recognized, roots, kept_ops) for tensor, _ in each.pairs}
@@ -125,9 +125,11 @@ def _scaled_plainly(graph: Graph, node: Any) -> bool:
 
 
 def find_remembered(
-    needed: Graph, training: Set[str], calls: Sequence[registry.Call], placed: Set[str]
+    graph: Graph, needed: Graph, training: Set[str], calls: Sequence[registry.Call], placed: Set[str]
 ) -> list[tuple[registry.Call, set[str]]]:
     """Of tfbn's own layers those for training alone, with the ops of theirs, some of which train still.
+
+    A layer's inputs are in `graph` and not in `needed` where they were what a run decides, which is decided now.
 
     Not those in `placed`, the bodies of loops and branches: their inputs and variables may be outside of them.
     """
@@ -135,7 +137,7 @@ def find_remembered(
     found = []
     for call in calls:
         outputs, inputs = call.outputs.op.name, call.inputs.op.name
-        if call.is_training is True and outputs in needed and outputs not in placed and inputs in needed:
+        if call.is_training is True and outputs in needed and outputs not in placed and inputs in graph:
             own = _between(needed, outputs, inputs, ends)
             if own & training:
                 found.append((call, own))
