@@ -27,9 +27,8 @@ examples:
   tfbn migrate --check --format github .   the same, as remarks in a pull request
   tfbn migrate --write - < old.py       from standard input to standard output
 
-A comment `# tfbn: ignore[rule]` accepts a finding on its line. [tool.tfbn] in pyproject.toml may
-have lists: paths, exclude (as .gitignore), select and ignore (rules). What .gitignore names is
-passed over, unless it is named here.
+A comment `# tfbn: ignore[rule]` accepts a finding on its line. [tool.tfbn] in pyproject.toml may have lists: paths, \
+exclude (as .gitignore), select and ignore (rules). What .gitignore names is passed over, unless it is named here.
 
 A file that cannot be migrated gives exit status 2, or 70 after an internal error; the others are done all the same.
 
