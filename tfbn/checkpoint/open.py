@@ -12,6 +12,7 @@ from tfbn.checkpoint import kinds
 from tfbn.checkpoint.kinds import Kind
 from tfbn.checkpoint.reader import Reader
 from tfbn.graphdef.messages import reason
+from tfbn.graphdef.paths import check_is_file_or_folder
 
 
 def discover() -> list[Kind]:
@@ -60,6 +61,8 @@ def open(path: str | os.PathLike[str]) -> Reader:
       [1. 1.]
     """
     path = os.fspath(path)
+    for file in (path, f"{path}.index"):
+        check_is_file_or_folder(file)
     try:
         return next(kind for kind in reversed(KINDS) if kind.recognizes(path)).open(path)
     except tf.errors.OpError as error:  # of a file system that TensorFlow does not know, or that refuses

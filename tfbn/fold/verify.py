@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from tfbn.graphdef.messages import reason
 from tfbn.graphdef.outside import reaching_outside
+from tfbn.graphdef.paths import check_is_file_or_folder
 
 BATCH, SIZE = 4, 32  # of random inputs where the graph leaves the first size, or another, open
 
@@ -39,6 +40,7 @@ _DAMAGE = (
 
 def read_inputs(path: str | os.PathLike[str]) -> Feed:
     """The arrays in a .npz file by name. Raises ValueError for any other file, and a damaged one."""
+    check_is_file_or_folder(path)
     try:
         with np.load(path, allow_pickle=False) as arrays:
             size = sum(info.file_size for info in arrays.zip.infolist())

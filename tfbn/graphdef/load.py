@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from tfbn import _tensorflow
 from tfbn.graphdef.outside import reaching_outside
+from tfbn.graphdef.paths import check_is_file_or_folder
 
 tf1 = tf.compat.v1
 
@@ -150,6 +151,7 @@ def read_message(path: Path, kind: type) -> Any:
     """
     from google.protobuf import text_format
 
+    check_is_file_or_folder(path)
     message = kind()
     try:
         if path.suffix == ".pbtxt":
