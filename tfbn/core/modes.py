@@ -14,21 +14,21 @@ from tfbn.core.flag import Flag
 from tfbn.core.observation import TrainingCall, observer_of
 from tfbn.core.settings import Settings
 from tfbn.core.values import Batch, CallInputs, Params, State
+from tfbn.ops.empty import hide_empty_shape
 
 
 def compute(call: CallInputs, params: Params, state: State, settings: Settings) -> tuple[tf.Tensor, Batch | None, Flag]:
     """The outputs, what the batch says of its channels, and whether a batch was there to say it."""
     if not settings.layout.channels:
         return tf.identity(call.inputs), None, Flag(False)
-    if not tf.executing_eagerly():
-        call = _hide_empty_shapes(call)
+    call = _hide_empty_shapes(call)
     if call.is_training.never:
         return normalization.normalize_by_moving(call.inputs, params, state, settings), None, Flag(False)
 
     adjustment = call.adjustment
     if adjustment is not None:
         parts = adjustment(tf.shape(call.inputs)) if callable(adjustment) else adjustment
-        adjustment = tuple(_hide_empty_shape(tf.convert_to_tensor(part)) for part in parts)
+        adjustment = tuple(hide_empty_shape(tf.convert_to_tensor(part)) for part in parts)
     weights = normalization.sample_weights(call.inputs, settings, call.batch_weights, call.mask)
     observer = observer_of([state.moving_mean])
     if observer is not None:
@@ -39,21 +39,8 @@ def compute(call: CallInputs, params: Params, state: State, settings: Settings) 
 
 
 def _hide_empty_shapes(call: CallInputs) -> CallInputs:
-    """The call with tensors of which TensorFlow does not know that they are empty.
-
-    Its graph optimizer divides by zero, and takes the process down, where it makes a Tile of the product of a constant
-    and an empty tensor that is broadcast to it. Gradients of empty batches are full of these. It needs the sizes.
-    """
     names = ("inputs", "batch_weights", "mask")
-    return call._replace(**{name: _hide_empty_shape(getattr(call, name)) for name in names})
-
-
-def _hide_empty_shape(value: Any) -> Any:
-    sizes = [] if value is None or value.shape.rank is None else value.shape.as_list()
-    if 0 not in sizes:
-        return value
-    # The one op behind which the optimizer does not look for a shape.
-    return tf.compat.v1.placeholder_with_default(value, [size or None for size in sizes])
+    return call._replace(**{name: hide_empty_shape(getattr(call, name)) for name in names})
 
 
 def _compute(

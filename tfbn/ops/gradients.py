@@ -9,6 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfbn import _tensorflow
+from tfbn.ops.empty import hide_empty_shape
 
 # Takes the outputs' gradients and the inputs; returns the gradient, or None, for each of the inputs.
 Gradient = Callable[..., Sequence[Any]]
@@ -20,7 +21,8 @@ def register(name: str, outputs: int, gradient: Gradient) -> None:
     """Registers `gradient(grads, *inputs)` of a function that has so many outputs."""
 
     def of_identity(op: tf.Operation, *grads: tf.Tensor) -> list[tf.Tensor | None]:
-        return [None] * outputs + list(gradient(grads[:outputs], *op.inputs[outputs:]))
+        own = gradient([hide_empty_shape(grad) for grad in grads[:outputs]], *op.inputs[outputs:])
+        return [None] * outputs + list(own)
 
     with contextlib.suppress(KeyError):  # the module is imported anew; what it registered before serves
         tf.RegisterGradient(name)(of_identity)
@@ -51,7 +53,10 @@ def under_tape(gradient: Gradient, outputs: Sequence[tf.Tensor], *inputs: tf.Ten
 
     @tf.custom_gradient
     def identity(*inputs: tf.Tensor) -> Any:
-        return [tf.identity(output) for output in outputs], lambda *grads: gradient(grads, *inputs)
+        def own(*grads: tf.Tensor) -> Sequence[Any]:
+            return gradient([hide_empty_shape(grad) for grad in grads], *inputs)
+
+        return [tf.identity(output) for output in outputs], own
 
     # Identities, because a tape may run this over a function's graph from outside of it.
     return identity(*(tf.identity(value) for value in inputs))
