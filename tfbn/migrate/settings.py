@@ -19,9 +19,14 @@ class Settings(NamedTuple):
 
 
 def read_settings(start: str = ".") -> Settings:
-    """Those of the nearest pyproject.toml, in `start` or above it.
+    """Reads the table of the nearest pyproject.toml.
 
-    Raises ValueError for a table that is not as it should be.
+    Args:
+      start: the folder to begin at; those above it follow.
+
+    Raises:
+      ValueError: a file that is not TOML, a key that the table does not have, or a value that is no list of strings.
+      ImportError: there is a table, and nothing to read TOML with.
     """
     for folder in (Path(start).resolve(), *Path(start).resolve().parents):
         path = folder / "pyproject.toml"
@@ -48,7 +53,10 @@ def _loads(path: Path, text: str) -> dict[str, Any]:
     # Python has a reader from 3.11 on.
     module = next((name for name in ("tomllib", "tomli") if importlib.util.find_spec(name)), None)
     if module is None:
-        raise ImportError(f"{path} has a table [tool.tfbn], which takes Python 3.11 to read, or: pip install tomli")
+        raise ImportError(
+            f"{path} has a table [tool.tfbn]: expected Python 3.11, or tomli, to read it with. Install it: pip install "
+            "'tfbn[migrate]'."
+        )
     toml: Any = importlib.import_module(module)
     try:
         return dict(toml.loads(text))
