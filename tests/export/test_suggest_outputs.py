@@ -5,6 +5,7 @@ import tensorflow as tf
 
 import tfbn
 from tests.graph.regimes import graph
+from tfbn.export.suggest_outputs import suggest_outputs
 
 tf1 = tf.compat.v1
 
@@ -24,13 +25,13 @@ def classifier(name):
 def test_logits_come_first(name):
     with graph() as opened:
         classifier(name)
-    assert tfbn.export.suggest_outputs(opened)[0] == name
-    assert set(tfbn.export.suggest_outputs(opened)) == {name, "classes", "loss"}
+    assert suggest_outputs(opened)[0] == name
+    assert set(suggest_outputs(opened)) == {name, "classes", "loss"}
 
 
 def test_without_layers_what_is_behind_placeholders():
     with graph() as opened:
         tf.exp(tf1.placeholder(tf.float32, [3], name="x"), name="net/Predictions")
         tf1.get_variable("unused", [3])
-    assert tfbn.export.suggest_outputs(opened) == ["net/Predictions"]
-    assert tfbn.export.suggest_outputs(tf.Graph()) == []
+    assert suggest_outputs(opened) == ["net/Predictions"]
+    assert suggest_outputs(tf.Graph()) == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,11 +11,11 @@ import numpy as np
 import tensorflow as tf
 
 from tfbn.checkpoint import object_graph, stored
+from tfbn.checkpoint.index import FILE_ENDING
 from tfbn.checkpoint.reader import Entry, Reader
 from tfbn.checkpoint.stored import Stored
 
 _PATTERN_CHARACTERS = "*?[\\"
-_FILE_ENDING = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
 
 
 class BundleReader(Reader):
@@ -101,7 +100,7 @@ def find_prefix(path: str) -> str:
                 f"{latest}, which is outside. Name the checkpoint itself, such as {path}/model.ckpt-100."
             )
         return latest
-    prefix = _FILE_ENDING.sub("", path)
+    prefix = FILE_ENDING.sub("", path)
     for candidate in (path, prefix):
         if tf.io.gfile.exists(f"{candidate}.index"):
             return candidate

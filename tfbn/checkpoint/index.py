@@ -10,7 +10,7 @@ from tfbn.checkpoint import table_file
 from tfbn.checkpoint.reader import Entry
 
 MAX_BYTES = 2**21  # of an index; its checksum takes half a second then
-_FILE_ENDING = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
+FILE_ENDING = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
 _OBJECT_GRAPH = b"_CHECKPOINTABLE_OBJECT_GRAPH"  # only TensorFlow reads the names that it gives
 _PART_PREFIX = b"\x00"  # what the key of a part of a partitioned variable begins with
 # DataType of TensorFlow's types.proto.
@@ -27,9 +27,9 @@ def read_entries(path: str) -> list[Entry] | None:
     Returns:
       None for anything but a small, whole index of a checkpoint by names: TensorFlow reads that, or says what is wrong.
     """
-    candidates = [Path(f"{prefix}.index") for prefix in (path, _FILE_ENDING.sub("", path))]
+    candidates = [Path(f"{prefix}.index") for prefix in (path, FILE_ENDING.sub("", path))]
     file = next((candidate for candidate in candidates if candidate.is_file()), None)
-    something_else = Path(path).exists() and not _FILE_ENDING.search(path)  # a folder, or a file of another kind
+    something_else = Path(path).exists() and not FILE_ENDING.search(path)  # a folder, or a file of another kind
     if file is None or something_else or file.stat().st_size > MAX_BYTES:
         return None
     try:

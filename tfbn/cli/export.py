@@ -86,6 +86,7 @@ def run(options: argparse.Namespace, report: Report) -> None:
 
 def _export(options: argparse.Namespace, found: Any) -> Any:
     from tfbn import export
+    from tfbn.export.suggest_outputs import suggest_outputs
     from tfbn.graphdef.load import serialize
 
     target = Path(options.target)
@@ -93,7 +94,7 @@ def _export(options: argparse.Namespace, found: Any) -> Any:
     outputs = _tensors(options.outputs, "--outputs", is_file) or found.outputs
     inputs = _tensors(options.inputs, "--inputs", is_file) or found.inputs
     if not outputs:
-        candidates = export.suggest_outputs(found.source)
+        candidates = suggest_outputs(found.source)
         hint = f" Is it {' or '.join(candidates)}?" if candidates else ""
         raise ValueError(f"expected --outputs: {options.source} has no signature that names them.{hint}")
     arguments = {

@@ -66,6 +66,7 @@ def run(options: argparse.Namespace, report: Report) -> None:
     quiet.tensorflow()
     from tfbn.fold import fold_graph
     from tfbn.fold.verify import read_inputs
+    from tfbn.graphdef.load import serialize
 
     report.activity = f"folding {options.graph} into {options.target}"
     graph_def = _read(options.graph)
@@ -79,7 +80,7 @@ def run(options: argparse.Namespace, report: Report) -> None:
         lower=options.lower,
     )
     with files.replacing(options.target) as partial:
-        partial.write_bytes(_written(folded.graph_def, options.target))
+        partial.write_bytes(serialize(folded.graph_def, options.target))
     report.findings += folded.left
     report.fields.update(
         target=options.target, folded=[fold._asdict() for fold in folded.folded], lowered=folded.lowered
@@ -114,11 +115,3 @@ def _read(path: Path) -> Any:
             f"{path}: expected a GraphDef, got one without nodes. A SavedModel is frozen by `tfbn export`."
         )
     return graph_def
-
-
-def _written(graph_def: Any, target: Path) -> bytes:
-    from google.protobuf import text_format
-
-    if target.suffix == ".pbtxt":
-        return text_format.MessageToString(graph_def).encode("utf-8")
-    return bytes(graph_def.SerializeToString(deterministic=True))

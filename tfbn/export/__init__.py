@@ -9,6 +9,5 @@ is validated (`validate`), and its variables are frozen (`freeze`).
 from tfbn.export.inference_graph import InferenceGraph, inference_graph
 from tfbn.export.report import Report
 from tfbn.export.saved_model import saved_model
-from tfbn.export.suggest_outputs import suggest_outputs as suggest_outputs
 
 __all__ = ["InferenceGraph", "Report", "inference_graph", "saved_model"]

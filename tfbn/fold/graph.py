@@ -148,11 +148,7 @@ def fold_graph(
     feeds = None if inputs is None else _feeds(frozen, inputs)
     plan = survey(frozen, lower)
     folded = [
-        *(
-            _record(norm, [part.linear.node for part in chain.parts])
-            for chain in plan.chains
-            for norm in chain.batch_norms
-        ),
+        *(_record(norm, chain.layers) for chain in plan.chains for norm in chain.batch_norms),
         *(_record(norm, absorbed.layers) for norm, absorbed in plan.absorbed.items()),
     ]
     if not folded and not plan.lowered:

@@ -10,7 +10,7 @@ import numpy as np
 from tfbn.fold.frozen import Frozen
 from tfbn.fold.linear import LINEAR
 from tfbn.graphdef import dataflow
-from tfbn.graphdef.arithmetic import FUSED, GLOBAL, MAX_OPS, Form, find_forms, statistic
+from tfbn.graphdef.arithmetic import FUSED, GLOBAL, MAX_OPS, QUOTIENTS, Form, find_forms, statistic
 from tfbn.graphdef.constants import Constants
 from tfbn.graphdef.dataflow import Node, origin_of
 from tfbn.graphdef.recognize import normalizes_by_batch
@@ -29,7 +29,6 @@ _BEFORE_SCALING = (
     *("Add", "AddV2", "BroadcastTo", "Cast", "Maximum"),
 )
 _MULTIPLYING = ("Mul", "MulNoNan")
-_DIVIDING = ("RealDiv", "Div", "DivNoNan")
 _INVERTING = ("Reciprocal", "Inv")
 
 _BY_BATCH = "it normalizes by the batch: make an inference graph first, with tfbn.export"
@@ -142,9 +141,9 @@ def _scaled_by(root: Node, frozen: Frozen, constants: Constants) -> Node | None:
         node, is_inverse = waiting.pop()
         for user in frozen.users((node, 0)):
             is_inverted = is_inverse
-            if user.type in (*_MULTIPLYING, *_DIVIDING):
+            if user.type in (*_MULTIPLYING, *QUOTIENTS):
                 place = 0 if user.inputs[0][0] is node else 1
-                is_inverted = is_inverse != (user.type in _DIVIDING and place == 1)
+                is_inverted = is_inverse != (user.type in QUOTIENTS and place == 1)
                 other = user.inputs[1 - place]
                 if statistic(other) is None and not _is_fixed(other[0]):
                     if is_inverted:

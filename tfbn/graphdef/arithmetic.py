@@ -18,7 +18,6 @@ VARIABLES = ("VarHandleOp", "VariableV2", "Variable")
 FUSED = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3", "_FusedBatchNormEx")
 GLOBAL = "BatchNormWithGlobalNormalization"
 _ROOTS = ("Rsqrt", "Sqrt", "Pow")
-_SWITCHES = ("Switch", "RefSwitch")
 SELECTS = ("Select", "SelectV2")
 _REDUCTIONS = ("Mean", "Sum")
 RESHAPES = (
