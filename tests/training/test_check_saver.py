@@ -177,6 +177,19 @@ class TestCheckpoint:
                 with pytest.raises((tf.errors.OpError, ValueError)):
                     saver.restore(session, path)
 
+    @pytest.mark.parametrize("computed", [False, True], ids=["no names", "names a run computes"])
+    def test_unknown_names_are_said(self, computed, tmp_path):
+        path = self.write(tmp_path)
+        with graph():
+            tfbn.batch_norm(tf1.placeholder(tf.float32, [None, 3]), scope="bn")
+            definition = tf1.train.Saver().as_saver_def()
+            names = tf1.placeholder(tf.string, [1])
+            restored = tf.raw_ops.RestoreV2(prefix=path, tensor_names=names, shape_and_slices=[""], dtypes=[tf.float32])
+            definition.restore_op_name = restored[0].op.name if computed else tf.no_op().name
+            (finding,) = tfbn.check_saver(definition, checkpoint=path)
+        assert (finding.kind, finding.severity) == ("not compared", "warning")
+        assert finding.problem == f"the graph does not tell what it restores: nothing was compared with {path}."
+
     def test_names_in_the_saver(self, tmp_path):
         """Those of the dict count, and a partitioned variable is one in the checkpoint."""
         path = self.write(tmp_path)

@@ -73,6 +73,9 @@ NOT_IN_CHECKPOINT = """\
   and initialize the rest; or rename what is in the checkpoint: tfbn checkpoint convert OLD NEW --to contrib
   --rename PATTERN=REPLACEMENT."""
 
+NOT_COMPARED = """\
+  Compare the names by hand: those of the checkpoint are in tfbn.checkpoint.open(path).entries."""
+
 UNRECOGNIZED = """\
   Whether its averages are updated cannot be told. Where nothing is meant to average these statistics, as for advantages
   in reinforcement learning or standardized targets, that is right, and scope leaves it out of the audit. Otherwise

@@ -35,7 +35,8 @@ def check_saver(
 
     With a checkpoint it also says what restoring it would fail for, before anything is restored: each variable that the
     Saver asks for, and that the checkpoint does not have, or has in another shape or dtype, is a finding of the kind
-    'not in the checkpoint', an error, with the nearest name that is there.
+    'not in the checkpoint', an error, with the nearest name that is there. 'not compared', a warning, says that the
+    names are in no constant of the graph, or in ops of before TensorFlow 1, so that nothing could be compared.
 
     Args:
       saver: a tf.compat.v1.train.Saver, with any var_list, in whose graph the layers are; or its SaverDef.
@@ -86,8 +87,12 @@ def check_saver(
             problem = f"the Saver leaves out {', '.join(left)}."
             findings.append(Finding("not saved", severity, layer.scope, problem, advice.NOT_SAVED))
     if checkpoint is not None:
-        requests = find_requests(recognized.dataflow, _definition(saver).restore_op_name)
-        findings += check_requests(requests, checkpoint)
+        restore_op = _definition(saver).restore_op_name
+        requests = find_requests(recognized.dataflow, restore_op)
+        findings += check_requests(requests or (), checkpoint)
+        if requests is None:
+            problem = f"the graph does not tell what it restores: nothing was compared with {os.fspath(checkpoint)}."
+            findings.append(Finding("not compared", "warning", restore_op, problem, advice.NOT_COMPARED))
     if raise_on_error and any(finding.severity == "error" for finding in findings):
         raise StatisticsNotSavedError(findings)
     return findings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -20,6 +20,7 @@ from tfbn.graphdef.dataflow import Dataflow, Node, origin_of, source_of
 from tfbn.graphdef.slices import is_assignment, split_name
 from tfbn.training import advice
 
+_RESTORING = ("RestoreV2", "RestoreSlice", "Restore")
 _HANDING_ON = frozenset(("Identity", "Reshape", "Cast"))
 # Of a part of a partitioned variable: the sizes of the whole, and then where the part is in it.
 _SLICE = re.compile(r"(?P<sizes>(\d+ )+)\S+")
@@ -33,16 +34,19 @@ class Request(NamedTuple):
     shape: tuple[int, ...] | None  # None where the graph does not tell
 
 
-def find_requests(dataflow: Dataflow, restore_op: str) -> list[Request]:
-    """What the op that a SaverDef names restores, in the order of the names."""
+def find_requests(dataflow: Dataflow, restore_op: str) -> list[Request] | None:
+    """What the op that a SaverDef names restores, in the order of the names; None where the graph does not tell."""
     start = dataflow.nodes.get(restore_op)
     reached = dataflow.reach([start]) if start is not None else set()
+    restoring = [node for node in reached if node.type in _RESTORING]
+    if not restoring or any(_names_of(node) is None for node in restoring):
+        return None
     shapes = {
         origin_of(node.inputs[1], _HANDING_ON): _shape_of(source_of(node.inputs[0]))
         for node in reached
         if is_assignment(node)
     }
-    requests = {request.name: request for node in reached for request in _requests_of(node, shapes)}
+    requests = {request.name: request for node in restoring for request in _requests_of(node, shapes)}
     return sorted(requests.values(), key=lambda request: request.name)
 
 
@@ -91,13 +95,15 @@ def _stored(checkpoint: str | os.PathLike[str]) -> dict[str, Entry]:
         return {name: reader.entries[key] for name, key in names.items() if key in reader.entries}
 
 
+def _names_of(node: Node) -> Any:
+    """The names in the checkpoint; None of the ops before RestoreV2, and where a run computes them."""
+    names = constant_of(node.inputs[1]) if node.type == "RestoreV2" else None
+    return None if names is None else names.ravel()
+
+
 def _requests_of(node: Node, shapes: dict) -> Iterator[Request]:
-    if node.type != "RestoreV2":
-        return
-    names, slices = (constant_of(tensor) for tensor in node.inputs[1:3])
-    if names is None:
-        return
-    for index, name in enumerate(names.ravel()):
+    slices = constant_of(node.inputs[2])
+    for index, name in enumerate(_names_of(node)):
         part = _SLICE.fullmatch(slices.ravel()[index].decode()) if slices is not None else None
         shape = tuple(map(int, part["sizes"].split())) if part else shapes.get((node, index))
         yield Request(name.decode(), tf.as_dtype(node.attr["dtypes"].list.type[index]).name, shape)
