@@ -115,7 +115,12 @@ def test_a_checkpoint_that_is_not_there(tmp_path):
     module(X)
     module.save(str(tmp_path / "model-7"))
     before = {name: variable.numpy() for name, variable in module.tf1_variables.items()}
-    for path, there in ((tmp_path / "model", r"\['model-7'\]"), (tmp_path / "no" / "model", "none, it is not there")):
+    (tmp_path / "empty").mkdir()
+    for path, there in (
+        (tmp_path / "model", r"\['model-7'\]"),
+        (tmp_path / "empty" / "model", r"\[\]"),
+        (tmp_path / "no" / "model", "none, it is not there"),
+    ):
         with pytest.raises(FileNotFoundError, match=rf"path: expected the prefix.*model\.index.*folder: {there}"):
             module.restore(str(path))
     for name, value in before.items():

@@ -126,16 +126,15 @@ def _tensorflow(examination: Examination, import_tensorflow: Callable[[], Any]) 
         problem, remedy = f"{error}", "Install a build of it that this machine runs."
         if missing:
             requirement = REQUIREMENTS["tensorflow"]
-            problem, remedy = "there is none, and of tfbn `tfbn migrate` alone works", requirement.remedy
+            problem = "there is none: of tfbn only `tfbn migrate` works, and `tfbn checkpoint list` by names"
+            remedy = requirement.remedy
         examination.report("no-tensorflow", "warning" if missing else "error", "TensorFlow", problem, remedy)
         return None
     version, gpus = tf.__version__, len(tf.config.list_physical_devices("GPU"))
     origin = f"from the package {builds[0].package}" if len(builds) == 1 else f"from {len(builds)} packages"
-    seen = f"{gpus} GPU{'s' if gpus > 1 else ''}" if gpus else "no GPU"
-    examination.note(
-        "TensorFlow", f"{tf.__version__}, {origin}; {seen}", version=tf.__version__, builds=listed, gpus=gpus
-    )
-    if release(tf.__version__) > NEWEST_TENSORFLOW:
+    devices = f"{gpus} GPU{'s' if gpus > 1 else ''}" if gpus else "no GPU"
+    examination.note("TensorFlow", f"{version}, {origin}; {devices}", version=version, builds=listed, gpus=gpus)
+    if release(version) > NEWEST_TENSORFLOW:
         examination.report(
             "untested-tensorflow",
             "warning",
@@ -204,9 +203,9 @@ def _train_graph() -> None:
     with tf.Graph().as_default(), v1.Session() as session:
         outputs = batch_norm(v1.placeholder_with_default(batch, [None, 3]), decay=0.5, is_training=True)
         session.run(v1.global_variables_initializer())
-        found, *_ = session.run([outputs, *v1.get_collection(v1.GraphKeys.UPDATE_OPS)])
+        normalized, *_ = session.run([outputs, *v1.get_collection(v1.GraphKeys.UPDATE_OPS)])
         (moving_mean,) = (v for v in v1.global_variables() if v.op.name == "BatchNorm/moving_mean")
-        _compare(found, expected)
+        _compare(normalized, expected)
         _compare(session.run(moving_mean), np.mean(batch, 0) / 2)
 
 
@@ -230,11 +229,11 @@ def _batch_and_outputs() -> tuple[Any, Any]:
     return batch, (batch - batch.mean(0)) / np.sqrt(batch.var(0) + 0.001)
 
 
-def _compare(found: Any, expected: Any) -> None:
+def _compare(actual: Any, expected: Any) -> None:
     import numpy as np
 
     # Float32 on both sides: sums of 64 terms up to 12, and a division by a stddev of about 2.
-    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-5)
 
 
 def _migrate(examination: Examination) -> None:

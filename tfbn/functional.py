@@ -248,7 +248,7 @@ def infer(
 
 
 def _check_order(function: str, inputs: Any, params: Any, state: Any) -> None:
-    """The three in their order, which nothing but their types tells."""
+    """Raises TypeError where inputs, params and state are in another order, which only their types show."""
     kinds = {"params": (params, Params, State), "state": (state, State, Params)}
     for name, (value, kind, other) in kinds.items():
         if isinstance(inputs, kind) or isinstance(value, other) or not isinstance(value, (tuple, list)):

@@ -112,7 +112,7 @@ class BatchNorm(tf.Module):
       Ioffe, Batch Renormalization, arXiv:1702.03275.
     """
 
-    _mask_by_channel = False
+    _mask_by_channel = False  # whether a mask of the inputs' rank may differ from channel to channel
 
     @foreign_names
     def __init__(
@@ -356,10 +356,11 @@ class BatchNorm(tf.Module):
         )
 
     def _check_context(self) -> None:
+        """Raises RuntimeError where nothing would run the updates."""
         checks.check_no_tf1_graph("BatchNorm")
 
     def _update(self, state: State, outputs: tf.Tensor) -> tf.Tensor:
-        """Assigns the statistics; the outputs, which wait for that where they decide on what is run."""
+        """Assigns the statistics, and returns the outputs: where only what they need is run, they wait for that."""
         updates = self._assign(state)
         if tf.executing_eagerly() or _tensorflow.in_program_order():
             return outputs
@@ -382,5 +383,5 @@ def _is_default(value: Any, default: Any) -> bool:
 
 
 def _shown(value: Any) -> Any:
-    """A function as its name, a dict as itself rather than as the wrapper that tf.Module puts around it."""
+    """The name of a function; of a dict a copy, without the wrapper that tf.Module puts around it."""
     return dict(value) if isinstance(value, Mapping) else getattr(value, "__name__", value)

@@ -57,14 +57,16 @@ def prefix_of(path: str) -> str:
 
 
 def _check_there(prefix: str) -> None:
+    """Raises FileNotFoundError, with the prefixes in the same folder, where no file has this one."""
     folder, base = os.path.split(prefix)
-    names = tf.io.gfile.listdir(folder or ".") if tf.io.gfile.isdir(folder or ".") else []
+    is_folder = tf.io.gfile.isdir(folder or ".")
+    names = tf.io.gfile.listdir(folder or ".") if is_folder else []
     # The index of a bundle, or what TF1 wrote before there were any, in one file or in several.
     if not any(re.fullmatch(rf"{re.escape(base)}(\.index|-\d+-of-\d+)?", name) for name in names):
         there = sorted(name[: -len(".index")] for name in names if name.endswith(".index"))
         raise FileNotFoundError(
             f"path: expected the prefix of a checkpoint's files, got {prefix}, of which there is no {base}.index. "
-            f"Checkpoints in that folder: {there if names else 'none, it is not there'}."
+            f"Checkpoints in that folder: {there if is_folder else 'none, it is not there'}."
         )
 
 

@@ -65,7 +65,7 @@ def legacy_keras_without_its_package(patch):
 @pytest.mark.parametrize(
     ("change", "texts", "status"),
     [
-        (without("tensorflow"), ["TensorFlow    none\n", "`tfbn migrate` alone works", "'tfbn[cpu]' for"], 0),
+        (without("tensorflow"), ["TensorFlow    none\n", "only `tfbn migrate` works, and", "'tfbn[cpu]' for"], 0),
         (
             lambda patch: patch.setitem(sys.modules, "tensorflow", types.SimpleNamespace(__version__="2.11.0")),
             ["TensorFlow    cannot be used", "expected TensorFlow 2.12 or newer, got 2.11.0"],

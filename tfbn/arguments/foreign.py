@@ -1,4 +1,4 @@
-"""Arguments by the names that other libraries give them: an error that has ours."""
+"""Arguments under the names of other libraries: the error tells which argument here is meant."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 _SAME = "by the same number"
 _COMPLEMENT = "by the same number as Keras' momentum, and by 1 - it for PyTorch's"
-# By foreign name: ours, of which a function has some, and how they take the value.
+# By foreign name: the name here, which not every function has, and how the value is passed on.
 _OURS = {
     "momentum": ("decay", _COMPLEMENT),
     "decay_rate": ("decay", _SAME),
@@ -42,7 +42,7 @@ _OURS = {
 
 
 def foreign_names(function: Function) -> Function:
-    """The function, which answers to an argument by another library's name with the name that it has here."""
+    """Decorates a function so that an argument under another library's name raises TypeError with its name here."""
     parameters = inspect.signature(function).parameters
 
     @functools.wraps(function)
@@ -54,7 +54,15 @@ def foreign_names(function: Function) -> Function:
 
 
 def check_names(arguments: Mapping[str, Any], known: Container[str]) -> None:
-    """No argument by a name that is not known where another name for it is."""
+    """Refuses arguments under another library's name where the function has the same one under ours.
+
+    Args:
+      arguments: the keyword arguments of a call.
+      known: the names that the function has.
+
+    Raises:
+      TypeError: one has a foreign name; the error says what it is called here, and how the value changes.
+    """
     for name, value in arguments.items():
         if name in known or name not in _OURS:
             continue

@@ -37,7 +37,7 @@ def check_arguments(
 
 
 def check_call(call: CallInputs, layout: Layout, synchronized: bool = False) -> CallInputs:
-    """The call with its weights and mask as tensors, and whether it goes across replicas; checked for its inputs."""
+    """Checks a call; returns it with weights and mask as tensors, and whether it goes across replicas."""
     # With a tensor is_training the branch that trains fails when it is run; under XLA, both branches are.
     if not call.is_training.never and (call.is_training.always or _tensorflow.compiled_by_xla()):
         shapes.check_divides(layout, call.inputs.shape)

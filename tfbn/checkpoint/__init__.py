@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 else:
 
     class _Checkpoint(ModuleType):
-        """Its functions are in modules of the same names, which importing would put in their places."""
+        """Keeps its functions where importing their modules, which have the same names, would put these."""
 
         def __getattr__(self, name):
             if name not in __all__:

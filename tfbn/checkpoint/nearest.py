@@ -10,9 +10,10 @@ _MAX_COMPARED = 5  # names that one is compared with letter by letter
 
 
 def nearest_names(names: Iterable[str], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
-    """For each of `names` that resembles one, the most similar other name of a variable of the same shape.
+    """The most similar other name of a variable of the same shape, for each of `names` that resembles one.
 
-    Of the names that have the most of its last parts, those are compared that share most parts with it.
+    Only a few candidates are compared letter by letter: of those that end in the most of its parts, those that share
+    the most parts with it.
 
     Args:
       names: of variables, each in `shapes`.

@@ -44,6 +44,7 @@ def apply_renames(by_path: Mapping[str, T], rename: Iterable[tuple[str, str]]) -
 
 
 def with_names(by_path: Mapping[str, T], names: Mapping[str, str]) -> dict[str, T]:
+    """The same values, by the names that their paths have in `names`; ValueError for a name that two would have."""
     paths: dict[str, str] = {}
     for path, name in names.items():
         if name in paths:

@@ -111,7 +111,7 @@ def canonical_paths(reader: Reader) -> dict[str, str]:
 
 
 def _replace_by_shadows(values: dict[str, Value], reader: Reader) -> list[str]:
-    # Some layers keep their statistics under such names, which are no averages of variables.
+    # Of some layers these are the statistics themselves, rather than averages of variables.
     statistics = {path for layer in layers.find(reader.entries.values()).layers for path in layer.aliases.values()}
     shadows = [path for path in values if path.endswith(SHADOW) and path not in statistics]
     if not shadows:

@@ -13,7 +13,7 @@ from tfbn.report import to_json
 from tfbn.version import installed_version
 
 NOT_MIGRATED = "not-migrated"
-# What a remark names beside the rules.
+# What remarks name that is no rule.
 SUMMARIES = {"imports": "imports follow what was rewritten", NOT_MIGRATED: "the file could not be migrated"}
 
 
@@ -28,7 +28,7 @@ class Annotation(NamedTuple):
 
 
 def collect(files: Iterable[FileReport], pending: Iterable[str]) -> Iterator[Annotation]:
-    """One for each finding, each file that could not be migrated, and each edit that is still to be made.
+    """Annotates each finding, each file that could not be migrated, and each edit that is still to be made.
 
     Args:
       files: the reports of a run.
@@ -62,7 +62,7 @@ def _command(remark: Annotation) -> str:
 
 
 def _escape(text: str, more: str = "") -> str:
-    """As GitHub's workflow commands have it; `more` characters in properties."""
+    """Escapes as GitHub's workflow commands do; properties escape `more` characters."""
     for character in f"%\r\n{more}":
         text = text.replace(character, f"%{ord(character):02X}")
     return text
@@ -95,13 +95,13 @@ def _result(remark: Annotation) -> dict[str, Any]:
 
 
 def _in_cell(remark: Annotation) -> str:
-    """The message; of a notebook with the cell and its line, which no format has a place for."""
+    """The message; for a notebook after the cell and its line, for which neither format has a field."""
     place = remark.place
     return f"cell {place.cell}, line {place.line}: {remark.message}" if place and place.cell else remark.message
 
 
 def _relative(path: str) -> str:
-    """From the current directory, which is to be the root of the repository."""
+    """The path from the current directory, which both formats take for the root of the repository."""
     return os.path.relpath(path).replace(os.sep, "/")
 
 

@@ -111,16 +111,16 @@ def _export(options: argparse.Namespace, found: Any) -> Any:
     return exported.report
 
 
-def _tensors(given: list[str] | None, option: str, is_file: bool) -> list[str] | dict[str, str] | None:
+def _tensors(values: list[str] | None, option: str, is_file: bool) -> list[str] | dict[str, str] | None:
     """The names, by their keys in the signature where they have some."""
-    tensors = names(given)
+    tensors = names(values)
     if tensors is None or not any("=" in text for text in tensors):
         return tensors
     if is_file:
         raise ValueError(f"expected {option} without keys, as a GraphDef has no signature, got {' '.join(tensors)}.")
     pairs = [text.partition("=") for text in tensors]
     if not all(key and name for key, _, name in pairs) or len({key for key, _, _ in pairs}) < len(pairs):
-        raise ValueError(f"expected {option} as KEY=NAME, each with a key of its own, got {' '.join(tensors)}.")
+        raise ValueError(f"expected {option} as KEY=NAME with different keys, got {' '.join(tensors)}.")
     return {key: name for key, _, name in pairs}
 
 

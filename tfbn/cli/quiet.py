@@ -33,7 +33,7 @@ def tensorflow() -> Any:
 
 @contextmanager
 def notice(text: str) -> Iterator[None]:
-    """Shows on a terminal what takes a while, for as long as it does; nothing where it was done before."""
+    """Shows a text on a terminal while the block runs; nothing once TensorFlow is loaded, as it is quick then."""
     shown = sys.stderr.isatty() and "tensorflow" not in sys.modules
     if shown:
         print(text, end="", file=sys.stderr, flush=True)
@@ -46,9 +46,9 @@ def notice(text: str) -> Iterator[None]:
 
 @contextmanager
 def native_stderr_suppressed() -> Iterator[None]:
-    """Drops what C++ code writes to standard error within, and shows it after all where the block raises.
+    """Drops what C++ code writes to standard error in the block, and shows it if the block raises.
 
-    Where the process ends in C++ code, as for want of a CPU instruction, Python says at least where it was.
+    If the process ends in C++ code, for example at an instruction that the CPU lacks, Python prints where it was.
     """
     sys.stderr.flush()
     watch = not faulthandler.is_enabled()

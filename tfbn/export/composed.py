@@ -39,7 +39,7 @@ def find_averaged(recognized: Recognized, outputs: Iterable[str], training: Iter
     layers = {each.node: layer for layer in recognized.layers.values() for each in layer.normalizations}
     known = [arithmetic.statistic((nodes[name], 0)) for name in outputs if name in nodes]
     shown = set().union(*(each.batch for each in known if each is not None))
-    found = []
+    averaged = []
     for name in training:
         layer = layers.get(nodes[name]) if name in nodes else None
         form = next(arithmetic.find_forms([nodes[name]], recognized.consumers), None) if layer else None
@@ -60,8 +60,8 @@ def find_averaged(recognized: Recognized, outputs: Iterable[str], training: Iter
             }
             pairs += [(tensor, variable) for variable in variables]
         if len(pairs) == len(STATISTICS):
-            found.append(Averaged(layer.scope, name, tuple(pairs)))
-    return found
+            averaged.append(Averaged(layer.scope, name, tuple(pairs)))
+    return averaged
 
 
 def normalize_by_averages(graph: Graph, averaged: Iterable[Averaged]) -> list[Averaged]:

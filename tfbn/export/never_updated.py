@@ -1,4 +1,4 @@
-"""Layers of an export whose moving statistics are as they were initialized: what no batch has moved."""
+"""Layers of an export whose moving statistics are still their initial values, as if no batch had updated them."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ def find_never_updated(graph: Graph, recognized: Recognized, values: Mapping[str
 def _initial_values(graph_def: Any, names: Iterable[str]) -> dict[str, list[np.ndarray]]:
     """The constants that are assigned to variables, by the names of their ops."""
     wanted, constants = set(names), Constants()
-    found: dict[str, list[np.ndarray]] = {}
+    assigned: dict[str, list[np.ndarray]] = {}
     for node in Dataflow(graph_def).all:
         if node.type in ("Assign", "AssignVariableOp"):
             variable = source_of(node.inputs[0])
             value = constants.value(node.inputs[1]) if variable.name in wanted and variable.type in VARIABLES else None
             if value is not None:
-                found.setdefault(variable.name, []).append(value)
-    return found
+                assigned.setdefault(variable.name, []).append(value)
+    return assigned

@@ -32,6 +32,8 @@ _WAY_OUT = (
 
 
 class PipelineInput(NamedTuple):
+    """A placeholder that stands for what a pipeline yields."""
+
     tensor: str  # of the placeholder
     cut: str  # the tensor that it stands for, in the graph before
     dtype: str
@@ -47,16 +49,20 @@ class PipelineInput(NamedTuple):
 def cut_pipelines(
     graph: Graph, outputs: list[Tensor], renamed: Mapping[str, str], built: tf.Graph | None
 ) -> tuple[Graph, tuple[PipelineInput, ...]]:
-    """What runs for `outputs`, with placeholders in place of what input pipelines yield.
+    """Puts placeholders in place of what input pipelines yield, and drops what `outputs` do not need then.
 
     Args:
-      graph: a graph in which `renamed` has the former names of ops.
+      graph: the graph, which is changed.
       outputs: its outputs.
-      renamed: by the names that the ops have now.
-      built: the graph as it was built, if that was in this process. It knows shapes that set_shape has told.
+      renamed: from names of ops in it to those that they had in `built`.
+      built: the graph as it was built, if that was in this process. It knows the shapes that set_shape set.
+
+    Returns:
+      What runs for the outputs, and a description of each new placeholder.
 
     Raises:
-      ValueError: an output is a pipeline's, or where it yields data no placeholder can stand.
+      ValueError: an output is an input pipeline's own, or a pipeline yields in a branch or a loop, where no placeholder
+        can stand.
     """
     if not any(_STATEFUL.fullmatch(node.op) or _COMPUTING.fullmatch(node.op) for node in graph.values()):
         return graph, ()
@@ -82,7 +88,7 @@ def cut_pipelines(
 
 def _find_pipeline(graph: Graph, operations: tf.Graph) -> set[str]:
     """The ops of input pipelines."""
-    found: set[str] = set()
+    pipeline: set[str] = set()
     fed: set[str] = set()  # computed from placeholders
     for name in graph.in_order():
         node = graph[name]
@@ -93,13 +99,13 @@ def _find_pipeline(graph: Graph, operations: tf.Graph) -> set[str]:
             _STATEFUL.fullmatch(node.op)
             or (_COMPUTING.fullmatch(node.op) and name not in fed)
             or any(
-                source in found and _is_handle(operations.get_tensor_by_name(tensor_name((source, index))))
+                source in pipeline and _is_handle(operations.get_tensor_by_name(tensor_name((source, index))))
                 for source, index in inputs
             )
         ):
-            found.add(name)
+            pipeline.add(name)
             fed.discard(name)
-    return found
+    return pipeline
 
 
 def _is_handle(tensor: tf.Tensor) -> bool:

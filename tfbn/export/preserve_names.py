@@ -56,6 +56,8 @@ def _located(name: str, argument: str, graph: Graph) -> Tensor:
 
 
 class CutInputs(NamedTuple):
+    """What `cut_inputs` did to a graph."""
+
     placeholders: dict[Tensor, Tensor]  # by the tensors that they stand for
     renamed: dict[str, str]  # the names that ops had, by those that they have since a placeholder took theirs
 

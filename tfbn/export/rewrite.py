@@ -127,21 +127,21 @@ def _scaled_plainly(graph: Graph, node: Any) -> bool:
 def find_remembered(
     graph: Graph, needed: Graph, training: Set[str], calls: Sequence[registry.Call], placed: Set[str]
 ) -> list[tuple[registry.Call, set[str]]]:
-    """Of tfbn's own layers those for training alone, with the ops of theirs, some of which train still.
+    """tfbn's own layers that were built for training and still train in `needed`, each with its ops there.
 
     A layer's inputs are in `graph` and not in `needed` where they were what a run decides, which is decided now.
 
     Not those in `placed`, the bodies of loops and branches: their inputs and variables may be outside of them.
     """
     ends = {call.outputs.op.name for call in calls}
-    found = []
+    remembered = []
     for call in calls:
         outputs, inputs = call.outputs.op.name, call.inputs.op.name
         if call.is_training is True and outputs in needed and outputs not in placed and inputs in graph:
             own = _between(needed, outputs, inputs, ends)
             if own & training:
-                found.append((call, own))
-    return found
+                remembered.append((call, own))
+    return remembered
 
 
 def _between(graph: Graph, outputs: str, inputs: str, ends: Set[str]) -> set[str]:

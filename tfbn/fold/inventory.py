@@ -103,8 +103,8 @@ def _explain_input(node: Node) -> str:
     if node.type == "ConcatV2":
         for source in (_source_of_data(each) for each, _ in node.inputs[:-1]):
             if source.type not in LINEAR:
-                taken = f"{source.name} ({source.type})"
-                return f"in front of it is {node.name} (ConcatV2), which takes {taken}, no linear layer"
+                other = f"{source.name} ({source.type})"
+                return f"in front of it is {node.name} (ConcatV2), which takes {other}, no linear layer"
     return f"in front of it is no linear layer but {node.name} ({node.type})"
 
 

@@ -19,7 +19,7 @@ from tfbn.graphdef.nodes import become, control_inputs, data_inputs, set_inputs,
 def rewrite(
     graph_def: Any, frozen: Frozen, chains: Iterable[Chain], absorbed: Iterable[Run], lowered: Iterable[Run]
 ) -> Any:
-    """A copy of the GraphDef with the chains folded, some runs left out and some lowered, and nothing that is unneeded.
+    """A copy of the GraphDef with the chains folded, some runs left out and some lowered, without what nothing needs.
 
     The last op of each stays under its name, by which others ask for it; but for runs that are left out.
     """
@@ -45,7 +45,7 @@ def rewrite(
 
 
 def _fold(graph: Graph, chain: Chain) -> dict[str, str]:
-    """Gives the layers their weights; returns which bias is to be taken in place of which op, but by biases."""
+    """Gives the layers their new weights; returns, by the ops that are gone, the BiasAdds in their place."""
     instead: dict[str, str] = {}
     in_place = len(chain.parts) == 1 and chain.steps and all(step.behind is not None for step in chain.steps)
     for linear, slope, offset in chain.parts:

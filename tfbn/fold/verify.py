@@ -17,7 +17,7 @@ from tfbn.graphdef.paths import check_is_file_or_folder
 
 BATCH, SIZE = 4, 32  # of random inputs where the graph leaves the first size, or another, open
 
-# A small archive can tell, and unpack to, a thousand times its size; inputs to compare two graphs on are a batch.
+# A small archive can claim, and unpack to, a thousand times its size; one batch is enough to compare two graphs on.
 MAX_INPUT_BYTES = 2**30
 
 Feed = dict[str, np.ndarray]

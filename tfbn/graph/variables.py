@@ -96,7 +96,7 @@ def create_variables(scope: tf.compat.v1.VariableScope, recipe: Recipe) -> Varia
         replacing = (lambda variable: None) if regularizer is not None and path.regularizers == "replace" else None
         extra = [] if path.collects_after else collections_for(name, collections)
         aggregation = replicas.aggregation(recipe.settings.synchronized)
-        with _kept_variables(scope), contextlib.nullcontext() if affine else unpartitioned(scope):
+        with _no_creation_in_plain_functions(scope), contextlib.nullcontext() if affine else unpartitioned(scope):
             variable = tf.compat.v1.get_variable(
                 name,
                 shape=recipe.settings.layout.param_shape,
@@ -179,16 +179,16 @@ def create_debias_pair(scope: tf.compat.v1.VariableScope, moving_mean: Any, sett
     return biased, local_step
 
 
-def _kept_variables(scope: tf.compat.v1.VariableScope) -> Any:
+def _no_creation_in_plain_functions(scope: tf.compat.v1.VariableScope) -> Any:
     """Refuses to create variables in a tf.function that eager code calls, which keeps none for the next trace.
 
-    A custom getter, or a store of the caller's own, that creates them outside of the function is not concerned.
+    A custom getter, or the caller's own store, may still create them outside of the function.
     """
     if not _tensorflow.in_plain_function():
         return contextlib.nullcontext()
 
     def refuse(create: Callable, **arguments: Any) -> Any:
-        if tf.executing_eagerly():  # lifted out of the function, which TensorFlow asks of us all the same
+        if tf.executing_eagerly():  # outside of the function, where TensorFlow calls creators as well
             return create(**arguments)
         raise RuntimeError(
             f"batch norm in scope={scope.name!r}: expected a function that keeps its variables, got a tf.function, "

@@ -47,7 +47,7 @@ class _Module(BatchNorm):
         return self._add_weight(name, value)
 
     def _check_context(self) -> None:
-        """In a TF1 graph as well: Keras 2 has the updates to run, and for Keras 3 the outputs wait for them."""
+        """Allows TF1 graphs too: Keras 2 runs `layer.updates` there, and under Keras 3 the outputs wait for them."""
 
     def _update(self, state: values.State, outputs: tf.Tensor) -> tf.Tensor:
         if self._add_update is None or not _tensorflow.in_tf1_graph():
@@ -86,10 +86,9 @@ def layer_class(keras: Any = None) -> Any:
     as the number they are.
 
     Layers are called with inputs, `training`, and as the module with `mask`, `batch_weights`, `update_statistics`. A
-    mask is that of the inputs where none is given, which lies along their axes from the left wherever the channels are;
-    it counts in the statistics and goes on to the next layer. The
-    attributes are the module's; decay, renorm_decay, renorm_clipping, adjustment, update_statistics and frozen may be
-    set.
+    mask is that of the inputs where none is passed, along their axes from the left wherever the channels are; it counts
+    in the statistics and goes on to the next layer. The attributes are the module's; decay, renorm_decay,
+    renorm_clipping, adjustment, update_statistics and frozen may be set.
 
     Args:
       keras: `keras`, `tf_keras` or `tf.keras`, the default. Of Keras 3 the TensorFlow backend.

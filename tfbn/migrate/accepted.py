@@ -13,7 +13,13 @@ _COMMENT = re.compile(r"#\s*tfbn:\s*ignore\[([\w\s,-]+)\]")
 
 
 def without_accepted(findings: Iterable[Finding], raw: bytes, path: str) -> list[Finding]:
-    """The findings that no comment on their line accepts; `raw` is the text of the file that their places are of."""
+    """The findings that no comment on their line accepts.
+
+    Args:
+      findings: of one file, with places in `raw`.
+      raw: the file's text: as it was for findings before the rewriting, as it will be for those after.
+      path: its name, by which a notebook is known.
+    """
     findings = list(findings)
     if not findings or not re.search(rb"tfbn:\s*ignore\[", raw):
         return findings

@@ -122,7 +122,7 @@ def migrate_alone(path: str, raw: bytes, rules: Collection[str]) -> FileReport:
 
 
 def _look_around(summaries: dict[str, FileSummary]) -> tuple[dict[str, Surroundings], list[str]]:
-    """What each file has to know of the others, and what went wrong in finding it out: then it is migrated alone."""
+    """What each file has to know of the others, and the internal error for which all are migrated without that."""
     try:
         return find_surroundings(Project({}, summaries).import_graph), []
     except Exception as error:
@@ -157,7 +157,7 @@ def _add_findings(
 
 
 def _with_findings(report: FileReport, findings: Sequence[Finding], text: bytes) -> FileReport:
-    """The report with those of the findings that `text`, which their places are of, does not accept."""
+    """The report with the findings that no comment in `text` accepts; their places are in that text."""
     kept = without_accepted(findings, text, report.path)
     return report._replace(findings=tuple(kept), accepted=report.accepted + len(findings) - len(kept))
 

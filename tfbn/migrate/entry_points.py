@@ -17,14 +17,14 @@ MAX_BYTES = 1_000_000
 
 
 def entry_points(graph: ImportGraph) -> Iterator[tuple[str, ast.FunctionDef]]:
-    """The files of the project that have such a function, and the function."""
-    found = set()
+    """The functions that commands call, each after its file."""
+    functions = set()
     for folder in _folders(graph):
         for name in FILES:
             for module, function in _ENTRY.findall(_read(folder / name)):
                 for path in graph.files(str(folder / name), module):
-                    found.add((path, function))
-    for path, function in sorted(found):
+                    functions.add((path, function))
+    for path, function in sorted(functions):
         for node in getattr(graph.tree(path), "body", ()):
             if isinstance(node, ast.FunctionDef) and node.name == function:
                 yield path, node
@@ -32,15 +32,15 @@ def entry_points(graph: ImportGraph) -> Iterator[tuple[str, ast.FunctionDef]]:
 
 def _folders(graph: ImportGraph) -> set[Path]:
     """The folders of the files, and those above up to the project's own: that of its repository, or of such a file."""
-    found: set[Path] = set()
+    folders: set[Path] = set()
     for folder in {Path(os.path.abspath(path)).parent for path in graph.project.summaries}:
         for above in (folder, *folder.parents):
-            if above in found:
+            if above in folders:
                 break
-            found.add(above)
+            folders.add(above)
             if any((above / name).exists() for name in (*FILES, ".git")):
                 break
-    return found
+    return folders
 
 
 def _read(path: Path) -> str:

@@ -54,7 +54,7 @@ def find_surroundings(graph: ImportGraph) -> dict[str, Surroundings]:
     starred: dict[str, dict[str, str]] = defaultdict(dict)
     rewritten = set()
     for path in filter(graph.takes_from_files, graph.relevant()):
-        for _, spelling, home, name in names_taken(graph, path):
+        for _, spelling, home, name in foreign_names(graph, path):
             bound = graph.bound(home, name)
             if names.below_tensorflow(bound.full) is None:
                 continue
@@ -88,7 +88,7 @@ def foreign_uses(graph: ImportGraph, path: str) -> Iterator[ForeignUse]:
             yield ForeignUse(node, bound.full, bound.origin)
 
 
-class Taken(NamedTuple):
+class ForeignName(NamedTuple):
     """A name that a file takes from another one."""
 
     node: ast.ImportFrom | ast.Attribute
@@ -97,21 +97,21 @@ class Taken(NamedTuple):
     name: str
 
 
-def names_taken(graph: ImportGraph, path: str) -> Iterator[Taken]:
+def foreign_names(graph: ImportGraph, path: str) -> Iterator[ForeignName]:
     """The names that a file takes from others, by a star import all that it brings."""
     for node in ast.walk(graph.tree(path) or ast.Module([], [])):
         if isinstance(node, ast.ImportFrom):
             for home in graph.files(path, node.module or "", node.level):
                 if node.names[0].name == "*":
-                    yield from (Taken(node, "", home, name) for name in graph.star(home))
+                    yield from (ForeignName(node, "", home, name) for name in graph.star(home))
                 else:
                     module = "." * node.level + (f"{node.module}." if node.module else "")
-                    yield from (Taken(node, module + alias.name, home, alias.name) for alias in node.names)
+                    yield from (ForeignName(node, module + alias.name, home, alias.name) for alias in node.names)
     for chain, local in graph.chains(path):
         root = graph.resolve(path, first_part(chain), local)
         while isinstance(chain, ast.Attribute) and root.full.startswith(FILE):
             value = graph.resolve(path, chain.value, local).full
             if value.startswith(FILE):
                 spelling = f"{root.spelled}.{ast.unparse(chain).partition('.')[2]}"
-                yield Taken(chain, spelling, value[len(FILE) :], chain.attr)
+                yield ForeignName(chain, spelling, value[len(FILE) :], chain.attr)
             chain = chain.value

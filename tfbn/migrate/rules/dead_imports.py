@@ -18,7 +18,7 @@ from tfbn.migrate.module import Module
 from tfbn.migrate.project import Project
 from tfbn.migrate.report import FileReport, Place
 from tfbn.migrate.rule import Rule
-from tfbn.migrate.surroundings import names_taken
+from tfbn.migrate.surroundings import foreign_names
 
 NAME = "dead-imports"
 VALID = [
@@ -64,8 +64,8 @@ def names_imported_elsewhere(project: Project) -> dict[str, list[Finding]]:
     for home in filter(graph.is_taken_from, project.summaries):
         if usual := _unbound(project, home):
             removed[home] = removed.get(home, frozenset()) | usual
-    takers = filter(graph.takes_from_files, graph.relevant())
-    findings = {path: list(_takers(path, graph, removed)) for path in takers}
+    importing = filter(graph.takes_from_files, graph.relevant())
+    findings = {path: list(_find_uses(path, graph, removed)) for path in importing}
     return {path: in_file for path, in_file in findings.items() if in_file}
 
 
@@ -124,11 +124,12 @@ def _of_module(body: list[ast.stmt]) -> Iterator[ast.stmt]:
             yield from _of_module([inner for inner in ast.iter_child_nodes(node) if isinstance(inner, ast.stmt)])
 
 
-def _takers(path: str, graph: ImportGraph, removed: dict[str, frozenset[str]]) -> Iterator[Finding]:
+def _find_uses(path: str, graph: ImportGraph, removed: dict[str, frozenset[str]]) -> Iterator[Finding]:
+    """The places of a file that take removed names, by the files that had them; a star import where a name is used."""
     lost: dict[tuple[Place, str], set[str]] = {}
-    for taken in names_taken(graph, path):
-        if taken.spelling and taken.name in removed.get(taken.home, ()):
-            lost.setdefault((graph.place(path, taken.node), taken.home), set()).add(taken.name)
+    for name in foreign_names(graph, path):
+        if name.spelling and name.name in removed.get(name.home, ()):
+            lost.setdefault((graph.place(path, name.node), name.home), set()).add(name.name)
     tree = graph.tree(path) or ast.Module([], [])
     stars = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.names[0].name == "*"]
     homes = [(node, home) for node in stars for home in graph.files(path, node.module or "", node.level)]

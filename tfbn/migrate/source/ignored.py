@@ -29,7 +29,7 @@ def parse(folder: str, lines: Iterable[str]) -> Patterns:
 
 
 def above(folder: str) -> tuple[Patterns, ...]:
-    """The patterns of a folder and of those above it up to its repository's; of the folder alone outside of one."""
+    """The patterns of a folder and of those above it, up to its repository's root; without one, its own."""
     folders = [os.path.abspath(folder)]
     while not os.path.exists(os.path.join(folders[-1], ".git")):
         parent = os.path.dirname(folders[-1])
