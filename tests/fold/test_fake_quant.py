@@ -10,7 +10,7 @@ from tests.fold import graphs
 from tests.fold.graphs import NORMS, tf1
 from tests.fold.networks import check
 from tfbn.fold import fold_graph
-from tfbn.fold.fake_quant import FAKE_QUANT, rounded
+from tfbn.fold.fake_quant import FAKE_QUANT, round_weights
 from tfbn.graphdef.constants import Constants
 from tfbn.graphdef.dataflow import Dataflow
 
@@ -41,7 +41,7 @@ def test_rounds_as_tensorflow_does(quantizer):
     with tf.Graph().as_default() as graph, tf1.Session() as session:
         expected = session.run(QUANTIZERS[quantizer](tf.constant(values)))
     (node,) = (node for node in Dataflow(graph.as_graph_def()).all if node.type in FAKE_QUANT)
-    assert np.array_equal(rounded(node, Constants()), expected)
+    assert np.array_equal(round_weights(node, Constants()), expected)
 
 
 @pytest.mark.parametrize("quantizer", ["args", "vars", "per channel"])

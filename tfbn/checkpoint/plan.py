@@ -76,7 +76,7 @@ class Plan:
         return "\n".join([*lines, *self.problems()])
 
     def summary(self) -> str:
-        """How many variables are copied, changed and left out; and a screen of those that are lost or unmatched."""
+        """Counts of the variables that are copied, changed and left out; names of some that are lost or unmatched."""
         counts = {
             "copied as they are": sum(bool(step.value.origin) and not step.value.change for step in self.steps),
             "changed": sum(bool(step.value.origin) and bool(step.value.change) for step in self.steps),
@@ -190,6 +190,7 @@ def make(
 
 
 def _find_other_names(by_path: Mapping[str, Value]) -> dict[str, str]:
+    """By their scopes, the layers whose variables keep names that layers of the target do not have."""
     entries = [Entry(path, path, value.shape, value.dtype) for path, value in by_path.items()]
     return {
         layer.scope: ", ".join(f"{short} is {path}" for short, path in layer.aliases.items())

@@ -33,11 +33,10 @@ COPIED_CORRELATION = 0.99
 MIN_COMPARED = 8  # two or three values agree by chance
 NEIGHBOURS = 2  # on each side, in the natural order of names, which most programs build their layers in
 
-
 _FLOATS = ("bfloat16", "float16", "float32", "float64")
 # Names of what is trained, and of what optimizers keep.
 _TRAINED = re.compile(r"(^|[/_])(bias(es)?|b|weights?|w|kernel|beta|gamma)$|(^|/)(optimizer|\.OPTIMIZER_SLOT)/", re.I)
-_SOUNDS = re.compile(r"mean|avg|average|mu\b|var|sigma|std|ema\b|moving|running|stat", re.I)
+_STATISTIC = re.compile(r"mean|avg|average|mu\b|var|sigma|std|ema\b|moving|running|stat", re.I)
 
 
 class Arrays(NamedTuple):
@@ -102,7 +101,7 @@ def _initial_values(one: Arrays) -> str:
 
 
 def _is_target_of(one: Arrays, other: Arrays) -> bool:
-    """Whether a layer belongs to a copy of the network that another one is in, by its scope and its beta and gamma."""
+    """Whether a layer is that of a target network, a copy of `other`'s network, by its scope and its beta and gamma."""
     own, others = one.layer.scope.split("/"), other.layer.scope.split("/")
     if one is other or one.layer.shape != other.layer.shape or len(own) - len(others) not in (0, 1):
         return False
@@ -116,6 +115,7 @@ def _is_target_of(one: Arrays, other: Arrays) -> bool:
 
 
 def _follows(one: Arrays, other: Arrays) -> bool:
+    """Whether beta and gamma have changed alike in both."""
     initial = {"beta": 0.0, "gamma": 1.0}
     shared = [name for name in AFFINE if {name} <= set(one.values) & set(other.values)]
     changes = [[each.values[name] - initial[name] for name in shared] for each in (one, other)]
@@ -149,7 +149,7 @@ def _candidates(one: Arrays, network: Network) -> list[str]:
         and int(np.prod(entry.shape)) == size
         and split(entry.path)[0] not in (*paths, *(f"{one.layer.scope}/{name}" for name in one.layer.variables))
         and not _TRAINED.search(entry.path)
-        and (entry.path.startswith(f"{one.layer.scope}/") or _SOUNDS.search(split(entry.path)[1]))
+        and (entry.path.startswith(f"{one.layer.scope}/") or _STATISTIC.search(split(entry.path)[1]))
     ]
 
 

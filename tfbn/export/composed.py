@@ -101,7 +101,7 @@ def _variance_of(node: Node) -> Tensor | None:
             tensor = source.inputs[0]
         elif source.type in ("Add", "AddV2", "Maximum"):
             known = [arithmetic.statistic(each) for each in source.inputs]
-            others = [each for each, of in zip(source.inputs, known) if of is None or not of.is_uniform]
+            others = [each for each, value in zip(source.inputs, known) if value is None or not value.is_uniform]
             if len(others) != 1:
                 return None
             (tensor,) = others

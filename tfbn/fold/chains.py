@@ -65,6 +65,7 @@ class Walk:
 
     @classmethod
     def from_linear(cls, frozen: Frozen, constants: Constants, norms: Set[Node], linear: Linear) -> Walk:
+        """Goes from the outputs of a layer."""
         walk = cls(frozen, constants, norms)
         size = kernels.outputs_of(linear.layer, linear.kernel)
         walk.linears, walk.slope, walk.offset = [linear], np.ones(size), np.zeros(size)
@@ -73,7 +74,7 @@ class Walk:
         return walk
 
     @classmethod
-    def from_join(cls, frozen: Frozen, constants: Constants, norms: Set[Node], node: Node, arrived: Arrived) -> Walk:
+    def from_join(cls, frozen: Frozen, constants: Constants, norms: Set[Node], node: Node, arrived: Arrivals) -> Walk:
         """Goes on behind a concatenation at whose inputs other walks arrived."""
         walks = list(dict.fromkeys(walk for walk, _ in arrived.values()))
         sizes = [len(walk.slope) for walk in walks]
@@ -95,6 +96,7 @@ class Walk:
         return any(step.node in self._norms or step.scales for step in self.steps[self._inherited :])
 
     def parts(self) -> Iterator[Part]:
+        """The layers, each with the slope and the offset of its own channels."""
         end = 0
         for linear in self.linears:
             start, end = end, end + kernels.outputs_of(linear.layer, linear.kernel)
@@ -130,7 +132,7 @@ class Walk:
             yield (node, 0), numbers, behind
 
     def _take(self, node: Node, tensor: Tensor, numbers: np.ndarray, behind: Node | None) -> bool:
-        """Takes an affine op as a step, if it is one of constants for each channel."""
+        """Adds an affine op as a step and returns True, if its constants are one value for each channel."""
         values = factor_and_term(node, tensor, numbers.ndim, self._constants)
         if values is None:
             if node.type in NORMS:
@@ -155,13 +157,13 @@ class Walk:
             self.reasons[norm] = f"the output of {tensor[0].name} in front of it is {use}"
 
 
-Arrived = dict[int, tuple[Walk, np.ndarray]]  # by the number of a concatenation's input
+Arrivals = dict[int, tuple[Walk, np.ndarray]]  # by the number of a concatenation's input
 
 
 def walk_all(frozen: Frozen, constants: Constants, norms: Set[Node], linears: Iterable[Linear]) -> list[Walk]:
     """The walks from each layer, and from those that end at one concatenation."""
     walks = [Walk.from_linear(frozen, constants, norms, linear) for linear in linears]
-    arrived: dict[Node, Arrived] = {}
+    arrived: dict[Node, Arrivals] = {}
     for walk in walks:  # which grow
         for tensor, node, numbers in walk.arrivals:
             arrived.setdefault(node, {})[node.inputs.index(tensor)] = walk, numbers
@@ -171,7 +173,7 @@ def walk_all(frozen: Frozen, constants: Constants, norms: Set[Node], linears: It
 
 
 def choose(walks: Iterable[Walk]) -> list[Walk]:
-    """Those that have a batch norm, each layer in one of them alone: the longest."""
+    """The walks to fold, which have a batch norm: for each layer the longest."""
     chosen: list[Walk] = []
     taken: set[Node] = set()
     for walk in reversed(list(walks)):

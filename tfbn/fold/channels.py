@@ -106,7 +106,7 @@ class Channels:
     def _batch_to_space(self, node: Node, numbers: np.ndarray) -> np.ndarray | None:
         """As a dilated convolution has it behind it: no position leaves its channel, and no channel its axis."""
         block, crops = (self._constants.value(each) for each in node.inputs[1:])
-        shape, axis = self._frozen.shape((node, 0)), axis_of(numbers)
+        shape, axis = self._frozen.shape((node, 0)), _axis_of(numbers)
         if block is None or crops is None or shape is None or axis is None or not axis:
             return None
         if axis <= len(block) and (block[axis - 1] != 1 or crops[axis - 1].any()):
@@ -122,7 +122,7 @@ def _number(shape: Sequence[int | None], axis: int, size: int) -> np.ndarray:
     return np.broadcast_to(kernels.along(np.arange(size), axis, len(sizes)), sizes)
 
 
-def axis_of(numbers: np.ndarray) -> int | None:
+def _axis_of(numbers: np.ndarray) -> int | None:
     """The one axis along which the numbers differ; None where there are several, or none."""
     axes = [i for i in range(numbers.ndim) if (numbers != np.take(numbers, [0], i)).any()]
     return axes[0] if len(axes) == 1 else None

@@ -70,7 +70,7 @@ class Frozen:
                 ) from error
 
     def _check_updates_nothing(self) -> None:
-        """Refuses what TensorFlow would, in words that tell the way out."""
+        """Refuses graphs that TensorFlow would refuse as well, with an error that says what to do."""
         for node in [*self.nodes, *self.in_functions]:
             updates = assigns(node.type) or node.type.startswith(_UPDATING)
             source = source_of(node.inputs[0]) if updates and node.inputs else None

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tfbn.fold.fake_quant import FAKE_QUANT, rounded
+from tfbn.fold.fake_quant import FAKE_QUANT, round_weights
 from tfbn.graphdef.constants import Constants
 from tfbn.graphdef.dataflow import Node, origin_of
 
@@ -38,7 +38,7 @@ def linear_of(node: Node, constants: Constants) -> Linear | str | None:
         return None
     kernel, (source, _) = constants.value(node.inputs[1]), origin_of(node.inputs[1])
     if source.type in FAKE_QUANT:
-        kernel = rounded(source, constants)
+        kernel = round_weights(source, constants)
         if kernel is None:
             return f"the kernel of {node.name} is fake-quantized, by {source.name}, in a range that is no constant"
     if kernel is None:

@@ -34,7 +34,7 @@ class Survey(NamedTuple):
 
 
 def survey(frozen: Frozen, lower: bool = False) -> Survey:
-    """Looks behind every linear layer of the graph, then in front; what stays is lowered where that is asked for."""
+    """Looks behind every linear layer of the graph, then in front; `lower` lowers what stays."""
     surveyor = _Surveyor(frozen)
     surveyor.look_in_front()
     return surveyor.conclude(lower)
@@ -83,6 +83,7 @@ class _Surveyor:
                 self._absorb(run, behind)
 
     def conclude(self, lower: bool) -> Survey:
+        """The result; what stays is lowered where `lower` says so and its constants allow it."""
         staying = [norm for norm in self._reasons if norm not in self._absorbed]
         runs = {norm: run for norm in staying for run in [self._run_around(norm)] if run is not None}
         lowered = runs if lower else {}
