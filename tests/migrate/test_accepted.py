@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
 import json
 import os
 
@@ -95,6 +97,7 @@ def test_what_is_said(project, capsys):
         ("[tool.tfbn]\nignore = [1]\n", "ignore of [tool.tfbn]: expected a list of strings, got [1]"),
         ("[tool.tfbn]\nignore = [\n", "not TOML"),
         ("[tool.tfbn]\nselect = ['none']\n", "no rule is called 'none'"),
+        ("[tool]\ntfbn = 'src'\n", "tool.tfbn: expected a table, got 'src'"),
     ],
 )
 def test_a_table_that_is_wrong(text, problem, project, capsys):
@@ -102,6 +105,23 @@ def test_a_table_that_is_wrong(text, problem, project, capsys):
     (project / "pyproject.toml").write_text(text)
     assert cli.main(["migrate", "."]) == 2
     assert problem in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[ tool . 'tfbn' ]\npaths = ['a']", "[tool]\ntfbn.paths = ['a']", "[tool]\ntfbn = {paths = ['a']}"],
+)
+def test_spellings_of_the_table(text, tmp_path):
+    (tmp_path / "pyproject.toml").write_text(text)
+    assert read_settings(str(tmp_path)).paths == ("a",)
+
+
+@pytest.mark.parametrize(("text", "refused"), [(TABLE, True), ("[tool.poetry.dependencies]\ntfbn = '1'\n", False)])
+def test_without_a_reader_of_toml(text, refused, tmp_path, monkeypatch):
+    (tmp_path / "pyproject.toml").write_text(text)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ImportError, match="expected Python 3.11, or tomli") if refused else contextlib.nullcontext():
+        assert read_settings(str(tmp_path)).paths == ()
 
 
 def test_no_table(tmp_path, monkeypatch):

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
+
+_HEADER = re.compile(r"""tool["']?\s*\.\s*["']?tfbn""")  # for Pythons without a reader, as the table is mostly written
 
 
 class Settings(NamedTuple):
@@ -36,9 +39,11 @@ def read_settings(start: str = ".") -> Settings:
 
 
 def _parse(path: Path, text: str) -> Settings:
-    if "tool.tfbn" not in text:
+    if "tfbn" not in text:
         return Settings()
     table = _loads(path, text).get("tool", {}).get("tfbn", {})
+    if not isinstance(table, dict):
+        raise ValueError(f"{path}: tool.tfbn: expected a table, got {table!r}")
     keys = Settings._fields[1:]
     for key, value in table.items():
         if key not in keys:
@@ -53,6 +58,8 @@ def _loads(path: Path, text: str) -> dict[str, Any]:
     # Python has a reader from 3.11 on.
     module = next((name for name in ("tomllib", "tomli") if importlib.util.find_spec(name)), None)
     if module is None:
+        if not _HEADER.search(text):
+            return {}
         raise ImportError(
             f"{path} has a table [tool.tfbn]: expected Python 3.11, or tomli, to read it with. Install it: pip install "
             "'tfbn[migrate]'."
