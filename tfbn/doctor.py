@@ -1,4 +1,4 @@
-"""What of tfbn works on this machine, and what stands in the way of the rest."""
+"""Finds out which parts of tfbn work on this machine, and what stands in the way of the others."""
 
 from __future__ import annotations
 
@@ -222,7 +222,7 @@ def _train_module() -> None:
 
 
 def _batch_and_outputs() -> tuple[Any, Any]:
-    """A batch, and what a new layer makes of it in training."""
+    """A batch, and the outputs of a new layer for it in training."""
     import numpy as np
 
     batch = np.random.RandomState(1).normal(5.0, 2.0, [64, 3]).astype("float32")

@@ -1,4 +1,4 @@
-"""What pip does not install together with tfbn, and the sentence that says how to get it."""
+"""Packages that pip does not install together with tfbn, and how to get them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ REQUIREMENTS = {
 
 
 def missing(module: str) -> str:
-    """What an error says after the name of whatever needs the module."""
+    """The rest of an error that begins with what needs the module."""
     requirement = REQUIREMENTS[module]
     return f"needs {requirement.title}, and this Python has none. {requirement.remedy}"
 

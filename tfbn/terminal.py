@@ -7,7 +7,7 @@ import sys
 from typing import Any, TextIO
 
 STYLES = {"error": "bold red", "warning": "yellow", "place": "bold", "kind": "magenta", "good": "green", "note": "dim"}
-# What of a text has which style, by the names of the groups.
+# Patterns whose groups are named after the style that their text gets.
 REPORT = [
     r"(?m)^(?P<place>[^\s:][^\n]*?): (?P<kind>[a-z][a-z0-9 _-]*): ",
     r"(?m)^(?:(?P<error>error)|(?P<warning>warning))\b",
@@ -43,7 +43,7 @@ def show_diff(diff: bytes) -> None:
 
 
 def _console(stream: TextIO, highlights: list[str]) -> Any:
-    """rich's console on the stream, or None where the text is to be plain."""
+    """rich's console on the stream, or None for plain text."""
     if not stream.isatty() or os.environ.get("NO_COLOR"):
         return None
     try:

@@ -294,7 +294,7 @@ _SIZES_ADVICE = (
 
 
 def _check_fed(graph: Any, before: int, outputs: Any) -> None:
-    """No placeholder that what the builder has built needs: a function feeds its arguments alone.
+    """Refuses placeholders that the builder's outputs or updates need: a function feeds its arguments alone.
 
     `before` is how many ops there were; the placeholders of captured tensors are TensorFlow's.
     """

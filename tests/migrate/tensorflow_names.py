@@ -149,8 +149,8 @@ def text(tables: Tables) -> str:
         "What tf.compat.v1 has, and TensorFlow 2 itself has not.",
         "What TensorFlow 2 has, and tf.compat.v1 has not.",
         "The modules of tf.compat.v1.",
-        "What an older TensorFlow has, and the newest has neither as tf nor as tf.compat.v1, unless with Keras 2.",
-        "Modules that can be imported from an older one, and not from the newest.",
+        "Names of older TensorFlows that the newest has neither as tf nor as tf.compat.v1, or only with Keras 2.",
+        "Modules that older TensorFlows have, and the newest has not.",
     ]
     parts = [HEADER]
     for comment, variable, names in zip(comments, tables._fields, tables):

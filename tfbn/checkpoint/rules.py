@@ -34,7 +34,7 @@ MIN_COMPARED = 8  # two or three values agree by chance
 NEIGHBOURS = 2  # on each side, in the natural order of names, which most programs build their layers in
 
 _FLOATS = ("bfloat16", "float16", "float32", "float64")
-# Names of what is trained, and of what optimizers keep.
+# Names of trained variables, and of those that optimizers keep.
 _TRAINED = re.compile(r"(^|[/_])(bias(es)?|b|weights?|w|kernel|beta|gamma)$|(^|/)(optimizer|\.OPTIMIZER_SLOT)/", re.I)
 _STATISTIC = re.compile(r"mean|avg|average|mu\b|var|sigma|std|ema\b|moving|running|stat", re.I)
 
@@ -91,7 +91,7 @@ def _never_copied(one: Arrays, network: Network) -> Iterator[str]:
 
 
 def _initial_values(one: Arrays) -> str:
-    """What the statistics are, where they are what they start from; else ''."""
+    """Describes statistics that still have their initial values; '' for others."""
     mean, variance = one.values.get("moving_mean"), one.values.get("moving_variance")
     if mean is None or variance is None or mean.any():
         return ""

@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, report: Report) -> None:
-    import libcst  # noqa: F401  # what is missing is said before anything else
+    import libcst  # noqa: F401  # fails at once where it is missing
 
     from tfbn.migrate import driver
     from tfbn.migrate.rules import RULES

@@ -31,7 +31,7 @@ class Averaged(NamedTuple):
 
 
 def find_averaged(recognized: Recognized, outputs: Iterable[str], training: Iterable[str]) -> list[Averaged]:
-    """Of the ops in `training`, those of which it is certain what averages their statistics.
+    """The ops of `training` whose statistics certainly go into known averages.
 
     Not where an output is computed from the statistics themselves, as a monitor of them is.
     """
@@ -114,7 +114,7 @@ def _updates_of(layer: Layer, statistic: str, batch: set[Node]) -> list[Update]:
     return [each for each in layer.updates if each.statistic == statistic and each.source.batch == batch]
 
 
-# What an average of a statistic is linear in.
+# Ops by which averages are linear in a statistic.
 _LINEAR = ("Add", "AddV2", "AddN", "Sub", "Neg")
 _HANDING_ON = (*arithmetic.RESHAPES, *arithmetic.PASSING, "ReadVariableOp", "ConcatV2", "Pack", "Squeeze")
 
@@ -125,7 +125,7 @@ def _averages(update: Node, statistic: Tensor) -> bool:
     def before(node: Node) -> list[Tensor]:
         if node.type in arithmetic.VARIABLES or arithmetic.is_reduction(node):
             return []
-        # What was assigned before it was read.
+        # A read may wait for an assignment, and then has the assigned value.
         assigned = [each.inputs[1] for each in controls_of(node) if is_assignment(each)]
         sources = [*node.inputs, *(assigned if node.type == "ReadVariableOp" else ())]
         return [each for each in sources if each != statistic]

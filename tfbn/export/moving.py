@@ -1,4 +1,4 @@
-"""Reads of moving statistics, in place of a batch's."""
+"""Reads moving statistics where a layer used those of the batch."""
 
 from __future__ import annotations
 

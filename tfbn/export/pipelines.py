@@ -23,7 +23,7 @@ _STATEFUL = re.compile(
     ".*Iterator.*|.*(Queue|Reader|Barrier)(V2)?|(Ordered)?(Map)?(Uns|S)tage.*|(Ordered)?MapPeek|RecordInput|"
     "InfeedDequeue.*"
 )
-# Of a placeholder these may compute, as a dataset of its rows does: then they are a part of the model.
+# These may compute from a placeholder, as a dataset of its rows does: then they are a part of the model.
 _COMPUTING = re.compile(".*Dataset.*|PyFunc|PyFuncStateless|EagerPyFunc")
 _WAY_OUT = (
     "Name tensors to feed that are behind the pipeline and outside of it: inputs=[...]. Or, where the branch is for "
@@ -109,7 +109,7 @@ def _find_pipeline(graph: Graph, operations: tf.Graph) -> set[str]:
 
 
 def _is_handle(tensor: tf.Tensor) -> bool:
-    # Those of queues and readers before TensorFlow 2 are references to strings.
+    # Before TensorFlow 2, handles of queues and readers were references to strings.
     return tensor.dtype in (tf.resource, tf.variant) or tensor.dtype == tf.dtypes.as_dtype("string_ref")
 
 

@@ -105,7 +105,7 @@ def saved_model(
 
 
 def _with_warnings(exported: InferenceGraph, values: dict[str, np.ndarray], given: Source) -> InferenceGraph:
-    """The same, its report with what only the values of kept variables tell."""
+    """Adds the warnings to the report that need the values of kept variables."""
     graph = Graph.from_graph_def(exported.graph_def)
     never_updated = find_never_updated(graph, recognize.recognize(graph), values, given.graph_def)
     return exported._replace(report=exported.report._replace(never_updated=tuple(never_updated)))

@@ -92,7 +92,7 @@ def _enter(
     frozen: Frozen,
     linears: Mapping[Node, Linear],
 ) -> Entry | str:
-    """The layer with the slope and the offset of each of its input channels, or what about it forbids that."""
+    """The layer with the slope and the offset of each of its input channels, or why it cannot have them."""
     linear = linears.get(node)
     if linear is None:
         return "has a kernel that is no constant"

@@ -31,7 +31,7 @@ class Fold(NamedTuple):
 
 
 class FoldedGraph(NamedTuple):
-    """What `fold_graph` made, and what it found out; `print` shows it."""
+    """The results of `fold_graph`; `print` shows them."""
 
     graph_def: Any
     folded: list[Fold]
@@ -156,12 +156,12 @@ def fold_graph(
     # A run may have several batch norms.
     runs = list({run.nodes[-1]: run for run in plan.lowered.values()}.values())
     absorbed = {each.run.nodes[-1]: each.run for each in plan.absorbed.values()}
-    made = rewrite(graph_def, frozen, plan.chains, absorbed.values(), runs)
-    there = {node.name for node in made.node}
+    rewritten = rewrite(graph_def, frozen, plan.chains, absorbed.values(), runs)
+    there = {node.name for node in rewritten.node}
     lowered = tuple(norm.name for norm, run in plan.lowered.items() if run.nodes[-1].name in there)
     left = _findings(plan, lambda norm: frozen.remains_in(norm, there))
     if not verify:
-        return FoldedGraph(made, folded, left, None, "", lowered)
+        return FoldedGraph(rewritten, folded, left, None, "", lowered)
     feeds = [random_inputs(frozen.placeholders)] if feeds is None else feeds
     compared = [tensor for tensor in frozen.outputs if frozen.dtype(tensor).is_floating]
     if not compared:
@@ -170,7 +170,7 @@ def fold_graph(
             ends += [user for layer in each.layers for user in frozen.users((layer, 0))]
         compared = [(node, 0) for node in ends if node.name in there]
     names = [f"{node.name}:{index}" for node, index in compared]
-    worst, output = worst_difference(graph_def, made, names, feeds)
+    worst, output = worst_difference(graph_def, rewritten, names, feeds)
     if worst > tolerance:
         changed = [*(each.batch_norm for each in folded), *lowered]
         raise ValueError(
@@ -179,7 +179,7 @@ def fold_graph(
             "larger than their deviations, both graphs round as much: compare their accuracy, and then give a larger "
             "tolerance."
         )
-    return FoldedGraph(made, folded, left, worst, output, lowered)
+    return FoldedGraph(rewritten, folded, left, worst, output, lowered)
 
 
 def _record(norm: Node, layers: Sequence[Node]) -> Fold:

@@ -109,7 +109,7 @@ def _explain_input(node: Node) -> str:
 
 
 def _source_of_data(node: Node) -> Node:
-    """What is in front of ops that shape, shift and scale one input."""
+    """The first op in front that does more than shape, shift or scale one input."""
     while node.type in (*PASSING, *MOVING, *ADDING, *SCALING) and node.inputs:
         data = [source for source, _ in node.inputs if statistic((source, 0)) is None]
         if len(data) != 1:
@@ -160,7 +160,7 @@ def _scaled_by(root: Node, frozen: Frozen, constants: Constants) -> Node | None:
 
 
 def _describe_source(root: Node, frozen: Frozen, constants: Constants) -> str:
-    """What the root is taken of, where that may be a variance per channel; '' for anything else."""
+    """Describes the operand of a root that may be a variance per channel; '' for any other root."""
     if _is_fixed(root):
         return "constants" if frozen.shape((root, 0)) else ""
     batch = slice_of(root.inputs[0]).batch

@@ -84,14 +84,14 @@ def _is_saved_model(folder: Path) -> bool:
 def _find_meta_graph(folder: Path) -> Path:
     """The MetaGraph of the latest checkpoint in a folder, or the only one."""
     state = tf.train.get_checkpoint_state(os.fspath(folder))
-    # The folder may have been moved since: what counts of the path in it is the name.
+    # The folder may have been moved since, so of the path in it only the name counts.
     latest = folder / f"{Path(state.model_checkpoint_path).name}.meta" if state else None
     if latest is not None and latest.exists():
         return latest
-    there = sorted(folder.glob("*.meta"))
-    if len(there) == 1:
-        return there[0]
-    others = [*there, *(each for each in sorted(folder.iterdir()) if each.is_dir() and _is_saved_model(each))]
+    meta_graphs = sorted(folder.glob("*.meta"))
+    if len(meta_graphs) == 1:
+        return meta_graphs[0]
+    others = [*meta_graphs, *(each for each in sorted(folder.iterdir()) if each.is_dir() and _is_saved_model(each))]
     hint = f"Give one of those in it: {', '.join(map(str, others[:_MAX_LISTED]))}." if others else "It has neither."
     raise ValueError(f"{folder}: expected a SavedModel, or a folder with a checkpoint and its MetaGraph. {hint}")
 
@@ -135,7 +135,7 @@ def _read_file(path: Path, checkpoint: str | None) -> LoadedGraph:
 
 
 def serialize(message: Any, path: Path) -> bytes:
-    """What a file of this name holds: text where it ends in .pbtxt, as `read_message` reads it."""
+    """The message as bytes for a file of this name, as `read_message` reads them: as text for .pbtxt."""
     from google.protobuf import text_format
 
     if path.suffix == ".pbtxt":

@@ -1,4 +1,4 @@
-"""What a project asks of the codemod: `[tool.tfbn]` in its pyproject.toml."""
+"""The settings of a project for the codemod: `[tool.tfbn]` in its pyproject.toml."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the rewriting of a file has to know of the others: which names it takes from them, and they from it."""
+"""What has to be known to rewrite a file: the names that it takes from other files, and they from it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tfbn.migrate.import_graph import FILE, ImportGraph, first_part
 
 
 class Surroundings(NamedTuple):
-    """What a file takes of TensorFlow from other files of the run, and they from it."""
+    """Names of TensorFlow that a file takes from other files of the run, and they from it."""
 
     spelled: Mapping[str, str] = {}  # full names of TensorFlow, by `compat.tf` and `.compat.slim` as imports spell them
     starred: Mapping[str, str] = {}  # those of the names that star imports bind
     shared: frozenset[str] = frozenset()  # the names that other files take from this one
-    used: frozenset[str] = frozenset()  # what they use by those names and not every TensorFlow has: `train.Saver`
+    used: frozenset[str] = frozenset()  # what they use by those names, if not every TensorFlow has it: `train.Saver`
     is_rewritten: bool = False  # it takes something that TensorFlow 2 lacks
     is_package: bool = False  # the file is a package's `__init__`
 
@@ -47,7 +47,7 @@ class ForeignUse(NamedTuple):
 
 
 def find_surroundings(graph: ImportGraph) -> dict[str, Surroundings]:
-    """Those of all files that take a name of TensorFlow from another, or have one taken."""
+    """The surroundings of each file that takes a name of TensorFlow from another, or another from it."""
     shared: dict[str, set[str]] = defaultdict(set)
     used: dict[str, set[str]] = defaultdict(set)
     spelled: dict[str, dict[str, str]] = defaultdict(dict)
@@ -81,7 +81,7 @@ def find_surroundings(graph: ImportGraph) -> dict[str, Surroundings]:
 
 
 def foreign_uses(graph: ImportGraph, path: str) -> Iterator[ForeignUse]:
-    """What a file uses of TensorFlow by names that it takes from other files."""
+    """The uses of TensorFlow in a file by names that it takes from other files."""
     for node, local in graph.chains(path):
         bound = graph.resolve(path, node, local)
         if bound.origin != path and names.below_tensorflow(bound.full) is not None:

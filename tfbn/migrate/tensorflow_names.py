@@ -223,7 +223,7 @@ V1_MODULES = frozenset(
     """.split()
 )
 
-# What an older TensorFlow has, and the newest has neither as tf nor as tf.compat.v1, unless with Keras 2.
+# Names of older TensorFlows that the newest has neither as tf nor as tf.compat.v1, or only with Keras 2.
 GONE = frozenset(
     """
     config.experimental_list_devices data.experimental.CheckpointInputPipelineHook
@@ -249,7 +249,7 @@ GONE = frozenset(
     """.split()
 )
 
-# Modules that can be imported from an older one, and not from the newest.
+# Modules that older TensorFlows have, and the newest has not.
 GONE_MODULES = frozenset(
     """
     compiler.tf2tensorrt._wrap_py_utils compiler.tf2tensorrt.utils compiler.tf2tensorrt.wrap_py_utils

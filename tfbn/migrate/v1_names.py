@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from tfbn.migrate.tensorflow_names import GONE, GONE_MODULES, V1_MODULES, V1_ONLY, V2_ONLY
 
-# What a file calls that is a program, or the part of one that needs a graph around it.
+# Calls that make a file a program, or a part of one that needs a graph around it.
 SESSIONS_AND_INPUTS = frozenset(
     "InteractiveSession Session placeholder placeholder_with_default sparse_placeholder train.MonitoredSession "
     "train.MonitoredTrainingSession train.Supervisor".split()

@@ -118,10 +118,10 @@ def _unexplained(form: Form) -> str:
 
 def _fetched(fetches: Any, graph: tf.Graph) -> list[str]:
     """The names of the ops behind the fetches."""
-    found = [_element(each, graph) for each in tf.nest.flatten(fetches, expand_composites=True) if each is not None]
-    if not found:
+    elements = [_element(each, graph) for each in tf.nest.flatten(fetches, expand_composites=True) if each is not None]
+    if not elements:
         raise ValueError(f"fetches: expected what a step fetches, such as a train op, got {fetches!r}.")
-    return [getattr(each, "op", each).name for each in found]
+    return [getattr(each, "op", each).name for each in elements]
 
 
 def _element(fetch: Any, graph: tf.Graph) -> Any:

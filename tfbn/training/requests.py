@@ -1,4 +1,4 @@
-"""What a Saver asks a checkpoint for, by the ops that restore; and what of that is not there."""
+"""Compares the variables that a Saver restores, read from its ops, with those of a checkpoint."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Request(NamedTuple):
 
 
 def find_requests(dataflow: Dataflow, restore_op: str) -> list[Request] | None:
-    """What the op that a SaverDef names restores, in the order of the names; None where the graph does not tell."""
+    """The variables that a SaverDef's op restores, in the order of their names; None where the graph does not tell."""
     start = dataflow.nodes.get(restore_op)
     reached = dataflow.reach([start]) if start is not None else set()
     restoring = [node for node in reached if node.type in _RESTORING]
@@ -51,7 +51,7 @@ def find_requests(dataflow: Dataflow, restore_op: str) -> list[Request] | None:
 
 
 def request_all(dataflow: Dataflow) -> list[Request]:
-    """What tf.train.Saver() would restore, in a graph that has no Saver: every variable."""
+    """Every variable, as tf.train.Saver() would restore them, for a graph that has no Saver."""
     requests = {}
     for node in dataflow.nodes.values():
         if node.type in VARIABLES:
@@ -64,7 +64,7 @@ def request_all(dataflow: Dataflow) -> list[Request]:
 
 
 def check_requests(requests: Sequence[Request], checkpoint: str | os.PathLike[str]) -> list[Finding]:
-    """What restoring the checkpoint would fail for, or change the shape of, with the nearest names that are there."""
+    """A finding for each variable that the checkpoint lacks, or has in another shape or dtype."""
     stored = _stored(checkpoint)
     missing = {request.name: request.shape or () for request in requests if request.name not in stored}
     asked = {request.name for request in requests}

@@ -14,7 +14,7 @@ def find_steps(graph: tf.Graph) -> list[str]:
     optimizers = {node: True for node in order if "Apply" in node.type}
     training = Upstream(order, requirements, optimizers)
     consumers = dataflow.consumers()
-    # What assigns a variable may have an op that reads it afterwards, for nothing.
+    # An assignment may be followed by an op that reads the variable, and that nothing uses.
     idle = {node for node in order if node.type == "ReadVariableOp" and not consumers[node]}
     ends = [
         node

@@ -49,10 +49,10 @@ def check_file(module: Module, changes: Changes) -> None:
 
 
 def _names(module: Module) -> Iterator[tuple[str, Any]]:
-    """What the module imports and reads of TensorFlow, in the order of the text."""
-    found = [(f"tensorflow.{name}", node) for name, node in mentions(module)]
-    found += [(binding.name, binding.alias) for binding in module.bindings() if binding.alias is not None]
-    for full, node in sorted(found, key=lambda mention: module.span(mention[1])):
+    """The names of TensorFlow that the module imports and reads, in the order of the text."""
+    uses = [(f"tensorflow.{name}", node) for name, node in mentions(module)]
+    uses += [(binding.name, binding.alias) for binding in module.bindings() if binding.alias is not None]
+    for full, node in sorted(uses, key=lambda mention: module.span(mention[1])):
         yield names.below_tensorflow(full) or "", node
 
 

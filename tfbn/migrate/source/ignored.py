@@ -41,7 +41,7 @@ def above(folder: str) -> tuple[Patterns, ...]:
 
 
 def of_folder(folder: str) -> Iterator[Patterns]:
-    """Those of the folder's own .gitignore, if it has one that can be read."""
+    """The patterns of the folder's own .gitignore, if it has a readable one."""
     return _read(folder, ".gitignore")
 
 
