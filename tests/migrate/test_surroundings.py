@@ -48,7 +48,7 @@ def test_names_of_other_files(home, use, home_after, use_after, tmp_path):
 
 
 def test_packages(tmp_path):
-    """A package's `__init__` hands on names, of modules in it too; nobody has to be seen to take them."""
+    """A package's `__init__` hands on names, of modules in it too, whether or not a file of the run takes them."""
     rules = driver.chosen_rules(compat=True)
     files = {
         "p/__init__.py": TF + "from . import compat\nz = tf.contrib.layers.flatten(1)\n",
