@@ -129,9 +129,12 @@ def test_layers_that_go_on_training(model, capsys):
         ),
         (
             "model.meta a --outputs y=inline/outputs y=images",
-            "tfbn export: expected --outputs as KEY=NAME, each with a",
+            "tfbn export: expected --outputs as KEY=NAME with different keys",
         ),
-        ("model.meta a --outputs y=inline/outputs images", "tfbn export: expected --outputs as KEY=NAME, each with a"),
+        (
+            "model.meta a --outputs y=inline/outputs images",
+            "tfbn export: expected --outputs as KEY=NAME with different keys",
+        ),
         ("model.meta a.pb --outputs y", "tfbn export: expected `outputs` to be in the graph, got 'y'"),
         ("model.index a.pb --outputs y", "tfbn export: model.index: expected a GraphDef, got something else"),
         ("model.meta a.pb --outputs inline/outputs --checkpoint no", "tfbn export: expected a checkpoint"),

@@ -102,10 +102,12 @@ class Walk:
             start, end = end, end + kernels.outputs_of(linear.layer, linear.kernel)
             yield Part(linear, self.slope[start:end], self.offset[start:end])
 
-    def _go(self, tensor: Tensor, numbers: np.ndarray | None, behind: Node | None) -> None:
-        waiting = [] if numbers is None else [(tensor, numbers, behind)]
+    def _go(self, start: Tensor, start_numbers: np.ndarray | None, start_behind: Node | None) -> None:
+        waiting = [] if start_numbers is None else [(start, start_numbers, start_behind)]
         while waiting:
-            waiting += self._follow(*waiting.pop())
+            tensor, numbers, behind = waiting.pop()
+            self._channels.note(tensor, numbers)  # a shape in the graph may be computed from that of any of them
+            waiting += self._follow(tensor, numbers, behind)
 
     def _follow(
         self, tensor: Tensor, numbers: np.ndarray, behind: Node | None

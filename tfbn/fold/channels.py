@@ -38,7 +38,7 @@ class Channels:
     def start(self, tensor: Tensor, axis: int, size: int) -> np.ndarray | None:
         """The numbers where they are those of the positions along one axis; unknown sizes are taken for 2."""
         shape = self._frozen.shape(tensor)
-        return None if shape is None else self._note(tensor, _number(shape, axis, size))
+        return None if shape is None else self.note(tensor, _number(shape, axis, size))
 
     def move(self, node: Node, tensor: Tensor, numbers: np.ndarray) -> np.ndarray | None:
         """The numbers in the output of an op that only rearranges the positions of a tensor."""
@@ -52,7 +52,7 @@ class Channels:
             moved = self._batch_to_space(node, numbers)
         else:
             moved = self._rearrange(node, numbers)
-        return self._note((node, 0), moved)
+        return self.note((node, 0), moved)
 
     def split(self, node: Node, tensor: Tensor, numbers: np.ndarray) -> list[np.ndarray] | None:
         """The numbers in the outputs of a split, each with channels of its own."""
@@ -70,15 +70,16 @@ class Channels:
         if parts is None or sum(len(np.unique(part)) for part in parts) != len(np.unique(numbers)):
             return None
         for index, part in enumerate(parts):
-            self._note((node, index), part)
+            self.note((node, index), part)
         return list(parts)
 
     def join(self, node: Node, parts: Sequence[np.ndarray]) -> np.ndarray | None:
         """The numbers in a concatenation of tensors."""
         axis = self._constants.value(node.inputs[-1])
-        return None if axis is None else self._note((node, 0), _or_none(np.concatenate, parts, int(axis)))
+        return None if axis is None else self.note((node, 0), _or_none(np.concatenate, parts, int(axis)))
 
-    def _note(self, tensor: Tensor, numbers: np.ndarray | None) -> np.ndarray | None:
+    def note(self, tensor: Tensor, numbers: np.ndarray | None) -> np.ndarray | None:
+        """Remembers the shape of a tensor by its numbers, which it returns."""
         if numbers is not None:
             self._shapes[tensor] = numbers.shape
         return numbers

@@ -68,8 +68,8 @@ NOT_SAVED = """\
 
 NOT_IN_CHECKPOINT = """\
   Restoring it would fail, or give a variable another shape than the graph has. Where the checkpoint has another name
-  for a variable, say so, and leave out what it lacks,
-      saver = tf.train.Saver({"name in the checkpoint": variable, ...})
+  for a variable, say so, for each variable that it has,
+      saver = tf.train.Saver({"name in the checkpoint": variable})
   and initialize the rest; or rename what is in the checkpoint: tfbn checkpoint convert OLD NEW --to contrib
   --rename PATTERN=REPLACEMENT."""
 
