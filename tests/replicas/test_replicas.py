@@ -32,7 +32,7 @@ def chosen(request):
         if item.function is test_numbers:
             names[item.callspec.params["kind"]].append(item.callspec.params["name"])
     names["mirrored2"] += ["no samples"] * ("no samples" not in names["mirrored2"])  # of which another test asks
-    return {kind: [name for name in of_kind or ["plain"] if name != "eager"] for kind, of_kind in names.items()}
+    return {kind: [name for name in of_kind if name != "eager"] or ["plain"] for kind, of_kind in names.items()}
 
 
 @pytest.fixture(scope="module")

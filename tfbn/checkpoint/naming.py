@@ -42,9 +42,9 @@ SCHEMES = (
         Scheme(f"moments*/{mean}/ExponentialMovingAverage", f"moments*/{variance}/ExponentialMovingAverage")
         for mean, variance in (
             ("Squeeze", "Squeeze_1"),
-            ("mean", "variance"),
             ("normalize/mean", "normalize/variance"),
-            ("moments_1/mean", "moments_1/variance"),
+            ("moments_1/mean", "moments_1/variance"),  # before the next, which would take `moments` for the scope
+            ("mean", "variance"),
         )
     ),
     Scheme("mean*", "variance*", needs_affine=True),  # Caffe's words, and deeplab's
