@@ -202,8 +202,8 @@ def observe(tf: Any, graph: Any, names: dict[str, Any]) -> dict[str, Any]:
 
     The variables get values and the placeholders feeds that depend on their names only. With True for every boolean
     placeholder, each tensor and operation that has a name in the block runs, in the order of the names, then each
-    update, then the variables are read. The tensors and operations run again with False; the updates do not, because
-    the original's then multiply uninitialized memory by zero, which is NaN now and then.
+    update, then the variables are read. What needs no update runs again with False; the updates do not, because the
+    original's then multiply uninitialized memory by zero, which is NaN now and then.
     """
     import numpy as np
 
@@ -241,6 +241,8 @@ def observe(tf: Any, graph: Any, names: dict[str, Any]) -> dict[str, Any]:
         for phase in (True, False):
             feeds = {tensor: _feed(np, tensor, phase) for tensor in placeholders}
             for name, value in runnable.items():
+                if not phase and _needs(value, updates):
+                    continue
                 result = session.run(value, feeds)
                 if result is not None and np.issubdtype(result.dtype, np.floating):
                     values[f"{name}, {phase}"] = np.asarray(result, np.float64).tolist()
@@ -250,6 +252,17 @@ def observe(tf: Any, graph: Any, names: dict[str, Any]) -> dict[str, Any]:
                 after = np.asarray(session.run(variable), np.float64).tolist()
                 found["state"][f"{variable.op.name}, {phase}"] = after
     return found
+
+
+def _needs(value: Any, updates: list[Any]) -> bool:
+    """Whether a run of a tensor or an operation runs one of the updates."""
+    waiting, seen = [getattr(value, "op", value)], set()
+    while waiting:
+        op = waiting.pop()
+        if op not in seen:
+            seen.add(op)
+            waiting += [tensor.op for tensor in op.inputs] + op.control_inputs
+    return any(getattr(update, "op", update) in seen for update in updates)
 
 
 def _feed(np: Any, tensor: Any, phase: bool) -> Any:
