@@ -16,7 +16,7 @@ export TFBN_SEED
 TESTS ?= usual
 SELECT_quick := -m "not slow and not process" --cases 1 --functions 6 \
   --ignore tests/parity --ignore tests/replicas --ignore tests/examples --ignore tests/test_docs.py --ignore tests/test_site.py
-SELECT_usual := -m "not slow" --cases 3
+SELECT_usual := -m "not slow" --cases 2
 SELECT_all :=
 ifeq ($(filter quick usual all,$(TESTS)),)
 $(error TESTS: expected quick, usual or all, got $(TESTS))

@@ -46,7 +46,7 @@ def recorded(case: cases.Case):
     return result
 
 
-@pytest.mark.cases(120)
+@pytest.mark.cases(60)
 @pytest.mark.parametrize("name", REGISTRY)
 def test_tfbn_does_what_the_original_did(name, ours):
     case = REGISTRY[name]
