@@ -2,7 +2,7 @@
 
 `make quick` and `make test` run samples, quick of each file's functions as well; `make test-all` runs all. `.ci/run`
 runs all functions on the oldest and on the newest TensorFlow, and on each one half of the cases of functions that have
-several; what does not depend on TensorFlow's version and takes long (marker `once`) it runs on one of them.
+several; a slow function with fewer cases it runs on one of them.
 A sample depends on the seed alone, so that every process of pytest-xdist takes the same and a failure can be repeated.
 """
 
@@ -71,11 +71,11 @@ def cases_of(cases: list[pytest.Item], limit: int | None) -> int | None:
 
 
 def divide(cases: list[pytest.Item], part: int, count: int) -> list[pytest.Item]:
-    """The K-th of N parts of the cases of a function, which together are all of them; all where there are few."""
+    """The K-th of N parts of the cases of a function, which together are all of them; all where there are few, unless they are slow."""
     name = cases[0].nodeid.partition("[")[0]
     if len(cases) >= MIN_CASES_TO_DIVIDE:
         return sample(name, cases, len(cases))[part - 1 :: count]
-    if cases[0].get_closest_marker("once"):
+    if cases[0].get_closest_marker("slow"):
         return cases if random.Random(name).randrange(count) == part - 1 else []
     return cases
 

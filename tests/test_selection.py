@@ -16,10 +16,10 @@ def test_more(case): pass
 
 def test_one(): pass
 
-@pytest.mark.once
+@pytest.mark.slow
 def test_first(): pass
 
-@pytest.mark.once
+@pytest.mark.slow
 @pytest.mark.parametrize("case", range(2))
 def test_second(case): pass
 """
@@ -35,7 +35,7 @@ def collected(pytester, monkeypatch):
         "def pytest_collection_modifyitems(config, items): selection.select(config, items)\n"
         "def pytest_configure(config):\n"
         "    config.addinivalue_line('markers', 'cases(n)')\n"
-        "    config.addinivalue_line('markers', 'once')\n"
+        "    config.addinivalue_line('markers', 'slow')\n"
     )
 
     def collect(*options, seed=1):
@@ -63,7 +63,7 @@ def test_cases(collected):
 
 
 def test_parts(collected):
-    """Two halves make up everything; only what has few cases is in both, unless it is to run once."""
+    """Two halves make up everything; only what has few cases is in both, unless it is slow."""
     one, other = collected("--part", "1/2"), collected("--part", "2/2")
     assert set(one) & set(other) == {"test_one"}
     assert set(one) | set(other) == set(collected())

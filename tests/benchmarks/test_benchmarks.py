@@ -222,7 +222,6 @@ class TestSameWork:
 
 
 @pytest.mark.slow
-@pytest.mark.once
 class TestTables:
     def test_module(self):
         """Rows next to the op and, where it is installed, to Keras; the same module in both."""

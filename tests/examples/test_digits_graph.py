@@ -157,7 +157,6 @@ def test_comparison(tmp_path):
     assert all(Path(run["plot"]).exists() for run in result["runs"])
 
 
-@pytest.mark.once  # .ci/run runs `make digits` as well
 def test_a_full_run_as_the_readme_has_it(tmp_path):
     done = run("--output-dir", tmp_path)
     assert done.returncode == 0, done.stderr
