@@ -39,7 +39,7 @@ RUN := $(ENV)/bin/python
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # two pips must not work on one environment
-.PHONY: help digits guide benchmark environment quick test lint pytest test-all clean
+.PHONY: help digits guide benchmark environment quick test lint pytest test-all mutants clean
 
 help:
 	@echo 'make digits    train, save, restore and plot the digits example'
@@ -47,6 +47,7 @@ help:
 	@echo 'make quick     lint, types and a sample of the quick tests: under a minute'
 	@echo 'make lint      lint, format and types only'
 	@echo 'make test-all  every test, 1000 random configurations and 100 kills, on TensorFlow $(OLDEST_TENSORFLOW) and on the newest'
+	@echo 'make mutants   break the code in 60 places, one at a time, and see whether its tests notice'
 	@echo 'make environment  install what the tests need, and stop there'
 	@echo 'make benchmark time, memory and graph size as ratios to the op of TensorFlow itself'
 	@echo 'make guide     build the migration guide as a site, into build/guide'
@@ -61,6 +62,7 @@ help:
 	@echo 'TFBN_KILLS=10          how many conversions of checkpoints to kill (test-all: 100)'
 	@echo 'WORKERS=2              processes of the tests'
 	@echo 'PYTEST_ARGS="-k name"  further arguments of pytest'
+	@echo 'MUTANTS_ARGS="--count 20"  arguments of make mutants (python -m tests.mutants --help lists them)'
 	@echo 'BENCHMARK_ARGS="--quick"  arguments of the benchmarks (--help lists them)'
 	@echo 'OLDEST_PYTHON=python3.9 NEWEST_PYTHON=python3.13  the two Pythons of test-all'
 
@@ -95,6 +97,9 @@ test-all:
 	$(MAKE) test PYTHON=$(OLDEST_PYTHON) TENSORFLOW='$(OLDEST_TENSORFLOW)' TESTS=all TFBN_RANDOM_CASES=1000 TFBN_KILLS=100
 	$(MAKE) test PYTHON=$(NEWEST_PYTHON) TENSORFLOW= TESTS=all TFBN_RANDOM_CASES=1000 TFBN_KILLS=100
 
+mutants: $(ENV)/.installed-mutants
+	$(RUN) -m tests.mutants $(MUTANTS_ARGS)
+
 clean:
 	rm -rf .venv build dist tfbn.egg-info .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -108,6 +113,8 @@ $(ENV)/.installed-digits: EXTRAS := tensorflow,examples
 $(ENV)/.installed-digits: BESIDE := $(BUILD)
 $(ENV)/.installed-test: EXTRAS := tensorflow,examples,guide,test
 $(ENV)/.installed-test: BESIDE := $(BUILD) $(KERAS_2)
+$(ENV)/.installed-mutants: EXTRAS := tensorflow,examples,guide,test,mutants
+$(ENV)/.installed-mutants: BESIDE := $(BUILD) $(KERAS_2)
 $(ENV)/.installed-%: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 9))' || \
 	  { echo 'PYTHON=$(PYTHON) is not a Python of version 3.9 or newer that runs; name one: make PYTHON=python3.11 ...' >&2; exit 1; }

@@ -71,7 +71,7 @@ def cases_of(cases: list[pytest.Item], limit: int | None) -> int | None:
 
 
 def divide(cases: list[pytest.Item], part: int, count: int) -> list[pytest.Item]:
-    """The K-th of N parts of the cases of a function, which together are all of them; all where there are few, unless they are slow."""
+    """The K-th of N parts of the cases of a function, which together are all; all where they are few and not slow."""
     name = cases[0].nodeid.partition("[")[0]
     if len(cases) >= MIN_CASES_TO_DIVIDE:
         return sample(name, cases, len(cases))[part - 1 :: count]
