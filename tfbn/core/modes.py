@@ -103,10 +103,27 @@ def choose(
     of the compiled function; and `across` replicas, because TensorFlow refuses their collectives in a conditional.
     """
     if not across and not _tensorflow.compiled_by_xla():
-        return tf.compat.v1.cond(predicate, lambda: one(inputs, params, state), lambda: other(inputs, params, state))
+        yes, no = _switch(predicate, inputs)
+        return tf.compat.v1.cond(predicate, lambda: one(yes, params, state), lambda: other(no, params, state))
     chosen = one(*_where(predicate, inputs, params, state))
     rest = other(*_where(tf.logical_not(predicate), inputs, params, state))
     return [tf.where(predicate, mine, others) for mine, others in zip(chosen, rest)]
+
+
+def _switch(predicate: tf.Tensor, inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The inputs as the branch of True and that of False are to take them.
+
+    Each branch of a v1 conditional takes them in by a Switch of its own. The gradients of two meet in an AddN over the
+    whole tensor, one side of it zeros: a fourth of the fused kernel's step. Those of one Switch for both branches meet
+    in a Merge, which copies nothing.
+    """
+    v2 = tf.compat.v1.control_flow_v2_enabled() or tf.compat.v1.get_default_graph().building_function
+    # In the body of a loop or a branch, TensorFlow would take this Switch for one of that loop's or branch's own.
+    if v2 or _tensorflow.in_v1_body():
+        return inputs, inputs
+    # A predicate for this layer alone, as a conditional has one: export may decide layers differently.
+    switched = tf.raw_ops.Switch(data=inputs, pred=tf.identity(predicate, "pred_id"))
+    return switched.output_true, switched.output_false
 
 
 def _where(held: tf.Tensor, inputs: tf.Tensor, params: Params, state: State) -> tuple[tf.Tensor, Params, State]:
