@@ -248,7 +248,7 @@ import os, tensorflow as tf; from tensorflow.contrib import slim  # both on a li
 from tensorflow.contrib.layers import (  # what we need
     batch_norm,  # the normalizer
     conv2d as convolve,
-    layer_norm,
+    maxout,
 )
 if os.environ.get("FAST"):
 \tfrom tensorflow.contrib.layers import batch_norm as größe
@@ -258,7 +258,7 @@ else:
 
 def f(x): return tf.nn.relu(slim.batch_norm(x, scope="é"))  # ü
 def g(x):
-\treturn layer_norm(convolve(batch_norm(x), 3, 3))
+\treturn maxout(convolve(batch_norm(x), 3, 3))
 """
 
 # The mistakes that programs came with.

@@ -26,6 +26,10 @@ from tfbn.migrate.names import KNOWN
         ("tensorflow.layers.conv2d", "tfbn.layers.v1.conv2d"),
         ("tensorflow.contrib.layers.conv2d", "tfbn.layers.conv2d"),
         ("tensorflow.contrib.layers.convolution2d_transpose", "tfbn.layers.conv2d_transpose"),
+        ("tensorflow.contrib.layers.python.layers.normalization.instance_norm", "tfbn.layers.instance_norm"),
+        ("tensorflow.contrib.slim.layer_norm", "tfbn.layers.layer_norm"),
+        ("tensorflow.contrib.framework.init_from_checkpoint", "tfbn.layers.init_from_checkpoint"),
+        ("tensorflow.contrib.slim.assign_from_checkpoint_fn", "tfbn.layers.assign_from_checkpoint_fn"),
     ],
 )
 def test_known(name, target):
@@ -91,7 +95,7 @@ def test_slim_has_what_contrib_has(rule):
         ("contrib.slim.metrics.streaming_mean", "tf.compat.v1.metrics"),
         ("contrib.slim.nets.vgg.vgg_16", "copy the network's source"),
         ("contrib.slim.tfexample_decoder.Image", "tf.data"),
-        ("contrib.framework.model_variable", "contrib.framework is among them"),
+        ("contrib.framework.local_variable", "contrib.framework is among them"),
         ("contrib.training.clip_gradient_norms_fn", "transform_grads_fn"),
         ("contrib.crf.crf_decode", "tf.contrib is gone"),
         ("layers.conv3d", "raises under Keras 3"),

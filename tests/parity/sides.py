@@ -9,19 +9,28 @@ from .graphs import Side
 NAMES = ("original", "v2_off", "v2_on")
 # Of contrib.layers, and of its utils; contrib.framework; tf.layers.
 LAYERS = (
+    "apply_regularization",
     "avg_pool2d",
+    "conv1d",
     "conv2d",
     "conv2d_transpose",
+    "conv3d",
     "convolution",
+    "convolution1d",
     "convolution2d",
     "convolution2d_transpose",
+    "convolution3d",
     "dropout",
     "flatten",
     "fully_connected",
+    "group_norm",
+    "instance_norm",
     "l1_l2_regularizer",
     "l1_regularizer",
     "l2_regularizer",
+    "layer_norm",
     "max_pool2d",
+    "one_hot_encoding",
     "repeat",
     "separable_conv2d",
     "separable_convolution2d",
@@ -31,12 +40,18 @@ LAYERS = (
     "xavier_initializer_conv2d",
 )
 FRAMEWORK = (
+    "add_model_variable",
+    "assign_from_checkpoint",
+    "assign_from_checkpoint_fn",
     "create_global_step",
     "get_model_variables",
     "get_or_create_global_step",
     "get_variables",
     "get_variables_by_name",
     "get_variables_to_restore",
+    "init_from_checkpoint",
+    "model_variable",
+    "variable",
 )
 UTILS = ("collect_named_outputs", "convert_collection_to_dict", "last_dimension")
 TF_LAYERS = ("average_pooling2d", "conv2d", "conv2d_transpose", "dense", "dropout", "flatten", "max_pooling2d")

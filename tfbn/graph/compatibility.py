@@ -65,7 +65,7 @@ def warn_ignored_by_contrib(settings: Settings, named: Mapping[str, Any], dtype:
             )
         )
     for name, known in _KEYS.items():
-        ignored += _unknown_keys(name, named[name], known)
+        ignored += unknown_keys(name, named[name], known)
     ignored += _split_string(named["variables_collections"])
     half = dtype in (tf.float16, tf.bfloat16)
     if has_updates and path.name == "legacy" and named["param_dtype"] is None and half:
@@ -108,11 +108,12 @@ def _ignored(settings: Settings, named: Mapping[str, Any], unfused: str) -> Iter
 
 def ignored_collections(collections: Any, names: Sequence[str]) -> Iterator[Ignored]:
     """What has no effect in variables_collections of a layer with variables of these names."""
-    yield from _unknown_keys("variables_collections", collections, names)
+    yield from unknown_keys("variables_collections", collections, names)
     yield from _split_string(collections)
 
 
-def _unknown_keys(argument: str, value: Any, known: Sequence[str]) -> Iterator[Ignored]:
+def unknown_keys(argument: str, value: Any, known: Sequence[str]) -> Iterator[Ignored]:
+    """The keys of a dict that no variable goes by."""
     unknown = sorted(set(value) - set(known), key=str) if isinstance(value, Mapping) else []
     if unknown:
         yield Ignored(argument, f"has keys without effect: {unknown}", f"use the keys {list(known)}")

@@ -242,3 +242,95 @@ def convolution2d(
         scope=scope,
         conv_dims=2,
     )
+
+
+@add_arg_scope
+def convolution1d(
+    inputs: Any,
+    num_outputs: int,
+    kernel_size: Any,
+    stride: Any = 1,
+    padding: str = "SAME",
+    data_format: str | None = None,
+    rate: Any = 1,
+    activation_fn: Callable | None = tf.nn.relu,
+    normalizer_fn: Callable | None = None,
+    normalizer_params: Mapping[str, Any] | None = None,
+    weights_initializer: Any = xavier_initializer(),
+    weights_regularizer: Callable | None = None,
+    biases_initializer: Any = tf.compat.v1.zeros_initializer(),
+    biases_regularizer: Callable | None = None,
+    reuse: Any = None,
+    variables_collections: Any = None,
+    outputs_collections: Any = None,
+    trainable: bool = True,
+    scope: Any = None,
+) -> tf.Tensor:
+    """A convolution of one spatial axis, as tf.contrib.layers.conv1d of TensorFlow 1.15 makes it, without Keras.
+
+    Usable under `arg_scope`. `conv1d` and `convolution1d` are one function.
+
+    Args:
+      inputs: floating tensor of rank 3; the number of channels known.
+      num_outputs, kernel_size, stride, padding, data_format, rate, activation_fn, normalizer_fn, normalizer_params,
+        weights_initializer, weights_regularizer, biases_initializer, biases_regularizer, reuse, variables_collections,
+        outputs_collections, trainable, scope: as in `convolution`.
+
+    Returns:
+      A tensor of the inputs' rank and dtype.
+
+    Raises:
+      ValueError, TypeError, RuntimeError: as `conv2d`.
+
+    Example:
+      >>> with tf.Graph().as_default():
+      ...     convolution1d(tf.zeros([2, 8, 3]), 4, 3, scope="conv")
+      <tf.Tensor 'conv/Relu:0' shape=(2, 8, 4) dtype=float32>
+    """
+    return inspect.unwrap(convolution)(**locals(), conv_dims=1)
+
+
+@add_arg_scope
+def convolution3d(
+    inputs: Any,
+    num_outputs: int,
+    kernel_size: Any,
+    stride: Any = 1,
+    padding: str = "SAME",
+    data_format: str | None = None,
+    rate: Any = 1,
+    activation_fn: Callable | None = tf.nn.relu,
+    normalizer_fn: Callable | None = None,
+    normalizer_params: Mapping[str, Any] | None = None,
+    weights_initializer: Any = xavier_initializer(),
+    weights_regularizer: Callable | None = None,
+    biases_initializer: Any = tf.compat.v1.zeros_initializer(),
+    biases_regularizer: Callable | None = None,
+    reuse: Any = None,
+    variables_collections: Any = None,
+    outputs_collections: Any = None,
+    trainable: bool = True,
+    scope: Any = None,
+) -> tf.Tensor:
+    """A convolution of three spatial axes, as tf.contrib.layers.conv3d of TensorFlow 1.15 makes it, without Keras.
+
+    Usable under `arg_scope`. `conv3d` and `convolution3d` are one function.
+
+    Args:
+      inputs: floating tensor of rank 5; the number of channels known.
+      num_outputs, kernel_size, stride, padding, data_format, rate, activation_fn, normalizer_fn, normalizer_params,
+        weights_initializer, weights_regularizer, biases_initializer, biases_regularizer, reuse, variables_collections,
+        outputs_collections, trainable, scope: as in `convolution`.
+
+    Returns:
+      A tensor of the inputs' rank and dtype.
+
+    Raises:
+      ValueError, TypeError, RuntimeError: as `conv2d`.
+
+    Example:
+      >>> with tf.Graph().as_default():
+      ...     convolution3d(tf.zeros([2, 4, 8, 8, 3]), 4, 3, scope="conv")
+      <tf.Tensor 'conv/Relu:0' shape=(2, 4, 8, 8, 4) dtype=float32>
+    """
+    return inspect.unwrap(convolution)(**locals(), conv_dims=3)

@@ -12,11 +12,15 @@ from tfbn.graph import compatibility
 from tfbn.graph.arg_scope import arg_scope_func_key, current_arg_scope
 from tfbn.graph.batch_norm import batch_norm
 from tfbn.graph.batch_normalization import batch_normalization
+from tfbn.layers.norms import group_norm, instance_norm, layer_norm
 
 # By key: what tells the channels' axis, its default, the values that are right for channels first, and the remedy.
 _AXES: dict[str, tuple[str, Any, tuple[Any, ...], str]] = {
     arg_scope_func_key(batch_norm): ("data_format", "NHWC", ("NCHW",), "'data_format': 'NCHW'"),
     arg_scope_func_key(batch_normalization): ("axis", -1, (1, [1]), "'axis': 1"),
+    arg_scope_func_key(instance_norm): ("data_format", "NHWC", ("NCHW",), "'data_format': 'NCHW'"),
+    arg_scope_func_key(group_norm): ("channels_axis", -1, (1, -3), "'channels_axis': -3, 'reduction_axes': (-2, -1)"),
+    arg_scope_func_key(layer_norm): ("begin_params_axis", -1, (1,), "'begin_params_axis': 1"),
 }
 
 
@@ -47,8 +51,8 @@ def _other_axis(
     return [
         compatibility.Ignored(
             "normalizer_fn",
-            f"is not told the data_format {data_format!r} and normalizes the last axis, of {shape[-1]}, with "
-            f"{argument}={value!r}",
+            f"is not told the data_format {data_format!r} and takes the last axis, of {shape[-1]}, for the channels, "
+            f"with {argument}={value!r}",
             f"pass normalizer_params={{{remedy}, ...}}, which gives the variables another shape, or leave it for the "
             "sake of a checkpoint",
         )

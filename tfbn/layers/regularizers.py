@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import numbers
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
+
+from tfbn.arguments import checks
 
 Regularizer = Callable[[Any], Any]
 
@@ -122,3 +124,43 @@ def _check_scale(name: str, scale: Any) -> None:
 
 def _is_zero(scale: Any) -> bool:
     return isinstance(scale, numbers.Real) and scale == 0
+
+
+def apply_regularization(regularizer: Callable, weights_list: Sequence[Any] | None = None) -> tf.Tensor:
+    """The sum of a regularizer's losses, collected, as tf.contrib.layers.apply_regularization of TensorFlow 1.15 does.
+
+    Args:
+      regularizer: function of a tensor that returns a scalar, or None for no loss.
+      weights_list: list of tensors or variables. Default those in the collection WEIGHTS.
+
+    Returns:
+      A scalar tensor, which is in REGULARIZATION_LOSSES.
+
+    Raises:
+      ValueError: there are no weights, or a loss is no scalar.
+      TypeError: a regularizer that is no function.
+      RuntimeError: eager execution.
+
+    Example:
+      >>> with tf.Graph().as_default():
+      ...     apply_regularization(l2_regularizer(0.1), [tf.ones([3]), tf.ones([2])])
+      <tf.Tensor 'get_regularization_penalty:0' shape=() dtype=float32>
+    """
+    checks.check_graph("apply_regularization")
+    if not callable(regularizer):
+        raise TypeError(f"regularizer: expected a function, got {regularizer!r}. One is l2_regularizer(scale).")
+    weights = list(weights_list or tf.compat.v1.get_collection(tf.compat.v1.GraphKeys.WEIGHTS))
+    if not weights:
+        raise ValueError("No weights to regularize. Expected a weights_list, or weights in the collection WEIGHTS.")
+    with tf.compat.v1.name_scope("get_regularization_penalty", values=weights) as scope:
+        losses = [regularizer(weight) for weight in weights]
+        losses = [tf.constant(0.0) if loss is None else loss for loss in losses]
+        for loss in losses:
+            if loss.shape.rank != 0:
+                raise ValueError(
+                    f"regularizer must return a scalar Tensor instead of a Tensor with rank {loss.shape.rank}. Got the "
+                    f"shape {loss.shape}; add it up with tf.reduce_sum."
+                )
+        total = tf.add_n(losses, name=scope)
+        tf.compat.v1.add_to_collection(tf.compat.v1.GraphKeys.REGULARIZATION_LOSSES, total)
+        return total

@@ -11,8 +11,10 @@ import tensorflow as tf
 from tfbn.arguments import checks
 from tfbn.graph import compatibility, variables
 from tfbn.graph.activation import activate
+from tfbn.graph.arg_scope import arg_scope_func_key, current_arg_scope
 from tfbn.graph.named_outputs import collect_named_outputs
 from tfbn.layers import normalizer
+from tfbn.layers.variables import model_variable
 from tfbn.layers.weighted import Parameter, Weighted
 
 _keys = tf.compat.v1.GraphKeys
@@ -47,15 +49,20 @@ def check(caller: str, after: After, names: tuple[str, ...], scope: Any, reuse: 
 def layer_scope(
     scope: Any, default: str, inputs: Any, reuse: Any = None, names: Mapping[str, str] | None = None
 ) -> Iterator[tf.compat.v1.VariableScope]:
-    """The layer's variable scope: every variable in it is a model variable, under contrib's name from `names`."""
+    """The layer's variable scope: every variable in it is a model variable, under contrib's name from `names`.
 
-    def model_variable(getter: Callable, name: str, *args: Any, collections: Any = None, **kwargs: Any) -> Any:
+    An arg_scope of `model_variable` tells its device, as in the original, whose layers pass the other arguments.
+    """
+
+    def create(getter: Callable, name: str, *args: Any, collections: Any = None, **kwargs: Any) -> Any:
         head, slash, last = name.rpartition("/")
         # No collection twice: a normalizer's variables are created in a scope within this one, and some name their own.
         unique = dict.fromkeys([*(collections or ()), _keys.GLOBAL_VARIABLES, _keys.MODEL_VARIABLES])
-        return getter(head + slash + (names or {}).get(last, last), *args, collections=list(unique), **kwargs)
+        scoped = current_arg_scope().get(arg_scope_func_key(model_variable), {})
+        with tf.compat.v1.device(scoped.get("device") or ""):
+            return getter(head + slash + (names or {}).get(last, last), *args, collections=list(unique), **kwargs)
 
-    with tf.compat.v1.variable_scope(scope, default, [inputs], reuse=reuse, custom_getter=model_variable) as opened:
+    with tf.compat.v1.variable_scope(scope, default, [inputs], reuse=reuse, custom_getter=create) as opened:
         yield opened
 
 

@@ -1,4 +1,4 @@
-"""Layers without variables: dropout, flattening, softmax; the first two also as tf.layers has them."""
+"""Layers without variables: dropout, flattening (both also as tf.layers has them), softmax, one-hot encoding."""
 
 from __future__ import annotations
 
@@ -164,3 +164,47 @@ def softmax(logits: Any, scope: Any = None) -> tf.Tensor:
         outputs = tf.reshape(tf.nn.softmax(flat, name="Softmax"), tf.shape(logits))
         outputs.set_shape(logits.shape)
         return outputs
+
+
+@add_arg_scope
+def one_hot_encoding(
+    labels: Any,
+    num_classes: int,
+    on_value: Any = 1.0,
+    off_value: Any = 0.0,
+    outputs_collections: Any = None,
+    scope: Any = None,
+) -> tf.Tensor:
+    """Turns labels into vectors with a one at the label's place, as tf.contrib.layers.one_hot_encoding of 1.15 does.
+
+    Usable under `arg_scope`.
+
+    Args:
+      labels: integer tensor; a label that is no class becomes zeros.
+      num_classes: int, the length of the vectors.
+      on_value, off_value: numbers, of the dtype of the outputs. Defaults 1.0 and 0.0.
+      outputs_collections: collections that get the outputs, with the scope's name in `aliases`.
+      scope: name scope of the ops. Default 'OneHotEncoding'.
+
+    Returns:
+      A tensor of the labels' shape with num_classes as a last axis.
+
+    Raises:
+      TypeError: labels that are no integers.
+      RuntimeError: eager execution.
+
+    Example:
+      >>> with tf.Graph().as_default():
+      ...     one_hot_encoding(tf.constant([1, 0]), 3)
+      <tf.Tensor 'OneHotEncoding/one_hot:0' shape=(2, 3) dtype=float32>
+    """
+    checks.check_graph("one_hot_encoding")
+    checks.check_collections(outputs_collections=outputs_collections)
+    with tf.compat.v1.name_scope(scope, "OneHotEncoding", [labels, num_classes]) as name_scope:
+        labels = tf.convert_to_tensor(labels)
+        if not labels.dtype.is_integer:
+            raise TypeError(f"labels: expected integers, got {labels.dtype.name}. Cast them, e.g. to tf.int64.")
+        if labels.dtype == tf.int32:
+            labels = tf.cast(labels, tf.int64, name="ToInt64")
+        outputs = tf.one_hot(labels, num_classes, on_value=on_value, off_value=off_value)
+        return collect_named_outputs(outputs_collections, name_scope, outputs)

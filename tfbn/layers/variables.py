@@ -1,13 +1,156 @@
-"""Variables of the default graph by scope and name, and the global step: from contrib.framework and slim."""
+"""Variables, created or by scope and name, and the global step: from contrib.framework and slim."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
 
+from tfbn.arguments import checks
+from tfbn.graph.arg_scope import add_arg_scope
+
 _keys = tf.compat.v1.GraphKeys
+
+
+@add_arg_scope
+def variable(
+    name: str,
+    shape: Any = None,
+    dtype: Any = None,
+    initializer: Any = None,
+    regularizer: Callable | None = None,
+    trainable: bool = True,
+    collections: Any = None,
+    caching_device: Any = None,
+    device: Any = None,
+    partitioner: Callable | None = None,
+    custom_getter: Callable | None = None,
+    use_resource: bool | None = None,
+    synchronization: tf.VariableSynchronization = tf.VariableSynchronization.AUTO,
+    aggregation: tf.compat.v1.VariableAggregation = tf.compat.v1.VariableAggregation.NONE,
+) -> Any:
+    """Creates or shares a variable in the variable scope, as tf.contrib.framework.variable of TensorFlow 1.15 does.
+
+    Usable under `arg_scope`.
+
+    Args:
+      name: name within the variable scope.
+      device: device of the variable: a string, or a function of the op that returns one. Default that of the scope.
+      collections: list of the collections that the variable enters; its doubles count once. Default
+        GLOBAL_VARIABLES.
+      custom_getter: function that is called in place of tf.compat.v1.get_variable, with its arguments.
+      shape, dtype, initializer, regularizer, trainable, caching_device, partitioner, use_resource, synchronization,
+        aggregation: as in tf.compat.v1.get_variable.
+
+    Returns:
+      The variable.
+
+    Raises:
+      ValueError: a variable that exists without reuse, or does not with it; a shape that neither the argument nor the
+        initializer tells.
+      RuntimeError: eager execution.
+
+    Example:
+      >>> with tf.Graph().as_default():
+      ...     variable("weights", [3, 2], regularizer=tf.nn.l2_loss, device="/cpu:0").op.device
+      '/device:CPU:0'
+    """
+    checks.check_graph("variable")
+    checks.check_callables(regularizer=regularizer, partitioner=partitioner, custom_getter=custom_getter)
+    checks.check_collections(collections=collections)
+    getter = tf.compat.v1.get_variable
+    if custom_getter is not None:
+        getter = functools.partial(custom_getter, reuse=tf.compat.v1.get_variable_scope().reuse)
+    with tf.compat.v1.device(device or ""):
+        return getter(
+            name,
+            shape=shape,
+            dtype=dtype,
+            initializer=initializer,
+            regularizer=regularizer,
+            trainable=trainable,
+            collections=list(dict.fromkeys([_keys.GLOBAL_VARIABLES] if collections is None else collections)),
+            caching_device=caching_device,
+            partitioner=partitioner,
+            use_resource=use_resource,
+            synchronization=synchronization,
+            aggregation=aggregation,
+        )
+
+
+@add_arg_scope
+def model_variable(
+    name: str,
+    shape: Any = None,
+    dtype: Any = tf.float32,
+    initializer: Any = None,
+    regularizer: Callable | None = None,
+    trainable: bool = True,
+    collections: Any = None,
+    caching_device: Any = None,
+    device: Any = None,
+    partitioner: Callable | None = None,
+    custom_getter: Callable | None = None,
+    use_resource: bool | None = None,
+    synchronization: tf.VariableSynchronization = tf.VariableSynchronization.AUTO,
+    aggregation: tf.compat.v1.VariableAggregation = tf.compat.v1.VariableAggregation.NONE,
+) -> Any:
+    """Creates or shares a variable of the model, as tf.contrib.framework.model_variable of TensorFlow 1.15 does.
+
+    It is a `variable` in GLOBAL_VARIABLES and MODEL_VARIABLES, whatever the collections. Usable under `arg_scope`; the
+    device of such a scope is that of the layers' variables as well.
+
+    Args:
+      collections: list of further collections.
+      name, shape, dtype, initializer, regularizer, trainable, caching_device, device, partitioner, custom_getter,
+        use_resource, synchronization, aggregation: as in `variable`.
+
+    Returns:
+      The variable.
+
+    Raises:
+      ValueError, RuntimeError: as `variable`.
+
+    Example:
+      >>> with tf.Graph().as_default():
+      ...     weights = model_variable("weights", [3, 2], trainable=False)
+      ...     [variable.op.name for variable in get_model_variables()]
+      ['weights']
+    """
+    return variable(
+        name,
+        shape=shape,
+        dtype=dtype,
+        initializer=initializer,
+        regularizer=regularizer,
+        trainable=trainable,
+        collections=[*(collections or ()), _keys.GLOBAL_VARIABLES, _keys.MODEL_VARIABLES],
+        caching_device=caching_device,
+        device=device,
+        partitioner=partitioner,
+        custom_getter=custom_getter,
+        use_resource=use_resource,
+        synchronization=synchronization,
+        aggregation=aggregation,
+    )
+
+
+def add_model_variable(var: Any) -> None:
+    """Puts a variable that a layer has not created into MODEL_VARIABLES, unless it is there.
+
+    Args:
+      var: the variable.
+
+    Example:
+      >>> with tf.Graph().as_default():
+      ...     add_model_variable(tf.compat.v1.get_variable("scale", []))
+      ...     [variable.op.name for variable in get_model_variables()]
+      ['scale']
+    """
+    if not any(var is other for other in tf.compat.v1.get_collection(_keys.MODEL_VARIABLES)):
+        tf.compat.v1.add_to_collection(_keys.MODEL_VARIABLES, var)
 
 
 def get_variables(scope: Any = None, suffix: str | None = None, collection: str = _keys.GLOBAL_VARIABLES) -> list[Any]:

@@ -40,6 +40,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "contrib.slim.regularizers": ("layers",),
     "contrib.slim.utils": ("utils",),
     "contrib.framework": ("framework",),
+    "contrib.framework.python.framework.checkpoint_utils": ("framework",),
     "contrib.framework.python.ops": ("framework",),
     "contrib.framework.python.ops.arg_scope": ("framework",),
     "contrib.framework.python.ops.variables": ("framework",),
@@ -60,6 +61,7 @@ for _package in _LAYERS_PACKAGES:
     MODULES[_package] = ("layers", "framework") if _package == "contrib.slim.layers" else ("layers",)
     MODULES[_package + ".layers"] = ("layers",)
     MODULES[_package + ".initializers"] = ("layers",)
+    MODULES[_package + ".normalization"] = ("layers",)
     MODULES[_package + ".regularizers"] = ("layers",)
     MODULES[_package + ".utils"] = ("utils",)
 
@@ -67,17 +69,21 @@ _LAYERS = {
     **{
         name: name
         for name in (
-            "avg_pool2d conv2d conv2d_transpose convolution convolution2d dropout flatten fully_connected "
-            "l1_l2_regularizer l1_regularizer l2_regularizer max_pool2d repeat separable_conv2d softmax "
-            "variance_scaling_initializer xavier_initializer xavier_initializer_conv2d"
+            "apply_regularization avg_pool2d conv1d conv2d conv2d_transpose conv3d convolution convolution2d dropout "
+            "flatten fully_connected group_norm instance_norm l1_l2_regularizer l1_regularizer l2_regularizer "
+            "layer_norm max_pool2d one_hot_encoding repeat separable_conv2d softmax variance_scaling_initializer "
+            "xavier_initializer xavier_initializer_conv2d"
         ).split()
     },
+    "convolution1d": "conv1d",
     "convolution2d_transpose": "conv2d_transpose",
+    "convolution3d": "conv3d",
     "separable_convolution2d": "separable_conv2d",
 }
 _VARIABLES = (
-    "create_global_step get_model_variables get_or_create_global_step get_variables get_variables_by_name "
-    "get_variables_to_restore"
+    "add_model_variable assign_from_checkpoint assign_from_checkpoint_fn create_global_step get_model_variables "
+    "get_or_create_global_step get_variables get_variables_by_name get_variables_to_restore init_from_checkpoint "
+    "model_variable variable"
 ).split()
 _ARG_SCOPE = "add_arg_scope arg_scope arg_scope_func_key arg_scoped_arguments has_arg_scope".split()
 _UTILS = "collect_named_outputs convert_collection_to_dict last_dimension".split()
@@ -121,16 +127,13 @@ ADVICE = {
     "": "TensorFlow's release notes may name a successor; else copy its source into the project",
     "contrib": "tf.contrib is gone from TensorFlow 2: find what replaces it, or copy its source",
     "contrib.framework": "see the tables of contrib's layers in the migration guide; contrib.framework is among them",
-    "contrib.framework.assign_from_checkpoint_fn": "restore with tf.compat.v1.train.Saver(variables).restore",
     "contrib.framework.current_arg_scope": "keep the scope that `with tfbn.arg_scope(...) as scope` gives",
     "contrib.framework.get_trainable_variables": "use tfbn.layers.get_variables(scope, suffix, 'trainable_variables')",
     "contrib.layers": "see the table of contrib's layers in the migration guide; tf.nn has most of the operations",
-    "contrib.layers.layer_norm": "no counterpart in tfbn: tf.nn.moments and tf.nn.batch_normalization compute it",
     "contrib.layers.linear": "use tfbn.layers.fully_connected(..., activation_fn=None)",
     "contrib.layers.optimize_loss": "use tfbn.create_train_op with a tf.compat.v1.train optimizer",
     "contrib.layers.relu": "use tfbn.layers.fully_connected(..., activation_fn=tf.nn.relu)",
     "contrib.layers.relu6": "use tfbn.layers.fully_connected(..., activation_fn=tf.nn.relu6)",
-    "contrib.layers.conv3d": "use tf.nn.conv3d, with its weights from tf.compat.v1.get_variable",
     "contrib.learn": "train with tf.compat.v1.train.MonitoredTrainingSession",
     "contrib.lookup": "tf.lookup has tables; tf.lookup.experimental.MutableHashTable is one of them",
     "contrib.lookup.HashTable": "use tf.lookup.StaticHashTable; tf.lookup.KeyValueTensorInitializer stays as it is",
@@ -140,7 +143,6 @@ ADVICE = {
     ),
     "contrib.metrics": "use the function of tf.compat.v1.metrics; its arguments have another order",
     "contrib.rnn": f"some of it is in tf.compat.v1.nn: static_rnn, static_bidirectional_rnn. Cells: {_RNN_CELLS}",
-    "contrib.slim.assign_from_checkpoint_fn": "restore with tf.compat.v1.train.Saver(variables).restore",
     **dict.fromkeys(
         [f"contrib.slim.{name}" for name in ("data", "dataset", "dataset_data_provider", "tfexample_decoder")],
         "use tf.data",

@@ -10,11 +10,10 @@ from tests.migrate.helpers import migrated, run
 @pytest.mark.parametrize(
     ("name", "advice"),
     [
-        ("contrib.layers.layer_norm", "tf.nn.moments"),
-        ("contrib.slim.layer_norm", "tf.nn.moments"),
-        ("contrib.layers.python.layers.layers.layer_norm", "tf.nn.moments"),
+        ("contrib.layers.relu6", "activation_fn=tf.nn.relu6"),
+        ("contrib.slim.relu6", "activation_fn=tf.nn.relu6"),
+        ("contrib.layers.python.layers.layers.relu6", "activation_fn=tf.nn.relu6"),
         ("contrib.slim.linear", "activation_fn=None"),
-        ("contrib.layers.conv3d", "tf.nn.conv3d"),
         ("contrib.layers.bias_add", "see the table"),
         ("contrib.metrics.streaming_accuracy", "labels come before predictions"),
         ("contrib.slim.learning.train", "MonitoredTrainingSession"),

@@ -109,7 +109,7 @@ def test_lines_that_go_and_come():
 
 def test_findings_have_cells():
     """With the line within the cell."""
-    report = migrate(notebook("import tensorflow as tf\n", "x = 1\ntf.contrib.layers.layer_norm(x)"))
+    report = migrate(notebook("import tensorflow as tf\n", "x = 1\ntf.contrib.layers.maxout(x)"))
     assert [(str(finding.where), finding.kind) for finding in report.findings] == [("cell 3:2:1", "leftovers")]
 
 

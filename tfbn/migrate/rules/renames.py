@@ -162,11 +162,28 @@ a = tfbn.layers.xavier_initializer(), tfbn.layers.l2_regularizer(0.1), tfbn.laye
 b = tfbn.layers.l1_regularizer(0.1), tfbn.layers.get_variables(), tfbn.layers.get_variables_to_restore()
 """,
             ),
+            # The norms of a normalizer_fn switch, and what goes with them.
+            (
+                """\
+import tensorflow.contrib.slim as slim
+NORMS = {"layer": slim.layer_norm, "group": slim.group_norm, "batch": slim.batch_norm}
+
+def restore(path):
+    return slim.assign_from_checkpoint_fn(path, slim.get_model_variables(), ignore_missing_vars=True)
+""",
+                """\
+import tfbn
+NORMS = {"layer": tfbn.layers.layer_norm, "group": tfbn.layers.group_norm, "batch": tfbn.batch_norm}
+
+def restore(path):
+    return tfbn.layers.assign_from_checkpoint_fn(path, tfbn.layers.get_model_variables(), ignore_missing_vars=True)
+""",
+            ),
             # What tfbn has not stays, with the import that it needs.
             (
-                "from tensorflow.contrib import layers\ny = layers.conv2d(layers.layer_norm(x), 8, 3)\n",
+                "from tensorflow.contrib import layers\ny = layers.conv2d(layers.maxout(x, 4), 8, 3)\n",
                 "from tensorflow.contrib import layers\nimport tfbn\n"
-                "y = tfbn.layers.conv2d(layers.layer_norm(x), 8, 3)\n",
+                "y = tfbn.layers.conv2d(layers.maxout(x, 4), 8, 3)\n",
             ),
         ],
     ),

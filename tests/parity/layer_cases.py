@@ -1,0 +1,407 @@
+"""The norms beside batch norm, and the layers that the harness' random networks do not use: drawn cases and programs.
+
+    python -m tests.parity.layer_cases original|v2_off|v2_on FILE
+    python -m tests.parity.layer_cases original --write    # the recording, layer_cases.npz
+
+A case is a call with its inputs. What it gives is what a user can see: names, shapes, collections, numbers, gradients,
+or the error. Runs on Python 3.7.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, Callable, Dict, List, NamedTuple, Tuple
+
+import numpy as np
+
+RECORDED = Path(__file__).with_suffix(".npz")
+DRAWS = 8  # cases of each function
+
+
+class Case(NamedTuple):
+    """One call, or two that share their variables."""
+
+    function: str
+    shape: Any  # a list; None for inputs of unknown rank
+    arguments: Dict[str, Any]
+    dtype: str = "float32"
+    unknown: Tuple[int, ...] = ()  # the axes whose sizes are fed
+    surroundings: Any = None  # of an enclosing variable_scope: "regularizer" or "partitioner"
+    shared: bool = False
+
+
+def draw() -> Dict[str, Case]:
+    """All cases by name: those drawn, the same on every Python, and those that are refused."""
+    cases = {}
+    for function, drawn in DRAWN.items():
+        for index in range(DRAWS):
+            rng = random.Random(f"{function}/{index}")
+            cases[f"{function} {index}"] = _around(rng, function, *drawn(rng))
+    return {**cases, **REFUSED}
+
+
+def _around(rng: random.Random, function: str, shape: List[int], arguments: Dict[str, Any], unknown: List[int]) -> Case:
+    """The case, with arguments and surroundings that every function has."""
+    if rng.random() < 0.4:
+        arguments["name" if function.startswith("v1.") else "scope"] = rng.choice(["s", "outer/s"])
+    return Case(
+        function,
+        shape,
+        arguments,
+        rng.choice(["float32", "float32", "float64", "float16"]),
+        tuple(axis for axis in unknown if rng.random() < 0.5),
+        rng.choice([None, None, None, "regularizer", "partitioner"]),
+        rng.random() < 0.3 and bool({"scope", "name"} & set(arguments)),
+    )
+
+
+def _maybe(rng: random.Random, **choices: List[Any]) -> Dict[str, Any]:
+    """Each argument with one of its values, or left out."""
+    return {name: rng.choice(values) for name, values in sorted(choices.items()) if rng.random() < 0.5}
+
+
+NORM = {
+    "center": [False],
+    "scale": [False],
+    "activation_fn": ["relu", "tanh"],
+    "trainable": [False],
+    "variables_collections": [["mine"], {"beta": ["betas"]}],
+    "outputs_collections": ["points", ["points", "more"]],
+}
+STATISTICS = {"epsilon": [1e-3, 0.1], "param_initializers": [{"beta": 0.5}, {"gamma": 1.5, "beta": -2.0}]}
+
+
+def _shape(rng: random.Random, rank: int) -> List[int]:
+    return [rng.choice([2, 3]), *[rng.choice([2, 3, 5]) for _ in range(rank - 2)], 6]
+
+
+def _layer_norm(rng: random.Random) -> Tuple[List[int], Dict[str, Any], List[int]]:
+    rank = rng.choice([2, 3, 4])
+    axes = list(range(1, rank))
+    arguments = _maybe(rng, begin_norm_axis=axes + [-1], begin_params_axis=axes + [-1], **NORM)
+    return _shape(rng, rank), arguments, [0]
+
+
+def _instance_norm(rng: random.Random) -> Tuple[List[int], Dict[str, Any], List[int]]:
+    rank = rng.choice([2, 3, 4, 4, 5])
+    arguments = _maybe(rng, data_format=["NHWC", "NCHW", "NCHW"], **NORM, **STATISTICS)
+    channels = 1 if arguments.get("data_format") == "NCHW" else rank - 1
+    return _shape(rng, rank), arguments, [axis for axis in range(rank) if axis != channels]
+
+
+def _group_norm(rng: random.Random) -> Tuple[List[int], Dict[str, Any], List[int]]:
+    arguments = _maybe(rng, mean_close_to_zero=[True], **NORM, **STATISTICS)
+    arguments["groups"] = rng.choice([1, 2, 3, 6])
+    way = rng.choice(["last", "last", "first", "vectors"])
+    if way == "vectors":
+        return _shape(rng, 2), dict(arguments, reduction_axes=[]), [0]
+    shape = _shape(rng, 4)
+    if way == "first":
+        shape = [shape[0], 6, *shape[1:3]]
+        arguments.update(channels_axis=rng.choice([1, -3]), reduction_axes=[-2, -1])
+    return shape, arguments, [0]
+
+
+def _convolution(rank: int) -> Callable:
+    def drawn(rng: random.Random) -> Tuple[List[int], Dict[str, Any], List[int]]:
+        shape = [rng.choice([2, 3]), *[rng.choice([4, 5]) for _ in range(rank)], rng.choice([2, 3])]
+        arguments = _maybe(
+            rng,
+            padding=["VALID", "SAME"],
+            activation_fn=[None, "tanh"],
+            biases_initializer=[None],
+            outputs_collections=["points"],
+            weights_regularizer=["l2"],
+            normalizer_fn=["layer_norm", "batch_norm"],
+        )
+        arguments.update(rng.choice([{}, {"stride": 2}, {"rate": 2}, {"stride": [1] * (rank - 1) + [2]}]))
+        arguments.update(num_outputs=rng.choice([1, 4]), kernel_size=rng.choice([1, 2, [2] * rank]))
+        return shape, arguments, [0]
+
+    return drawn
+
+
+DRAWN: Dict[str, Callable] = {
+    "layer_norm": _layer_norm,
+    "instance_norm": _instance_norm,
+    "group_norm": _group_norm,
+    "conv1d": _convolution(1),
+    "conv3d": _convolution(3),
+}
+REFUSED: Dict[str, Case] = {
+    f"refused {name}": case
+    for name, case in {
+        "layer rank": Case("layer_norm", None, {}),
+        "layer axes": Case("layer_norm", [2, 6], {"begin_norm_axis": 2}),
+        "layer params": Case("layer_norm", [2, 6], {}, unknown=(1,)),
+        "layer reuse": Case("layer_norm", [2, 6], {"reuse": True}),
+        "instance rank": Case("instance_norm", None, {}),
+        "instance format": Case("instance_norm", [2, 3, 6], {"data_format": "NWC"}),
+        "instance channels": Case("instance_norm", [2, 3, 6], {}, unknown=(2,)),
+        "group rank": Case("group_norm", None, {}),
+        "group axis": Case("group_norm", [2, 3, 3, 6], {"channels_axis": 4}),
+        "group channels": Case("group_norm", [2, 3, 3, 6], {"groups": 2}, unknown=(3,)),
+        "group height": Case("group_norm", [2, 3, 3, 6], {"groups": 2}, unknown=(1,)),
+        "group twice": Case("group_norm", [2, 3, 3, 6], {"groups": 2, "reduction_axes": [-1]}),
+        "too many groups": Case("group_norm", [2, 3, 3, 6], {}),
+        "groups that divide nothing": Case("group_norm", [2, 3, 3, 6], {"groups": 4}),
+        "images to conv3d": Case("conv3d", [2, 3, 3, 6], {"num_outputs": 2, "kernel_size": 1}),
+        "images to conv1d": Case("conv1d", [2, 3, 3, 6], {"num_outputs": 2, "kernel_size": 1}),
+    }.items()
+}
+
+
+class Functions:
+    """One side's functions: `layer_norm` of contrib or slim, `v1.conv1d` of tf.layers."""
+
+    def __init__(self, side: str) -> None:
+        import tensorflow.compat.v1 as tf
+
+        if side == "v2_off":
+            tf.disable_v2_behavior()
+        if side == "original":
+            from tensorflow.contrib import framework, layers
+
+            homes = [layers, framework]
+            v1 = tf.layers
+        else:
+            import tfbn
+
+            homes = [tfbn.layers, tfbn]
+            v1 = tfbn.layers.v1
+        self.tf, self._homes, self._v1 = tf, homes, v1
+
+    def __getattr__(self, name: str) -> Any:
+        return next(getattr(home, name) for home in self._homes if hasattr(home, name))
+
+    def by_name(self, name: str) -> Any:
+        return getattr(self._v1, name[3:]) if name.startswith("v1.") else getattr(self, name)
+
+    def arguments(self, arguments: Dict[str, Any]) -> Dict[str, Any]:
+        """The arguments of a case with functions in the place of their names."""
+        tf, made = self.tf, dict(arguments)
+        for name, value in arguments.items():
+            if name in ("activation_fn", "activation") and value:
+                made[name] = getattr(tf.nn, value)
+            elif name.endswith("regularizer"):
+                made[name] = self.l2_regularizer(0.25)
+            elif name == "normalizer_fn":
+                made[name] = getattr(self, value)
+            elif name == "param_initializers":
+                made[name] = {key: tf.constant_initializer(number) for key, number in value.items()}
+        return made
+
+
+def observe(functions: Functions, name: str, case: Case) -> Tuple[Dict[str, Any], Dict[str, np.ndarray]]:
+    """What a case shows, and its numbers."""
+    tf = functions.tf
+    rng = np.random.RandomState(sum(map(ord, name)))
+    values = rng.normal(1.5, 2.0, case.shape or [2, 6])
+    sizes = case.shape and [None if axis in case.unknown else size for axis, size in enumerate(case.shape)]
+    inputs = tf.placeholder(case.dtype, sizes, "inputs")
+    options: Dict[str, Any] = {}
+    if case.surroundings == "regularizer":
+        options["regularizer"] = lambda weight: 0.5 * tf.reduce_sum(tf.cast(weight, tf.float32))
+    elif case.surroundings == "partitioner":
+        options["partitioner"] = tf.fixed_size_partitioner(2)
+    with tf.variable_scope("around" if options else tf.get_variable_scope(), **options):
+        outputs = functions.by_name(case.function)(inputs, **functions.arguments(case.arguments))
+        if case.shared:
+            again = functions.by_name(case.function)(inputs, **functions.arguments(dict(case.arguments, reuse=True)))
+            outputs = tf.add(outputs, again, "both")
+    structure = {
+        "outputs": [outputs.name, outputs.dtype.name, str(outputs.shape.as_list())],
+        "collections": {
+            key: [getattr(item, "aliases", None) or item.name for item in tf.get_collection(key)]
+            for key in sorted(tf.get_default_graph().get_all_collection_keys())
+            if isinstance(key, str)
+            and key not in ("update_ops", "cond_context", "while_context")
+            and not key.startswith("tfbn")
+        },
+        "variables": [
+            [each.op.name, each.shape.as_list(), each.dtype.base_dtype.name] for each in tf.global_variables()
+        ],
+    }
+    loss = tf.reduce_sum(
+        outputs * tf.cast(tf.reshape(tf.range(tf.size(outputs)) % 5 - 1, tf.shape(outputs)), case.dtype)
+    )
+    trained = tf.trainable_variables()
+    gradients = [each for each in tf.gradients(loss, [inputs, *trained]) if each is not None]
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        plain = [
+            each for each in tf.global_variables() if each.op.name.rsplit("/", 1)[-1] in ("beta", "gamma", "biases")
+        ]
+        arrays = {"initial": _flat(session.run(plain))}
+        for variable in tf.global_variables():
+            value = 1.5 + 0.25 * rng.randint(-3, 4, variable.shape.as_list())
+            session.run(variable.assign(value.astype(variable.dtype.base_dtype.as_numpy_dtype)))
+        feed = {inputs: values}
+        arrays["outputs"] = np.asarray(session.run(outputs, feed), np.float64)
+        arrays["gradients"] = _flat(session.run(gradients, feed))
+        arrays["losses"] = _flat(session.run(tf.get_collection(tf.GraphKeys.REGULARIZATION_LOSSES), feed))
+    return structure, arrays
+
+
+def _flat(arrays: List[Any]) -> np.ndarray:
+    return np.concatenate([np.zeros(0), *(np.asarray(array, np.float64).ravel() for array in arrays)])
+
+
+def _created(functions: Functions) -> Any:
+    """model_variable and variable, with and without an arg_scope, and add_model_variable."""
+    tf, model_variable = functions.tf, functions.model_variable
+    with functions.arg_scope([functions.model_variable, functions.variable], device="/cpu:0"):
+        model_variable("a", [2], collections=["mine", "mine"], regularizer=functions.l2_regularizer(0.5))
+        functions.variable("b", [2], dtype=tf.float64, trainable=False, collections=["mine"])
+        functions.conv2d(tf.zeros([1, 4, 4, 2]), 3, 2, normalizer_fn=functions.batch_norm, scope="conv")
+    functions.variable("c", initializer=tf.constant_initializer(2.0), shape=[3])
+    lone = tf.get_variable("d", [])
+    functions.add_model_variable(lone)
+    functions.add_model_variable(lone)
+    with tf.variable_scope(tf.get_variable_scope(), reuse=True):
+        same = model_variable("a", [2]) is tf.get_collection("mine")[0]
+    graph = tf.get_default_graph()
+    keys = [key for key in sorted(graph.get_all_collection_keys()) if key in ("mine", "losses") or "variables" in key]
+    devices = [[variable.op.name, variable.op.device] for variable in tf.global_variables()]
+    return [same, devices, {key: [item.name for item in tf.get_collection(key)] for key in keys}]
+
+
+def _got(functions: Functions) -> Any:
+    """What a custom getter is called with."""
+    calls = []
+
+    def getter(name: str, **arguments: Any) -> Any:
+        calls.append([name, sorted(arguments), arguments["collections"], arguments["reuse"]])
+        return functions.tf.get_variable(name, arguments["shape"])
+
+    functions.model_variable("a", [2], custom_getter=getter)
+    functions.variable("b", [2], custom_getter=getter)
+    return [[name, names, sorted(collections), bool(reuse)] for name, names, collections, reuse in calls]
+
+
+def _restored(functions: Functions) -> Any:
+    """Values and the names of the placeholders: a list, a dict of lists, a partitioned variable, and first values."""
+    tf = functions.tf
+    plain = tf.get_variable("plain", initializer=[1.0, 2.0, 3.0])
+    with tf.variable_scope("net", partitioner=tf.fixed_size_partitioner(2)):
+        parts = list(tf.get_variable("parts", [4, 2], initializer=tf.zeros_initializer()))
+    with tf.Session() as session, tempfile.TemporaryDirectory() as folder:
+        session.run(tf.global_variables_initializer())
+        session.run([part.assign([[index, 2.0], [3.0, 4.0]]) for index, part in enumerate(parts)])
+        path = tf.train.Saver().save(session, os.path.join(folder, "model"))
+        others = [tf.get_variable(name, [3]) for name in ("one", "two", "three")]
+        clear = [variable.assign(tf.zeros(variable.shape)) for variable in tf.global_variables()]
+        found = []
+        for variables in ([plain, *parts], {"plain": others[:2]}, {"plain": others[2], "net/parts": parts}):
+            session.run(clear)
+            op, feed = functions.assign_from_checkpoint(path, variables)
+            session.run(op, feed)
+            found.append([sorted(each.op.name for each in feed), _values(session, tf)])
+        for variables, ignore in (([plain, *parts], False), ([plain, *others], True), ({"plain": others[0]}, True)):
+            session.run(clear)
+            functions.assign_from_checkpoint_fn(path, variables, ignore_missing_vars=ignore)(session)
+            found.append(_values(session, tf))
+        found.append(functions.assign_from_checkpoint_fn(path, others, ignore_missing_vars=True) is None)
+        flat = tf.get_variable("flat", [2, 4])
+        functions.assign_from_checkpoint_fn(path, {"net/parts": flat}, reshape_variables=True)(session)
+        functions.init_from_checkpoint(folder, {"plain": others[1]})
+        session.run(clear)
+        session.run(others[1].initializer)
+        found.append([session.run(flat).tolist(), _values(session, tf)])
+    return found
+
+
+def _values(session: Any, tf: Any) -> List[Any]:
+    names = ("plain", "net/parts/part_0", "net/parts/part_1", "one", "two", "three")
+    return [session.run(variable).tolist() for variable in tf.global_variables() if variable.op.name in names]
+
+
+def _encoded(functions: Functions) -> Any:
+    """Labels as vectors, and the sum of losses."""
+    tf = functions.tf
+    encoded = [
+        functions.one_hot_encoding(tf.constant([[2, 0], [5, -1]]), 3, outputs_collections="points"),
+        functions.one_hot_encoding([1, 0], 2, on_value=5, off_value=-1, scope="mine"),
+        functions.one_hot_encoding(tf.constant([1], tf.int64), 2),
+    ]
+    tf.add_to_collection("weights", tf.constant([3.0, 4.0]))
+    summed = [
+        functions.apply_regularization(functions.l2_regularizer(0.5)),
+        functions.apply_regularization(functions.l1_regularizer(2.0), [tf.constant([1.0]), tf.constant([-2.0, 3.0])]),
+        functions.apply_regularization(functions.l1_regularizer(0.0), [tf.constant([1.0])]),
+    ]
+    collected = [tensor.name for tensor in tf.get_collection(tf.GraphKeys.REGULARIZATION_LOSSES)]
+    with tf.Session() as session:
+        values = [np.asarray(value).tolist() for value in session.run(encoded + summed)]
+    tensors = encoded + summed
+    aliases = tf.get_collection("points")[0].aliases
+    return [[[each.name, each.dtype.name, str(each.shape)] for each in tensors], values, collected, aliases]
+
+
+PROGRAMS: Dict[str, Callable] = {
+    "created": _created,
+    "custom getter": _got,
+    "restored": _restored,
+    "encoded": _encoded,
+    "refused no variables": lambda functions: functions.assign_from_checkpoint_fn("model", []),
+    "refused no weights": lambda functions: functions.apply_regularization(functions.l2_regularizer(0.5)),
+    "refused vector": lambda functions: functions.apply_regularization(
+        lambda weight: weight, [functions.tf.constant([1.0])]
+    ),
+    "refused missing": lambda functions: _assigned(functions, "absent", [2]),
+    "refused shape": lambda functions: _assigned(functions, "there", [3]),
+}
+
+
+def _assigned(functions: Functions, name: str, shape: List[int]) -> Any:
+    tf = functions.tf
+    with tf.Session() as session, tempfile.TemporaryDirectory() as folder:
+        there = tf.get_variable("old", initializer=[1.0, 2.0])
+        session.run(there.initializer)
+        path = tf.train.Saver({"there": there}).save(session, os.path.join(folder, "model"))
+        return functions.assign_from_checkpoint(path, {name: tf.get_variable("new", shape)})
+
+
+def run(side: str) -> Tuple[Dict[str, Any], Dict[str, np.ndarray]]:
+    """Structure and numbers of every case and program."""
+    functions = Functions(side)
+    structures: Dict[str, Any] = {}
+    arrays: Dict[str, np.ndarray] = {}
+    for name, case in draw().items():
+        with functions.tf.Graph().as_default():
+            try:
+                structures[name], numbers = observe(functions, name, case)
+                arrays.update({f"{name}: {key}": value for key, value in numbers.items()})
+            except Exception as error:
+                structures[name] = {"type": type(error).__name__, "text": str(error.args[0])}
+        structures[name]["case"] = repr(case)
+    for name, program in PROGRAMS.items():
+        with functions.tf.Graph().as_default():
+            try:
+                structures[name] = program(functions)
+            except Exception as error:
+                structures[name] = {"type": type(error).__name__, "text": str(error.args[0])}
+    return structures, arrays
+
+
+def load(path: Path) -> Tuple[Dict[str, Any], Dict[str, np.ndarray]]:
+    """What `main` has written."""
+    with np.load(path) as stored:
+        arrays = dict(stored)
+    return json.loads(arrays.pop("structure").tobytes().decode()), arrays
+
+
+def main(side: str, where: str) -> None:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    structures, arrays = run(side)
+    arrays["structure"] = np.frombuffer(json.dumps(structures, sort_keys=True).encode(), np.uint8)
+    np.savez_compressed(RECORDED if where == "--write" else where, **arrays)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
