@@ -68,6 +68,9 @@ def test_write_and_diff(file, capsys):
     assert file.read_text() == RESULT
 
 
+OPAQUE = "import tfbn\ntfbn.batch_norm(x, **params)\n"
+
+
 @pytest.mark.parametrize(
     ("text", "options", "status"),
     [
@@ -76,6 +79,9 @@ def test_write_and_diff(file, capsys):
         (RESULT, [], 1),
         (RESULT, ["--skip", "name-argument"], 0),
         (SOURCE, ["--skip", "name-argument,batch-norm"], 1),
+        (RESULT, ["--fail-on", "never"], 0),
+        (OPAQUE, [], 0),
+        (OPAQUE, ["--fail-on", "warning"], 1),
         ("x = 1\n", [], 0),
         ("import tensorflow.contrib\nprint 1\n", [], 2),
     ],
@@ -86,6 +92,13 @@ def test_check(file, capsys, text, options, status):
     assert cli.main(["migrate", "--check", *options, "a.py"]) == status
     assert capsys.readouterr().out == ""
     assert file.read_text() == text
+
+
+def test_warnings_are_counted(file, capsys):
+    """Beside the findings that fail."""
+    file.write_text(OPAQUE + "tfbn.batch_norm(x, name='a')\n")
+    assert cli.main(["migrate", "--check", "."]) == 1
+    assert capsys.readouterr().err.endswith("1 files, 0 would change, 2 findings (1 of them warnings)\n")
 
 
 def test_check_after_write(file):

@@ -144,6 +144,8 @@ def _print(options: argparse.Namespace, done: Run, pending: list[str], report: R
     failures = sum(file.problem is not None for file in done.reports)
     text = f"{done.files} files, {changed} {'changed' if options.write else 'would change'}"
     text += f", {len(report.findings)} findings"
+    warnings = sum(finding.severity == "warning" for finding in report.findings)
+    text += f" ({warnings} of them warnings)" if warnings else ""
     report.say(f"{text}, {failures} could not be migrated" if failures else text, sys.stderr)
     if done.passed_over or done.accepted:
         report.say(

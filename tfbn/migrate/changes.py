@@ -33,6 +33,7 @@ class Changes:
         self.dead_imports = ""  # the rule that asks that imports of dead modules go where nothing uses them
         self.is_program = False  # and v2 behaviour is switched off below it
         self.trains_batch_norm = False
+        self.kept: set[int] = set()  # the ids of uses that stay, since what replaces them would not do the same
 
     def replace(self, node: Any, text: str, rule: str) -> None:
         start, end = self.module.span(node)
@@ -41,9 +42,9 @@ class Changes:
     def replace_span(self, start: int, end: int, text: str, rule: str) -> None:
         self.changes.append(Change(start, end, text, rule))
 
-    def find(self, node: Any, rule: str, message: str, advice: str) -> None:
+    def find(self, node: Any, rule: str, message: str, advice: str, *, severity: str = "error") -> None:
         place = Place(*self.module.lines.place(self.module.span(node)[0]))
-        self.findings.append(Finding(rule, "error", place, message, advice))
+        self.findings.append(Finding(rule, severity, place, message, advice))
 
     def use(self, name: str, statement: str) -> None:
         """New text uses a module under this name; `statement` imports it where it is not imported yet."""

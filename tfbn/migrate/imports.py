@@ -54,7 +54,11 @@ def update_imports(module: Module, changes: Changes) -> None:
 
 def _target(binding: Binding, changes: Changes) -> str | None:
     """Where a name that an import takes from a dead module is in tfbn."""
-    known = names.known(binding.name) if isinstance(binding.statement, cst.ImportFrom) else None
+    if not isinstance(binding.statement, cst.ImportFrom) or any(
+        id(node) in changes.kept for node in binding.references
+    ):
+        return None
+    known = names.known(binding.name)
     return known.target if known and known.rule in changes.enabled else None
 
 

@@ -43,7 +43,7 @@ def rename(module: Module, changes: Changes, rule: str) -> None:
 
 def may_rewrite(use: Use, module: Module, changes: Changes) -> bool:
     """Whether the expression is an attribute of a module, certain, and without a comment that would be lost."""
-    if not isinstance(use.node, cst.Attribute) or not use.certain:
+    if not isinstance(use.node, cst.Attribute) or not use.certain or id(use.node) in changes.kept:
         return False
     return module.is_load(use.node) and "#" not in module.text(use.node)
 

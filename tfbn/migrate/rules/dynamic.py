@@ -14,6 +14,7 @@ from tfbn.migrate.changes import Changes
 from tfbn.migrate.module import Module, dotted
 from tfbn.migrate.project import Project
 from tfbn.migrate.rule import Rule, constant_string
+from tfbn.migrate.sites import last_part
 
 NAME = "dynamic"
 VALID = [
@@ -38,6 +39,7 @@ IN_STRINGS = re.compile(
     r"\b(?:tf|tensorflow)(?:\.compat\.v1)?\.contrib\.(?:layers|slim|framework|losses|training)\b|\btf_slim\b"
     r"|\b(?:slim|layers)\.batch_norm\b|\btf\.layers\.batch_normalization\b"
 )
+RUNNING = ("__import__", "eval", "exec", "import_module")
 LOOKUPS = ("getattr", "hasattr", "setattr", "delattr", "vars", "dir")
 
 
@@ -57,7 +59,8 @@ def check_file(module: Module, changes: Changes) -> None:
             found = IN_STRINGS.search(constant_string(node) or "")
             if found:
                 advice = "where the string names code, write the name in tfbn"
-                changes.find(node, NAME, f"a string names `{found[0]}`", advice)
+                severity = "error" if _is_run(module, node) else "warning"
+                changes.find(node, NAME, f"a string names `{found[0]}`", advice, severity=severity)
         elif isinstance(node, cst.Attribute) and _is_of_unknown_module(module, node):
             advice = "if it is contrib's, write tfbn.batch_norm, tfbn.arg_scope or tfbn.layers in its place"
             changes.find(node, NAME, f"`{dotted(node)}` comes from a module that cannot be followed here", advice)
@@ -83,6 +86,12 @@ def is_looked_up(module: Module, node: Any) -> bool:
         and isinstance(call.func, cst.Name)
         and call.func.value in LOOKUPS
     )
+
+
+def _is_run(module: Module, node: Any) -> bool:
+    """Whether a string is the argument of a call that imports or runs what it names."""
+    call = module.parent(module.parent(node))
+    return isinstance(call, cst.Call) and last_part(call.func) in RUNNING
 
 
 def _star_imports(module: Module, changes: Changes) -> list[str]:

@@ -40,6 +40,7 @@ def check_file(module: Module, changes: Changes) -> None:
                     NAME,
                     f"`{module.text(argument)}` cannot be read here: it goes to tfbn.{site.leaf} as it is",
                     "every argument of the original is taken, with its meaning; look for others where it is made",
+                    severity="warning",
                 )
 
 

@@ -39,7 +39,7 @@ def head(images):
 
 def check_file(module: Module, changes: Changes) -> None:
     for use in module.uses:
-        if not use.certain and _is_rewritten(use, changes):
+        if id(use.node) in changes.kept or (not use.certain and _is_rewritten(use, changes)):
             continue
         if not use.certain:
             reason = f"may be {use.name}, or something else that the name is bound to as well"
