@@ -314,7 +314,7 @@ class TestChosenRules:
     @pytest.mark.parametrize("options", [{"only": ["bn"]}, {"skip": ["bn"]}])
     def test_unknown(self, options):
         """With what there is."""
-        with pytest.raises(ValueError, match="no rule is called 'bn': there are compat-v1, arg-scope, batch-norm"):
+        with pytest.raises(ValueError, match="no rule is called 'bn': there are compat-v1, subclass, arg-scope"):
             driver.chosen_rules(**options)
 
 

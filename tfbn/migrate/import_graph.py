@@ -11,9 +11,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from typing import TYPE_CHECKING, NamedTuple
 
-from tfbn.migrate import names, syntax
+from tfbn.migrate import module_values, names, syntax, v1_names
+from tfbn.migrate.module_values import V1_MODULE, Read, Resolver
 from tfbn.migrate.report import Place
 from tfbn.migrate.source.notebook import Notebook
+from tfbn.migrate.source.prefilter import uses_modules_as_values
 
 if TYPE_CHECKING:
     from tfbn.migrate.project import Project
@@ -46,7 +48,9 @@ class ImportGraph:
                 self._by_leaf.setdefault(parts[-1], []).append((parts, path))
         self._trees: dict[str, ast.Module | None] = {}
         self._bound: dict[str, dict[str, Bound]] = {}
+        self._ever_bound: dict[tuple[str, str], set[str]] = {}  # what each statement of the module binds a name to
         self._imported_files: dict[tuple[str, bool], set[str]] = {}
+        self._values: dict[str, list[Read]] = {}
         self._chains: dict[str, list[tuple[ast.expr, Mapping[str, Bound]]]] = {}
         self._imported_leaves = frozenset().union(*(summary.imports for summary in project.summaries.values()))
 
@@ -173,7 +177,13 @@ class ImportGraph:
             self._bound[path] = {}
             tree = self.tree(path)
             for node in _statements(tree.body if tree else []):
-                self._bound[path].update(self._bindings(path, node))
+                for name, bound in self._bindings(path, node):
+                    self._bound[path][name] = bound
+                    self._ever_bound.setdefault((path, name), set()).add(bound.full)
+            for function in ast.walk(tree) if tree else ():
+                if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                    for name, bound in self._global_names(path, function).items():
+                        self._bound[path].setdefault(name, bound)
         return self._bound[path]
 
     def bound(self, path: str, name: str) -> Bound:
@@ -185,11 +195,51 @@ class ImportGraph:
         if isinstance(node, ast.Name):
             return local.get(node.id) or self.bound(path, node.id)
         if not isinstance(node, ast.Attribute):
-            return Bound(OTHER, path)
+            return _bound(module_values.imported_by_call(node), path, "")
         value = self.resolve(path, node.value, local)
         if value.full.startswith(FILE):
             return self._attribute(value.full[len(FILE) :], node.attr)
         return value._replace(full=f"{value.full}.{node.attr}" if value.full else OTHER)
+
+    def may_be(self, path: str, node: ast.expr, local: Mapping[str, Bound] = NOTHING) -> tuple[str, ...]:
+        """The full names that an expression may stand for, those by modules that are used as values among them."""
+        by_value = (read.full for read in self.read_by_value(path) if read.node is node)
+        return tuple(full for full in (self.resolve(path, node, local).full, *by_value) if full)
+
+    def called(self, path: str, call: ast.Call, local: Mapping[str, Bound] = NOTHING) -> tuple[str, ...]:
+        """The full names of what a call may call, or of what it runs that stands in a string."""
+        return self.may_be(path, call.func, local) + self.may_be(path, call, local)
+
+    def read_by_value(self, path: str) -> list[Read]:
+        """The names of TensorFlow that a file may read through values."""
+        if path not in self._values:
+            tree = self.tree(path)
+            self._values[path] = []
+            if tree is not None and uses_modules_as_values(self.project.text(path)):
+                local = dict(self._local_names_around(path, tree))
+
+                def possible(node: ast.expr) -> set[str]:
+                    is_local = isinstance(node, ast.Name) and node.id in local.get(id(node), NOTHING)
+                    return set() if is_local else self._ever_bound.get((path, getattr(node, "id", "")), set())
+
+                resolver = Resolver(
+                    lambda node: self.resolve(path, node, local.get(id(node), NOTHING)).full,
+                    lambda node, name: (local.get(id(node), NOTHING).get(name) or self.bound(path, name)).full,
+                    possible,
+                )
+                self._values[path] = module_values.follow(tree, resolver).names
+        return self._values[path]
+
+    def _local_names_around(self, path: str, tree: ast.AST) -> Iterator[tuple[int, Mapping[str, Bound]]]:
+        """The expressions of a file, by their ids, each with what the functions around it bind."""
+        stack: list[tuple[ast.AST, Mapping[str, Bound]]] = [(tree, NOTHING)]
+        while stack:
+            node, local = stack.pop()
+            if isinstance(node, ast.expr):
+                yield id(node), local
+            inner = {**local, **self.local_names(path, node)} if isinstance(node, _FUNCTIONS) else local
+            for child in ast.iter_child_nodes(node):
+                stack.append((child, inner if module_values.is_inside(child, node) else local))
 
     def resolve_file(self, path: str, node: ast.expr, local: Mapping[str, Bound] = NOTHING) -> str | None:
         """The file that an expression stands for."""
@@ -205,8 +255,21 @@ class ImportGraph:
 
     def local_names(self, path: str, function: ast.AST) -> dict[str, Bound]:
         """What the names stand for that a function, or one inside of it, binds."""
+        bound, outer = self._assigned_names(path, function)
+        return {name: stands_for for name, stands_for in bound.items() if name not in outer}
+
+    def _global_names(self, path: str, function: ast.AST) -> dict[str, Bound]:
+        """What the names stand for that a function binds in its module."""
+        if not any(isinstance(node, ast.Global) for node in ast.walk(function)):
+            return {}
+        bound, outer = self._assigned_names(path, function)
+        return {name: bound[name] for name in outer if name in bound}
+
+    def _assigned_names(self, path: str, function: ast.AST) -> tuple[dict[str, Bound], set[str]]:
+        """The names that a function binds, and those of them that are its module's."""
         bound: dict[str, Bound] = {}
         outer: set[str] = set()
+        aliases = []
         for node in ast.walk(function):
             if isinstance(node, ast.arg):
                 bound[node.arg] = Bound(OTHER, path)
@@ -216,7 +279,13 @@ class ImportGraph:
                 bound.update(self._bindings(path, node))
             elif isinstance(node, ast.Global):
                 outer.update(node.names)
-        return {name: stands_for for name, stands_for in bound.items() if name not in outer}
+            elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                aliases.append((node.targets[0].id, node.value))
+        for name, value in aliases:
+            stands_for = self.resolve(path, value, bound)
+            if stands_for.full:
+                bound[name] = stands_for
+        return bound, outer
 
     def chains(self, path: str) -> list[tuple[ast.expr, Mapping[str, Bound]]]:
         """Names and whole attribute chains that a file reads, each with what the functions around it bind."""
@@ -251,6 +320,9 @@ class ImportGraph:
             for alias in node.names:
                 if alias.name == "*":
                     yield from ((name, self.bound(home[0], name)) for name in (self.star(home[0]) if home else ()))
+                    if node.module == V1_MODULE:  # only those of which something is asked
+                        needing = (name for name in v1_names.NEEDS_GRAPH if "." not in name)
+                        yield from ((name, Bound(f"{V1_MODULE}.{name}", path)) for name in sorted(needing))
                     continue
                 spelled = f"{'.' * node.level}{node.module or ''}.{alias.name}"
                 spelled = spelled if node.module else spelled[1:]

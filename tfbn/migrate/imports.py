@@ -12,7 +12,7 @@ import libcst as cst
 
 from tfbn.migrate import names, v1_names
 from tfbn.migrate.changes import Changes
-from tfbn.migrate.module import Binding, Module, source_module
+from tfbn.migrate.module import Binding, Module, last_part, source_module
 from tfbn.migrate.placement import add_imports
 from tfbn.migrate.statements import Removal, replace_statement
 
@@ -44,6 +44,8 @@ def update_imports(module: Module, changes: Changes) -> None:
             _rewrite(module, changes, statement, moved, out)
         elif changes.v1_imports:
             _import_v1(module, changes, statement)
+    if changes.v1_imports:
+        _import_v1_by_other_means(module, changes)
     anchor = removal.finish(bool(changes.modules))
     add_imports(module, changes, anchor, RULE)
     if changes.is_program:
@@ -188,6 +190,23 @@ def _import_v1(module: Module, changes: Changes, statement: Any) -> None:
                     f"`import {alias.evaluated_name}` binds TensorFlow 2 to the name `tensorflow`, and the code is TF1",
                     "import tensorflow.compat.v1 as tf, and write tf",
                 )
+
+
+def _import_v1_by_other_means(module: Module, changes: Changes) -> None:
+    """Star imports, and `importlib.import_module("tensorflow")`; what only returns TensorFlow 2 is reported."""
+    for node in module.nodes:
+        if isinstance(node, cst.ImportFrom) and isinstance(node.names, cst.ImportStar):
+            if not node.relative and (new := _v1_module(source_module(node))):
+                changes.replace(node.module, new, changes.v1_imports)
+        elif isinstance(node, (cst.Call, cst.Subscript)) and _v1_module(module.name(node)):
+            if isinstance(node, cst.Call) and last_part(node.func) == "import_module":
+                string = node.args[0].value
+                changes.replace(
+                    string, f"{string.quote}{_v1_module(module.name(node))}{string.quote}", changes.v1_imports
+                )
+            else:
+                problem = f"`{module.text(node)}` is TensorFlow 2, and the code is TF1"
+                changes.find(node, changes.v1_imports, problem, 'write importlib.import_module("tensorflow.compat.v1")')
 
 
 def _v1_edits(statement: Any) -> dict[Any, str]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import libcst as cst
 from libcst import metadata
 
-from tfbn.migrate import names
+from tfbn.migrate import module_values, names, syntax
+from tfbn.migrate.source.prefilter import uses_modules_as_values
 from tfbn.migrate.source.text import Lines
 from tfbn.migrate.surroundings import ALONE, Surroundings
 
@@ -23,6 +26,14 @@ class Use(NamedTuple):
     name: str  # in full: tensorflow.contrib.layers.batch_norm
     known: names.Known | None  # None for a dead name that no rule knows
     certain: bool  # False where the name may also be bound to something else
+
+
+class ModuleReads(NamedTuple):
+    """`module_values.ModuleValues` in nodes of this tree: each read as its full name and its node."""
+
+    names: tuple[tuple[str, Any], ...]
+    lookups: tuple[tuple[str, Any], ...]
+    handed_on: tuple[tuple[str, Any], ...]
 
 
 class Binding(NamedTuple):
@@ -94,6 +105,9 @@ class Module:
         if isinstance(node, cst.Attribute):
             found, certain = self.resolve(node.value)
             return frozenset(self._full_name(f"{name}.{node.attr.value}") for name in found), certain
+        if isinstance(node, (cst.Call, cst.Subscript)):
+            full = self._imported_by_call(node)
+            return frozenset([full] if full else []), bool(full)
         if not isinstance(node, cst.Name) or self._scopes.get(node) is None:
             return frozenset(), False
         return self._names_in(self._scopes[node], node.value)
@@ -102,6 +116,39 @@ class Module:
         """The full names of a name in a scope, where it can stand for nothing else."""
         found, certain = self._names_in(scope, name)
         return found if certain else frozenset()
+
+    def _imported_by_call(self, node: Any) -> str:
+        text = self.text(node)
+        if not text.startswith(("importlib", "import_module", "__import__", "sys.modules")):
+            return ""
+        return module_values.imported_by_call(ast.parse(text, mode="eval").body)
+
+    @cached_property
+    def values(self) -> ModuleReads:
+        """Where modules of TensorFlow go as values."""
+        if not uses_modules_as_values(self.data):
+            return ModuleReads((), (), ())
+        by_span = {self.span(node): node for node in self.nodes if isinstance(node, cst.BaseExpression)}
+
+        def node_of(node: ast.expr) -> Any:
+            start = self.lines.starts[node.lineno - 1] + node.col_offset
+            end = self.lines.starts[(node.end_lineno or 1) - 1] + (node.end_col_offset or 0)
+            return by_span.get((start, end))
+
+        def full(node: ast.expr) -> str:
+            return self.name(node_of(node))
+
+        def name_at(node: ast.expr, name: str) -> str:
+            scope = self._scopes.get(node_of(node))
+            return "".join(self.resolve_in(scope, name)) if scope is not None else ""
+
+        def possible(node: ast.expr) -> frozenset[str]:
+            return self.resolve(node_of(node))[0]
+
+        reads = module_values.follow(syntax.parse(self.data), module_values.Resolver(full, name_at, possible))
+        return ModuleReads(
+            *(tuple((full, node_of(node)) for node, full in part if node_of(node) is not None) for part in reads)
+        )
 
     def _names_in(self, scope: Any, name: str) -> tuple[frozenset[str], bool]:
         key = (scope, name)
@@ -154,6 +201,8 @@ class Module:
     def is_alias(self, node: Any) -> bool:
         """Whether a statement is `slim = tf.contrib.slim`, a second name for a dead module."""
         if not (isinstance(node, cst.Assign) and len(node.targets) == 1):
+            return False
+        if not isinstance(node.value, (cst.Name, cst.Attribute)):
             return False
         target, name = node.targets[0].target, self.name(node.value)
         if not (isinstance(target, cst.Name) and names.is_dead(name) and names.known(name) is None):
@@ -279,3 +328,10 @@ def dotted(node: Any) -> str:
         value = dotted(node.value)
         return f"{value}.{node.attr.value}" if value else ""
     return ""
+
+
+def last_part(node: Any) -> str:
+    """`minimize` of `optimizer.minimize`, and of a plain name the name."""
+    if isinstance(node, cst.Attribute):
+        return str(node.attr.value)
+    return str(node.value) if isinstance(node, cst.Name) else ""

@@ -69,13 +69,13 @@ class ProgramOrder:
         for node in ast.walk(expression):
             if not isinstance(node, ast.Call):
                 continue
-            full = self._graph.resolve(path, node.func, local).full
+            called_names = self._graph.called(path, node, local)
             if leaf(node.func) in SWITCHES:
                 yield Event(path, node, switches_off=True)
-            elif needs_graph(full, node):
+            elif any(needs_graph(full, node) for full in called_names):
                 yield Event(path, node, switches_off=False)
             called: list[ast.expr] = [node.func, *node.args, *(keyword.value for keyword in node.keywords)]
-            if full.endswith(".app.run") and not node.args:
+            if not node.args and any(full.endswith(".app.run") for full in called_names):
                 called.append(ast.Name("main", ast.Load()))
             for function in called:
                 home, definition = definition_of(self._graph, path, function, local)

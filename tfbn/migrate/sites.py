@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import libcst as cst
 
-from tfbn.migrate.module import Module
+from tfbn.migrate.module import Module, last_part
 from tfbn.migrate.rule import call_of, constant_string, dict_items, keyword_arguments
 
 LEAVES = ("batch_norm", "batch_normalization", "BatchNormalization")
@@ -47,13 +47,6 @@ def given_to(module: Module, site: Site) -> dict[str, Any]:
     elif "normalizer_params" in own:
         found.update(dict_items(module, own["normalizer_params"].value) or {})
     return found
-
-
-def last_part(node: Any) -> str:
-    """`minimize` of `optimizer.minimize`, and of a plain name the name."""
-    if isinstance(node, cst.Attribute):
-        return str(node.attr.value)
-    return str(node.value) if isinstance(node, cst.Name) else ""
 
 
 def is_constant(node: Any, *values: str) -> bool:

@@ -52,3 +52,20 @@ def test_star_imports():
     source = "from tensorflow.contrib.layers import *\ny = batch_norm(x)\ndef conv2d(x): pass\nconv2d(y)\n"
     assert migrated(source) == source
     assert findings(source) == [("dynamic", 1), ("dynamic", 2)]
+
+
+@pytest.mark.parametrize(
+    ("source", "is_reported"),
+    [
+        ("tf = lazy_module('tensorflow')\ntf.placeholder\n", True),
+        ("from ops import *\ntf.placeholder\n", True),
+        ("exec('import tensorflow as tf')\ntf.Session()\n", True),
+        ("def f(tf):\n    return tf.placeholder\n", False),
+        ("import tfbn as tf\ntf.placeholder\n", False),
+        ("tf = lazy_module('tensorflow')\ntf.zeros\n", False),
+        ("for tf in idf:\n    tf.log\n", False),
+    ],
+)
+def test_tf_of_unknown_origin(source, is_reported):
+    """With a name that TensorFlow 2 lacks; not a parameter, nor another module."""
+    assert findings(source) == ([("dynamic", 2)] if is_reported else [])

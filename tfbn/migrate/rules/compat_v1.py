@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import libcst as cst
 
 from tfbn.migrate import names, v1_names
 from tfbn.migrate.changes import Changes
-from tfbn.migrate.module import Module
+from tfbn.migrate.module import Module, source_module
 from tfbn.migrate.rule import Rule, constant_string, keyword_arguments
 from tfbn.migrate.source.prefilter import mentions_tensorflow
 
@@ -89,7 +90,27 @@ def mentions(module: Module) -> list[tuple[str, Any]]:
             parent = module.parent(node)
             if not (isinstance(parent, cst.Attribute) and parent.value is node):
                 found.append((_below_plain_tensorflow(module.name(node)), node))
+    found += [(_below_plain_tensorflow(full), node) for full, node in module.values.names]
+    found += _starred(module)
     return [(name, node) for name, node in found if name]
+
+
+def _starred(module: Module) -> Iterator[tuple[str, Any]]:
+    """The names that only TensorFlow 1 has, where `from tensorflow import *` would have brought them."""
+    stars = [
+        node for node in module.nodes if isinstance(node, cst.ImportFrom) and isinstance(node.names, cst.ImportStar)
+    ]
+    homes = [below for star in stars if (below := names.below_tensorflow(source_module(star))) is not None]
+    if not homes or any("compat" in source_module(star) for star in stars):
+        return
+    for node in module.nodes:
+        if isinstance(node, cst.Name) and module.is_load(node) and module.scope(node) is not None:
+            if not module.scope(node)[node.value]:
+                yield from (
+                    (f"{home}.{node.value}".lstrip("."), node)
+                    for home in homes
+                    if v1_names.v1_only(f"{home}.{node.value}".lstrip("."))
+                )
 
 
 def v1_mentions(module: Module) -> list[tuple[str, Any]]:

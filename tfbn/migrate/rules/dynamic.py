@@ -11,10 +11,11 @@ from tfbn.errors import Finding
 from tfbn.migrate import names, v1_names
 from tfbn.migrate.across_files import names_from_other_files
 from tfbn.migrate.changes import Changes
-from tfbn.migrate.module import Module, dotted
+from tfbn.migrate.module import Module, dotted, last_part
+from tfbn.migrate.module_values import V1_MODULE
 from tfbn.migrate.project import Project
 from tfbn.migrate.rule import Rule, constant_string
-from tfbn.migrate.sites import last_part
+from tfbn.migrate.tensorflow_names import V1_ONLY
 
 NAME = "dynamic"
 VALID = [
@@ -39,6 +40,9 @@ IN_STRINGS = re.compile(
     r"\b(?:tf|tensorflow)(?:\.compat\.v1)?\.contrib\.(?:layers|slim|framework|losses|training)\b|\btf_slim\b"
     r"|\b(?:slim|layers)\.batch_norm\b|\btf\.layers\.batch_normalization\b"
 )
+_V1_NAMES = sorted((name for name in V1_ONLY if "." not in name), key=len, reverse=True)
+_V1_OF_TF = re.compile(rf"\btf\.(?:{'|'.join(_V1_NAMES)})\b".encode("ascii"))
+_IMPORT_OF_TF = re.compile(rb"\b(?:as|import)[ \t(]+tf\b")
 RUNNING = ("__import__", "eval", "exec", "import_module")
 LOOKUPS = ("getattr", "hasattr", "setattr", "delattr", "vars", "dir")
 
@@ -54,7 +58,11 @@ def check_file(module: Module, changes: Changes) -> None:
                 f"a name of {use.name} is looked up at run time",
                 "look it up in tfbn or tfbn.layers, which have the same names",
             )
+    _report_values(module, changes)
+    carried = {id(node) for full, node in module.values.names}
     for node in module.nodes:
+        if id(node) in carried:
+            continue
         if isinstance(node, cst.SimpleString) and id(node) not in docstrings:
             found = IN_STRINGS.search(constant_string(node) or "")
             if found:
@@ -73,6 +81,30 @@ def check_file(module: Module, changes: Changes) -> None:
             if origins:
                 advice = "import the names by themselves instead of *, and run tfbn migrate again"
                 changes.find(node, NAME, f"`{node.value}` comes from a star import of {origins[0]}", advice)
+
+
+def _report_values(module: Module, changes: Changes) -> None:
+    """What is read of TensorFlow through values, and where these go out of sight."""
+    reported = set()
+    for full, node in module.values.names:
+        if names.is_dead(full) and id(node) not in reported:
+            reported.add(id(node))
+            problem = f"`{' '.join(module.text(node).split())}` may be {full}, which TensorFlow 2 does not have"
+            changes.find(
+                node, NAME, problem, "write the name as an attribute of its module, and run tfbn migrate again"
+            )
+    if changes.v1_imports:
+        return  # the modules are tf.compat.v1's then
+    for full, node in module.values.lookups:
+        if not full.startswith(V1_MODULE):
+            problem = f"a name of {full} is looked up at run time, where TensorFlow 2 lacks some of TensorFlow 1's"
+            advice = "where the code is TF1, look it up in the same module of tensorflow.compat.v1"
+            changes.find(node, NAME, problem, advice, severity="warning")
+    for full, node in module.values.handed_on:
+        if not full.startswith(V1_MODULE):
+            problem = f"{full} is passed to a function that is not in this file, and is not followed there"
+            advice = "import TensorFlow where it is used, and run tfbn migrate again"
+            changes.find(node, NAME, problem, advice, severity="warning")
 
 
 def is_looked_up(module: Module, node: Any) -> bool:
@@ -133,15 +165,33 @@ def _is_of_unknown_module(module: Module, node: Any) -> bool:
 
 
 def _is_of_kept_tensorflow(module: Module, node: Any) -> bool:
-    """`self.tf.placeholder`: an attribute that is called as TensorFlow is, and a name that only TF1 has."""
-    _, found, name = dotted(node).rpartition(".tf.")
+    """`self.tf.placeholder`: what is called as TensorFlow is, and cannot be followed, and a name that only TF1 has."""
+    before, found, name = f".{dotted(node)}".rpartition(".tf.")
     if not found or any(names.below_tensorflow(full) is not None for full in module.resolve(node)[0]):
+        return False
+    if not before and not _comes_from_elsewhere(module, node):
         return False
     return v1_names.v1_only(name) == name or names.known(f"tensorflow.{name}") is not None
 
 
+def _comes_from_elsewhere(module: Module, node: Any) -> bool:
+    """Whether the name that a chain begins with is bound by nothing here, or by assignments that tell nothing."""
+    while isinstance(node, cst.Attribute):
+        node = node.value
+    scope = module.scope(node)
+    assignments = list(scope[node.value]) if scope is not None else []
+    return all(isinstance(module.parent(getattr(bound, "node", None)), cst.AssignTarget) for bound in assignments)
+
+
 def check_project(project: Project) -> dict[str, list[Finding]]:
     return names_from_other_files(project, NAME)
+
+
+def worth_parsing(raw: bytes) -> bool:
+    """Whether a file reads names of a `tf` that it keeps as an attribute, or that none of its imports binds."""
+    if raw.find(b"tf.") < 0:
+        return False
+    return raw.find(b".tf.") >= 0 or (not _IMPORT_OF_TF.search(raw) and bool(_V1_OF_TF.search(raw)))
 
 
 RULE = Rule(
@@ -151,5 +201,5 @@ RULE = Rule(
     invalid=INVALID,
     check_file=check_file,
     check_project=check_project,
-    worth_parsing=lambda raw: raw.find(b".tf.") >= 0,
+    worth_parsing=worth_parsing,
 )

@@ -9,9 +9,8 @@ import libcst as cst
 
 from tfbn.migrate import names
 from tfbn.migrate.changes import Changes
-from tfbn.migrate.module import Module
+from tfbn.migrate.module import Module, last_part
 from tfbn.migrate.rule import Rule
-from tfbn.migrate.sites import last_part
 from tfbn.migrate.source.prefilter import has, mentions_tensorflow
 
 NAME = "optimizer-dependencies"

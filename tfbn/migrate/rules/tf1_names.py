@@ -7,7 +7,7 @@ from tfbn.migrate.changes import Changes
 from tfbn.migrate.module import Module
 from tfbn.migrate.rule import Rule
 from tfbn.migrate.rules import compat_v1
-from tfbn.migrate.source.prefilter import tensorflow_names
+from tfbn.migrate.source.prefilter import tensorflow_names, uses_modules_as_values
 
 NAME = "tf1-names"
 VALID = [
@@ -59,7 +59,7 @@ def check_file(module: Module, changes: Changes) -> None:
 
 def worth_parsing(raw: bytes) -> bool:
     """Whether a name that only TensorFlow 1 has is imported, or stands below what an import binds."""
-    return any(v1_names.v1_only(name) for name in tensorflow_names(raw))
+    return any(v1_names.v1_only(name) for name in tensorflow_names(raw)) or uses_modules_as_values(raw)
 
 
 RULE = Rule(

@@ -9,6 +9,7 @@ from pathlib import PurePath
 from tfbn.errors import Finding
 from tfbn.migrate.entry_points import entry_points
 from tfbn.migrate.import_graph import ImportGraph, is_main_test
+from tfbn.migrate.module_values import Read
 from tfbn.migrate.programs import SWITCHES, V1, ProgramOrder, definition_of, has_own_graph, leaf, needs_graph
 from tfbn.migrate.project import Project
 from tfbn.migrate.rule import Rule
@@ -71,35 +72,34 @@ def missing_disable_v2_behavior(project: Project) -> dict[str, list[Finding]]:
         reached |= program
         if event is not None and event.switches_off:
             continue
-        where, node = (event.path, event.node.func) if event else (needed[0], needing[needed[0]])
+        where, node = (event.path, event.node.func) if event else (needed[0], needing[needed[0]].node)
         message = (
             f"this program runs TF1 code (`{ast.unparse(node)}`, {where}:{graph.place(where, node)}), and nothing seen "
             "here switches v2 behaviour off before"
         )
         findings.setdefault(path, []).append(Finding(NAME, "error", graph.place(path, start), message, ADVICE))
     # Where nothing looks like a program, an optimizer or a metric in a function is not enough to ask for one.
-    alone = [path for path, node in needing.items() if path not in reached and _is_session_or_input(graph, path, node)]
+    alone = [
+        path for path, need in needing.items() if path not in reached and need.full[len(V1) :] in SESSIONS_AND_INPUTS
+    ]
     if alone and not findings and not any(_mentions_switch(project, path) for path in relevant):
         message = "TF1 code, and no file of this run switches v2 behaviour off: none looks like the start of a program"
-        findings[alone[0]] = [Finding(NAME, "error", graph.place(alone[0], needing[alone[0]]), message, ADVICE)]
+        findings[alone[0]] = [Finding(NAME, "error", graph.place(alone[0], needing[alone[0]].node), message, ADVICE)]
     return findings
 
 
-def _is_session_or_input(graph: ImportGraph, path: str, node: ast.expr) -> bool:
-    return graph.resolve(path, node).full[len(V1) :] in SESSIONS_AND_INPUTS
-
-
-def _first_need(graph: ImportGraph, path: str) -> ast.expr | None:
-    """The first expression of a file that needs a graph around it."""
+def _first_need(graph: ImportGraph, path: str) -> Read | None:
+    """The first expression of a file that needs a graph around it, and what it is."""
     text = graph.project.text(path)
     if not (text.find(b"compat") >= 0 or graph.takes_from_files(path)) or not _MAY_NEED.search(text):
         return None  # nothing here is tf.compat.v1
     calls = [node for node in graph.nodes(path, as_program=True) if isinstance(node, ast.Call)]
     in_own_graph = {id(call.func) for call in calls if has_own_graph(call)}
     for node, local in graph.chains(path):
-        if id(node) not in in_own_graph and needs_graph(graph.resolve(path, node, local).full):
-            return node
-    return None
+        read = Read(node, graph.resolve(path, node, local).full)
+        if id(node) not in in_own_graph and needs_graph(read.full):
+            return read
+    return next((read for read in graph.read_by_value(path) if needs_graph(read.full)), None)
 
 
 def _start(graph: ImportGraph, path: str, *, is_imported: bool) -> ast.stmt | None:
@@ -123,7 +123,7 @@ def _runs_something(graph: ImportGraph, path: str, node: ast.stmt) -> bool:
     if isinstance(node, (ast.Expr, ast.Assign)) and any(definition_of(graph, path, call.func)[1] for call in calls):
         return True
     is_run = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and leaf(node.value.func) == "run"
-    return is_run or any(needs_graph(graph.resolve(path, call.func).full, call) for call in calls)
+    return is_run or any(needs_graph(full, call) for call in calls for full in graph.called(path, call))
 
 
 def _mentions_switch(project: Project, path: str) -> bool:

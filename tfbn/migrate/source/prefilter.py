@@ -29,6 +29,11 @@ _COLLECTED = re.compile(rb"updates_collections[\"']?\s*[=:]\s*[\w.]*(?:UPDATE_OP
 _STEP = re.compile(rb"\.\s*(?:minimize|apply_gradients)\s*\(")
 _IMPORT = re.compile(rb"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+)?import[ \t]+([^#\n;]+)", re.MULTILINE)
 
+_IMPORTS = re.compile(rb"^[ \t]*(?:import|from)[ \t][^\n#;]*", re.MULTILINE)
+_BY_STRING = re.compile(
+    rb"\b(?:getattr|vars|attrgetter|eval|exec)\s*\(|\b__dict__\b|\b(?:import_module|__import__)\s*\(|\bsys\.modules\b"
+    rb"|\btensorflow\s+import\s*\*"
+)
 _TENSORFLOW_AS = re.compile(rb"\btensorflow((?:\.[a-zA-Z]\w*)*)\s+as\s+(\w+)")
 _FROM_TENSORFLOW = re.compile(rb"\bfrom\s+(tensorflow(?:\.\w+)*)\s+import\s*(\([^)]*|(?:\\\r?\n|[^#\n;])*)")
 _ASSIGNED = re.compile(rb"^[ \t]*(\w+)[ \t]*=[ \t]*(\w+(?:\.\w+)*)[ \t]*(?:#.*)?\r?$", re.MULTILINE)
@@ -86,6 +91,22 @@ def tensorflow_names(raw: bytes) -> frozenset[str]:
     chains = re.compile(rb"\b(" + b"|".join(map(re.escape, bound)) + rb")\s*\.\s*(\w+(?:\s*\.\s*\w+)*)")
     names |= {_joined(bound[root], b"".join(chain.split())) for root, chain in set(chains.findall(raw))}
     return frozenset(name.decode("ascii", "replace") for name in names)
+
+
+def uses_modules_as_values(raw: bytes) -> bool:
+    """Whether a module of TensorFlow may be assigned, passed or looked into, or is imported by a call."""
+    if not has(raw, b"tensorflow"):
+        return False
+    if _BY_STRING.search(raw):
+        return True
+    bound = {b"tensorflow", *(local for _, local in _TENSORFLOW_AS.findall(raw))}
+    for _, imported in _FROM_TENSORFLOW.findall(raw):
+        bound.update(local or name for name, local in re.findall(rb"(\w+)(?:\s+as\s+(\w+))?", imported))
+    alternatives = b"|".join(map(re.escape, bound))
+    as_value = rb"(?<![\w.\"'])(?:" + alternatives + rb")[ \t]*(?:[^\w\s.\"']|\r?$|(?:and|else|for|if|or)\b)"
+    bound_twice = rb"(?:\bas|\bimport)[ \t]+(" + alternatives + rb")\b(?s:.*)(?:\bas|\bimport)[ \t]+\1\b"
+    code = re.sub(rb"#.*", b"", _IMPORTS.sub(b"", raw))
+    return bool(re.search(as_value, code, re.MULTILINE) or re.search(bound_twice, raw))
 
 
 def _joined(module: bytes, name: bytes) -> bytes:

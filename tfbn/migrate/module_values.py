@@ -1,0 +1,381 @@
+"""Where a module of TensorFlow goes as a value: to parameters, attributes, containers, getattr; what is read there.
+
+Names that an import or a plain assignment binds are resolved elsewhere; this follows what those leave:
+`def f(lib=tf)`, `self.lib = tf`, `tf, np = tensorflow, numpy`, `(lambda: tf)().Session`. It goes by names and scopes,
+not by the order in which statements run, so it tells what an expression may be.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple, Union
+
+from tfbn.migrate import names
+from tfbn.migrate.tensorflow_names import V1_MODULES, V1_ONLY
+
+Function = Union[ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda]
+# The scope that binds a name, by its id, and the name; ATTRIBUTE for an attribute, of whatever object.
+Key = tuple[int, str]
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+_THROUGH = (ast.List, ast.Set, ast.Dict, ast.Starred, ast.IfExp, ast.BoolOp, ast.Await)
+ATTRIBUTE = MODULE = 0
+V1_MODULE = "tensorflow.compat.v1"
+# What takes a module and reads none of its names, or none that matters.
+HARMLESS = frozenset(
+    "delattr dir getfile getmodule getsource hasattr help id isinstance object print reload repr setattr str "
+    "type".split()
+)
+_CHAIN = re.compile(r"(?<![\w.])([A-Za-z_]\w*)((?:\.[A-Za-z_]\w*)*)(\.?)")
+_DISTINCTIVE = re.compile(r"[A-Z_]")
+MIN_PIECE = 4  # letters of a part of a name, such as `Optimizer`, that tell something
+
+
+class Read(NamedTuple):
+    """An expression that may read a name of TensorFlow, or hand a module of it on."""
+
+    node: ast.expr
+    full: str  # the name, or the module
+
+
+class ModuleValues(NamedTuple):
+    """What becomes of TensorFlow's modules in a file."""
+
+    names: list[Read]
+    lookups: list[Read]  # names that are computed when the program runs
+    handed_on: list[Read]  # arguments of functions that are not of this file
+
+
+class Resolver(NamedTuple):
+    """What is known of a file beforehand."""
+
+    full: Callable[[ast.expr], str]  # the full name that an expression certainly stands for, of whatever package, or ""
+    name_at: Callable[[ast.expr, str], str]  # the same for a name, where another expression stands
+    possible: Callable[[ast.expr], Iterable[str]] = lambda node: ()  # what one without a full name may be
+
+
+def imported_by_call(node: ast.expr) -> str:
+    """`tensorflow` for `importlib.import_module("tensorflow")` and `sys.modules["tensorflow"]`, else empty."""
+    if isinstance(node, ast.Subscript) and ast.unparse(node.value) == "sys.modules":
+        return _constant(node.slice)
+    if not (isinstance(node, ast.Call) and node.args):
+        return ""
+    name = _constant(node.args[0])
+    if _leaf(node.func) == "import_module":
+        return name
+    if isinstance(node.func, ast.Name) and node.func.id == "__import__":
+        return name if any(keyword.arg == "fromlist" for keyword in node.keywords) else name.partition(".")[0]
+    return ""
+
+
+def follow(tree: ast.Module, resolver: Resolver) -> ModuleValues:
+    """Follows the modules of TensorFlow through a file."""
+    return _Flow(tree, resolver).run()
+
+
+class _Flow:
+    def __init__(self, tree: ast.Module, resolver: Resolver) -> None:
+        self.resolver = resolver
+        self.parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
+        self.functions: dict[str, list[Function]] = {}
+        self.fields: dict[str, list[str]] = {}  # of classes without a constructor of their own, by dataclasses say
+        self.bound: dict[int, set[str]] = {}  # what each function binds in itself
+        for node in ast.walk(tree):
+            if isinstance(node, _FUNCTIONS):
+                self.bound[id(node)] = _bound_in(node)
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                self.functions.setdefault(node.name, []).append(node)
+            elif isinstance(node, ast.ClassDef):
+                makers = [
+                    inner for inner in node.body if isinstance(inner, ast.FunctionDef) and inner.name == "__init__"
+                ]
+                self.functions.setdefault(node.name, []).extend(makers)
+                annotated = [field.target for field in node.body if isinstance(field, ast.AnnAssign)]
+                self.fields[node.name] = [field.id for field in annotated if isinstance(field, ast.Name)]
+        self.expressions = [node for node in ast.walk(tree) if isinstance(node, ast.expr)]
+        self.strings = set(map(_constant, self.expressions))
+        self.assigned: dict[str, set[str]] = {}  # the strings that plain assignments give a name
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                self.assigned.setdefault(node.targets[0].id, set()).add(_constant(node.value))
+        self.carriers: dict[Key, set[str]] = {}
+        self.inside: dict[int, set[str]] = {}  # of expressions that have no name: `(tf if new else old).Session`
+        self.seen: set[tuple[int, str]] = set()
+        self.values = ModuleValues([], [], [])
+
+    def run(self) -> ModuleValues:
+        for node in self.expressions:
+            if is_module(full := self.resolver.full(node)):
+                self._flow(node, full)
+            elif isinstance(node, ast.Call) and _leaf(node.func) in ("eval", "exec", "compile") and node.args:
+                self._read_code(node)
+        count = -1
+        while count < sum(map(len, self.carriers.values())):
+            count = sum(map(len, self.carriers.values()))
+            for node in self.expressions:
+                for full in self._held(node):
+                    self._flow(node, full)
+        self._read_chains()
+        return self.values
+
+    def _held(self, node: ast.expr) -> set[str]:
+        """The modules that an expression may be, by what it is called."""
+        if not isinstance(getattr(node, "ctx", ast.Load()), ast.Load) or self.resolver.full(node):
+            return set()
+        key = self._key(node)
+        held = set(self.carriers.get(key, ())) if key else set(self.inside.get(id(_container(node)), ()))
+        held.update(filter(is_module, self.resolver.possible(node)))
+        # One branch for each version, say: the program is prepared for both.
+        return {full for full in held if full.startswith(V1_MODULE)} or held
+
+    def _key(self, node: ast.expr) -> Key | None:
+        """What stands for an expression: for a call its function, for an item its container."""
+        node = _container(node)
+        if isinstance(node, ast.Attribute):
+            return ATTRIBUTE, f".{node.attr}"
+        return (self._scope(node, node.id), node.id) if isinstance(node, ast.Name) else None
+
+    def _scope(self, node: ast.AST, name: str) -> int:
+        """The innermost function around a node that binds the name."""
+        above = self.parents.get(node)
+        while above is not None:
+            # Defaults and decorators are outside of their function.
+            if name in self.bound.get(id(above), ()) and is_inside(node, above):
+                return id(above)
+            node, above = above, self.parents.get(above)
+        return MODULE
+
+    def _function(self, node: ast.AST) -> ast.AST | None:
+        above = self.parents.get(node)
+        while above is not None and not isinstance(above, (*_FUNCTIONS, ast.ClassDef)):
+            above = self.parents.get(above)
+        return above
+
+    def _carry(self, key: Key, full: str) -> None:
+        self.carriers.setdefault(key, set()).add(full)
+
+    def _bind(self, target: ast.AST | None, full: str) -> None:
+        if isinstance(target, ast.Name):
+            self._carry((self._scope(target, target.id), target.id), full)
+            if isinstance(self._function(target), ast.ClassDef):
+                self._carry((ATTRIBUTE, f".{target.id}"), full)
+        elif isinstance(target, ast.Attribute):
+            self._carry((ATTRIBUTE, f".{target.attr}"), full)
+        elif isinstance(target, ast.Subscript):
+            self._bind(target.value, full)
+            if name := _constant(target.slice):  # globals()["tf"] = tensorflow
+                self._carry((MODULE, name), full)
+        elif isinstance(target, (ast.Tuple, ast.List)):
+            for element in target.elts:
+                self._bind(element, full)
+        elif isinstance(target, ast.Starred):
+            self._bind(target.value, full)
+
+    def _flow(self, node: ast.expr, full: str) -> None:
+        """Goes from a module as a value to what takes it."""
+        if (id(node), full) in self.seen:
+            return
+        self.seen.add((id(node), full))
+        parent, index = self.parents.get(node), None
+        child: ast.AST = node
+        while isinstance(parent, _THROUGH) or isinstance(parent, ast.Tuple):
+            index = parent.elts.index(child) if isinstance(parent, ast.Tuple) else None  # type: ignore[arg-type]
+            child, parent = parent, self.parents.get(parent)
+        if child is not node and isinstance(parent, (ast.Attribute, ast.Subscript)):
+            self.inside.setdefault(id(child), set()).add(full)
+        if isinstance(parent, ast.Assign):
+            for target in parent.targets:
+                has_index = index is not None and isinstance(target, (ast.Tuple, ast.List))
+                elements = target.elts if has_index else []  # type: ignore[attr-defined]
+                is_pair = has_index and len(elements) == len(child.elts)  # type: ignore[attr-defined]
+                self._bind(elements[index or 0] if is_pair else target, full)
+        elif isinstance(parent, (ast.AnnAssign, ast.NamedExpr)):
+            self._bind(parent.target, full)
+            if isinstance(parent, ast.NamedExpr):
+                self._flow(parent, full)
+        elif isinstance(parent, (ast.For, ast.AsyncFor, ast.comprehension)):
+            self._bind(parent.target, full)
+        elif isinstance(parent, ast.withitem):
+            self._bind(parent.optional_vars, full)
+        elif isinstance(parent, ast.arguments):
+            self._default(parent, child, full)
+        elif isinstance(parent, (ast.Return, ast.Yield)):
+            self._returned(self._function(parent), full)
+        elif isinstance(parent, ast.Lambda):
+            self._flow(parent, full)
+        elif isinstance(parent, ast.keyword):
+            self._argument(self.parents[parent], child, parent.arg, full)
+        elif isinstance(parent, ast.Call) and child is not parent.func:
+            self._argument(parent, child, None, full)
+        elif isinstance(parent, ast.Attribute) and parent.attr == "__dict__":
+            self._item(parent, full)
+
+    def _default(self, arguments: ast.arguments, default: ast.AST, full: str) -> None:
+        positional = [*arguments.posonlyargs, *arguments.args]
+        pairs = [
+            *zip(reversed(positional), reversed(arguments.defaults)),
+            *zip(arguments.kwonlyargs, arguments.kw_defaults),
+        ]
+        function = self.parents[arguments]
+        for argument, value in pairs:
+            if value is default:
+                self._carry((id(function), argument.arg), full)
+
+    def _returned(self, function: ast.AST | None, full: str) -> None:
+        if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            self._carry((self._scope(function, function.name), function.name), full)
+            self._carry((ATTRIBUTE, f".{function.name}"), full)
+        elif isinstance(function, ast.Lambda):
+            self._flow(function, full)
+
+    def _argument(self, call: ast.AST, argument: ast.AST, keyword: str | None, full: str) -> None:
+        """A module as an argument: of getattr and the like, or of a function of this file."""
+        if not isinstance(call, ast.Call):
+            return
+        name = _leaf(call.func)
+        if isinstance(call.func, ast.Call) and _leaf(call.func.func) == "attrgetter" and call.func.args:
+            self._look_up(call, call.func.args[0], full)
+        elif name in ("getattr", "vars") and call.args[0] is argument:
+            if name == "vars":
+                self._item(call, full)
+            elif len(call.args) == 2:  # with a default, the program is prepared
+                self._look_up(call, call.args[1], full)
+        elif name == "setattr" and len(call.args) == 3 and call.args[2] is argument:
+            self._carry((ATTRIBUTE, f".{_constant(call.args[1])}"), full)
+        elif name in self.functions:
+            for function in self.functions[name]:
+                if parameter := _parameter(function, call, argument, keyword):
+                    self._carry((id(function), parameter), full)
+            for field in self.fields.get(name, ()):
+                self._carry((ATTRIBUTE, f".{field}"), full)
+        elif name not in HARMLESS and isinstance(argument, ast.expr):
+            self.values.handed_on.append(Read(argument, full))
+
+    def _item(self, mapping: ast.expr, full: str) -> None:
+        """`vars(tf)["Session"]`, `tf.__dict__[name]`, `tf.__dict__.get("Session")`."""
+        parent = self.parents.get(mapping)
+        if isinstance(parent, ast.Subscript) and parent.value is mapping:
+            self._look_up(parent, parent.slice, full)
+
+    def _look_up(self, node: ast.expr, name: ast.expr, full: str) -> None:
+        """A name that is read by a string: where it is computed, strings of the file may tell which are meant."""
+        constant = _constant(name)
+        if constant:
+            self.values.names.append(Read(node, f"{full}.{constant}"))
+            return
+        below = names.below_tensorflow(full) or ""
+        prefix = f"{below}." if below else ""
+        only_v1 = [known[len(prefix) :] for known in V1_ONLY if known.startswith(prefix)]
+        pieces = [piece for inner in ast.walk(name) if len(piece := _constant(inner)) >= MIN_PIECE and _is_name(piece)]
+        spelled = sorted(
+            leaf
+            for leaf in only_v1
+            if (leaf in self.strings and _DISTINCTIVE.search(leaf))
+            or any(leaf.startswith(piece) or leaf.endswith(piece) for piece in pieces)
+        )
+        if spelled:
+            self.values.names.append(Read(node, f"{full}.{spelled[0]}"))
+        elif only_v1:
+            self.values.lookups.append(Read(node, full))
+
+    def _read_code(self, call: ast.Call) -> None:
+        """Names in a string that is run, as far as the source spells them out."""
+        for inner in ast.walk(call.args[0]):
+            texts = self.assigned.get(inner.id, set()) if isinstance(inner, ast.Name) else {_constant(inner)}
+            for text in sorted(texts):
+                for root, chain, is_open in _CHAIN.findall(text):
+                    full = self.resolver.name_at(call.func, root)
+                    if names.below_tensorflow(full) is not None and chain:
+                        self.values.names.append(Read(call, f"{full}{chain}"))
+                    if is_open and is_module(f"{full}{chain}"):
+                        self.values.lookups.append(Read(call, f"{full}{chain}"))
+
+    def _read_chains(self) -> None:
+        """The attribute chains that begin with what may be a module."""
+        for node in self.expressions:
+            parent = self.parents.get(node)
+            is_inner = isinstance(parent, ast.Attribute) and isinstance(parent.ctx, ast.Load)
+            if not isinstance(node, ast.Attribute) or is_inner or not isinstance(node.ctx, ast.Load):
+                continue
+            tail, base = "", node
+            while isinstance(base, ast.Attribute):
+                tail, base = f".{base.attr}{tail}", base.value  # type: ignore[assignment]
+                self.values.names.extend(Read(node, f"{full}{tail}") for full in sorted(self._held(base)))
+
+
+def is_inside(child: ast.AST, function: ast.AST) -> bool:
+    """Whether a child of a function's node runs when the function is called, rather than where it is defined."""
+    return child is not getattr(function, "args", None) and child not in getattr(function, "decorator_list", ())
+
+
+def is_module(full: str) -> bool:
+    """Whether a full name is that of TensorFlow itself or of one of its public modules."""
+    below = names.below_tensorflow(full)
+    return below is not None and (below == "" or below in V1_MODULES)
+
+
+def _bound_in(function: Function) -> set[str]:
+    """The names that a function binds, and not functions or classes in it."""
+    arguments = [node.arg for node in ast.walk(function.args) if isinstance(node, ast.arg)]
+    bound, outer = set(arguments), set()
+    stack: list[ast.AST] = list(function.body) if not isinstance(function, ast.Lambda) else []
+    while stack:
+        node = stack.pop()
+        if isinstance(node, (ast.Global, ast.Nonlocal)):
+            outer.update(node.names)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            bound.add(node.id)
+        elif isinstance(node, ast.alias):
+            bound.add(node.asname or node.name.partition(".")[0])
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            bound.add(node.name)
+            continue
+        if not isinstance(node, ast.Lambda):
+            stack.extend(ast.iter_child_nodes(node))
+    return bound - outer
+
+
+def _container(node: ast.expr) -> ast.expr:
+    """What is called or looked into."""
+    while isinstance(node, (ast.Call, ast.Subscript)):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node
+
+
+def _parameter(function: Function, call: ast.Call, argument: ast.AST, keyword: str | None) -> str:
+    """The parameter that takes an argument of a call; a method's first is bound already."""
+    arguments = function.args
+    positional = [parameter.arg for parameter in (*arguments.posonlyargs, *arguments.args)]
+    if keyword is not None:
+        return keyword if keyword in positional + [one.arg for one in arguments.kwonlyargs] else _star(arguments.kwarg)
+    if positional[:1] in (["self"], ["cls"]):
+        positional = positional[1:]
+    index = call.args.index(argument) if argument in call.args else len(positional)  # type: ignore[arg-type]
+    return positional[index] if index < len(positional) else _star(arguments.vararg)
+
+
+def _star(parameter: ast.arg | None) -> str:
+    return parameter.arg if parameter else ""
+
+
+def _is_name(text: str) -> bool:
+    return text.replace(".", "").isidentifier()
+
+
+def _constant(node: ast.AST) -> str:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+def _leaf(node: ast.expr) -> str:
+    return node.id if isinstance(node, ast.Name) else getattr(node, "attr", "")
+
+
+def reads_below(values: ModuleValues, is_wanted: Callable[[str], bool]) -> Iterator[Read]:
+    """The names among them, each expression once."""
+    seen: set[int] = set()
+    for read in values.names:
+        if id(read.node) not in seen and is_wanted(read.full):
+            seen.add(id(read.node))
+            yield read
