@@ -17,6 +17,7 @@ from tests.cli.strict_json import parse_json
 from tfbn import cli
 from tfbn.cli import checkpoint
 
+tf1 = tf.compat.v1
 ACTIONS = ("list", "diagnose", "convert", "diff")
 
 
@@ -200,6 +201,51 @@ def test_diff(command, tmp_path):
     assert command("convert", reference("contrib"), target, "--to", "TF1Module", *rename)[0] == 0
     assert command("diff", reference("contrib"), target, *rename)[:2] == (0, "No differences.\n")
     assert command("diff", reference("contrib"), target)[0] == 1
+
+
+class TestDiffOfAGraph:
+    """What a MetaGraph will not find in a checkpoint, with or without a Saver."""
+
+    @pytest.fixture
+    def write(self, tmp_path):
+        """Writes the MetaGraph and a checkpoint of a layer."""
+
+        def write(scope, dtype=tf.float32, saver=True):
+            with tf.Graph().as_default(), tf1.Session() as session:
+                tfbn.batch_norm(tf1.placeholder(dtype, [None, 3]), scope=scope, param_dtype=dtype)
+                session.run(tf1.global_variables_initializer())
+                prefix = str(tmp_path / scope)
+                if not saver:
+                    tf1.train.export_meta_graph(f"{prefix}.meta")
+                tf1.train.Saver().save(session, prefix, write_meta_graph=saver)
+            return prefix
+
+        return write
+
+    @pytest.mark.parametrize("saver", [True, False], ids=["saver", "no saver"])
+    def test_names(self, saver, write, command):
+        path, other = write("new", saver=saver), write("old")
+        expected = f"{path} has each variable that {path}.meta asks for; values were not compared.\n"
+        assert command("diff", f"{path}.meta", path)[:2] == (0, expected)
+        status, out, _ = command("diff", f"{path}.meta", other)
+        assert status == 1
+        assert f"new/beta: not in the checkpoint: a Saver asks for it, and it is not in {other}; old/beta is." in out
+        answer = parse_json(command("diff", f"{path}.meta", other, "--json")[1])
+        names = [f"new/{name}" for name in ("beta", "moving_mean", "moving_variance")]
+        assert [each["path"] for each in answer["differences"]] == names
+        assert command("diff", f"{path}.meta", other, "--rename", "^new/=old/")[0] == 0
+
+    def test_dtypes(self, write, command):
+        wide, narrow = write("wide", tf.float64), write("narrow")
+        status, out, _ = command("diff", f"{wide}.meta", narrow, "--rename", "wide=narrow")
+        assert status == 1
+        assert f"narrow/beta: not in the checkpoint: it has the dtype float64, and in {narrow} float32." in out
+
+    def test_no_graph(self, command, tmp_path):
+        (tmp_path / "empty.meta").write_bytes(b"")
+        status, _, err = command("diff", tmp_path / "empty.meta", reference("contrib"))
+        assert status == 2
+        assert "empty.meta: expected a MetaGraph (.meta), got one without ops." in err
 
 
 @pytest.mark.parametrize("text", ["no equals sign", "=replacement"])

@@ -50,7 +50,7 @@ def _audit(options: argparse.Namespace, report: Report, graph: Any, saver: Any) 
     from tfbn.training.check_saver import check_saver
     from tfbn.training.check_updates import check_updates
     from tfbn.training.list_layers import list_layers
-    from tfbn.training.requests import check_requests, request_all
+    from tfbn.training.requests import check_restoring
     from tfbn.training.steps import find_steps
 
     layers = list_layers(graph)
@@ -62,7 +62,7 @@ def _audit(options: argparse.Namespace, report: Report, graph: Any, saver: Any) 
     else:
         report.say("No Saver is in this MetaGraph: what a checkpoint will have is not checked.")
         if options.checkpoint is not None:
-            report.findings += check_requests(request_all(Dataflow(graph.as_graph_def())), options.checkpoint)
+            report.findings += check_restoring(Dataflow(graph.as_graph_def()), None, options.checkpoint)
     step = names(options.step)
     candidates = find_steps(graph) if step is None else []
     if step is not None:
@@ -86,13 +86,9 @@ def _load(path: Path) -> tuple[Any, Any]:
     """The graph, and the SaverDef of its Saver; None where it has none."""
     import tensorflow as tf
 
-    from tfbn.graphdef.load import read_message
+    from tfbn.graphdef.load import read_meta_graph
 
-    if path.is_dir():
-        raise ValueError(f"{path}: expected the file of a MetaGraph (.meta), got a folder. Name the file in it.")
-    meta_graph = read_message(path, tf.compat.v1.MetaGraphDef)
-    if not meta_graph.graph_def.node:
-        raise ValueError(f"{path}: expected a MetaGraph (.meta), got one without ops.")
+    meta_graph = read_meta_graph(path)
     for node in meta_graph.graph_def.node:
         node.attr.pop("_output_shapes", None)  # as some version inferred them, which others refuse
     with tf.Graph().as_default() as graph:

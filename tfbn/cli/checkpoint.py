@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from tfbn.cli import HelpFormatter
@@ -32,11 +33,13 @@ examples:
       --rename '/weights$=/kernel' --allow 'global_step|.*/Momentum'
 """,
     "diff": """\
-example:
+examples:
   tfbn checkpoint diff model.ckpt-100 model.weights.h5 --rename '/weights$=/kernel'
+  tfbn checkpoint diff model.ckpt-100.meta pretrained.ckpt
 """,
 }
 
+_META_GRAPH = ".meta"
 _DIFFERENT = "Match names that differ with --rename PATTERN=REPLACEMENT; what differs on purpose needs --fail-on never."
 
 
@@ -47,7 +50,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     listing = _action(actions, "list", _list, "the batch norm layers, with their variables")
     diagnosing = _action(actions, "diagnose", _diagnose, "what is wrong with the moving statistics, and what to do")
     converting = _action(actions, "convert", _convert, "write the variables for another program")
-    comparing = _action(actions, "diff", _diff, "what differs between two checkpoints, of whatever kinds")
+    comparing = _action(
+        actions,
+        "diff",
+        _diff,
+        "what differs between two checkpoints, or what a graph will not find in one",
+    )
     for action in (listing, diagnosing):
         action.add_argument("path", help=_PATH)
         _add_rename(action, "of its names, as re.sub, where statistics have names that are not known; repeatable")
@@ -57,8 +65,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     diagnosing.add_argument(
         "--plot", metavar="FILE", help="draw the spread of the statistics, with suspects marked (PNG)"
     )
-    for name in ("first", "second"):
-        comparing.add_argument(name, help=_PATH)
+    comparing.add_argument(
+        "first", help=f"{_PATH}; or MODEL.meta, a MetaGraph: then its variables' names, shapes and dtypes are compared"
+    )
+    comparing.add_argument("second", help=_PATH)
     _add_rename(comparing, "of the first's names, as re.sub; repeatable")
     _add_conversion(converting)
 
@@ -200,6 +210,9 @@ def _diff(options: argparse.Namespace, report: Report) -> None:
     from tfbn import checkpoint
 
     report.activity = f"comparing {options.first} and {options.second}"
+    if options.first.endswith(_META_GRAPH):
+        _diff_graph(options, report)
+        return
     differences = checkpoint.diff(options.first, options.second, rename=options.rename)
     report.fields["differences"] = [difference._asdict() for difference in differences]
     report.findings += (
@@ -208,3 +221,26 @@ def _diff(options: argparse.Namespace, report: Report) -> None:
     report.say_findings()
     if not differences:
         report.say(differences)
+
+
+def _diff_graph(options: argparse.Namespace, report: Report) -> None:
+    """What the Saver of a MetaGraph will not find in a checkpoint; without a Saver, what one of all variables would."""
+    from tfbn.graphdef.dataflow import Dataflow
+    from tfbn.graphdef.load import read_meta_graph
+    from tfbn.training.requests import check_restoring
+
+    meta_graph = read_meta_graph(Path(options.first))
+    saver = meta_graph.saver_def
+    report.findings += check_restoring(
+        Dataflow(meta_graph.graph_def),
+        saver.restore_op_name if saver.save_tensor_name else None,
+        options.second,
+        options.rename,
+    )
+    report.fields["differences"] = [
+        {"path": finding.where, "kind": finding.kind, "detail": finding.problem, "largest": 0.0}
+        for finding in report.findings
+    ]
+    report.say_findings()
+    if not report.findings:
+        report.say(f"{options.second} has each variable that {options.first} asks for; values were not compared.")

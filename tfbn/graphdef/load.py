@@ -143,6 +143,20 @@ def serialize(message: Any, path: Path) -> bytes:
     return bytes(message.SerializeToString(deterministic=True))
 
 
+def read_meta_graph(path: Path) -> Any:
+    """The MetaGraphDef in a file.
+
+    Raises:
+      ValueError: the file holds something else, or a graph without ops; or it is a folder.
+    """
+    if path.is_dir():
+        raise ValueError(f"{path}: expected the file of a MetaGraph (.meta), got a folder. Name the file in it.")
+    meta_graph = read_message(path, tf1.MetaGraphDef)
+    if not meta_graph.graph_def.node:
+        raise ValueError(f"{path}: expected a MetaGraph (.meta), got one without ops.")
+    return meta_graph
+
+
 def read_message(path: Path, kind: type) -> Any:
     """The protocol buffer in a file: as text where its name ends in .pbtxt, and in binary otherwise.
 

@@ -12,7 +12,7 @@ from tfbn.graphdef import recognize
 from tfbn.graphdef.dataflow import data
 from tfbn.graphdef.nodes import split_tensor
 from tfbn.training import advice
-from tfbn.training.requests import check_requests, find_requests
+from tfbn.training.requests import check_restoring
 
 _WRITING = ("SaveV2", "Save", "SaveSlices")
 
@@ -87,12 +87,7 @@ def check_saver(
             problem = f"the Saver leaves out {', '.join(left)}."
             findings.append(Finding("not saved", severity, layer.scope, problem, advice.NOT_SAVED))
     if checkpoint is not None:
-        restore_op = _definition(saver).restore_op_name
-        requests = find_requests(recognized.dataflow, restore_op)
-        findings += check_requests(requests or (), checkpoint)
-        if requests is None:
-            problem = f"the graph does not tell what it restores: nothing was compared with {os.fspath(checkpoint)}."
-            findings.append(Finding("not compared", "warning", restore_op, problem, advice.NOT_COMPARED))
+        findings += check_restoring(recognized.dataflow, _definition(saver).restore_op_name, checkpoint)
     if raise_on_error and any(finding.severity == "error" for finding in findings):
         raise StatisticsNotSavedError(findings)
     return findings

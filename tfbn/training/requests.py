@@ -13,6 +13,7 @@ from tfbn.checkpoint import object_graph
 from tfbn.checkpoint.nearest import nearest_names
 from tfbn.checkpoint.open import open as open_checkpoint
 from tfbn.checkpoint.reader import Entry
+from tfbn.checkpoint.rename import apply_renames
 from tfbn.checkpoint.tables import shown
 from tfbn.errors import Finding
 from tfbn.graphdef.arithmetic import VARIABLES, constant_of
@@ -63,8 +64,36 @@ def request_all(dataflow: Dataflow) -> list[Request]:
     return sorted(requests.values(), key=lambda request: request.name)
 
 
-def check_requests(requests: Sequence[Request], checkpoint: str | os.PathLike[str]) -> list[Finding]:
-    """A finding for each variable that the checkpoint lacks, or has in another shape or dtype."""
+def check_restoring(
+    dataflow: Dataflow,
+    restore_op: str | None,
+    checkpoint: str | os.PathLike[str],
+    rename: Sequence[tuple[str, str]] = (),
+) -> list[Finding]:
+    """What a graph will not find in a checkpoint.
+
+    Args:
+      dataflow: the graph.
+      restore_op: that of its SaverDef; None where it has no Saver: then all variables are asked for.
+      checkpoint: as for `tfbn.checkpoint.open`.
+      rename: pairs of a regular expression and its replacement for the names that the graph asks for.
+
+    Returns:
+      An error for each variable that the checkpoint lacks, or has in another shape or dtype; or a warning that the
+      graph does not tell what it restores.
+    """
+    requests = request_all(dataflow) if restore_op is None else find_requests(dataflow, restore_op)
+    if requests is not None:
+        by_name = apply_renames({request.name: request for request in requests}, rename)
+        requests = [request._replace(name=name) for name, request in by_name.items()]
+    findings = _check_requests(requests or (), checkpoint)
+    if requests is None:
+        problem = f"the graph does not tell what it restores: nothing was compared with {os.fspath(checkpoint)}."
+        findings.append(Finding("not compared", "warning", restore_op or "", problem, advice.NOT_COMPARED))
+    return findings
+
+
+def _check_requests(requests: Sequence[Request], checkpoint: str | os.PathLike[str]) -> list[Finding]:
     stored = _stored(checkpoint)
     missing = {request.name: request.shape or () for request in requests if request.name not in stored}
     asked = {request.name for request in requests}
