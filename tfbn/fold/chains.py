@@ -25,7 +25,9 @@ class Step(NamedTuple):
 
     node: Node
     data: Tensor  # what it works on
-    behind: Node | None  # the layer, where nothing but such ops is between; None behind a reshape and the like
+    # The layer, or the BatchToSpaceND that a dilated convolution has behind it, where nothing but such ops is between;
+    # None behind a reshape and the like.
+    behind: Node | None
     scales: bool  # by a number for each channel
 
 
@@ -124,7 +126,7 @@ class Walk:
         elif node.type in MOVING:
             moved = self._channels.move(node, tensor, numbers)
             if moved is not None:
-                yield (node, 0), moved, None
+                yield (node, 0), moved, node if behind is not None and node.type == "BatchToSpaceND" else None
         elif node.type in SPLITTING:
             for index, part in enumerate(self._channels.split(node, tensor, numbers) or ()):
                 yield (node, index), part, None

@@ -12,6 +12,7 @@ from tfbn.fold import kernels
 from tfbn.fold.affine import Run
 from tfbn.fold.chains import Chain
 from tfbn.fold.frozen import Frozen
+from tfbn.graphdef.dataflow import Node
 from tfbn.graphdef.graph import Graph
 from tfbn.graphdef.nodes import become, control_inputs, data_inputs, set_inputs, split_tensor
 
@@ -47,7 +48,8 @@ def rewrite(
 def _fold(graph: Graph, chain: Chain) -> dict[str, str]:
     """Gives the layers their new weights; returns, by the ops that are gone, the BiasAdds in their place."""
     instead: dict[str, str] = {}
-    in_place = len(chain.parts) == 1 and chain.steps and all(step.behind is not None for step in chain.steps)
+    in_place = chain.steps[-1].behind if len(chain.parts) == 1 and chain.steps else None
+    anchors: set[Node] = set()
     for linear, slope, offset in chain.parts:
         node = graph[linear.node.name]
         dtype = tf.as_dtype(node.attr["T"].type)
@@ -56,7 +58,10 @@ def _fold(graph: Graph, chain: Chain) -> dict[str, str]:
         bias = _add_constant(graph, f"{node.name}/folded_bias", offset, dtype)
         first, _, *others = data_inputs(node)
         set_inputs(node, [first, (weights, 0), *others], control_inputs(node))
-        gone = {step.node.name for step in chain.steps if step.behind is linear.node}
+        # What puts a dilated convolution together again stays next to it: converters know the two by that.
+        anchor = in_place or linear.node
+        anchors.add(anchor)
+        gone = {step.node.name for step in chain.steps if step.behind is anchor}
         if in_place:
             added = graph[chain.steps[-1].node.name]
             gone.remove(added.name)
@@ -67,9 +72,9 @@ def _fold(graph: Graph, chain: Chain) -> dict[str, str]:
             gone.add(node.name)
         instead.update(dict.fromkeys(gone, added.name))
         become(added, "BiasAdd", T=dtype, data_format=b"NCHW" if linear.channels_first else b"NHWC")
-        set_inputs(added, [(node.name, 0), (bias, 0)], [])
+        set_inputs(added, [(anchor.name, 0), (bias, 0)], [])
     for step in chain.steps:
-        if step.behind is None:
+        if step.behind not in anchors:
             become(graph[step.node.name], "Identity", T=dtype)
             set_inputs(graph[step.node.name], [(step.data[0].name, step.data[1])], [])
     return instead
