@@ -32,6 +32,15 @@ def plain(inputs: Any, scope: str, training: bool = True, data_format: str = "NH
         ]
 
 
+def convolution(inputs: Any, scope: str, training: bool = True) -> Layer:
+    """A convolution of one position, the fused op and relu."""
+    with v1.variable_scope(scope):
+        channels = inputs.shape[-1]
+        weights = v1.get_variable("weights", [1, 1, channels, channels])
+        outputs, updates = plain(v1.nn.conv2d(inputs, weights, [1, 1, 1, 1], "SAME"), "BatchNorm", training)
+        return tf.nn.relu(outputs), updates
+
+
 def inline(inputs: Any, scope: str) -> Layer:
     """Outputs that wait for the updates."""
     outputs, updates = plain(inputs, scope)

@@ -86,12 +86,16 @@ def functions(shape: Tuple[int, ...]) -> Tuple[str, Steps]:
         parameters = [variables["gamma"], variables["beta"]]
         step = _training_step(op, parameters, x, upstream) if training else _inference(op, x)
         made[THE_OP_IN_A_FUNCTION + suffix] = step, _nothing
-    options = {"default": {}, "renorm": {"renorm": True, "renorm_clipping": steps.CLIPPING}}
-    for path, arguments in options.items():
-        layer = tfbn.BatchNorm(shape[-1], decay=MOMENTUM, scale=True, epsilon=EPSILON, **arguments)
-        made[MODULE + path] = _training_step(layer, [layer.gamma, layer.beta], x, upstream), _nothing
-    layer = tfbn.BatchNorm(shape[-1], scale=True, epsilon=EPSILON)
-    made[MODULE + "inference"] = _inference(functools.partial(layer, is_training=False), x), _nothing
+    renorm = {"renorm": True, "renorm_clipping": steps.CLIPPING}
+    for path, training, arguments in (("default", True, {}), ("renorm", True, renorm), ("inference", False, {})):
+        # A constant would be folded.
+        flag = "tensor is_training" + ("" if path == "default" else ", " + path)
+        for name, value in ((path, training), (flag, tf.Variable(training, trainable=False))):
+            layer = tfbn.BatchNorm(shape[-1], decay=MOMENTUM, scale=True, epsilon=EPSILON, **arguments)
+            call = functools.partial(layer, is_training=value)
+            parameters = [layer.gamma, layer.beta]
+            step = _training_step(call, parameters, x, upstream) if training else _inference(call, x)
+            made[MODULE + name] = step, _nothing
     return tf.__version__, made
 
 

@@ -163,8 +163,9 @@ class TestSameWork:
                 raise
             pytest.skip("the op has no kernel for bfloat16 on this machine")
         found = steps.build(path, SHAPE).values()
-        training = ["gradient of inputs", "gradient of gamma", "gradient of beta"] if path.training else []
-        both = ["outputs", *training, "moving_mean", "moving_variance"]
+        training = ["inputs", "gamma", "beta", *(["weights"] if path.layer == "conv2d" else [])]
+        both = ["outputs", *(f"gradient of {name}" for name in training if path.training)]
+        both += ["moving_mean", "moving_variance"]
         assert set(expected) == set(both) <= set(found)
         for key in both:
             if name == "zero debias" and key == "moving_mean" or name == "fused=False" and key == "moving_variance":
@@ -211,12 +212,12 @@ class TestSameWork:
         for found, expected in zip(*results):
             np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-3)
 
-    @pytest.mark.parametrize("path, beside", [("default", ""), ("inference", " (inference)")])
-    def test_the_module_and_the_op_in_functions(self, path, beside):
+    @pytest.mark.parametrize("path", [path for path in modules.TO_THE_OP if "renorm" not in path])
+    def test_the_module_and_the_op_in_functions(self, path):
         """Outputs and gradients, over two steps, whose averages differ."""
         made = worker.functions(SHAPE)[1]
         for _ in range(2):
-            found, expected = (made[name][0]() for name in (worker.MODULE + path, worker.THE_OP_IN_A_FUNCTION + beside))
+            found, expected = (made[name][0]() for name in (worker.MODULE + path, modules.of_the_op(path)))
             for one, other in zip(tf.nest.flatten(found), tf.nest.flatten(expected)):
                 np.testing.assert_allclose(one, other, **TOLERANCE["float32"])
 
@@ -226,9 +227,9 @@ class TestTables:
     def test_module(self):
         """Rows next to the op and, where it is installed, to Keras; the same module in both."""
         found = modules.table(measure.Settings(shape=SHAPE, rounds=1), silent)
-        assert [row.name for row in found.rows][:3] == ["default to the op", "inference to the op", "renorm to the op"]
+        assert [row.name for row in found.rows][:6] == [f"{path} to the op" for path in modules.TO_THE_OP]
         assert all(row.value > 0 and row.limit for row in found.rows)
-        assert len(found.rows) > 3 or "Keras" in found.notes[-1]
+        assert len(found.rows) > 6 or "Keras" in found.notes[-1]
 
     def test_fold(self):
         """The digits network and both kinds of a ResNet, all batch norms folded, in every size of batch."""
@@ -250,13 +251,14 @@ class TestTables:
     def test_time_small_and_build_with_files(self, tmp_path, capsys, monkeypatch):
         """The command prints them, and writes JSON and a picture with the same figures."""
         monkeypatch.setattr(build, "REGIMES", ("ref",))
+        monkeypatch.setattr(times, "REGIMES", ("ref", "v2"))
         arguments = ["--rounds", "2", "--only", "time,small,build"]
         arguments += ["--json", str(tmp_path / "b.json"), "--plot", str(tmp_path / "b.png")]
         assert command.main(arguments, paths=("default", "inference", "is_training placeholder"), **TINY) == 0
         printed = capsys.readouterr().out
         written = json.loads((tmp_path / "b.json").read_text())
         assert [table["name"] for table in written["tables"]] == ["time", "small", "build"]
-        assert [len(table["rows"]) for table in written["tables"]] == [3, 2, 4]
+        assert [len(table["rows"]) for table in written["tables"]] == [6, 2, 4]
         for table in written["tables"]:
             for row in table["rows"]:
                 assert row["value"] > 0
@@ -272,9 +274,10 @@ class TestTables:
         """The others are measured."""
         wrong = steps.Path("wrong", 1.0, tensors={"mask": lambda inputs: inputs[0, :, :2]})
         monkeypatch.setattr(steps, "PATHS", {"wrong": wrong, "default": steps.PATHS["default"]})
-        found = times.table(measure.Settings(shape=SHAPE, rounds=1), silent)
-        assert [row.value is None for row in found.rows] == [True, False]
-        assert found.rows[0].note.startswith("ValueError")
+        found = times.regime_rows("ref", times.measured(["wrong", "default"], SHAPE, 1))
+        assert [row.name for row in found] == ["ref: wrong", "ref: default"]
+        assert [row.value is None for row in found] == [True, False]
+        assert found[0].note.startswith("ValueError")
 
     def test_scaling(self):
         """The time of each stage at three sizes, and its growth from the smallest to the largest."""
@@ -379,7 +382,14 @@ class TestCommand:
 
     def test_measured_paths_are_known(self):
         """What tables name is in the table of paths."""
-        names = {*memory.FUSED, *memory.COMPOSED, *memory.QUICK, *steps.OF_THE_ORIGINAL, *build.nodes.PATHS}
+        names = {
+            *times.QUICK,
+            *memory.FUSED,
+            *memory.COMPOSED,
+            *memory.QUICK,
+            *steps.OF_THE_ORIGINAL,
+            *build.nodes.PATHS,
+        }
         assert names <= set(steps.PATHS)
         assert worker.THE_OP == steps.PATHS["default"].baseline.name
         assert worker.THE_OP + " (inference)" == steps.PATHS["inference"].baseline.name
