@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import functools
+import inspect
 import json
 import os
 import subprocess
@@ -58,6 +60,9 @@ class Installation(NamedTuple):
     v1: Interface  # tf.compat.v1
     v2: Interface
     files: set[str]  # the modules that it can be asked for, private ones too: `python.ops.array_ops`
+    lost_arguments: dict[
+        str, list[str]
+    ]  # by name: what the function of tf.compat.v1 takes, and TensorFlow 2's does not
 
 
 class Tables(NamedTuple):
@@ -68,6 +73,7 @@ class Tables(NamedTuple):
     v1_modules: set[str]  # the modules of tf.compat.v1
     gone: set[str]  # what an older TensorFlow has, and the newest has neither as tf nor as tf.compat.v1
     gone_modules: set[str]  # what can be imported from an older one, and not from the newest
+    lost_arguments: dict[str, list[str]]  # what functions of tf.compat.v1 take, and those of TensorFlow 2 do not
 
 
 def installed() -> Installation:
@@ -80,7 +86,27 @@ def installed() -> Installation:
     v1, v2 = (
         Interface(set(found), {name for name, is_module in found.items() if is_module}) for found in (first, second)
     )
-    return Installation(v1, v2, set(_files(Path(tf.__file__).parent)))
+    return Installation(v1, v2, set(_files(Path(tf.__file__).parent)), dict(_lost_arguments(v1.names & v2.names)))
+
+
+def _lost_arguments(names: set[str]) -> Iterator[tuple[str, list[str]]]:
+    import tensorflow as tf
+
+    for name in sorted(names):
+        # Those are Keras', which differ from one installation to the next.
+        if not name.startswith(("initializers.", "losses.", "metrics.")):
+            parts = name.split(".")
+            first, second = (_parameters(functools.reduce(getattr, parts, api)) for api in (tf.compat.v1, tf.compat.v2))
+            lost = [parameter for parameter in first if parameter not in second]
+            if lost and "kwargs" not in second:
+                yield name, lost
+
+
+def _parameters(function: object) -> list[str]:
+    try:
+        return [name for name in inspect.signature(function).parameters if name != "self"]  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return []
 
 
 def _files(root: Path) -> Iterator[str]:
@@ -117,7 +143,13 @@ def combined(original: Installation, supported: Sequence[Installation]) -> Table
     modules = set.intersection(*(found.v1.modules for found in supported))
     newest = supported[-1]
     names, gone_modules = gone(newest, [original, *supported])
-    return Tables(_shortest(v1 - v2), _shortest(v2 - v1), modules, names, gone_modules)
+    lost = {
+        name: [argument for argument in arguments if all(argument in one.get(name, ()) for one in every)]
+        for every in [[one.lost_arguments for one in supported]]
+        for name, arguments in newest.lost_arguments.items()
+    }
+    lost = {name: arguments for name, arguments in lost.items() if arguments}
+    return Tables(_shortest(v1 - v2), _shortest(v2 - v1), modules, names, gone_modules, lost)
 
 
 def gone(newest: Installation, others: Sequence[Installation]) -> tuple[set[str], set[str]]:
@@ -153,18 +185,29 @@ def text(tables: Tables) -> str:
         "Modules that older TensorFlows have, and the newest has not.",
     ]
     parts = [HEADER]
-    for comment, variable, names in zip(comments, tables._fields, tables):
+    for comment, variable, names in zip(comments, tables._fields[:-1], tables[:-1]):
         lines = textwrap.fill(" ".join(sorted(names)), 116, break_long_words=False, break_on_hyphens=False)
         body = textwrap.indent(lines, "    ")
         parts.append(f'# {comment}\n{variable.upper()} = frozenset(\n    """\n{body}\n    """.split()\n)\n')
-    return "\n".join(parts)
+    entries = "".join(_entry(name, " ".join(lost)) for name, lost in sorted(tables.lost_arguments.items()))
+    comment = "What functions of tf.compat.v1 take by name, and those of TensorFlow 2 do not."
+    return "\n".join([*parts, f"# {comment}\nLOST_ARGUMENTS = {{\n{entries}}}\n"])
+
+
+def _entry(name: str, value: str) -> str:
+    line = f'    "{name}": "{value}",\n'
+    if len(line) <= 121:
+        return line
+    first, *others = textwrap.wrap(value, 108)
+    lines = "".join(f'        "{part}"\n' for part in [first, *(f" {other}" for other in others)])
+    return f'    "{name}": (\n{lines}    ),\n'
 
 
 def _ask(python: str) -> Installation:
     command = [python, "-m", __spec__.name, "--print"]
     output = subprocess.run(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True, check=True).stdout
-    first, second, files = json.loads(output)
-    return Installation(Interface(*map(set, first)), Interface(*map(set, second)), set(files))
+    first, second, files, lost = json.loads(output)
+    return Installation(Interface(*map(set, first)), Interface(*map(set, second)), set(files), lost)
 
 
 def main() -> int:
@@ -174,8 +217,8 @@ def main() -> int:
     parser.add_argument("--print", action="store_true", help="what is installed here, as JSON")
     given = parser.parse_args()
     if given.print:
-        v1, v2, files = installed()
-        print(json.dumps([[sorted(names) for names in v1], [sorted(names) for names in v2], sorted(files)]))
+        v1, v2, files, lost = installed()
+        print(json.dumps([[sorted(names) for names in v1], [sorted(names) for names in v2], sorted(files), lost]))
         return 0
     if len(given.pythons) < 3:
         parser.error("name three interpreters, with TensorFlow 1.15, with the oldest and with the newest TensorFlow")

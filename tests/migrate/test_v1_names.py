@@ -12,7 +12,7 @@ import tensorflow as tf
 from tests.migrate import tensorflow_names
 from tests.migrate.tensorflow_names import Installation, Interface, Tables
 from tfbn.migrate import v1_names
-from tfbn.migrate.tensorflow_names import GONE, GONE_MODULES, V1_MODULES, V1_ONLY, V2_ONLY
+from tfbn.migrate.tensorflow_names import GONE, GONE_MODULES, LOST_ARGUMENTS, V1_MODULES, V1_ONLY, V2_ONLY
 
 # TensorFlow 2.12 had it; later ones have it in neither version.
 GONE_FROM_V1 = {
@@ -59,7 +59,7 @@ def test_names_of_v1(here):
 
 def test_names_of_v2(here):
     """The other way round."""
-    v1, v2, _ = here
+    v1, v2, *_ = here
     only_here = tensorflow_names.combined(here, [here]).v2_only
     assert {name for name in only_here if v1_names.v2_only(name) is None} == set()
     assert [name for name in sorted(V2_ONLY - v2.names) if not name.startswith(CHANGING)] == []
@@ -97,19 +97,31 @@ def test_modules_of_v1():
 
 def test_the_table_is_as_it_was_made():
     """`python -m tests.migrate.tensorflow_names` writes it; by hand it would come back."""
+    lost = {name: arguments.split() for name, arguments in LOST_ARGUMENTS.items()}
     assert tensorflow_names.TABLE.read_text() == tensorflow_names.text(
-        Tables(V1_ONLY, V2_ONLY, V1_MODULES, GONE, GONE_MODULES)
+        Tables(V1_ONLY, V2_ONLY, V1_MODULES, GONE, GONE_MODULES, lost)
     )
 
 
 def test_several_tensorflows_together():
     """A name is of one version where no TensorFlow has it in the other; what it stands for is not named again."""
     nothing = Interface(set(), set())
-    first = Installation(Interface({"a", "m", "m.x", "old", "old.y"}, {"m", "old"}), nothing, {"p.q", "p.r"})
-    old = Interface({"a", "b", "b.c", "d", "e", "e.f", "g"}, {"b", "e"}), Interface({"d", "h", "k"}, set()), {"s.t"}
-    new = Interface({"a", "b", "e", "e.f", "m"}, {"e"}), Interface({"e", "g", "k.l"}, set()), {"p.r.u"}
+    first = Installation(Interface({"a", "m", "m.x", "old", "old.y"}, {"m", "old"}), nothing, {"p.q", "p.r"}, {})
+    old = (
+        Interface({"a", "b", "b.c", "d", "e", "e.f", "g"}, {"b", "e"}),
+        Interface({"d", "h", "k"}, set()),
+        {"s.t"},
+        {"a": ["x", "y"]},
+    )
+    new = (
+        Interface({"a", "b", "e", "e.f", "m"}, {"e"}),
+        Interface({"e", "g", "k.l"}, set()),
+        {"p.r.u"},
+        {"a": ["y", "z"], "e": ["x"]},
+    )
     tables = tensorflow_names.combined(first, [Installation(*old), Installation(*new)])
-    assert tables == Tables({"a", "b", "e.f", "m"}, {"h", "k"}, {"e"}, {"b", "d", "h", "k", "m", "old"}, {"p.q", "s"})
+    gone = {"b", "d", "h", "k", "m", "old"}
+    assert tables == Tables({"a", "b", "e.f", "m"}, {"h", "k"}, {"e"}, gone, {"p.q", "s"}, {"a": ["y"]})
 
 
 def test_gone_names(here):

@@ -17,6 +17,8 @@ MAIN = "if __name__ == '__main__':\n    main()\n"
         ("def f():\n    return tf.train.AdamOptimizer(0.1)\n", True),
         ("def f():\n    with tf.variable_scope('a'): pass\n", True),
         ("def f(x):\n    return tf.layers.conv3d(x)\n", True),
+        ("def f(x):\n    return tf.reduce_sum(x, keep_dims=True)\n", True),
+        ("def f(x):\n    return tf.reduce_sum(x, keepdims=True)\n", False),
         ("def f(x):\n    return tf.nn.relu(x)\n", False),
         ("@tf.function\ndef f(x):\n    return tf.keras.layers.Dense(3)(x)\n", False),
         ("x = tf.compat.v1.placeholder(tf.float32)\n", False),
@@ -97,30 +99,6 @@ def test_losses_are_written_for_the_new_import():
     """tf.losses is compat.v1's then."""
     source = "import tensorflow as tf\nx = tf.contrib.losses.get_losses()\n"
     assert migrated(source, compat=True) == V1 + "x = tf.losses.get_losses()\n"
-
-
-@pytest.mark.parametrize(
-    ("call", "is_reported"),
-    [
-        ("tf.nn.dropout(x, keep)", True),
-        ("tf.nn.dropout(x, keep_prob=keep)", True),
-        ("tf.nn.dropout(x, rate=1 - keep)", False),
-        ("tf.compat.v1.nn.dropout(x, keep)", False),
-    ],
-)
-def test_dropout_of_half_upgraded_code(call, is_reported):
-    """A second argument without a name is not tf_upgrade_v2's, and means the opposite from TF1 to TF2."""
-    norm = "y = tf.layers.batch_normalization(tf.compat.v1.log(1.0))\n"
-    source = f"import tensorflow as tf\n{norm}z = {call}\n"
-    assert migrated(source, compat=True).startswith("import tensorflow as tf\n")
-    assert findings(source, compat=True) == ([("compat-v1", 3)] if is_reported else [])
-    assert not findings(source)
-
-
-def test_dropout_elsewhere_is_not_reported():
-    """TF1 code gets the import under which it means the same; code of TF2 alone means what it says."""
-    assert not findings("import tensorflow as tf\nx = tf.Session(tf.nn.dropout(tf.x, 0.5))\n", compat=True)
-    assert not findings("import tensorflow as tf\nx = tf.compat.v1.log, tf.nn.dropout(tf.x, 0.5)\n", compat=True)
 
 
 @pytest.mark.parametrize(

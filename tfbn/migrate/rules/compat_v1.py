@@ -13,6 +13,7 @@ from tfbn.migrate.changes import Changes
 from tfbn.migrate.module import Module, source_module
 from tfbn.migrate.rule import Rule, constant_string, keyword_arguments
 from tfbn.migrate.source.prefilter import mentions_tensorflow
+from tfbn.migrate.tensorflow_names import LOST_ARGUMENTS
 
 NAME = "compat-v1"
 VALID = [
@@ -55,7 +56,8 @@ def check_file(module: Module, changes: Changes) -> None:
     used = mentions(module)
     upgraded = any(name.startswith("compat.v1.") for name, _ in used)
     elsewhere = module.surroundings.used  # by the names that this file binds
-    is_v1 = bool(v1_mentions(module)) or (bool(module.uses) and not upgraded) or any(map(_is_of_v1, elsewhere))
+    is_of_tf1 = bool(module.uses) or any(lost_arguments(module))
+    is_v1 = bool(v1_mentions(module)) or (is_of_tf1 and not upgraded) or any(map(_is_of_v1, elsewhere))
     of_v2 = [(part, node) for name, node in used if (part := v1_names.v2_only(name))]
     if not of_v2:
         home = next((b.statement for b in module.bindings() if b.local in module.surroundings.shared), module.tree)
@@ -71,8 +73,6 @@ def check_file(module: Module, changes: Changes) -> None:
     elif is_v1:
         changes.v1_imports = NAME
         changes.is_program = _is_program(module) and not re.search(rb"\bdisable_(v2_behavior|eager_exec)", module.data)
-    elif upgraded and module.uses:
-        _report_dropout(module, changes)
 
 
 def _is_of_v1(name: str) -> bool:
@@ -138,19 +138,14 @@ def is_caught(module: Module, node: Any) -> bool:
     return False
 
 
-def _report_dropout(module: Module, changes: Changes) -> None:
-    """What tf_upgrade_v2 would have named. By hand, code has come to be written that TF1 alone runs as it is meant."""
+def lost_arguments(module: Module) -> Iterator[tuple[str, Any]]:
+    """The arguments of calls of `tensorflow` itself that only TensorFlow 1 takes: the function's name, and the node."""
     for node in module.nodes:
-        if isinstance(node, cst.Call) and _below_plain_tensorflow(module.name(node.func)) == "nn.dropout":
-            positional = [argument for argument in node.args if argument.keyword is None and not argument.star]
-            if len(positional) > 1 or "keep_prob" in keyword_arguments(node):
-                changes.find(
-                    node,
-                    NAME,
-                    "what is kept in TF1 is dropped in TF2: the second argument of tf.nn.dropout is keep_prob there, "
-                    "rate here; the import stays, as this file names tf.compat.v1",
-                    "if it is the probability to keep, write tf.nn.dropout(x, rate=1 - keep_prob)",
-                )
+        if isinstance(node, cst.Call):
+            name = _below_plain_tensorflow(module.name(node.func))
+            lost = LOST_ARGUMENTS.get(name, "").split()
+            if lost and not is_caught(module, node):
+                yield from ((name, arg) for keyword, arg in keyword_arguments(node).items() if keyword in lost)
 
 
 def _below_plain_tensorflow(name: str) -> str:
