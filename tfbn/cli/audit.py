@@ -86,7 +86,7 @@ def _load(path: Path) -> tuple[Any, Any]:
     """The graph, and the SaverDef of its Saver; None where it has none."""
     import tensorflow as tf
 
-    from tfbn.graphdef.load import read_meta_graph
+    from tfbn.graphdef.load import IMPORT_ERRORS, read_meta_graph
 
     meta_graph = read_meta_graph(path)
     for node in meta_graph.graph_def.node:
@@ -94,7 +94,7 @@ def _load(path: Path) -> tuple[Any, Any]:
     with tf.Graph().as_default() as graph:
         try:
             tf.compat.v1.train.import_meta_graph(meta_graph, clear_devices=True)
-        except (ValueError, KeyError, TypeError, RuntimeError, tf.errors.OpError) as error:
+        except IMPORT_ERRORS as error:
             raise ValueError(
                 f"{path}: expected a MetaGraph that TensorFlow imports, got one it refuses: {error}"
             ) from error

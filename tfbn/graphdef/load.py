@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 
 from tfbn import _tensorflow
 from tfbn.graphdef.outside import reaching_outside
 from tfbn.graphdef.paths import check_is_file_or_folder
+from tfbn.graphdef.whole import check_functions
 
 tf1 = tf.compat.v1
 
@@ -24,6 +26,8 @@ _LOADING_OPS = (
     *("LookupTableImport", "LookupTableImportV2", "InitializeTable", "InitializeTableV2"),
     *("InitializeTableFromTextFile", "InitializeTableFromTextFileV2"),
 )
+# What TensorFlow raises for MetaGraphs that are damaged, whose collections have messages of their own.
+IMPORT_ERRORS = (ValueError, KeyError, TypeError, RuntimeError, OSError, tf.errors.OpError, DecodeError)
 _INIT_COLLECTIONS = ("saved_model_main_op", "legacy_init_op")
 _INIT_SIGNATURE = "__saved_model_init_op"
 _MAX_LISTED = 5
@@ -67,7 +71,7 @@ def load(path: str | os.PathLike[str], tags: Sequence[str], checkpoint: str | No
     with tf.Graph().as_default(), tf1.Session() as session:
         try:
             meta_graph = tf1.saved_model.load(session, list(tags), os.fspath(file))
-        except (RuntimeError, OSError, tf.errors.OpError) as error:
+        except IMPORT_ERRORS as error:
             raise ValueError(f"expected a SavedModel with the tags {list(tags)}, got {file}: {error}") from error
         signatures = meta_graph.signature_def
         signature = signatures.get(tf1.saved_model.signature_constants.DEFAULT_SERVING_SIGNATURE_DEF_KEY)
@@ -161,7 +165,7 @@ def read_message(path: Path, kind: type) -> Any:
     """The protocol buffer in a file: as text where its name ends in .pbtxt, and in binary otherwise.
 
     Raises:
-      ValueError: the file holds something else.
+      ValueError: the file holds something else, or a graph whose functions are not whole.
     """
     from google.protobuf import text_format
 
@@ -176,4 +180,15 @@ def read_message(path: Path, kind: type) -> Any:
         if isinstance(error, OSError):
             raise
         raise ValueError(f"{path}: expected a {kind.__name__}, got something else: {error}") from error
+    for graph_def in _graph_defs(message):
+        try:
+            check_functions(graph_def)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
     return message
+
+
+def _graph_defs(message: Any) -> list[Any]:
+    if isinstance(message, tf1.GraphDef):
+        return [message]
+    return [each.graph_def for each in ([message] if isinstance(message, tf1.MetaGraphDef) else message.meta_graphs)]

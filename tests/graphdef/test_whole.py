@@ -1,0 +1,66 @@
+"""Graphs that are damaged in their functions, which TensorFlow imports, and only runs into when it runs them."""
+
+import pytest
+import tensorflow as tf
+
+import tfbn
+from tests.graph.regimes import graph
+from tfbn.graphdef.load import read_message
+
+tf1 = tf.compat.v1
+
+
+def forget_function(graph_def):
+    del graph_def.library.function[:]
+
+
+def forget_body(graph_def):
+    del graph_def.library.function[0].node_def[:]
+
+
+def forget_results(graph_def):
+    graph_def.library.function[0].ret.clear()
+
+
+def misname_input(graph_def):
+    node = next(node for node in graph_def.library.function[0].node_def if node.input)
+    node.input[0] = "nothing:output:0"
+
+
+def wait_for_nothing(graph_def):
+    graph_def.library.function[0].node_def[0].input.append("^nothing")
+
+
+def mistype(graph_def):
+    graph_def.library.function[0].signature.output_arg[0].type = 127
+
+
+DAMAGES = {
+    forget_function: r"\(If\) calls the function '\w+', which is not there",
+    forget_body: r"whose function \w+ takes '.*', which it has not",
+    forget_results: r"whose function \w+ does not return all of its outputs",
+    misname_input: r"whose function \w+ takes 'nothing:output:0', which it has not",
+    wait_for_nothing: r"whose function \w+ takes '\^nothing', which it has not",
+    mistype: r"whose function \w+ has \w+: .*127",
+}
+
+
+@pytest.fixture(scope="module")
+def meta_graph():
+    with graph(True, True):
+        flag = tf1.placeholder_with_default(False, [])
+        tfbn.batch_norm(tf1.placeholder(tf.float32, [None, 3]), is_training=flag)
+        return tf1.train.export_meta_graph()
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
+def test_damaged_functions(damage, meta_graph, tmp_path):
+    """The whole graph is read as it was."""
+    path, damaged = tmp_path / "model.meta", tf1.MetaGraphDef()
+    damaged.CopyFrom(meta_graph)
+    path.write_bytes(damaged.SerializeToString())
+    assert read_message(path, tf1.MetaGraphDef) == meta_graph
+    damage(damaged.graph_def)
+    path.write_bytes(damaged.SerializeToString())
+    with pytest.raises(ValueError, match=f"^{path}: expected a whole graph, got one .*{DAMAGES[damage]}"):
+        read_message(path, tf1.MetaGraphDef)
