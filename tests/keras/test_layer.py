@@ -220,6 +220,13 @@ class TestMasks:
         assert outputs.shape == (2, 5, 4)
 
     @each
+    def test_an_array_is_passed_in_a_function(self, keras):
+        """Keras 2 sets attributes of the mask that it hands on."""
+        layer, x, kept = layer_of(keras, decay=0.0), batch((5, 4, 3)), np.array([True, False, True, True, False])
+        tf.function(lambda x: layer(x, training=True, mask=kept))(tf.constant(x))
+        np.testing.assert_allclose(layer.moving_mean.numpy(), x[kept].mean((0, 1)), **generations.STATISTICS)
+
+    @each
     def test_in_fit(self, keras):
         layer = layer_of(keras, decay=0.0)
         inputs = keras.Input([5], dtype="int32")
@@ -277,6 +284,13 @@ class TestPolicies:
         moved = (oracle.moments(X)[1] - before) * 1e-4
         np.testing.assert_allclose(layer.moving_variance.numpy() - before, moved, rtol=0.05, atol=1e-6)
         assert layer(np.ones((2, 5), "int32")).dtype == outputs
+
+    @each
+    def test_an_array_is_passed_in_a_function(self, keras):
+        """Keras 2 sets attributes of the mask that it hands on."""
+        layer, x, kept = layer_of(keras, decay=0.0), batch((5, 4, 3)), np.array([True, False, True, True, False])
+        tf.function(lambda x: layer(x, training=True, mask=kept))(tf.constant(x))
+        np.testing.assert_allclose(layer.moving_mean.numpy(), x[kept].mean((0, 1)), **generations.STATISTICS)
 
     @each
     def test_in_fit(self, keras):

@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from tfbn import _tensorflow
@@ -198,6 +199,10 @@ class Layer:
             mask=mask,
             batch_weights=batch_weights,
         )
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """The mask for the next layer: no array, since Keras 2 sets attributes of it."""
+        return tf.constant(mask) if isinstance(mask, np.ndarray) else mask
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
