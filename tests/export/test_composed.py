@@ -48,6 +48,15 @@ def of_squares(x):
     return (x - mean) / tf.sqrt(variance + EPSILON)
 
 
+def of_sums(x):
+    """Sums over the number of samples: the quotient is the mean, and no reduction is."""
+    n = tf.cast(tf.size(x) // 3, tf.float32)
+    mean = tf.reduce_sum(x, [0, 1, 2]) / n
+    variance = tf.reduce_sum((x - mean) ** 2, [0, 1, 2]) / n
+    update(averages(), [mean, variance])
+    return (x - mean) / tf.sqrt(variance + EPSILON)
+
+
 def channels_first(x):
     x = tf.transpose(x, [0, 3, 1, 2])
     batch = tf.nn.moments(x, [0, 2, 3], keepdims=True)
@@ -74,7 +83,9 @@ def renormalized(x):
 
 
 @every_regime
-@pytest.mark.parametrize("layer", [plain, kept_dimensions, of_squares, channels_first, half_precision, renormalized])
+@pytest.mark.parametrize(
+    "layer", [plain, kept_dimensions, of_squares, of_sums, channels_first, half_precision, renormalized]
+)
 def test_it_normalizes_by_its_averages(layer, resource, v2):
     with graph(resource, v2):
         x = tf1.placeholder(tf.float32, [None, 4, 4, 3], name="x")
@@ -94,11 +105,63 @@ def test_it_normalizes_by_its_averages(layer, resource, v2):
         assert_close(found, expected.astype(np.float32))
 
 
+# Arguments of tfbn's own layers of several ops, and the axes of the inputs.
+OWN = {
+    "rank 4": ({"fused": False, "scale": True}, "NHWC"),
+    "rank 2": ({"fused": False, "updates_collections": None}, "NC"),
+    "channels first": ({"fused": False, "data_format": "NCHW"}, "NCHW"),
+    "zero debias": ({"fused": False, "zero_debias_moving_mean": True}, "NHWC"),
+    "weights": ({"batch_weights": True}, "NHWC"),
+    "weights of several ops": ({"batch_weights": True, "fused": False, "scale": True}, "NHWC"),
+}
+
+
+@every_regime
+@pytest.mark.parametrize("static", [False, True], ids=["any batch", "fixed batch"])
+@pytest.mark.parametrize("name", OWN)
+def test_own_layers_of_a_metagraph(name, static, resource, v2, tmp_path):
+    """Called twice, so that the second's statistics depend on those of the first."""
+    arguments, axes = OWN[name]
+    images = {"NHWC": IMAGES, "NC": IMAGES[:, 0, 0], "NCHW": np.moveaxis(IMAGES, -1, 1)}[axes]
+    with graph(resource, v2):
+        x = tf1.placeholder(tf.float32, [6 if static else None, *images.shape[1:]], name="x")
+        if "batch_weights" in arguments:
+            arguments = {**arguments, "batch_weights": tf.range(6.0)}
+        y = x
+        for _ in range(2):
+            y = tfbn.batch_norm(y, scope="net/bn", reuse=tf1.AUTO_REUSE, **arguments)
+        with tf1.Session() as running:
+            randomize(running)
+            checkpoint = tf1.train.Saver().save(running, str(tmp_path / "model"))
+            values = {v.op.name.rpartition("/")[2]: running.run(v).astype(np.float64) for v in tf1.global_variables()}
+        meta_graph = tf1.train.export_meta_graph()
+    exported = tfbn.export.inference_graph(meta_graph, y.name, checkpoint=checkpoint)
+    assert [(each.layer, each.source) for each in exported.report.rewritten] == [("net/bn", "averages")] * 2
+    assert leftovers(exported.graph_def) == []
+    assert exported.inputs == ("x:0",)
+    shape = [3, 1, 1] if axes == "NCHW" else [3]
+    gamma, beta, mean, variance = (
+        values.get(key, np.ones(3)).reshape(shape) for key in ("gamma", "beta", "moving_mean", "moving_variance")
+    )
+    expected = images.astype(np.float64)
+    for _ in range(2):
+        expected = (expected - mean) / np.sqrt(variance + EPSILON) * gamma + beta
+    assert_close(run(exported.graph_def, y.name, {"x:0": images}), expected.astype(np.float32))
+
+
 def stddev(x):
     """Averages the square root: its variable is no variance."""
     mean, variance = tf.nn.moments(x, [0, 1, 2])
     update(averages(), [mean, tf.sqrt(variance)])
     return (x - mean) / tf.sqrt(variance + EPSILON)
+
+
+def averaged_sum(x):
+    """Averages the sum, and normalizes by its quotient."""
+    mean, variance = tf.nn.moments(x, [0, 1, 2])
+    total = tf.reduce_sum(x, [0, 1, 2])
+    update(averages(), [total, variance])
+    return (x - total / tf.cast(tf.size(x) // 3, tf.float32)) / tf.sqrt(variance + EPSILON)
 
 
 def another_mean(x):
@@ -130,7 +193,7 @@ def in_a_branch(x):
 
 
 @pytest.mark.parametrize("v2", [False, True], ids=["v1", "v2"])
-@pytest.mark.parametrize("layer", [stddev, another_mean, in_a_branch])
+@pytest.mark.parametrize("layer", [stddev, averaged_sum, another_mean, in_a_branch])
 def test_what_is_not_sure_is_refused(layer, v2):
     with graph(True, v2):
         x = tf1.placeholder(tf.float32, [None, 4, 4, 3], name="x")

@@ -57,9 +57,10 @@ def test_fused_layers_of_a_metagraph_are(tmp_path):
 
 
 REFUSED = {
-    "composed": ({"fused": False}, "made of several ops"),
     "renorm": ({"renorm": True}, "more than gamma and beta"),
-    "weights": ({"batch_weights": True}, "made of several ops"),
+    "composed renorm": ({"renorm": True, "fused": False}, "made of several ops"),
+    "virtual batches": ({"virtual_batch_size": 2}, "made of several ops"),
+    "adjustment": ({"adjustment": lambda shape: (tf.fill([1, 3], 2.0), tf.ones([3]))}, "several ops"),
 }
 
 
@@ -68,9 +69,8 @@ def test_others_of_a_metagraph_are_refused(tmp_path, name):
     """By name, with the reason; and nothing has touched the MetaGraph."""
     arguments, reason = REFUSED[name]
     with graph():
-        if "batch_weights" in arguments:
-            arguments = {"batch_weights": tf1.placeholder(tf.float32, [None])}
-        y = tfbn.batch_norm(images(), scope="net/norm", **arguments)
+        with tf1.variable_scope("net"):
+            y = tfbn.batch_normalization(images(), training=True, name="norm", **arguments)
         meta_graph, arguments, _ = stored(tmp_path, y)
     before = meta_graph.SerializeToString(deterministic=True)
     with pytest.raises(tfbn.TrainingModeError, match=f"^net/norm: .* normalizes by the batch: .*({reason})"):

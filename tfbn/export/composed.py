@@ -13,13 +13,24 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from tfbn.export.evaluate import SWITCHES
 from tfbn.export.moving import Moving, read_moving
 from tfbn.graphdef import arithmetic, walks
 from tfbn.graphdef.dataflow import Node, Tensor, controls_of, source_of
 from tfbn.graphdef.graph import Graph
-from tfbn.graphdef.nodes import tensor_name
-from tfbn.graphdef.recognize import Layer, Recognized, Update
+from tfbn.graphdef.nodes import data_inputs, tensor_name
+from tfbn.graphdef.recognize import Recognized
 from tfbn.graphdef.slices import STATISTICS, is_assignment
+
+# What may stand between gamma or beta and the op that takes it as it is.
+_PLAIN = (
+    *(*arithmetic.VARIABLES, *arithmetic.PASSING),
+    *("ReadVariableOp", "Const", "Cast", "Fill", "Reshape", "ConcatV2", "Pack"),
+)
+# Where tfbn's layers of several ops name what they computed, for their own gradient: an IdentityN takes, in this order,
+# the outputs, the inputs, gamma, beta, the mean, the variance, the shares of the samples and epsilon.
+_OWN_GRADIENT = ("Tfbn", "CustomGradient")
+_NAMED_AFFINE, _NAMED_STATISTICS, _NAMED_COUNT = slice(2, 4), slice(4, 6), 8
 
 
 class Averaged(NamedTuple):
@@ -28,40 +39,86 @@ class Averaged(NamedTuple):
     layer: str
     op: str
     pairs: tuple[tuple[Tensor, Node], ...]
+    named: tuple[Node, ...]  # the ops by which tfbn names them
 
 
-def find_averaged(recognized: Recognized, outputs: Iterable[str], training: Iterable[str]) -> list[Averaged]:
+def find_averaged(
+    graph: Graph, recognized: Recognized, outputs: Iterable[str], training: Iterable[str]
+) -> list[Averaged]:
     """The ops of `training` whose statistics certainly go into known averages.
 
-    Not where an output is computed from the statistics themselves, as a monitor of them is.
+    Not where an output is computed from the statistics themselves, as a monitor of them is; nor where tfbn's own layer
+    scales by more than gamma, as an adjustment for training does.
     """
     nodes = recognized.dataflow.nodes
     layers = {each.node: layer for layer in recognized.layers.values() for each in layer.normalizations}
     known = [arithmetic.statistic((nodes[name], 0)) for name in outputs if name in nodes]
     shown = set().union(*(each.batch for each in known if each is not None))
+    named = _find_named(recognized)
     averaged = []
     for name in training:
         layer = layers.get(nodes[name]) if name in nodes else None
         form = next(arithmetic.find_forms([nodes[name]], recognized.consumers), None) if layer else None
-        if layer is None or form is None or form.mean.variables or form.variance.variables:
+        variance = _variance_of(form.node) if form is not None else None
+        if layer is None or form is None or form.subtracted is None or variance is None:
             continue
-        batch = form.mean.batch | form.variance.batch
-        variance = _variance_of(form.node)
-        if len(form.mean.batch) != 1 or variance is None or batch & shown:
+        mean = _reshaped(form.subtracted)
+        marks = named.get((mean, variance), [])
+        if (form.mean.batch | form.variance.batch) & shown or not all(
+            _is_plain(mark, graph, recognized) for mark in marks
+        ):
             continue
         pairs = []
-        for statistic, tensor, parts in zip(
-            STATISTICS, (next(iter(form.mean.batch)), variance), (form.mean.batch, form.variance.batch)
-        ):
+        for statistic, tensor, parts in zip(STATISTICS, (mean, variance), (form.mean, form.variance)):
             variables = {
                 source_of(update.node.inputs[0])
-                for update in _updates_of(layer, statistic, {node for node, _ in parts})
-                if _averages(update.node, tensor)
+                for update in layer.updates
+                if update.statistic == statistic and _averages(update.node, tensor)
+                # Beside the statistics that tfbn names, its updates take the sum of the weights alone.
+                if marks or update.source.batch == {node for node, _ in parts.batch}
             }
-            pairs += [(tensor, variable) for variable in variables]
+            # Without samples in a batch, the average may be its own next value.
+            pairs += [(tensor, variable) for variable in variables if parts.variables <= {variable}]
         if len(pairs) == len(STATISTICS):
-            averaged.append(Averaged(layer.scope, name, tuple(pairs)))
+            averaged.append(Averaged(layer.scope, name, tuple(pairs), tuple(marks)))
     return averaged
+
+
+def are_plain(graph: Graph, tensors: Iterable[tuple[str, int]]) -> bool:
+    """Whether these are variables or constants, such as gamma and beta, and nothing that training puts in."""
+
+    def follow(name: str) -> list[str]:
+        inputs = data_inputs(graph[name]) if graph[name].op in _PLAIN else []
+        # By which predicate a branch is taken does not matter.
+        return [source for source, _ in (inputs[:1] if graph[name].op in SWITCHES else inputs)]
+
+    return all(graph[name].op in _PLAIN for name in walks.reach([source for source, _ in tensors], follow))
+
+
+def _find_named(recognized: Recognized) -> dict[tuple[Tensor, Tensor], list[Node]]:
+    """The ops by which tfbn names the statistics of its layers, by these."""
+    named: dict[tuple[Tensor, Tensor], list[Node]] = {}
+    for node in recognized.dataflow.all:
+        if node.type == "IdentityN" and len(node.inputs) == _NAMED_COUNT and "_gradient_op_type" in node.attr:
+            if node.attr["_gradient_op_type"].s.decode().startswith(_OWN_GRADIENT):
+                mean, variance = (_reshaped(each) for each in node.inputs[_NAMED_STATISTICS])
+                named.setdefault((mean, variance), []).append(node)
+    return named
+
+
+def _is_plain(named: Node, graph: Graph, recognized: Recognized) -> bool:
+    """Whether a layer of tfbn scales by gamma and shifts by beta alone."""
+    if not are_plain(graph, [(source.name, index) for source, index in named.inputs[_NAMED_AFFINE]]):
+        return False
+    scope, waiting = named.name.rpartition("/")[0], [named]
+    for node in waiting:  # grows on the way
+        for each in recognized.consumers[node]:
+            if each.name.rpartition("/")[0] == scope and each not in waiting:
+                if each.type == "Mul":  # by what is no single value for each channel
+                    return False
+                if each.type in arithmetic.RESHAPES or each.type == "Identity":
+                    waiting.append(each)
+    return True
 
 
 def normalize_by_averages(graph: Graph, averaged: Iterable[Averaged]) -> list[Averaged]:
@@ -79,6 +136,8 @@ def normalize_by_averages(graph: Graph, averaged: Iterable[Averaged]) -> list[Av
                 dtype = built.get_tensor_by_name(tensor_name(tensor)).dtype
                 read[tensor] = _shaped(graph, Moving(variable, (variable, 0)), dtype, shapes[tensor])
         done.append(each)
+    for mark in (mark for each in done for mark in each.named):
+        graph.redirect({(mark.name, index): tensor for index, tensor in enumerate(data_inputs(graph[mark.name]))})
     graph.redirect(read)
     return done
 
@@ -91,27 +150,27 @@ def _shaped(graph: Graph, moving: Moving, dtype: tf.DType, shape: tf.TensorShape
     return graph.add("Reshape", f"{name}d", [value, (like, 0)], T=dtype, Tshape=tf.int32), 0
 
 
+def _reshaped(tensor: Tensor) -> Tensor:
+    """What a value per channel is reshaped, cast or negated from."""
+    for _ in range(arithmetic.MAX_OPS):
+        source, _ = tensor
+        if source.type not in (*arithmetic.RESHAPES, "Identity", "Neg"):
+            break
+        tensor = source.inputs[0]
+    return tensor
+
+
 def _variance_of(node: Node) -> Tensor | None:
     """The variance that an op normalizes by, as it is computed: without epsilon."""
     place = 2 if node.type == arithmetic.GLOBAL else 4 if node.type in arithmetic.FUSED else 0
-    tensor = node.inputs[place]
-    for _ in range(arithmetic.MAX_OPS):
-        source, _ = tensor
-        if source.type in arithmetic.RESHAPES or source.type in ("Identity", "Snapshot"):
-            tensor = source.inputs[0]
-        elif source.type in ("Add", "AddV2", "Maximum"):
-            known = [arithmetic.statistic(each) for each in source.inputs]
-            others = [each for each, value in zip(source.inputs, known) if value is None or not value.is_uniform]
-            if len(others) != 1:
-                return None
-            (tensor,) = others
-        else:
-            return tensor
-    return None
-
-
-def _updates_of(layer: Layer, statistic: str, batch: set[Node]) -> list[Update]:
-    return [each for each in layer.updates if each.statistic == statistic and each.source.batch == batch]
+    tensor = _reshaped(node.inputs[place])
+    while tensor[0].type in ("Add", "AddV2", "Maximum"):
+        known = [arithmetic.statistic(each) for each in tensor[0].inputs]
+        others = [each for each, value in zip(tensor[0].inputs, known) if value is None or not value.is_uniform]
+        if len(others) != 1:
+            return tensor if tensor[0].type != "Maximum" else None
+        tensor = _reshaped(others[0])
+    return tensor
 
 
 # Ops by which averages are linear in a statistic.
@@ -144,7 +203,7 @@ def _averages(update: Node, statistic: Tensor) -> bool:
 
 def _is_linear(node: Node, depends: list[bool]) -> bool:
     """Whether an op is linear in those of its inputs that depend on a statistic."""
-    if node.type in ("Mul", *arithmetic.QUOTIENTS):
+    if node.type in ("Mul", "MulNoNan", *arithmetic.QUOTIENTS):
         return depends.count(True) == 1 and (node.type == "Mul" or depends[0])
     if node.type in arithmetic.SELECTS:
         return not depends[0]

@@ -13,19 +13,15 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tfbn.core import normalization, values
-from tfbn.export.composed import find_averaged, normalize_by_averages
+from tfbn.export.composed import are_plain, find_averaged, normalize_by_averages
 from tfbn.export.decide import DecidedGraph
-from tfbn.export.evaluate import SWITCHES
 from tfbn.export.moving import Moving, read_moving
 from tfbn.graph import registry
 from tfbn.graph.variables import full_name, parts
 from tfbn.graphdef import recognize, walks
-from tfbn.graphdef.dataflow import PASSING, source_of
+from tfbn.graphdef.dataflow import source_of
 from tfbn.graphdef.graph import Graph
 from tfbn.graphdef.nodes import become, control_inputs, data_inputs, set_attr, set_inputs
-
-# What may stand between gamma or beta and the fused op that takes it as it is.
-_PLAIN = (*recognize.VARIABLES, *PASSING, "ReadVariableOp", "Const", "Cast", "Fill", "Reshape", "ConcatV2", "Pack")
 
 
 class Rewritten(NamedTuple):
@@ -50,8 +46,9 @@ def rewrite(
     needed = decided.graph.pruned(roots)
     remembered = find_remembered(decided.graph, needed, rest, calls, placed)
     covered = placed.union(*(own for _, own in remembered))
-    averaged = find_averaged(recognized, roots, [name for name in training if name in rest and name not in covered])
-    shared = {tensor for each in find_averaged(recognized, roots, kept_ops) for tensor, _ in each.pairs}
+    uncovered = [name for name in training if name in rest and name not in covered]
+    averaged = find_averaged(decided.graph, recognized, roots, uncovered)
+    shared = {tensor for each in find_averaged(decided.graph, recognized, roots, kept_ops) for tensor, _ in each.pairs}
     averaged = [each for each in averaged if not any(tensor in shared for tensor, _ in each.pairs)]
     by_averages = [
         Rewritten(each.layer, each.op, "averages")
@@ -101,7 +98,7 @@ def by_updates(graph: Graph, outputs: list[str], training: Iterable[str], wired:
     for name in training:
         node, wiring = graph[name], wired.get(name)
         fused = recognize.normalizes_by_batch(node.op, node.attr)
-        if wiring is None or name in used or not fused or not _scaled_plainly(graph, node):
+        if wiring is None or name in used or not fused or not are_plain(graph, data_inputs(node)[1:3]):
             continue
         dtype = tf.as_dtype(node.attr["U" if "U" in node.attr else "T"].type)
         moving = [read_moving(graph, each, dtype) for each in (wiring.moving_mean, wiring.moving_variance)]
@@ -110,18 +107,6 @@ def by_updates(graph: Graph, outputs: list[str], training: Iterable[str], wired:
         node.attr.pop("exponential_avg_factor", None)
         done.append(Rewritten(wiring.scope, name, "updates"))
     return done
-
-
-def _scaled_plainly(graph: Graph, node: Any) -> bool:
-    """Whether the op's scale and offset are gamma and beta, or constants, and nothing that training puts in."""
-
-    def follow(name: str) -> list[str]:
-        inputs = data_inputs(graph[name]) if graph[name].op in _PLAIN else []
-        # By which predicate a branch is taken does not matter.
-        return [source for source, _ in (inputs[:1] if graph[name].op in SWITCHES else inputs)]
-
-    sources = walks.reach([source for source, _ in data_inputs(node)[1:3]], follow)
-    return all(graph[name].op in _PLAIN for name in sources)
 
 
 def find_remembered(

@@ -39,6 +39,7 @@ _ARITHMETIC = (
     "SquaredDifference",
     "Maximum",
     "Minimum",
+    "NotEqual",
     "Reciprocal",
     "Inv",
 )
@@ -70,6 +71,7 @@ class Form(NamedTuple):
     variance: Statistic
     gamma: Node | None
     beta: Node | None
+    subtracted: Tensor | None = None  # the mean, or what it is negated from; None for a fused op in training
 
     @property
     def is_fixed(self) -> bool:
@@ -206,7 +208,9 @@ def _fused(node: Node) -> Form | None:
 
 def _stated(node: Node, mean: Tensor, variance: Tensor, gamma: Tensor, beta: Tensor) -> Form | None:
     both = [statistic(mean), statistic(variance)]
-    return Form(node, node, both[0], both[1], _variable(gamma), _variable(beta)) if both[0] and both[1] else None
+    if both[0] is None or both[1] is None:
+        return None
+    return Form(node, node, both[0], both[1], _variable(gamma), _variable(beta), mean)
 
 
 def _variable(tensor: Tensor) -> Node | None:
@@ -244,13 +248,15 @@ def _composed(root: Node, consumers: dict[Node, list[Node]]) -> Form | None:
                     seen.add(each)
                     waiting.append((each, following))
     for node, scaled, factors in walk.applied:
-        mean, others = _mean_of(scaled, factors, walk.offsets)
-        if mean is None:
-            mean = _mean_in_offset(node, consumers, variance, factors)
+        subtracted, others = _mean_of(scaled, factors, walk.offsets)
+        if subtracted is None:
+            subtracted = _mean_in_offset(node, consumers, variance, factors)
+        mean = statistic(subtracted) if subtracted is not None else None
         if mean is not None:
             gamma = [_variable(factor) for factor in others] + [_after(node, consumers, "Mul")]
             beta = [_variable(each) for each in walk.shifts] + [_after(node, consumers, "Add", "AddV2")]
-            return Form(root, node, mean, variance, next(filter(None, gamma), None), next(filter(None, beta), None))
+            affine = next(filter(None, gamma), None), next(filter(None, beta), None)
+            return Form(root, node, mean, variance, *affine, subtracted)
     return None
 
 
@@ -285,7 +291,7 @@ def _step(node: Node, before: Node, factors: tuple[Tensor, ...], walk: _Walk) ->
 
 def _mean_of(
     scaled: Tensor, factors: tuple[Tensor, ...], offsets: list[tuple[Tensor, ...]]
-) -> tuple[Statistic | None, tuple[Tensor, ...]]:
+) -> tuple[Tensor | None, tuple[Tensor, ...]]:
     """The mean that is subtracted from the data before or after it is scaled, and what else scales."""
     node, _ = scaled
     for _ in range(8):
@@ -302,20 +308,20 @@ def _mean_of(
         if node.type in _SUMS:
             data, shift = statistic(node.inputs[0]), statistic(node.inputs[1])
             if data is None and shift is not None and not shift.is_uniform:
-                return shift, factors
+                return node.inputs[1], factors
             if node.type != "Sub" and shift is None and data is not None and not data.is_uniform:
-                return data, factors  # -mean + x
+                return node.inputs[0], factors  # -mean + x
         break
     for offset in offsets:
         for factor in offset:
             if factor not in factors:
-                return statistic(factor), factors
+                return factor, factors
     return None, factors
 
 
 def _mean_in_offset(
     node: Node, consumers: dict[Node, list[Node]], variance: Statistic, factors: tuple[Tensor, ...]
-) -> Statistic | None:
+) -> Tensor | None:
     """The mean in an offset that takes a root of the same variance, as `x * scale + (beta - mean * scale)` may."""
     known = [variance, *map(statistic, factors)]
     for each in consumers[node]:
@@ -328,9 +334,10 @@ def _mean_in_offset(
             continue
         negative = each.type == "Sub" or _is_negated(other)
         subtracted = other if negative else other[0].inputs[1] if other[0].type == "Sub" else None
-        means = [each for each in _factors(subtracted) if each not in known] if subtracted is not None else []
-        if len(means) == 1 and not means[0].is_uniform:
-            return means[0]
+        means = {factor: statistic(factor) for factor in _factors(subtracted)} if subtracted is not None else {}
+        unknown = [(factor, each) for factor, each in means.items() if each is not None and each not in known]
+        if len(unknown) == 1 and not unknown[0][1].is_uniform:
+            return unknown[0][0]
     return None
 
 
@@ -343,15 +350,14 @@ def _is_negated(tensor: Tensor) -> bool:
     return any(_is_negated(each) for each in sides)
 
 
-def _factors(tensor: Tensor) -> list[Statistic]:
+def _factors(tensor: Tensor) -> list[Tensor]:
     """What a product per channel is made of; of a quotient by a root, the root as a factor."""
     node, _ = tensor
     if node.type in (*PASSING, *RESHAPES) and len(node.inputs) and node.type != "Merge":
         return _factors(node.inputs[0])
     if node.type in ("Mul", *QUOTIENTS):
         return [each for side in node.inputs for each in _factors(side)]
-    known = statistic(tensor)
-    return [known] if known is not None else []
+    return [tensor]
 
 
 def _after(node: Node, consumers: dict[Node, list[Node]], *types: str) -> Node | None:
