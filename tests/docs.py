@@ -226,7 +226,8 @@ def observe(tf: Any, graph: Any, names: dict[str, Any]) -> dict[str, Any]:
             values[name] = np.asarray(value, np.float64).tolist()
         elif isinstance(value, (tf.Tensor, tf.Operation)) and value.graph is graph:
             # What is fed needs no comparing.
-            if isinstance(value, tf.Operation) or not value.op.type.startswith("Placeholder"):
+            is_number = isinstance(value, tf.Operation) or value.dtype != tf.string
+            if is_number and not getattr(value, "op", value).type.startswith("Placeholder"):
                 runnable[name] = value
     if not runnable:
         return found

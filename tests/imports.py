@@ -17,7 +17,7 @@ LEVELS = [
     {"functional"},
     {"graph", "module", "tf1_module"},
     {"layers", "training", "keras", "export", "recalibrate", "fold", "migrate"},
-    {"doctor", "report"},
+    {"doctor", "report", "tensorboard"},
     {"cli"},
     {"__main__"},
 ]

@@ -53,6 +53,9 @@ WITH_TENSORFLOW = {
     "check_updates",
     "list_layers",
     "recalibrate",
+    "summaries",
+    "summaries_callback",
+    "summaries_hook",
 }
 
 # Builds a layer, trains it for a step and infers, as a user's program does.

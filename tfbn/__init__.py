@@ -36,6 +36,9 @@ _HOMES = {
     "layers": "layers",
     "list_layers": "training.list_layers",
     "recalibrate": "recalibrate",
+    "summaries": "tensorboard.summaries",
+    "summaries_callback": "tensorboard.callback",
+    "summaries_hook": "tensorboard.hook",
 }
 
 __all__ = list(_HOMES)
@@ -66,6 +69,9 @@ if TYPE_CHECKING:
         batch_normalization as batch_normalization,
     )
     from tfbn.module import BatchNorm as BatchNorm
+    from tfbn.tensorboard.callback import summaries_callback as summaries_callback
+    from tfbn.tensorboard.hook import summaries_hook as summaries_hook
+    from tfbn.tensorboard.summaries import summaries as summaries
     from tfbn.tf1_module import TF1Module as TF1Module
     from tfbn.training.check_saver import check_saver as check_saver
     from tfbn.training.check_updates import check_updates as check_updates

@@ -72,7 +72,7 @@ def from_keras(layer: Any) -> Any:
 
 def _read_model(model: Any) -> dict[str, BatchNorm]:
     """The modules of a model's layers by path."""
-    layers = list(_batch_norms(model))
+    layers = list(find_batch_norms(model))
     paths = [path for path, _ in layers]
     twice = sorted({path for path in paths if paths.count(path) > 1})
     if twice:
@@ -91,15 +91,16 @@ def _read_model(model: Any) -> dict[str, BatchNorm]:
     return {path: from_keras(layer) for path, layer in layers}
 
 
-def _batch_norms(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def find_batch_norms(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The batch norm layers of a model, Keras' own and tfbn's, with their paths."""
     for layer in model.layers:
         path = prefix + layer.name
         if isinstance(layer, Layer) or layer_generation(layer) is not None:
             yield path, layer
         elif isinstance(getattr(layer, "layers", None), (list, tuple)):
-            yield from _batch_norms(layer, f"{path}/")
+            yield from find_batch_norms(layer, f"{path}/")
         elif hasattr(layer, "layer"):
-            yield from _batch_norms(types.SimpleNamespace(layers=[layer.layer]), f"{path}/")
+            yield from find_batch_norms(types.SimpleNamespace(layers=[layer.layer]), f"{path}/")
 
 
 def _read_arguments(layer: Any) -> dict[str, Any]:

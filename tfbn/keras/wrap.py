@@ -52,10 +52,15 @@ def wrap(norm: BatchNorm, *, keras: Any = None, dtype: Any = None, name: str | N
 
 def unwrap(layer: Layer, name: str) -> BatchNorm:
     """A module with the arguments and copies of the weights of such a layer."""
-    inner = layer._hidden.module
+    inner = module_of(layer)
     norm = BatchNorm(**{**inner.arguments(), "trainable": layer.trainable, "name": name})
     weights.assign(norm, weights.read_arrays(inner))
     return norm
+
+
+def module_of(layer: Layer) -> BatchNorm:
+    """The module that computes for the layer, on the layer's own variables."""
+    return layer._hidden.module
 
 
 def _smallest_shape(axis: int | None, data_format: str, channels: int) -> tuple[int | None, ...]:

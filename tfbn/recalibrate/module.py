@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -81,17 +82,29 @@ def recalibrate_module(
       Chan, Golub and LeVeque, Updating Formulae and a Pairwise Algorithm for Computing Sample Variances, 1979.
     """
     checks.check_no_tf1_graph("recalibrate_module")
-    all_layers = _find_layers(module)
-    chosen = _select(all_layers, layers)
-    sums = _Sums()
+    all_layers = find_layers(module)
+    chosen = select(all_layers, layers)
     run = call or (lambda batch: module(batch, is_training=True))  # type: ignore[operator]
-    with observation.observing([layer.variables["moving_mean"] for layer in all_layers], sums.add):
-        before = _Snapshot(all_layers)
+    with observed_pass(all_layers, run, batches, progress) as (sums, before):
+        return _replace(chosen, sums, before, asked_for=layers is not None)
+
+
+@contextmanager
+def observed_pass(
+    layers: list[Layer], call: Callable[[Any], Any], batches: Iterable[Any], progress: bool | None
+) -> Iterator[tuple[Sums, Snapshot]]:
+    """Runs the batches as in training, with all statistics left alone.
+
+    Yields what went through the layers, and their statistics; these are put back where anything is raised within.
+    """
+    sums = Sums()
+    with observation.observing([layer.variables["moving_mean"] for layer in layers], sums.add):
+        before = Snapshot(layers)
         try:
-            _run(run, batches, progress)
+            _run(call, batches, progress)
             sums.close()
             before.check_unchanged()
-            return _replace(chosen, sums, before, asked_for=layers is not None)
+            yield sums, before
         except BaseException:
             before.restore()
             raise
@@ -109,7 +122,7 @@ def _run(call: Callable[[Any], Any], batches: Iterable[Any], progress: bool | No
         raise ValueError("batches: expected at least one batch, got none. Is the iterator one that was used before?")
 
 
-def _replace(chosen: list[Layer], sums: _Sums, before: _Snapshot, asked_for: bool) -> list[Recalibrated]:
+def _replace(chosen: list[Layer], sums: Sums, before: Snapshot, asked_for: bool) -> list[Recalibrated]:
     new: list[tuple[tf.Variable, np.ndarray]] = []
     results = []
     for layer in chosen:
@@ -136,10 +149,10 @@ def _replace(chosen: list[Layer], sums: _Sums, before: _Snapshot, asked_for: boo
 
 def _assign(values: Iterable[tuple[tf.Variable, Any]]) -> None:
     for variable, value in values:
-        variable.assign(np.reshape(value, variable.shape.as_list()).astype(variable.dtype.as_numpy_dtype))
+        variable.assign(np.reshape(value, tuple(variable.shape)).astype(tf.as_dtype(variable.dtype).as_numpy_dtype))
 
 
-class _Snapshot:
+class Snapshot:
     """The statistics of layers as they are before a pass."""
 
     def __init__(self, layers: list[Layer]) -> None:
@@ -179,7 +192,7 @@ class _Inputs:
         self.unbiased, self.epsilon = settings.unbiased, settings.epsilon
 
 
-class _Sums:
+class Sums:
     """What goes through each of the layers, as `observation.observing` tells."""
 
     def __init__(self) -> None:
@@ -207,7 +220,8 @@ class _Sums:
         return self._inputs.get(id(layer.variables["moving_mean"]))
 
 
-def _find_layers(module: tf.Module) -> list[Layer]:
+def find_layers(module: tf.Module) -> list[Layer]:
+    """The layers of a module; raises ValueError where one has no variables yet, or there is none."""
     if not isinstance(module, tf.Module):
         raise TypeError(f"module: expected a tf.Module, got {type(module).__name__}.")
     layers: list[Layer] = []
@@ -216,7 +230,7 @@ def _find_layers(module: tf.Module) -> list[Layer]:
             if part.moving_mean is None:
                 raise ValueError(
                     f"module: expected layers that have been called, got {part.name}, which has no variables yet. Call "
-                    "the model once, or restore it, before its statistics are replaced."
+                    "the model once, or restore it, before this."
                 )
             state = {name: getattr(part, name) for name in values.State._fields}
             variables = {name: variable for name, variable in state.items() if variable is not None}
@@ -247,7 +261,8 @@ def _find_tf1_layers(module: TF1Module) -> list[Layer]:
     ]
 
 
-def _select(all_layers: list[Layer], layers: Any) -> list[Layer]:
+def select(all_layers: list[Layer], layers: Any) -> list[Layer]:
+    """Those that the argument `layers` asks for."""
     if layers is None:
         return all_layers
     selectors = [layers] if isinstance(layers, (str, BatchNorm)) else list(layers)

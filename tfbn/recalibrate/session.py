@@ -74,7 +74,7 @@ def recalibrate_session(
     """
     graph = session.graph
     layers_to_replace, others = find(graph, layers)
-    summaries = {layer.scope: [_summary(graph, site) for site in layer.sites] for layer in layers_to_replace}
+    summaries = {layer.scope: [summarize_site(graph, site) for site in layer.sites] for layer in layers_to_replace}
     stored = {layer.scope: Stored(graph, layer.variables) for layer in (*layers_to_replace, *others)}
     before = {scope: of_layer.read(session) for scope, of_layer in stored.items()}
     try:
@@ -123,7 +123,7 @@ def _run(
     return sums
 
 
-def _summary(graph: tf.Graph, site: Site) -> tuple[Any, pooled.Summary]:
+def summarize_site(graph: tf.Graph, site: Site) -> tuple[Any, pooled.Summary]:
     """Whether the call trains, and its summary, as tensors; those of an earlier time where there are some."""
     summaries = _tensorflow.graph_table(graph).setdefault("recalibrate", {})
     key = (site.inputs.name, site.axes, *(weight.name if weight is not None else "" for weight in site.weights))
@@ -131,8 +131,8 @@ def _summary(graph: tf.Graph, site: Site) -> tuple[Any, pooled.Summary]:
     if key not in summaries:
         if graph.finalized:
             raise ValueError(
-                "session: expected a graph that ops can be added to, got one that is finalized. Restore the checkpoint "
-                "into a tf.compat.v1.Session of the same graph before a MonitoredSession takes it."
+                "session: expected a graph that ops can be added to, got one that is finalized. Do it before a "
+                "MonitoredSession takes the graph: recalibrate in a tf.compat.v1.Session that restores the checkpoint."
             )
         with graph.as_default(), tf.control_dependencies(None), tf.name_scope("recalibrate"):
             active = tf.constant(True)

@@ -43,10 +43,11 @@ class Layer(NamedTuple):
     renorm: bool
 
 
-def find(graph: tf.Graph, layers: Any) -> tuple[list[Layer], list[Layer]]:
-    """The layers to recalibrate, and all others, whose statistics are to stay.
+def find(graph: tf.Graph, layers: Any, independent: bool = True) -> tuple[list[Layer], list[Layer]]:
+    """The layers that are asked for, and all others.
 
-    Raises ValueError for layers that were asked for and cannot be recalibrated exactly.
+    Raises ValueError for layers that were asked for and whose batches no run can fetch exactly; with `independent`, as
+    recalibration needs it, also for layers that depend on another's averages.
     """
     recognized = recognize.recognize(graph.as_graph_def())
     called: dict[str, list[registry.Call]] = {}
@@ -73,7 +74,7 @@ def find(graph: tf.Graph, layers: Any) -> tuple[list[Layer], list[Layer]]:
             found.append(made)
     if refused:
         raise ValueError(
-            "layers: expected layers whose statistics can be recomputed exactly, got some that cannot:\n  "
+            "layers: expected layers of which a run can fetch all that they normalize, got some of which none can:\n  "
             + "\n  ".join(refused)
             + "\nName the others in `layers`."
         )
@@ -82,7 +83,8 @@ def find(graph: tf.Graph, layers: Any) -> tuple[list[Layer], list[Layer]]:
             "session: expected a graph with layers that normalize by the batch, got one in which none does. Build it "
             "with is_training=True or a placeholder."
         )
-    _check_renorm(found, recognized)
+    if independent:
+        _check_renorm(found, recognized)
     return found, others
 
 

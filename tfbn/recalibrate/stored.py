@@ -16,7 +16,7 @@ class Stored:
     """The variables by short name, given as nodes of the graph."""
 
     def __init__(self, graph: tf.Graph, variables: dict[str, Node]) -> None:
-        self._read = {short: _value(graph, node) for short, node in variables.items()}
+        self._read = {short: value_tensor(graph, node) for short, node in variables.items()}
         self._assign = {short: _assignment(graph, node) for short, node in variables.items()}
 
     def read(self, session: Any) -> Values:
@@ -31,7 +31,8 @@ class Stored:
             session.run(assignment, {assignment.inputs[1]: cast})
 
 
-def _value(graph: tf.Graph, node: Node) -> tf.Tensor:
+def value_tensor(graph: tf.Graph, node: Node) -> tf.Tensor:
+    """What reads the variable, by an op that the graph has already."""
     if node.type == "VarHandleOp":
         return graph.get_tensor_by_name(f"{node.name}/Read/ReadVariableOp:0")
     return graph.get_tensor_by_name(f"{node.name}:0")

@@ -1,0 +1,233 @@
+"""`summaries`: the statistics of batch norm layers for TensorBoard, of a TF1 graph or of a model in eager code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfbn.core.values import State
+from tfbn.keras.from_keras import find_batch_norms
+from tfbn.keras.generation import NAMES
+from tfbn.keras.layer import Layer as KerasLayer
+from tfbn.keras.wrap import module_of
+from tfbn.recalibrate import pooled
+from tfbn.recalibrate.module import Layer, Sums, find_layers, observed_pass, select
+from tfbn.recalibrate.session import summarize_site
+from tfbn.recalibrate.sites import find
+from tfbn.recalibrate.stored import value_tensor
+
+
+def summaries(
+    source: Any = None, batch: Any = None, call: Callable[[Any], Any] | None = None, *, layers: Any = None
+) -> tf.Tensor:
+    """A summary of batch norm layers for TensorBoard: moving statistics, those of the batch, and their distance.
+
+    For each layer, under the tag `statistics/SCOPE`, there are histograms over the channels of `moving_mean`,
+    `moving_variance`, `batch_mean` and `batch_variance`, and two scalars, root mean squares over the channels:
+    `mean_distance`, of the moving from the batch's mean in the batch's standard deviations, and `variance_distance`, of
+    the moving from the batch's variance relative to the latter. Where the update ops run, both fall to the noise from
+    batch to batch; where they are forgotten, both stay or grow. The statistics of the batch are weighted, pooled over
+    virtual batches and over calls that share variables, and the variance has the layer's own estimator.
+
+    A layer that does not normalize by the batch in this run, or has no sample, has its moving statistics alone. A
+    histogram with NaN or infinities is left out.
+
+    In a TF1 graph this is an op, as tf.compat.v1.summary.merge_all gives one, but in no collection: run it with the
+    feeds of a training step, before, after or together with the train op. Together, it reads the moving statistics
+    before or after their update, as it happens. In eager code the batch runs once more, as in training, and nothing
+    changes: no statistic, and of a model of Keras neither its own batch norms nor its seeds.
+
+    Args:
+      source: tf.Graph or session, default None for the default graph; or tf.Module with tfbn.BatchNorm or TF1Module
+        within, or a model of Keras with tfbn.keras.BatchNorm.
+      batch: what `call` takes; for a graph None.
+      call: function of the batch that runs the model as in training, without the optimizer; for a graph None. Default:
+        source(batch, is_training=True), of Keras training=True.
+      layers: the layers to summarize: scopes ('net/BatchNorm', or 'net' for all within), a string or a list. Default
+        None, for all.
+
+    Returns:
+      A scalar string tensor, a serialized tf.compat.v1.Summary: for a tf.compat.v1.summary.FileWriter's add_summary in
+      TF1, and for tf.summary.experimental.write_raw_pb in eager code.
+
+    Raises:
+      ValueError: no layers, or not those asked for; of a graph, layers in loops and branches and the others whose
+        batches no run can fetch, unless `layers` leaves them out; a finalized graph; of a model, layers without
+        variables yet, Keras' own batch norm, and a call in which no layer trains.
+      TypeError: another kind of source.
+      RuntimeError: a module where a graph is built, be it that of a tf.function.
+
+    Example:
+      >>> import tensorflow as tf, tfbn
+      >>> norm = tfbn.BatchNorm(2)
+      >>> serialized = tfbn.summaries(norm, tf.constant([[1.0, 5.0], [3.0, 9.0]]))
+      >>> summary = tf.compat.v1.Summary.FromString(serialized.numpy())
+      >>> for value in summary.value[-2:]:
+      ...     print(value.tag, round(value.simple_value, 3))
+      statistics/batch_norm/mean_distance 2.016
+      statistics/batch_norm/variance_distance 0.713
+    """
+    if source is None or isinstance(source, tf.Graph) or isinstance(getattr(source, "graph", None), tf.Graph):
+        for name, value in (("batch", batch), ("call", call)):
+            if value is not None:
+                raise ValueError(f"{name}: expected None for a graph, got {value!r}. Feed the op that is returned.")
+        graph = getattr(source, "graph", source) or tf.compat.v1.get_default_graph()
+        return _summarize_graph(graph, layers)
+    if not tf.executing_eagerly():
+        raise RuntimeError(
+            "source: expected eager code for a module, got a graph that is being built. Call tfbn.summaries outside of "
+            "tf.function, beside the step; for the layers of a TF1 graph give it no source."
+        )
+    return _summarize_model(source, batch, call, layers)
+
+
+def _summarize_graph(graph: tf.Graph, layers: Any) -> tf.Tensor:
+    found, _ = find(graph, layers, independent=False)
+    calls = {layer.scope: [summarize_site(graph, site) for site in layer.sites] for layer in found}
+    with graph.as_default(), tf.device(None), tf.control_dependencies(None), tf.name_scope("tfbn_summaries"):
+        return tf.raw_ops.MergeSummary(
+            inputs=[
+                _summarize_layer(
+                    layer.scope,
+                    [value_tensor(graph, layer.variables[name]) for name in pooled.STATISTICS],
+                    _pool(calls[layer.scope]),
+                    layer.unbiased and not layer.renorm,
+                )
+                for layer in found
+            ]
+        )
+
+
+def _pool(calls: list[tuple[Any, pooled.Summary]]) -> pooled.Summary:
+    """One summary of all calls that train in a run."""
+    # By tf.where, because a call that does not train may be of NaN.
+    training = [
+        pooled.Summary(*(tf.where(active, value, tf.zeros_like(value)) for value in summary))
+        for active, summary in calls
+    ]
+    samples = tf.add_n([each.samples for each in training])
+    mean = tf.math.divide_no_nan(tf.add_n([each.samples * each.mean for each in training]), samples)
+    squares = tf.add_n([each.squares + each.samples * tf.square(each.mean - mean) for each in training])
+    return pooled.Summary(samples, mean, squares)
+
+
+def _summarize_model(source: Any, batch: Any, call: Callable[[Any], Any] | None, layers: Any) -> tf.Tensor:
+    from_keras = any(cls.__module__.partition(".")[0] in NAMES for cls in type(source).__mro__)
+    all_layers = _find_keras_layers(source, layers) if from_keras else find_layers(source)
+    chosen = select(all_layers, layers)
+    argument = "training" if from_keras else "is_training"
+    run = call or (lambda batch: source(batch, **{argument: True}))
+    with _state_kept(source if from_keras else None), observed_pass(all_layers, run, [batch], False) as (sums, before):
+        if not any(sums.of(layer) for layer in chosen):
+            raise ValueError(
+                "call: expected a call in which some layer trains, got none. Is it one with is_training=True?"
+            )
+        return tf.raw_ops.MergeSummary(
+            inputs=[
+                _summarize_layer(
+                    layer.scope,
+                    [before.values[id(layer.variables[name])] for name in pooled.STATISTICS],
+                    *_batch_of(sums, layer),
+                )
+                for layer in chosen
+            ]
+        )
+
+
+def _batch_of(sums: Sums, layer: Layer) -> tuple[pooled.Summary, bool]:
+    """What went through a layer, of no samples where it never trained, and whether its estimator is unbiased."""
+    inputs = sums.of(layer)
+    if inputs is None:
+        return pooled.Summary(0.0, 0.0, 0.0), False
+    batch = inputs.pooled
+    unbiased = inputs.unbiased and "moving_stddev" not in layer.variables
+    return pooled.Summary(batch.samples, batch.mean, batch.squares), unbiased
+
+
+def _find_keras_layers(model: Any, layers: Any) -> list[Layer]:
+    """The layers of tfbn in a model; raises ValueError for Keras' own that are asked for."""
+    if not hasattr(model, "layers"):
+        raise TypeError(f"source: expected a model, got the layer {model.name!r}. Pass the model that it is in.")
+    found, others = [], []
+    for path, layer in find_batch_norms(model):
+        if not isinstance(layer, KerasLayer):
+            others.append(path)
+            continue
+        module = module_of(layer)
+        state = {name: getattr(module, name) for name in State._fields}
+        variables = {name: variable for name, variable in state.items() if variable is not None}
+        if not variables:
+            raise ValueError(f"source: expected layers that are built, got {path}. Call the model once before this.")
+        found.append(Layer(path, variables, module))
+    if others and (layers is None or not found):
+        raise ValueError(
+            f"source: expected tfbn.keras.BatchNorm in the model, got {', '.join(others)} of Keras' own layer, whose "
+            "batches tfbn does not see. Put tfbn's in its place, tfbn.keras.wrap(tfbn.keras.from_keras(layer)), or "
+            "leave it out by naming the others in `layers`."
+        )
+    if not found:
+        raise ValueError(f"source: expected a model with tfbn.keras.BatchNorm in it, got {model.name!r} without.")
+    return found
+
+
+@contextmanager
+def _state_kept(model: Any) -> Iterator[None]:
+    """Puts back what a call in training moves in a model of Keras beside the layers that are observed."""
+    trained = set() if model is None else {id(variable) for variable in model.trainable_variables}
+    state = [] if model is None else [variable for variable in model.variables if id(variable) not in trained]
+    before = [np.array(variable.numpy()) for variable in state]
+    try:
+        yield
+    finally:
+        for variable, value in zip(state, before):
+            variable.assign(value)
+
+
+def _summarize_layer(scope: str, moving: Any, batch: pooled.Summary, unbiased: bool) -> tf.Tensor:
+    moving_mean, moving_variance = (tf.cast(tf.reshape(value, [-1]), tf.float64) for value in moving)
+    samples = tf.convert_to_tensor(batch.samples, tf.float64)
+
+    def summarize_batch() -> tf.Tensor:
+        variance = batch.squares / (tf.maximum(samples - 1.0, 1.0) if unbiased else samples)
+        # A channel that never varies has no deviation to measure by.
+        divisor = tf.maximum(variance, np.finfo(np.float32).tiny)
+        mean_distance = (moving_mean - batch.mean) / tf.sqrt(divisor)
+        variance_distance = moving_variance / divisor - 1.0
+        return tf.raw_ops.MergeSummary(
+            inputs=[
+                _histogram(f"statistics/{scope}/batch_mean", batch.mean),
+                _histogram(f"statistics/{scope}/batch_variance", variance),
+                _root_mean_square(f"statistics/{scope}/mean_distance", mean_distance),
+                _root_mean_square(f"statistics/{scope}/variance_distance", variance_distance),
+            ]
+        )
+
+    return tf.raw_ops.MergeSummary(
+        inputs=[
+            _histogram(f"statistics/{scope}/moving_mean", moving_mean),
+            _histogram(f"statistics/{scope}/moving_variance", moving_variance),
+            tf.compat.v1.cond(samples > 0.0, summarize_batch, _write_nothing),
+        ]
+    )
+
+
+def _histogram(tag: str, values: Any) -> tf.Tensor:
+    # The op refuses what is not finite, and would end the training that it is to show.
+    return tf.compat.v1.cond(
+        tf.reduce_all(tf.math.is_finite(values)),
+        lambda: tf.raw_ops.HistogramSummary(tag=tag, values=values),
+        _write_nothing,
+    )
+
+
+def _root_mean_square(tag: str, values: tf.Tensor) -> tf.Tensor:
+    return tf.raw_ops.ScalarSummary(tags=tag, values=tf.sqrt(tf.reduce_mean(tf.square(values))))
+
+
+def _write_nothing() -> tf.Tensor:
+    """An empty summary, serialized."""
+    return tf.constant(b"")
