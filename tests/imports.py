@@ -25,7 +25,7 @@ LEVEL = {unit: level for level, units in enumerate(LEVELS) for unit in units}
 
 # Narrower than its level: the codemod runs without TensorFlow, folding reads graphs and builds no layers, and there is
 # one composition of the arithmetic.
-MAY_IMPORT = {"migrate": {"errors", "files", "progress"}, "fold": {"errors", "graphdef"}}
+MAY_IMPORT = {"migrate": {"errors", "files", "progress"}, "fold": {"errors", "graphdef", "progress"}}
 MAY_BE_IMPORTED_BY = {"ops": {"core", "arguments"}}
 
 # Attributes that start with an underscore and are public all the same.

@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 import sys
 
+import numpy as np
 import pytest
+import tensorflow as tf
 
+from tfbn import checkpoint, fold
+from tfbn.checkpoint.bundle import writing
 from tfbn.progress import Progress
 
 
@@ -34,3 +38,29 @@ def test_rich_is_not_needed(capsys, monkeypatch):
     with Progress("Copying", 4, show=True) as bar:
         bar.update()
     assert capsys.readouterr() == ("", "")
+
+
+def fold_a_graph(_):
+    with tf.Graph().as_default() as graph:
+        images = tf.compat.v1.placeholder(tf.float32, [None, 4], name="images")
+        outputs = tf.matmul(images, np.full([4, 4], 0.5, np.float32)) * np.float32([2.0, 3.0, 4.0, 5.0])
+        outputs = tf.identity(outputs, name="outputs")
+    fold.fold_graph(graph.as_graph_def(), ["outputs"], inputs=[{"images": np.ones([2, 4], np.float32)}] * 3)
+
+
+@pytest.mark.parametrize(
+    "work, text",
+    [
+        (checkpoint.diagnose, "Reading .* 1/1 layers"),
+        (lambda path: checkpoint.diff(path, path), "Comparing .* 2/2 variables"),
+        (fold_a_graph, "Verifying .* 6/6 runs"),
+    ],
+    ids=["diagnose", "diff", "fold"],
+)
+def test_long_work_has_a_bar_on_a_terminal(work, text, tmp_path, monkeypatch, capsys):
+    with writing(str(tmp_path / "model"), True) as writer:
+        for name in ("norm/moving_mean", "norm/moving_variance"):
+            writer.add(name, np.float32([0.5, 2.0]))
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    work(str(tmp_path / "model"))
+    assert re.search(text, re.sub(r"\x1b\[[\d?;]*\w", "", capsys.readouterr().err))

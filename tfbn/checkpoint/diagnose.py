@@ -14,6 +14,7 @@ from tfbn.checkpoint.reader import Reader
 from tfbn.checkpoint.rename import renamed_entries
 from tfbn.checkpoint.tables import columns, table
 from tfbn.errors import Finding
+from tfbn.progress import Progress
 
 GLOBAL_STEP = "global_step"
 
@@ -97,13 +98,12 @@ def diagnose(
             f"A layer is known by its statistics: {naming.KNOWN}. If they have other names, pass rename=[(pattern, "
             "replacement)], or --rename PATTERN=REPLACEMENT."
         )
-    layers = [
-        rules.Arrays(
-            layer,
-            {short: np.ravel(reader[name]).astype(np.float64) for short, name in layer.variables.items()},
-        )
-        for layer in result.layers
-    ]
+    layers = []
+    with Progress("Reading", len(result.layers), "layers") as bar:
+        for layer in result.layers:
+            arrays = {short: np.ravel(reader[name]).astype(np.float64) for short, name in layer.variables.items()}
+            layers.append(rules.Arrays(layer, arrays))
+            bar.update()
     network = rules.Network(layers, _steps(reader), decay, result.unclaimed)
     return Diagnosis(rules.findings(network, result.orphans), layers)
 

@@ -14,6 +14,7 @@ from tfbn.checkpoint.open import open as open_checkpoint
 from tfbn.checkpoint.reader import Entry, Reader
 from tfbn.checkpoint.rename import apply_renames
 from tfbn.checkpoint.tables import natural, shown, table
+from tfbn.progress import Progress
 
 
 class Difference(NamedTuple):
@@ -75,13 +76,15 @@ def diff(
             **nearest_names(apart & second_entries.keys(), only),
         }
         differences = []
-        for path in sorted(shapes, key=natural):
-            if path in apart:
-                kind = "only in the first" if path in first_entries else "only in the second"
-                hint = f", there {nearest[path]}" if path in nearest else ""
-                differences.append(Difference(path, kind, f"{shown(shapes[path])}{hint}", 0.0))
-            else:
-                differences += _compare(path, one, first_entries[path], other, second_entries[path])
+        with Progress("Comparing", len(shapes), "variables") as bar:
+            for path in sorted(shapes, key=natural):
+                if path in apart:
+                    kind = "only in the first" if path in first_entries else "only in the second"
+                    hint = f", there {nearest[path]}" if path in nearest else ""
+                    differences.append(Difference(path, kind, f"{shown(shapes[path])}{hint}", 0.0))
+                else:
+                    differences += _compare(path, one, first_entries[path], other, second_entries[path])
+                bar.update()
         return Differences(differences)
 
 

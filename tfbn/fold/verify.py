@@ -14,6 +14,7 @@ import tensorflow as tf
 from tfbn.graphdef.messages import reason
 from tfbn.graphdef.outside import reaching_outside
 from tfbn.graphdef.paths import check_is_file_or_folder
+from tfbn.progress import Progress
 
 BATCH, SIZE = 4, 32  # of random inputs where the graph leaves the first size, or another, open
 
@@ -91,7 +92,8 @@ def worst_difference(before: Any, after: Any, outputs: Sequence[str], feeds: Seq
                 f"{', '.join(outside[:5])}. Nothing was run. If outputs without them will do, name those as `outputs`; "
                 "or fold without a comparison: verify=False (--no-verify)."
             )
-    expected, found = (_run(graph_def, outputs, feeds) for graph_def in (before, after))
+    with Progress("Verifying", 2 * len(feeds), "runs") as bar:
+        expected, found = (_run(graph_def, outputs, feeds, bar) for graph_def in (before, after))
     worst = 0.0, outputs[0] if outputs else ""
     for of_expected, of_found in zip(expected, found):
         for name, one, other in zip(outputs, of_expected, of_found):
@@ -117,15 +119,17 @@ def _difference(name: str, expected: np.ndarray, found: np.ndarray) -> float:
     return float(difference / largest) if largest else float(0.0 if difference == 0 else np.inf)
 
 
-def _run(graph_def: Any, outputs: Sequence[str], feeds: Sequence[Feed]) -> list[list[Any]]:
+def _run(graph_def: Any, outputs: Sequence[str], feeds: Sequence[Feed], bar: Progress) -> list[list[Any]]:
+    results = []
     with tf.Graph().as_default() as graph, tf.compat.v1.Session() as session:
         tf.graph_util.import_graph_def(graph_def, name="")
         fetches = [graph.get_tensor_by_name(name) for name in outputs]
         try:
-            return [
-                session.run(fetches, {f"{name}:0" if ":" not in name else name: value for name, value in feed.items()})
-                for feed in feeds
-            ]
+            for feed in feeds:
+                by_tensor = {name if ":" in name else f"{name}:0": value for name, value in feed.items()}
+                results.append(session.run(fetches, by_tensor))
+                bar.update()
+            return results
         except (tf.errors.OpError, ValueError, TypeError, KeyError) as error:
             raise ValueError(
                 "inputs: expected some that the graph runs on, so that folding can be verified, got an error: "
