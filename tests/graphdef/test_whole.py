@@ -1,4 +1,4 @@
-"""Graphs that are damaged in their functions, which TensorFlow imports, and only runs into when it runs them."""
+"""Graphs that are damaged in functions and constants, which TensorFlow may import, and run into when it runs them."""
 
 import pytest
 import tensorflow as tf
@@ -32,7 +32,11 @@ def wait_for_nothing(graph_def):
 
 
 def mistype(graph_def):
-    graph_def.library.function[0].signature.output_arg[0].type = 127
+    graph_def.library.function[0].signature.output_arg[0].type = 99
+
+
+def mistype_constant(graph_def):
+    next(node for node in graph_def.node if node.op == "Const").attr["value"].tensor.dtype = 0
 
 
 DAMAGES = {
@@ -41,7 +45,8 @@ DAMAGES = {
     forget_results: r"whose function \w+ does not return all of its outputs",
     misname_input: r"whose function \w+ takes 'nothing:output:0', which it has not",
     wait_for_nothing: r"whose function \w+ takes '\^nothing', which it has not",
-    mistype: r"whose function \w+ has \w+: .*127",
+    mistype: r"whose function \w+ has \w+ of a dtype that there is none of: 99",
+    mistype_constant: "with the constant .* of a dtype that there is none of: 0",
 }
 
 

@@ -15,7 +15,7 @@ from google.protobuf.message import DecodeError
 from tfbn import _tensorflow
 from tfbn.graphdef.outside import reaching_outside
 from tfbn.graphdef.paths import check_is_file_or_folder
-from tfbn.graphdef.whole import check_functions
+from tfbn.graphdef.whole import check_whole
 
 tf1 = tf.compat.v1
 
@@ -165,7 +165,7 @@ def read_message(path: Path, kind: type) -> Any:
     """The protocol buffer in a file: as text where its name ends in .pbtxt, and in binary otherwise.
 
     Raises:
-      ValueError: the file holds something else, or a graph whose functions are not whole.
+      ValueError: the file holds something else, or a graph that is not whole.
     """
     from google.protobuf import text_format
 
@@ -182,7 +182,7 @@ def read_message(path: Path, kind: type) -> Any:
         raise ValueError(f"{path}: expected a {kind.__name__}, got something else: {error}") from error
     for graph_def in _graph_defs(message):
         try:
-            check_functions(graph_def)
+            check_whole(graph_def)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
     return message

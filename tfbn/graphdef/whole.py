@@ -1,4 +1,4 @@
-"""Whether the functions of a graph from a file are whole: what is called is there, and what is taken in a body."""
+"""Whether a graph from a file is whole: the functions that it calls, what their bodies take, and its constants."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import tensorflow as tf
 _CALLS = re.compile("(Stateful|Stateless)?(PartitionedCall|If|While|Case)")
 
 
-def check_functions(graph_def: Any) -> None:
-    """Refuses a graph that TensorFlow would import, and only run into when it runs the function.
+def check_whole(graph_def: Any) -> None:
+    """Refuses a graph that TensorFlow would import, and only run into when it runs the op or the function.
 
     Raises:
-      ValueError: an op calls a function that the graph has not; a body takes, or returns, what is not in it, or a dtype
-        that there is none of.
+      ValueError: an op calls a function that the graph has not; a body takes, or returns, what is not in it; there is
+        no such dtype as that of an argument or a constant.
     """
     functions = {function.signature.name: function for function in graph_def.library.function}
-    _check_calls(graph_def.node, functions)
+    _check_nodes(graph_def.node, functions)
     for name, function in functions.items():
-        _check_calls(function.node_def, functions)
+        _check_nodes(function.node_def, functions)
         signature = function.signature
         arguments, nodes = {arg.name for arg in signature.input_arg}, {node.name for node in function.node_def}
         taken = [text for node in function.node_def for text in node.input]
@@ -37,16 +37,14 @@ def check_functions(graph_def: Any) -> None:
                 f"expected a whole graph, got one whose function {name} does not return all of its outputs."
             )
         for arg in (*signature.input_arg, *signature.output_arg):
-            try:
-                tf.as_dtype(arg.type or tf.float32)  # of 0 an attribute tells
-            except TypeError as error:
-                raise ValueError(
-                    f"expected a whole graph, got one whose function {name} has {arg.name}: {error}"
-                ) from error
+            if arg.type:  # or an attribute tells
+                _check_dtype(arg.type, f"whose function {name} has {arg.name}")
 
 
-def _check_calls(nodes: Iterable[Any], functions: Any) -> None:
+def _check_nodes(nodes: Iterable[Any], functions: Any) -> None:
     for node in nodes:
+        if node.op == "Const":
+            _check_dtype(node.attr["value"].tensor.dtype, f"with the constant {node.name}")
         if not _CALLS.fullmatch(node.op):
             continue
         for value in node.attr.values():
@@ -56,3 +54,10 @@ def _check_calls(nodes: Iterable[Any], functions: Any) -> None:
                         f"expected a whole graph, got one in which {node.name} ({node.op}) calls the function "
                         f"{called.name!r}, which is not there."
                     )
+
+
+def _check_dtype(dtype: int, of: str) -> None:
+    try:
+        tf.as_dtype(dtype)
+    except TypeError as error:
+        raise ValueError(f"expected a whole graph, got one {of} of a dtype that there is none of: {dtype}.") from error
