@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
-from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
 from benchmarks import checkpoints
-from tests.checkpoint import kill, models
-from tests.selection import SEED
 from tfbn import checkpoint
 from tfbn.checkpoint import bundle
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-KILLS = int(os.environ.get("TFBN_KILLS", "10"))
 MB = 2**20
 
 
@@ -103,52 +95,6 @@ class TestWriting:
         monkeypatch.chdir(tmp_path)
         with pytest.raises(FileNotFoundError, match="^target: expected a path in a folder of this machine that exists"):
             write(target, small)
-
-
-@pytest.mark.slow
-class TestKilled:
-    """By SIGKILL: at each change of a file's name, and TFBN_KILLS times at random moments."""
-
-    @pytest.mark.parametrize("kind", ["copied", "changed", "Keras"])
-    def test_absent_or_whole(self, kind, tmp_path):
-        """And the next run removes what is left, to end with the same bytes as if nothing had happened."""
-        source, ending, arguments = self.conversion(kind, tmp_path)
-        place = tmp_path / "place"
-        place.mkdir()
-        given = {"source": source, "folder": str(place), "ending": ending, "arguments": arguments}
-        given.update(share=MB // 2, kills=KILLS, seed=SEED)
-        process = subprocess.run(
-            [sys.executable, kill.__file__, json.dumps(given)],
-            capture_output=True,
-            text=True,
-            timeout=60 + 10 * KILLS,
-            env={**os.environ, "PYTHONPATH": str(CHECKOUT), "TF_CPP_MIN_LOG_LEVEL": "3"},
-        )
-        assert process.returncode == 0, process.stderr
-        result = json.loads(process.stdout)
-        assert set(result["found"]) <= {"absent", "whole"}, (given["seed"], result)
-        assert "absent" in result["found"]
-        assert result["found"][-1] == "whole"
-        assert result["renames"] >= {"copied": 3, "changed": 4, "Keras": 1}[kind]
-        assert not [name for name in result["files"] if not name.startswith("target")]
-
-    @staticmethod
-    def conversion(kind, folder):
-        random = np.random.default_rng(2)
-        arrays = {f"layer_{i}/weights": random.random([256, 1024], np.float32) for i in range(3)}
-        if kind == "copied":
-            # Two data files, one of them for the graph of objects.
-            write(folder / "source", arrays)
-            return str(folder / "source"), "", {"to": "BatchNorm"}
-        if kind == "changed":
-            # Three data files.
-            write(folder / "source", arrays)
-            write(folder / "like", {name: array.astype(np.float64) for name, array in arrays.items()})
-            return str(folder / "source"), "", {"like": str(folder / "like")}
-        model = models.trained("contrib")
-        like = models.saved(models.Keras2(), str(folder), "fresh")
-        rename = [*models.Graph.to_neutral, *models.Keras2.from_neutral]
-        return models.saved(model, str(folder), "source"), ".h5", {"like": like, "rename": rename}
 
 
 # Above importing TensorFlow.

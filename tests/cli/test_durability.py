@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import resource
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,10 +19,14 @@ import tensorflow as tf
 import tfbn
 from tests.checkpoint.test_bundle import write
 from tests.checkpoint.test_hdf5 import weights
+from tests.cli import kill
 from tests.power_cut import Disk, tree
+from tests.selection import SEED
 from tfbn import cli, files
 
 tf1 = tf.compat.v1
+CHECKOUT = Path(__file__).resolve().parents[2]
+KILLS = int(os.environ.get("TFBN_KILLS", "10"))
 RANDOM = np.random.default_rng(11)
 ARRAYS = {f"net/norm/{short}": RANDOM.random(3000, np.float32) + 0.5 for short in ("moving_mean", "moving_variance")}
 
@@ -102,6 +110,54 @@ def test_power_cut(command, over, tmp_path, monkeypatch):
     for state in possible:
         assert is_whole(state, new) or is_whole(state, old) or not (old or committed in state), sorted(state)
     assert all(is_whole(state, new) for state in last)
+
+
+# How many calls that change files, sync or name them a run has at the least.
+CALLS = {"copied": 8, "changed": 8}
+
+
+@pytest.mark.slow
+@pytest.mark.once
+@pytest.mark.parametrize("name", COMMANDS)
+def test_killed(name, sources, tmp_path):
+    """By SIGKILL, at each call that changes a file or syncs it, and TFBN_KILLS times at random moments.
+
+    The target is absent, or the old one, or the new one; the next run removes what stayed, and ends as if nothing had
+    happened.
+    """
+    target, arguments = COMMANDS[name]
+    place, older = tmp_path / "place", tmp_path / "older" / target
+    for folder in (place, older.parent):
+        folder.mkdir()
+    if name in ("copied", "changed"):
+        write(older, {key: -array for key, array in ARRAYS.items()})
+    elif name == "migrate":
+        shutil.copy(sources / "old.py", older)
+    else:
+        older.write_bytes(b"old")
+    given = {
+        "arguments": [text.format(sources) for text in arguments] + (["--force"] if arguments[1] == "convert" else []),
+        "target": str(place / target),
+        "older": None if name == "SavedModel" else str(older),  # which is refused there
+        "always": name == "migrate",
+        "share": 10_000,
+        "kills": KILLS,
+        "seed": SEED,
+    }
+    process = subprocess.run(
+        [sys.executable, kill.__file__, json.dumps(given)],
+        capture_output=True,
+        text=True,
+        timeout=120 + 10 * KILLS,
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT), "TF_CPP_MIN_LOG_LEVEL": "3"},
+    )
+    assert process.returncode == 0, process.stderr
+    result = json.loads(process.stdout)
+    assert set(result["without"]) == (set() if name == "migrate" else {"absent", "new"}), result
+    assert set(result["over"]) == (set() if name == "SavedModel" else {"old", "new"}), result
+    assert result["last"] == "new"
+    assert result["calls"] >= CALLS.get(name, 4)
+    assert all(file.startswith("target") for file in result["files"])
 
 
 @pytest.mark.parametrize("command", COMMANDS, indirect=True)
