@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfbn.graphdef.arithmetic import VARIABLES
 from tfbn.graphdef.graph import Graph
+from tfbn.graphdef.messages import QUANTIZED_FOR_EVALUATION
 from tfbn.graphdef.nodes import control_inputs, data_inputs, set_inputs
 from tfbn.graphdef.slices import assigns
 
@@ -45,10 +46,12 @@ def drop_updates(graph: Graph, outputs: list[str]) -> Graph:
     following = _following(graph, changed)
     for name in outputs:
         if name in following:
-            (first, *_) = sorted(graph.reach([name], controls=False) & changed)
+            sources = graph.reach([name], controls=False)
+            is_quantized = any(graph[each].op.startswith("FakeQuant") for each in sources)
             raise ValueError(
-                f"expected outputs that only read variables, got {name}, which is computed from what {first} assigns. "
-                "Give outputs from before that op."
+                f"expected outputs that only read variables, got {name}, which is computed from what "
+                f"{min(sources & changed)} assigns. "
+                f"{QUANTIZED_FOR_EVALUATION if is_quantized else 'Give outputs from before that op.'}"
             )
     for node in graph.values():
         waits = control_inputs(node)

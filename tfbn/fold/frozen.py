@@ -12,6 +12,7 @@ from tfbn.graphdef import tensor_names, walks
 from tfbn.graphdef.arithmetic import VARIABLES
 from tfbn.graphdef.conditions import Conditions
 from tfbn.graphdef.dataflow import Dataflow, Node, Tensor, controls_of, source_of
+from tfbn.graphdef.messages import QUANTIZED_FOR_EVALUATION
 from tfbn.graphdef.slices import assigns
 
 _UNUSED = ("Const", "Placeholder", "PlaceholderWithDefault")
@@ -19,11 +20,6 @@ _UPDATING = ("Scatter", "ResourceScatter", "Apply", "ResourceApply")
 _FROM_EXPORT = (
     "Make an inference graph first, which leaves them out: tfbn.export.inference_graph(graph_def, outputs), or `tfbn "
     "export`. Both read frozen graphs."
-)
-_FROM_EVALUATION = (
-    "It observes the ranges of a quantization. Freeze the graph for evaluation in its place: build the network with "
-    "is_training=False, call tf.contrib.quantize.create_eval_graph(), restore the checkpoint, and freeze that. Its "
-    "batch norms are part of the weights already."
 )
 _IN_LOOP = "it is in the body of {}, where nothing is folded"
 _IN_BRANCH = "it is in a branch of {}, where nothing is folded: make an inference graph first, with tfbn.export"
@@ -79,7 +75,7 @@ class Frozen:
                 raise ValueError(
                     "graph_def: expected a graph for inference, got one that was frozen with its updates: "
                     f"{node.name} ({node.type}) changes {source.name}, which is a constant now. "
-                    f"{_FROM_EVALUATION if quantized else _FROM_EXPORT}"
+                    f"{QUANTIZED_FOR_EVALUATION if quantized else _FROM_EXPORT}"
                 )
 
     def users(self, tensor: Tensor) -> list[Node]:

@@ -1,8 +1,15 @@
-"""What TensorFlow's errors say, without the traces around it."""
+"""What TensorFlow's errors say, without the traces around it, and what several of tfbn's say."""
 
 from __future__ import annotations
 
 import tensorflow as tf
+
+# Of a graph that tf.contrib.quantize made for training: what to take in its place.
+QUANTIZED_FOR_EVALUATION = (
+    "It observes the ranges of a quantization; the graph for evaluation is the one to take. Build the network with "
+    "is_training=False, call tf.contrib.quantize.create_eval_graph(), and restore the checkpoint there. Its batch "
+    "norms are part of the weights already."
+)
 
 
 def reason(error: Exception) -> str:
