@@ -52,6 +52,23 @@ def test_exports_normalize_by_the_averages(form):
         )
 
 
+@pytest.mark.parametrize("formula", forms.FORMULAS)
+def test_frozen_layers_are_listed(formula):
+    """By the constants in place of their variables, whose names say nothing."""
+    frozen, _ = forms.freeze(forms.Form(formula, "assign", "inference", "none"))
+    with graph(), tf1.Session() as session:
+        tf.import_graph_def(frozen, name="")
+        (layer,) = tfbn.list_layers(session=session)
+    assert (layer.scope, layer.mode, layer.updates, layer.estimator) == ("net/bn", "inference", "", "")
+    for name, expected in {
+        "moving_mean": [-1.0, 0.0, 2.0, 0.5],
+        "moving_variance": [1.0, 2.0, 2.0, 0.5],
+        "beta": [0.3, -0.2, 0.1, 0.5],
+        "gamma": [1.5, 0.7, -1.1, 2.0],
+    }.items():
+        assert np.array_equal(layer.arrays[name], np.float32(expected)), name
+
+
 def layer_norm(x):
     mean, variance = tf.nn.moments(x, [1, 2, 3], keepdims=True)
     return (x - mean) / tf.sqrt(variance + 1e-3) * variable("gamma") + variable("beta")

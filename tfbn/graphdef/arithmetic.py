@@ -76,7 +76,7 @@ class Form(NamedTuple):
     @property
     def is_fixed(self) -> bool:
         """Whether neither statistic is of a variable or the batch, as in frozen graphs."""
-        return not any(each.variables or each.batch for each in (self.mean, self.variance))
+        return _are_fixed(self.mean, self.variance)
 
 
 def find_forms(nodes: list[Node], consumers: dict[Node, list[Node]]) -> Iterator[Form]:
@@ -207,16 +207,22 @@ def _fused(node: Node) -> Form | None:
 
 
 def _stated(node: Node, mean: Tensor, variance: Tensor, gamma: Tensor, beta: Tensor) -> Form | None:
-    both = [statistic(mean), statistic(variance)]
+    both = statistic(mean), statistic(variance)
     if both[0] is None or both[1] is None:
         return None
-    return Form(node, node, both[0], both[1], _variable(gamma), _variable(beta), mean)
+    fixed = _are_fixed(both[0], both[1])
+    return Form(node, node, both[0], both[1], _variable(gamma, fixed), _variable(beta, fixed), mean)
 
 
-def _variable(tensor: Tensor) -> Node | None:
-    """The one variable that a value per channel is read from."""
+def _are_fixed(mean: Statistic, variance: Statistic) -> bool:
+    return not any(each.variables or each.batch for each in (mean, variance))
+
+
+def _variable(tensor: Tensor, fixed: bool = False) -> Node | None:
+    """The one variable that a value per channel is read from; with `fixed`, as in frozen graphs, the one vector."""
     known = statistic(tensor)
-    return next(iter(known.variables)) if known and len(known.variables) == 1 and not known.batch else None
+    nodes = (known.vectors if fixed else known.variables) if known is not None and not known.batch else ()
+    return next(iter(nodes)) if len(nodes) == 1 else None
 
 
 class _Walk:
@@ -250,11 +256,13 @@ def _composed(root: Node, consumers: dict[Node, list[Node]]) -> Form | None:
     for node, scaled, factors in walk.applied:
         subtracted, others = _mean_of(scaled, factors, walk.offsets)
         if subtracted is None:
-            subtracted = _mean_in_offset(node, consumers, variance, factors)
+            subtracted, shifts = _mean_in_offset(node, consumers, variance, factors)
+            walk.shifts += shifts
         mean = statistic(subtracted) if subtracted is not None else None
         if mean is not None:
-            gamma = [_variable(factor) for factor in others] + [_after(node, consumers, "Mul")]
-            beta = [_variable(each) for each in walk.shifts] + [_after(node, consumers, "Add", "AddV2")]
+            fixed = _are_fixed(mean, variance)
+            gamma = [_variable(factor, fixed) for factor in others] + [_after(node, consumers, fixed, "Mul")]
+            beta = [_variable(each, fixed) for each in walk.shifts] + [_after(node, consumers, fixed, "Add", "AddV2")]
             affine = next(filter(None, gamma), None), next(filter(None, beta), None)
             return Form(root, node, mean, variance, *affine, subtracted)
     return None
@@ -321,8 +329,8 @@ def _mean_of(
 
 def _mean_in_offset(
     node: Node, consumers: dict[Node, list[Node]], variance: Statistic, factors: tuple[Tensor, ...]
-) -> Tensor | None:
-    """The mean in an offset that takes a root of the same variance, as `x * scale + (beta - mean * scale)` may."""
+) -> tuple[Tensor | None, list[Tensor]]:
+    """The mean, and beta, in an offset that takes a root of the same variance: x * scale + (beta - mean * scale)."""
     known = [variance, *map(statistic, factors)]
     for each in consumers[node]:
         if each.type not in _SUMS:
@@ -337,8 +345,8 @@ def _mean_in_offset(
         means = {factor: statistic(factor) for factor in _factors(subtracted)} if subtracted is not None else {}
         unknown = [(factor, each) for factor, each in means.items() if each is not None and each not in known]
         if len(unknown) == 1 and not unknown[0][1].is_uniform:
-            return unknown[0][0]
-    return None
+            return unknown[0][0], [] if negative else other[0].inputs[:1]
+    return None, []
 
 
 def _is_negated(tensor: Tensor) -> bool:
@@ -360,7 +368,7 @@ def _factors(tensor: Tensor) -> list[Tensor]:
     return [tensor]
 
 
-def _after(node: Node, consumers: dict[Node, list[Node]], *types: str) -> Node | None:
+def _after(node: Node, consumers: dict[Node, list[Node]], fixed: bool, *types: str) -> Node | None:
     """The variable that scales or shifts what has been normalized."""
     for _ in range(5):
         following = [each for each in consumers[node] if each.type in ("Mul", "Add", "AddV2", "Identity", *RESHAPES)]
@@ -368,6 +376,6 @@ def _after(node: Node, consumers: dict[Node, list[Node]], *types: str) -> Node |
             return None
         before, node = node, following[0]
         if node.type in types:
-            others = [_variable(each) for each in node.inputs if each[0] is not before]
+            others = [_variable(each, fixed) for each in node.inputs if each[0] is not before]
             return others[0] if others else None
     return None

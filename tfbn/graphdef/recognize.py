@@ -131,11 +131,9 @@ def _add_forms(
     unnamed: dict[tuple[Node, Node], Layer] = {}
     unrecognized = []
     for form in arithmetic.find_forms([node for node in dataflow.all if not is_gradient(node)], ahead):
-        if form.is_fixed:
-            continue
         layer = _owner_of_form(form, owners, by_source)
         if layer is None and _around(form.node.name.split("/")[:-1], layers) is None:
-            pair = moves.variable_of(form.mean), moves.variable_of(form.variance)
+            pair = (_constant_of(form.mean), _constant_of(form.variance)) if form.is_fixed else moves.pair_of(form)
             if pair[0] is None or pair[1] is None or pair[0] is pair[1]:
                 if _looks_like_a_layer(form):
                     unrecognized.append(form)
@@ -180,15 +178,25 @@ class _Moves:
                     self.by_variable.setdefault(variable, []).append(node)
                     self._by_batch.setdefault(value.batch, set()).add(variable)
 
-    def variable_of(self, statistic: Statistic) -> Node | None:
+    def pair_of(self, form: Form) -> tuple[Node | None, Node | None]:
+        return self._variable_of(form.mean), self._variable_of(form.variance)
+
+    def _variable_of(self, statistic: Statistic) -> Node | None:
         """The moving average of a statistic; None where there is none, or no telling which."""
         read = {each for each in statistic.variables if each in self.by_variable}
         found = read or statistic.variables - self._optimized or self._by_batch.get(statistic.batch, set())
         return next(iter(found)) if len(found) == 1 else None
 
 
+def _constant_of(statistic: Statistic) -> Node | None:
+    """The constant that a frozen graph has in place of a statistic's variable."""
+    constants = [node for node in statistic.vectors if node.type == "Const"]
+    return constants[0] if len(constants) == len(statistic.vectors) == 1 else None
+
+
 def _owner_of_form(form: Form, owners: dict[Node, Layer], by_source: dict[Node, Layer]) -> Layer | None:
-    for variable in (*form.variance.variables, *form.mean.variables):
+    statistics = (form.variance, form.mean)
+    for variable in (node for each in statistics for node in (*each.variables, *each.vectors)):
         if variable in owners:
             return owners[variable]
     for node, _ in (*form.variance.batch, *form.mean.batch):
