@@ -34,6 +34,7 @@ DEFAULTS: Case = {
     "updates_via": "run",  # run | group | control
     "second_order": False,
     "learning_rate": None,  # of a gradient descent that ends each step
+    "build_only": False,  # True: nothing is run
     "phrase": None,  # what an error must say, where compare.py does not know it from the original's text
 }
 

@@ -46,6 +46,7 @@ PHRASES = (
 STRUCTURE = (
     "output",
     "output_names",
+    "update_names",
     "loss_names",
     "variables",
     "collections",

@@ -14,7 +14,17 @@ import numpy as np
 
 from . import case as cases
 from . import data, dispatch, layer_differences, network_differences, vocabulary
-from .excuses import Known, Result, changed, fails_there, refused_by_both, refused_here, with_arguments, without
+from .excuses import (
+    Known,
+    Result,
+    changed,
+    collected_reads,
+    fails_there,
+    refused_by_both,
+    refused_here,
+    with_arguments,
+    without,
+)
 
 FUSED = ("function-fused", "core-fused")
 HALF = ("float16", "bfloat16")
@@ -327,6 +337,7 @@ LEDGER = (
         lambda case: isinstance(cases.argument(case, "epsilon"), dict),
         lambda *results: refused_here("TypeError", "epsilon: expected a number")(*results) or refused_by_both(*results),
     ),
+    collected_reads("function_rank2/resource"),
     Known(
         "collected updates inside of a cond",
         "The original collects operations of the branch, which no session can fetch. Ours run in the branch.",
@@ -334,7 +345,7 @@ LEDGER = (
         lambda case: cases.get(case, "calls") == "cond" and _collects(case),
         lambda *results: (
             fails_there("run", "InaccessibleTensorError", "not fetchable")(*results)
-            and {"stage", "collections.*", "gradients.*"}
+            and {"stage", "collections.*", "gradients.*", "update_names"}
         ),
         lambda case: with_arguments(case, updates_collections=None) if vocabulary.contrib(case) else case,
     ),

@@ -61,3 +61,23 @@ def with_arguments(case: cases.Case, **arguments: Any) -> cases.Case:
     """The case with these values of arguments, wherever it had them from."""
     scopes = [{k: arguments.get(k, v) for k, v in scope.items()} for scope in cases.get(case, "arg_scope")]
     return changed(case, arguments={**cases.get(case, "arguments"), **arguments}, arg_scope=scopes)
+
+
+def collected_reads(case: str) -> Known:
+    """The names of collected updates of resource variables."""
+    return Known(
+        "the ops of collected updates of resource variables",
+        "The original's function-fused and legacy paths collect an assignment as an object of its own, which is neither"
+        " tensor nor operation and which no MetaGraph keeps. Ours collect the value read after it; the op that assigns"
+        " has the original's name.",
+        case,
+        lambda case: cases.get(case, "resource") or "use_resource" in cases.get(case, "surroundings"),
+        _reads_for_assignments,
+    )
+
+
+def _reads_for_assignments(case: cases.Case, expected: Result, found: Result) -> set[str]:
+    there, here = (sum(result.get("update_names", []), []) for result in (expected, found))
+    unlike = [pair for pair in zip(there, here) if pair[0] != pair[1]]
+    reads = all(name.endswith("/AssignSubVariableOp") and "/ReadVariableOp" in ours for name, ours in unlike)
+    return {"update_names"} if reads and len(there) == len(here) else set()

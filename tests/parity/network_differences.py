@@ -4,29 +4,17 @@ from __future__ import annotations
 
 from . import case as cases
 from . import vocabulary
-from .excuses import Known, Result, fails_there, refused_by_both, refused_here, with_arguments
-
-
-def _drops(case: cases.Case) -> bool:
-    return vocabulary.of(case).name.endswith("dropout") and vocabulary.is_training(case) is not False
+from .excuses import Known, Result, collected_reads, fails_there, refused_by_both, refused_here, with_arguments
 
 
 def _normalized(case: cases.Case) -> bool:
     return cases.argument(case, "normalizer_fn") is not None or vocabulary.of(case).name == "slim_model"
 
 
-def _ends_with_norm(case: cases.Case) -> bool:
-    return _normalized(case) and cases.argument(case, "activation_fn", "relu") is None
-
-
 def _composed_second_order(case: cases.Case) -> bool:
     params, rank = vocabulary.normalizer_params(case), len(cases.get(case, "shape"))
     composed = params.get("fused") is False or params.get("renorm") or rank not in (2, 4)
     return bool(cases.get(case, "second_order") and _normalized(case) and composed)
-
-
-def _dilated_last(case: cases.Case) -> bool:
-    return any(cases.argument(case, name) not in (None, 1, [1, 1]) for name in ("rate", "dilation_rate"))
 
 
 def _channels_first(case: cases.Case) -> bool:
@@ -64,27 +52,7 @@ LEDGER = (
         _needs_gpu,
         _channels_last,
     ),
-    Known(
-        "the name of the op that drops",
-        "TensorFlow's dropout selects where it once multiplied, so that its last op has another name.",
-        "network/dropout/plain",
-        _drops,
-        lambda *results: {"output_names"},
-    ),
-    Known(
-        "the name of the op that dilates",
-        "tf.nn.convolution puts the ops around a dilated convolution into a name scope of its own.",
-        "network/conv2d/dilated_linear",
-        _dilated_last,
-        lambda *results: {"output_names"},
-    ),
-    Known(
-        "the name of the op that normalizes",
-        "Without an activation the layer's last op is one of batch norm, whose ops are other ones here.",
-        "network/conv2d/batch_norm_composed_linear",
-        _ends_with_norm,
-        lambda *results: {"output_names"},
-    ),
+    collected_reads("network/fully_connected/batch_norm_plain"),
     Known(
         "second-order gradient through composed moments",
         "The original's variance takes the mean for a constant, which is right for the first derivative alone: its"

@@ -29,6 +29,11 @@ def kind(tf: Any, item: Any) -> str:
     return "Tensor" if hasattr(item, "dtype") else type(item).__name__
 
 
+def op_name(item: Any) -> str:
+    """The name of an operation, or of a tensor's."""
+    return getattr(item, "op", item).name
+
+
 def names(tf: Any) -> List[str]:
     keys = [key for key in tf.get_default_graph().get_all_collection_keys() if isinstance(key, str)]
     return sorted(key for key in keys if key not in INTERNAL)

@@ -1,6 +1,6 @@
 """Runs the registry through the original and shows what would change in the recordings; writes only with --write.
 
-python -m tests.parity.record [--write] [--family recordings/layers]
+python -m tests.parity.record [--write] [--family recordings/layers] [--names]
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--write", action="store_true", help="write the recordings; otherwise only show what differs")
     parser.add_argument("--cached", action="store_true", help="take results of the same sources from the cache")
     parser.add_argument("--family", action="append", choices=FAMILIES, help="record these alone (default: all)")
+    parser.add_argument("--names", action="store_true", help="build only, and record the names of what is built")
     options = parser.parse_args(arguments)
     families = options.family or list(FAMILIES)
     try:
@@ -36,10 +37,12 @@ def main(arguments: list[str] | None = None) -> int:
         return make_reference.NO_PYTHON
     original.worker.start()
     try:
-        results = run(original, with_instead(registry(families)))
+        results = run(original, with_instead(registry(families)), options.names)
     finally:
         original.stop()
     before, _ = recordings.load(families)
+    if options.names:
+        results = {name: {**before[name], **result} for name, result in results.items()}
     changed = show_changes(before, results)
     signature = json.dumps(original.worker.signatures, indent=1) + "\n"
     if not SIGNATURE.exists() or SIGNATURE.read_text() != signature:
@@ -47,8 +50,11 @@ def main(arguments: list[str] | None = None) -> int:
         changed = True
     if options.write:
         for family in families:
-            own = with_instead(registry([family]))
-            recordings.save({name: results[name] for name in own}, original.worker.versions, recordings.HERE / family)
+            own = {name: results[name] for name in with_instead(registry([family]))}
+            if options.names:
+                recordings.save_names(own, recordings.HERE / family)
+            else:
+                recordings.save(own, original.worker.versions, recordings.HERE / family)
         SIGNATURE.write_text(signature)
         print(f"wrote {len(results)} results of {original.worker.versions}")
     elif changed:
@@ -65,11 +71,16 @@ def with_instead(named: dict[str, cases.Case]) -> dict[str, cases.Case]:
     return found
 
 
-def run(original: Original, named: dict[str, cases.Case]) -> recordings.Results:
+def run(original: Original, named: dict[str, cases.Case], names: bool) -> recordings.Results:
+    """The results of the cases, or their names alone."""
     results = {}
     for position, (name, case) in enumerate(named.items(), start=1):
         print(f"\r{position}/{len(named)} {name:60.60}", end="", file=sys.stderr, flush=True)
-        results[name] = dict(original.run(case), case=cases.fingerprint(case))
+        if names:
+            built = original.run({**case, "build_only": True})
+            results[name] = {field: built[field] for field in recordings.NAMES if field in built}
+        else:
+            results[name] = dict(original.run(case), case=cases.fingerprint(case))
     print(f"\r{len(named)} cases run{'':60}", file=sys.stderr)
     return results
 

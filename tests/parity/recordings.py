@@ -1,4 +1,4 @@
-"""The committed results of the original: structure in readable JSON, numbers packed beside it."""
+"""The committed results of the original: structure and names in readable JSON, numbers packed beside them."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from .registry import FAMILIES
 INPUTS = Path(__file__).with_name("data.py")
 HERE = Path(__file__).parent
 Results = dict[str, dict[str, Any]]
+NAMES = ("output_names", "update_names")
 
 
 def save(results: Results, versions: dict[str, str], folder: Path) -> None:
-    """Write both files; every result needs its fingerprint under "case"."""
+    """Write the files; every result needs its fingerprint under "case"."""
     folder.mkdir(exist_ok=True, parents=True)
     arrays, structure, indices = {}, {}, {}
     for name, result in results.items():
@@ -31,11 +32,19 @@ def save(results: Results, versions: dict[str, str], folder: Path) -> None:
             by_dtype.setdefault(array.dtype.name, []).append(array.ravel())
         # One flat array per case and dtype: an archive's entry costs more than the few numbers of a field.
         arrays.update({f"{name}:{dtype}": np.concatenate(parts) for dtype, parts in by_dtype.items()})
-        structure[name] = {key: value for key, value in result.items() if key not in ("arrays", "log")}
+        structure[name] = {key: value for key, value in result.items() if key not in ("arrays", "log", *NAMES)}
     arrays["index"] = np.frombuffer(json.dumps(indices).encode(), np.uint8)
     np.savez_compressed(folder / "arrays.npz", **arrays)
     versions = {**versions, "inputs": inputs()}
     (folder / "structure.json").write_text(_readable({"versions": versions, "cases": structure}))
+    save_names(results, folder)
+
+
+def save_names(results: Results, folder: Path) -> None:
+    """Write the names of outputs and updates, a case to a line."""
+    named = {name: [result[field] for field in NAMES] for name, result in results.items() if NAMES[0] in result}
+    lines = [f"{json.dumps(name)}: {json.dumps(fields)}" for name, fields in sorted(named.items())]
+    (folder / "names.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
 def inputs() -> str:
@@ -65,6 +74,8 @@ def _load(folder: Path) -> tuple[Results, dict[str, str]]:
         return {}, {}
     content = json.loads((folder / "structure.json").read_text())
     results = content["cases"]
+    for name, fields in json.loads((folder / "names.json").read_text()).items():
+        results[name].update(zip(NAMES, fields))
     with np.load(folder / "arrays.npz") as archive:
         packed = {name: archive[name] for name in archive.files}
     indices = json.loads(packed["index"].tobytes())

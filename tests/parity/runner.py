@@ -55,6 +55,8 @@ def _build_and_run(case: cases.Case, side: Side, result: Result) -> None:
         result["leftovers"] = observe.collections(tf, graph.before)
         raise
     _observe(tf, graph, calls, before, result)
+    if cases.get(case, "build_only"):
+        return
     result["stage"] = "gradient"
     fetches = [_fetches(tf, graph, call, index, result) for index, call in enumerate(calls)]
     result["stage"] = "inference build"
@@ -92,8 +94,9 @@ def _observe(tf: Any, graph: Graph, calls: List[Call], before: Dict[str, int], r
     result["variables"] = observe.variables(tf, before)
     result["collections"] = observe.collections(tf, before)
     result["collections"].pop(tf.GraphKeys.GLOBAL_VARIABLES, None)  # just described
+    result["output_names"] = [observe.op_name(call.output) for call in calls]
+    result["update_names"] = [[observe.op_name(update) for update in call.updates] for call in calls]
     if graph.function.is_layer:
-        result["output_names"] = [call.output.op.name for call in calls]
         losses = observe.added(tf, before).get(tf.GraphKeys.REGULARIZATION_LOSSES, [])
         result["loss_names"] = [loss.op.name for loss in losses]
     if graph.layers:

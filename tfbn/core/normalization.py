@@ -16,6 +16,7 @@ from tfbn.ops import moments, normalize, own_moments, renorm, replicas
 from tfbn.ops.layout import Layout
 
 FUSED_EPSILON_FLOOR = normalize.FUSED_EPSILON_FLOOR
+FUSED_DTYPES = normalize.FUSED_DTYPES
 compute_dtype = normalize.compute_dtype
 
 

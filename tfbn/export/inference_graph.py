@@ -98,7 +98,7 @@ def inference_graph(
       >>> with tf1.Graph().as_default(), tf1.Session() as session:
       ...     images = tf1.placeholder(tf1.float32, [None, 8, 8, 3], name="images")
       ...     is_training = tf1.placeholder(tf1.bool, [], name="is_training")
-      ...     outputs = tfbn.batch_norm(images, is_training=is_training, updates_collections=None, scope="norm")
+      ...     outputs = tfbn.batch_norm(images, is_training=is_training, updates_collections=None, scope="n")
       ...     session.run(tf1.global_variables_initializer())
       ...     _ = session.run(outputs, {images: np.random.rand(2, 8, 8, 3), is_training: True})
       ...     exported = tfbn.export.inference_graph(session, outputs)
@@ -106,11 +106,11 @@ def inference_graph(
       ['Const', 'FusedBatchNormV3', 'Identity', 'Placeholder']
       >>> print(exported.report)
       inputs: images:0
-      outputs: norm/Identity:0
-      normalize by their moving statistics: norm
+      outputs: n/cond_1/Identity:0
+      normalize by their moving statistics: n
       pinned to False: is_training
-      updates left out (2): norm/AssignMovingAvg, norm/AssignMovingAvg_1
-      variables frozen (3): norm/beta, norm/moving_mean, norm/moving_variance
+      updates left out (2): n/update/AssignMovingAvg/AssignSubVariableOp, n/update/AssignMovingAvg_1/AssignSubVariableOp
+      variables frozen (3): n/beta, n/moving_mean, n/moving_variance
     """
     given = open_source(source, checkpoint)
     if variables not in ("freeze", "keep"):

@@ -64,6 +64,9 @@ def subtract(variable: Any, ready: list[Any], decrement: Callable[[Read], tf.Ten
         return variable.assign_sub(decrement(read), use_locking=True, name=name)
 
     with tf.compat.v1.name_scope("AssignMovingAvg") as name:
+        if variable.dtype == variable.dtype.base_dtype:
+            # The original's name for what assigns to a resource variable.
+            name = tf.compat.v1.get_default_graph().unique_name("AssignSubVariableOp") + "/"
         return _apply(Update(variable, ready, True, build), name)
 
 

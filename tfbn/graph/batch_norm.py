@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfbn.arguments.contrib import check_batch_norm
 from tfbn.arguments.foreign import foreign_names
 from tfbn.core.settings import resolve
-from tfbn.graph import compatibility
+from tfbn.graph import compatibility, original_names
 from tfbn.graph.activation import activate
 from tfbn.graph.arg_scope import add_arg_scope
 from tfbn.graph.layer import apply
@@ -206,6 +206,7 @@ def batch_norm(
     )
     with tf.compat.v1.variable_scope(scope, "BatchNorm", [call.inputs], reuse=reuse) as opened:
         variables = create_variables(opened, recipe)
-        outputs, _ = apply(call, opened, variables, settings, updates_collections, has_updates)
+        with original_names.contrib_scope(opened, settings.path):
+            outputs, _ = apply(call, opened, variables, settings, updates_collections, has_updates)
         outputs = activate(outputs, activation_fn)
         return collect_named_outputs(outputs_collections, opened.name, outputs)

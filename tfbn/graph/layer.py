@@ -9,7 +9,7 @@ import tensorflow as tf
 from tfbn.core import averages, modes
 from tfbn.core.settings import Settings
 from tfbn.core.values import CallInputs, Params, State
-from tfbn.graph import registry, updates
+from tfbn.graph import original_names, registry, updates
 from tfbn.graph.variables import Variables, create_debias_pair, has_trained_statistics
 
 
@@ -32,10 +32,16 @@ def apply(
         settings = settings._replace(fused=False)
     params = Params(variables["beta"], variables["gamma"])
     state = State(**{name: variables[name] for name in State._fields})
-    outputs, batch, active = modes.compute(call, params, state, settings)
     frozen = call.update_statistics.never
-    update_values: list[Any] = []
-    wired = updates.Wired(outputs, (), ())
+    names = original_names.reserve(
+        call, settings, params.gamma is not None, has_updates and not frozen, updates_collections is None
+    )
+    if callable(call.adjustment) and settings.layout.channels and not call.is_training.never:
+        # What it makes is the caller's, and so not among our own ops.
+        call = call._replace(adjustment=call.adjustment(tf.shape(call.inputs)))
+    with names.computing():
+        outputs, batch, active = modes.compute(call, params, state, settings)
+    wired = None
     if batch is not None and has_updates:
         if not frozen:
             updates.check_assignable(state.moving_mean)
@@ -45,8 +51,11 @@ def apply(
             state = state._replace(biased=biased, local_step=local_step)
         if not frozen:
             changes = averages.changes(state, batch, settings, active & call.update_statistics)
-            update_values = updates.build(state, changes)
-            wired = updates.wire(outputs, update_values, settings.path, updates_collections)
+            with names.updating():
+                changed = updates.build(state, changes)
+            wired = updates.wire(outputs, changed, settings.path, updates_collections, names)
+    if wired is None:
+        wired = updates.Wired(original_names.named(outputs, names.output), (), ())
     wired.outputs.set_shape(call.inputs.shape)
     registry.record(
         registry.Call(
@@ -62,4 +71,4 @@ def apply(
             weights=(call.batch_weights, call.mask),
         )
     )
-    return wired.outputs, [update.op for update in update_values]
+    return wired.outputs, [getattr(update, "op", update) for update in wired.updates]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -10,6 +11,7 @@ from tfbn import _tensorflow
 from tfbn.core import averages, policy
 from tfbn.core.values import State
 from tfbn.graph import atomic, variables
+from tfbn.graph.original_names import Names, named
 
 
 def build(state: State, changes: list[averages.Change]) -> list[Any]:
@@ -39,7 +41,9 @@ def _build(state: State, change: averages.Change, waits: list[tf.Operation] | No
     variable, ready = getattr(state, last.name), [*change.ready, *(waits or [])]
     if last.method == "assign_sub":
         return atomic.subtract(variable, ready, amount)
-    # The original's names.
+    # The original's names; there the move of moving_stddev is counted with the others.
+    if last.name == "moving_variance":
+        tf.compat.v1.get_default_graph().unique_name("AssignMovingAvg")
     op_name = "AssignNewValue" if last.name == "moving_variance" else "AssignMovingAvg"
     return atomic.replace(variable, ready, amount, op_name)
 
@@ -61,20 +65,21 @@ class Wired(NamedTuple):
     collections: tuple[Any, ...] | None  # that got the updates; None where the outputs wait for them
 
 
-def wire(outputs: tf.Tensor, updates: list[Any], path: policy.OriginalPath, collections: Any) -> Wired:
-    """Collects the updates, or makes outputs that wait for them."""
+def wire(outputs: tf.Tensor, updates: list[Any], path: policy.OriginalPath, collections: Any, names: Names) -> Wired:
+    """Collects the updates, or makes outputs that wait for them; all under the names set aside for them."""
     # What lies inside a branch or a loop body cannot be fetched from outside, so there the body itself must run it.
     if collections is None or (collections and (_tensorflow.in_v1_body() or _tensorflow.in_v2_body())):
         assignments = tuple(update.op for update in updates)
         with tf.control_dependencies(assignments):
-            return Wired(tf.identity(outputs), assignments, None)
+            return Wired(named(outputs, names.output), assignments, None)
     collections = (collections,) if isinstance(collections, str) else tuple(collections)
     # A resource variable's assignment is neither tensor nor operation; session.run, tf.group, prune and MetaGraph
     # export all take the value read after it.
-    entries = tuple(
-        update.op if path.update_kind == "operation" else tf.convert_to_tensor(update) for update in updates
-    )
+    values = updates
+    if names.updates or path.update_kind == "tensor":
+        values = [named(tf.convert_to_tensor(update), name) for update, name in zip_longest(updates, names.updates)]
+    entries = tuple(value.op if path.update_kind == "operation" else value for value in values)
     for entry, update in zip(entries, updates):
         atomic.alias_update(getattr(entry, "op", entry), update.op)
         tf.compat.v1.add_to_collections(collections, entry)
-    return Wired(outputs, entries, collections)
+    return Wired(named(outputs, names.output), entries, collections)

@@ -61,6 +61,9 @@ class Convolution(Weighted):
             dilations=self.rate if max(self.rate) > 1 else None,
             name="conv1d" if rank == 1 else f"Conv{rank}D",
         )
+        if max(self.rate) > 1:
+            # The original's name for the end of a dilated convolution.
+            outputs = tf.identity(outputs, name="BatchToSpaceND")
         return self.finish(outputs, data_format)
 
 

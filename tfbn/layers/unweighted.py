@@ -11,6 +11,7 @@ from tfbn.arguments import checks
 from tfbn.graph import tf_layer
 from tfbn.graph.arg_scope import add_arg_scope
 from tfbn.graph.named_outputs import collect_named_outputs
+from tfbn.graph.original_names import named
 from tfbn.layers import scope as scopes
 from tfbn.layers import sizes, utils
 
@@ -33,7 +34,11 @@ class Dropout(tf_layer.Layer):
         if shape is not None and not tf.is_tensor(shape):
             sizes_now = tf.shape(inputs)
             shape = tf.stack([sizes_now[axis] if size is None else size for axis, size in enumerate(shape)])
-        return tf.compat.v1.nn.dropout(inputs, rate=self.rate, noise_shape=shape, seed=self.seed)
+        with tf.compat.v1.name_scope("dropout"):
+            name = tf.compat.v1.get_default_graph().unique_name("mul_1")
+            dropped = tf.compat.v1.nn.dropout(inputs, rate=self.rate, noise_shape=shape, seed=self.seed)
+        # The original's last op multiplies; where all is kept, it makes none.
+        return dropped if dropped is inputs else named(dropped, name)
 
 
 class Flatten(tf_layer.Layer):

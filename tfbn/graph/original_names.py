@@ -1,0 +1,152 @@
+"""The names that the original gives to outputs and updates, for ours to take.
+
+Programs fetch by name, and what they name is to be what they mean: a tensor that runs the same updates. So a call first
+asks its graph for every name that would matter in the original, in the original's order, and with that counts as the
+original does: a second call of a layer finds `batchnorm` used and gets `batchnorm_1`. Our own ops are then made in a
+scope within, where none of them can take such a name, and what the call returns is an identity under the name.
+TensorFlow's optimizer takes identities out.
+
+Where the fused kernel does all that is asked for, its op has the original's name by itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from tfbn import _tensorflow
+from tfbn.core.normalization import FUSED_DTYPES
+from tfbn.core.policy import OriginalPath
+from tfbn.core.settings import Settings
+from tfbn.core.values import CallInputs
+
+_SCOPE = "normalize"  # of our own ops
+
+
+class Names(NamedTuple):
+    """What the results of a call are to be called, in full; None, and an empty tuple, leave them as they are."""
+
+    output: str | None = None
+    updates: tuple[str, ...] = ()
+    scope: str | None = _SCOPE  # for the ops of the call; None: that of the layer
+
+    def computing(self) -> contextlib.AbstractContextManager:
+        """The scope in which the outputs are computed."""
+        return contextlib.nullcontext() if self.scope is None else tf.compat.v1.name_scope(self.scope)
+
+    def updating(self) -> contextlib.AbstractContextManager:
+        """The scope in which the updates are built: that of the layer, unless others get their names."""
+        return tf.compat.v1.name_scope("update") if self.updates else contextlib.nullcontext()
+
+
+def named(value: Any, name: str | None) -> Any:
+    """The value, under a name that `reserve` has set aside."""
+    # With a slash at its end TensorFlow takes a name as it is.
+    return value if name is None else tf.identity(value, name=f"{name}/")
+
+
+@contextlib.contextmanager
+def contrib_scope(scope: tf.compat.v1.VariableScope, path: OriginalPath) -> Iterator[None]:
+    """The name scope in which contrib's batch_norm makes its ops, once it has its variables in the open scope."""
+    if scope.name:
+        # It enters the variable scope once more, and so a scope BatchNorm has no `batchnorm`, only `batchnorm_1`.
+        tf.compat.v1.get_default_graph().unique_name(scope.name.rpartition("/")[2])
+    if not path.collects_after:
+        yield
+        return
+    # A layer of tf.layers goes back to the scope that its variable scope was made in.
+    with tf.compat.v1.name_scope(scope.original_name_scope):
+        yield
+
+
+def reserve(call: CallInputs, settings: Settings, has_gamma: bool, has_updates: bool, inline: bool) -> Names:
+    """Sets aside the names of the original's results in the current name scope.
+
+    `inline` is whether the outputs are asked to wait for the updates.
+    """
+    inline = inline and has_updates
+    waits = inline or (has_updates and (_tensorflow.in_v1_body() or _tensorflow.in_v2_body()))
+    if settings.path.fused and _is_kernel_alone(call, settings):
+        if not waits:
+            return Names(scope=None)
+        if inline and settings.layout.whole.rank == 4:
+            return Names(_unique("Identity"), scope=None)
+    if settings.path.name == "function-fused":
+        return _function_fused(call, settings, inline)
+    if settings.path.name == "core-fused":
+        conditionals = _conditionals(call, 2)
+        return Names(_result(conditionals[0]) if conditionals else _unique("FusedBatchNormV3"))
+    return _composed(call, settings, has_gamma, inline)
+
+
+def _is_kernel_alone(call: CallInputs, settings: Settings) -> bool:
+    """Whether an op of the fused kernel is the last of a call, but for views of its rank."""
+    layout = settings.layout
+    return (
+        not call.is_training.tensors
+        and call.batch_weights is None
+        and call.mask is None
+        and not call.across
+        and settings.fused
+        and layout.channels > 0
+        and layout.virtual_batch_size is None
+        and call.inputs.dtype in FUSED_DTYPES
+        and not _tensorflow.compiled_by_xla()
+        and not _tensorflow.in_v2_body()
+    )
+
+
+def _function_fused(call: CallInputs, settings: Settings, inline: bool) -> Names:
+    updates: tuple[str, ...] = ()
+    flat = settings.layout.whole.rank == 2
+    if flat:
+        _unique("Reshape")
+    if call.is_training.tensors:
+        fused, updated = _conditionals(call, 2)
+        output = _result(updated if inline else fused)
+        updates = (_result(updated), _result(updated, 1))
+    else:
+        output = _unique("Identity" if inline else "FusedBatchNormV3")
+    return Names(_unique("Reshape") if flat else output, updates)
+
+
+def _composed(call: CallInputs, settings: Settings, has_gamma: bool, inline: bool) -> Names:
+    renorm, virtual = settings.renorm_clipping is not None, settings.layout.virtual_batch_size is not None
+    adjusts = call.adjustment is not None and not call.is_training.never
+    if virtual:
+        _unique("Reshape")
+    updates: tuple[str, ...] = ()
+    if settings.path.name == "legacy":
+        conditionals = _conditionals(call, 1 if inline else 2)
+        if conditionals:
+            updates = (_result(conditionals[0]), _result(conditionals[0], 1))
+    else:
+        # Two each for an adjustment, the moments, r and d, the averages behind them, and the moving averages.
+        conditionals = _conditionals(call, 2 * (2 + adjusts + 2 * renorm))
+        updates = tuple(_result(conditional) for conditional in conditionals[-2:])
+        # What a subclass multiplies, and an activation_fn, are counted after these.
+        moves_stddev = renorm and call.is_training.always
+        products = 0 if call.is_training.never else 2 * has_gamma * (adjusts + renorm) + moves_stddev
+        for name in ["mul"] * products + ["Relu"] * moves_stddev:
+            _unique(name)
+    output = f"{_unique('batchnorm')}/add_1"
+    return Names(_unique("Reshape") if virtual else output, updates)
+
+
+def _conditionals(call: CallInputs, count: int) -> list[str]:
+    """The names of as many conditionals, where a run decides whether it trains."""
+    return [_unique("cond") for _ in range(count)] if call.is_training.tensors else []
+
+
+def _result(conditional: str, index: int = 0) -> str:
+    """The name of an output of a conditional."""
+    graph = tf.compat.v1.get_default_graph()
+    v2 = tf.compat.v1.control_flow_v2_enabled() or graph.building_function
+    return f"{conditional}/{'Identity' if v2 else 'Merge'}{f'_{index}' if index else ''}"
+
+
+def _unique(name: str) -> str:
+    return tf.compat.v1.get_default_graph().unique_name(name)
