@@ -84,3 +84,13 @@ def test_placeholder_gives_what_the_bool_gives(path, place, training):
     assert len(found) == len(expected)
     if place == "graph":
         assert ("AddN", 4) not in ops
+
+
+def test_gradient_in_control_flow_v2_runs_one_kernel():
+    """Not that of renorm's statistics as well, whose gradient is zero."""
+    with graph(control_flow_v2=True) as opened:
+        inputs, flag = tf1.placeholder(tf.float32, SHAPE), tf1.placeholder(tf.bool, [])
+        outputs = tfbn.batch_norm(inputs, is_training=flag, **RENORM)
+        tf1.gradients(outputs, [inputs])
+        nodes = [node for function in opened.as_graph_def().library.function for node in function.node_def]
+    assert [node.attr["is_training"].b for node in nodes if node.op == "FusedBatchNormGradV3"].count(True) == 1
