@@ -18,7 +18,20 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 from benchmarks import measure, report
 
-NAMES = ("time", "small", "module", "fold", "memory", "graph", "build", "scaling", "checkpoint", "replicas", "peers")
+NAMES = (
+    "time",
+    "small",
+    "module",
+    "fold",
+    "memory",
+    "graph",
+    "build",
+    "scaling",
+    "checkpoint",
+    "replicas",
+    "peers",
+    "networks",
+)
 DONE, EXCEEDED, FAILED = 0, 1, 3
 
 EPILOG = """\
@@ -90,11 +103,24 @@ def main(arguments: Sequence[str] | None = None, **settings: Any) -> int:
 
 def maker(name: str) -> Callable[..., report.Table]:
     """The module that makes a table; TensorFlow is loaded only now, so that --help answers at once."""
-    from benchmarks import build, checkpoints, folding, graphs, layers, memory, modules, peers, replicas, scaling, times
+    from benchmarks import (
+        build,
+        checkpoints,
+        folding,
+        graphs,
+        layers,
+        memory,
+        modules,
+        networks,
+        peers,
+        replicas,
+        scaling,
+        times,
+    )
 
     makers = {"time": times, "small": layers, "module": modules, "fold": folding, "memory": memory}
     makers.update({"graph": graphs, "build": build, "scaling": scaling, "checkpoint": checkpoints})
-    makers.update({"replicas": replicas, "peers": peers})
+    makers.update({"replicas": replicas, "peers": peers, "networks": networks})
     return makers[name].table
 
 

@@ -29,6 +29,9 @@ class Settings:
     built_layers: int | None = None
     blocks: tuple[int, ...] = (3, 4, 6, 3)  # of ResNet-50's stages
     image: int = 224  # pixels in a row, for that network
+    networks: tuple[str, ...] | None = None
+    network_batch: int = 8
+    network_image: int | None = None  # None: each network's own size
     tensors: int | None = None  # in a checkpoint, of `largest` bytes each
     largest: int | None = None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-import sys
+import json
 from collections.abc import Callable
 
 from benchmarks import measure, peers, report, times, worker
@@ -52,7 +52,7 @@ def after_one_more(ask: Callable[[str], float], name: str) -> float:
 def compared(
     library: str, settings: Settings, limits: dict[str, float], to: str, baseline: Callable[[str], str]
 ) -> list[report.Row]:
-    with peers.started(library, sys.executable, settings.shape) as (version, names, ask):
+    with peers.started(library, json.dumps(settings.shape)) as (version, names, ask):
         groups = {
             path: {
                 "baseline": functools.partial(after_one_more, ask, baseline(path)),

@@ -40,7 +40,7 @@ def table(settings: Settings, progress: Callable[[str], None]) -> report.Table:
 
 
 def of_library(library: str, title: str, python: Any, settings: Settings) -> list[report.Row]:
-    with started(library, python, settings.shape) as (version, names, ask):
+    with started(library, json.dumps(settings.shape), python=python) as (version, names, ask):
         groups = {}
         for name in names:
             path = steps.PATHS.get(name.partition(", ")[0])
@@ -73,12 +73,14 @@ def here(name: str, own: bool, shape: tuple[int, ...]) -> Callable[[], float]:
 
 
 @contextlib.contextmanager
-def started(library: str, python: Any, shape: tuple[int, ...]) -> Iterator[tuple[str, list[str], Callable]]:
+def started(
+    *arguments: str, python: Any = sys.executable, module: str = "worker"
+) -> Iterator[tuple[Any, list[str], Callable]]:
     """The library's version, the names of its steps, and a function that runs one and returns its seconds."""
     process = subprocess.Popen(
-        [str(python), "-W", "ignore", "-m", "benchmarks.worker", library, json.dumps(shape)],
+        [str(python), "-W", "ignore", "-m", f"benchmarks.{module}", *arguments],
         cwd=measure.CHECKOUT,
-        env=measure.environment(library != "original"),
+        env=measure.environment(str(python) == sys.executable),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -90,7 +92,7 @@ def started(library: str, python: Any, shape: tuple[int, ...]) -> Iterator[tuple
     def answer() -> str:
         line = process.stdout.readline()
         if not line:
-            raise RuntimeError(f"benchmarks.worker {library} ended with status {process.wait()}")
+            raise RuntimeError(f"benchmarks.{module} {' '.join(arguments)} ended with status {process.wait()}")
         return line
 
     def ask(name: str) -> float:

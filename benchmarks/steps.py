@@ -46,9 +46,8 @@ class Path:
         names = [*([self.dtype] * (self.dtype != "float32")), *([self.data_format] * (self.data_format != "NHWC"))]
         names += [] if self.training else ["inference"]
         layer = "conv2d" if self.layer == "conv2d" else "batch_norm"
-        name = ("conv2d, the op and relu" if layer == "conv2d" else "the op") + (
-            f" ({', '.join(names)})" if names else ""
-        )
+        name = "conv2d, the op and relu" if layer == "conv2d" else "the op"
+        name += f" ({', '.join(names)})" if names else ""
         return Path(name, training=self.training, dtype=self.dtype, data_format=self.data_format, layer=layer)
 
     def shape(self, nhwc: Tuple[int, ...]) -> Tuple[int, ...]:
@@ -90,9 +89,7 @@ PATHS = {
         Path("is_training variable", 1.05, tensors={"is_training": _flag}),
         Path("placeholder, inference", 1.05, tensors=_PLACEHOLDER, training=False),
         Path("placeholder, renorm", 1.35, 1.25, arguments=_RENORM, tensors=_PLACEHOLDER, as_the_op=False),
-        Path(
-            "placeholder, batch_weights", 2.5, 2.0, tensors={**_PLACEHOLDER, "batch_weights": _weights}, as_the_op=False
-        ),
+        Path("placeholder, batch_weights", 2.5, 2.0, tensors={**_PLACEHOLDER, **_WEIGHTS}, as_the_op=False),
         Path("rank 2", 1.10, rank=2),
         Path("rank 3", 1.10, rank=3),
         Path("rank 5", 1.10, rank=5),

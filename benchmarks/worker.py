@@ -40,7 +40,7 @@ def _session_step(name: str, shape: Tuple[int, ...], own: bool = True) -> Tuple[
     return step.run, step.tidy
 
 
-def _nothing() -> None:
+def nothing() -> None:
     """Frees nothing: the results are freed when they are dropped."""
 
 
@@ -63,10 +63,10 @@ def keras(name: str, shape: Tuple[int, ...]) -> Tuple[str, Steps]:
         # Keras 3 has variables of its own kind around TensorFlow's.
         parameters = [v if isinstance(v, tf.Variable) else v.value for v in (layer.gamma, layer.beta)]
         call = functools.partial(layer, training=True)
-        made[path] = _training_step(call, parameters, x, upstream), _nothing
+        made[path] = _training_step(call, parameters, x, upstream), nothing
     inference = module.layers.BatchNormalization(momentum=MOMENTUM, epsilon=EPSILON)
     inference.build(shape)
-    made["inference"] = tf.function(lambda: inference(x.read_value(), training=False)), _nothing
+    made["inference"] = tf.function(lambda: inference(x.read_value(), training=False)), nothing
     made[THE_OP] = _session_step("default", shape, own=False)
     made[THE_OP + " (inference)"] = _session_step("inference", shape, own=False)
     return module.__version__, made
@@ -85,7 +85,7 @@ def functions(shape: Tuple[int, ...]) -> Tuple[str, Steps]:
         op, variables = hand_written.function(shape[-1], training)
         parameters = [variables["gamma"], variables["beta"]]
         step = _training_step(op, parameters, x, upstream) if training else _inference(op, x)
-        made[THE_OP_IN_A_FUNCTION + suffix] = step, _nothing
+        made[THE_OP_IN_A_FUNCTION + suffix] = step, nothing
     renorm = {"renorm": True, "renorm_clipping": steps.CLIPPING}
     for path, training, arguments in (("default", True, {}), ("renorm", True, renorm), ("inference", False, {})):
         # A constant would be folded.
@@ -95,7 +95,7 @@ def functions(shape: Tuple[int, ...]) -> Tuple[str, Steps]:
             call = functools.partial(layer, is_training=value)
             parameters = [layer.gamma, layer.beta]
             step = _training_step(call, parameters, x, upstream) if training else _inference(call, x)
-            made[MODULE + name] = step, _nothing
+            made[MODULE + name] = step, nothing
     return tf.__version__, made
 
 
@@ -148,14 +148,34 @@ def torch(shape: Tuple[int, ...]) -> Tuple[str, Steps]:
             outputs = layer(x)
             return outputs, library.autograd.grad(outputs, [x, layer.weight, layer.bias], upstream)
 
-        made["default, " + form] = step, _nothing
+        made["default, " + form] = step, nothing
     return library.__version__, made
 
 
-def serve(library: str, shape: Tuple[int, ...]) -> None:
-    # What libraries print must not come between the lines of the protocol.
+def open_protocol() -> Callable[[Any, Steps], None]:
+    """To be called first, as what libraries print must not come between the lines of the protocol.
+
+    Returns what serves steps until the lines end; its first argument stands for the library's version.
+    """
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
+
+    def serve(version: Any, made: Steps) -> None:
+        print(json.dumps([version, list(made)]), file=answers, flush=True)
+        for line in sys.stdin:
+            run, tidy = made[line.strip()]
+            start = time.perf_counter()
+            result = run()
+            seconds = time.perf_counter() - start
+            del result
+            tidy()
+            print(seconds, file=answers, flush=True)
+
+    return serve
+
+
+def main(library: str, shape: Tuple[int, ...]) -> None:
+    serve = open_protocol()
     own = {"original": original, "torch": torch, "functions": functions}
     if library not in ("original", "torch"):
         import tensorflow as tf
@@ -166,16 +186,8 @@ def serve(library: str, shape: Tuple[int, ...]) -> None:
         version, made = own[library](shape)
     else:
         version, made = keras(library, shape)
-    print(json.dumps([version, list(made)]), file=answers, flush=True)
-    for line in sys.stdin:
-        run, tidy = made[line.strip()]
-        start = time.perf_counter()
-        result = run()
-        seconds = time.perf_counter() - start
-        del result
-        tidy()
-        print(seconds, file=answers, flush=True)
+    serve(version, made)
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1], tuple(json.loads(sys.argv[2])))
+    main(sys.argv[1], tuple(json.loads(sys.argv[2])))

@@ -23,6 +23,7 @@ from benchmarks import (
     measure,
     memory,
     modules,
+    networks,
     peers,
     replicas,
     report,
@@ -346,6 +347,15 @@ class TestTables:
                 assert row.details["bytes per layer"] == row.details["limit of bytes"]
         else:
             assert "without any" in found.rows[0].note
+
+    def test_networks(self, original_python):
+        """Against the ops by hand and, where it can be had, the original: steps, building, nodes and peak."""
+        settings = measure.Settings(rounds=1, networks=("dcgan",), network_batch=2, network_image=32)
+        found = networks.table(settings, silent)
+        sides = ["by hand", *(["1.15.5"] if original_python else [])]
+        figures = [(side, mode, what) for side in sides for mode in networks.MODES for what in networks.FIGURES]
+        assert [row.name for row in found.rows] == [f"dcgan, {mode}: {what} to {side}" for side, mode, what in figures]
+        assert all(row.value > 0 for row in found.rows if "peak" not in row.name)
 
     def test_peers(self, original_python):
         """The original's worker serves steps, or the table says that there is none."""
