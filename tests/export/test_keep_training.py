@@ -211,8 +211,8 @@ def test_only_what_is_the_layers(build, regime):
         ("net/a/moving_mean", ["tower_0", "tower_1"]),
         ("tower_0", ["tower_0"]),
         ("tower_1/net", ["tower_1"]),
-        ("tower_1/net/a/cond/FusedBatchNormV3", ["tower_1"]),
-        ("tower_1/net/a/cond/FusedBatchNormV3:0", ["tower_1"]),
+        ("tower_1/net/a/normalize/cond/FusedBatchNormV3", ["tower_1"]),
+        ("tower_1/net/a/normalize/cond/FusedBatchNormV3:0", ["tower_1"]),
         ("tower_0/net/a/cond/Merge", ["tower_0"]),
         (["net/b", "tower_0"], ["net", "tower_0"]),
     ],
@@ -314,7 +314,7 @@ REFUSED = {
     ),
     "another layer": (
         lambda x, phase: two_modes(x, phase, another_layer, norm("net/a", False)),
-        "in its branch for training is .*net/c/FusedBatchNormV3, too, which normalizes by the batch",
+        "in its branch for training is .*net/c/normalize/FusedBatchNormV3, too, which normalizes by the batch",
     ),
     "another variable": (
         lambda x, phase: two_modes(x, phase, another_variable, norm("net/a", False)),
@@ -349,5 +349,5 @@ def test_one_branch_for_several_that_are_kept():
         norm("net/d", phase)(x)
         with session() as running:
             exported = tfbn.export.inference_graph(running, y, keep_training=["net"])
-    assert exported.report.left_training == ("cond/net/a/FusedBatchNormV3", "cond/net/c/FusedBatchNormV3")
+    assert exported.report.left_training == tuple(f"cond/net/{name}/normalize/FusedBatchNormV3" for name in "ac")
     assert exported.report.layers == ("b",)

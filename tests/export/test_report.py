@@ -35,7 +35,7 @@ def test_as_text():
         "rewritten: b: built with is_training=True; its moving statistics are known by the updates of its fused op",
         "rewritten: c: built with is_training=True; its moving statistics are known by what tfbn remembers of building "
         "it",
-        "updates left out (2): b/AssignMovingAvg, b/AssignMovingAvg_1",
+        "updates left out (2): b/AssignMovingAvg/AssignSubVariableOp, b/AssignMovingAvg_1/AssignSubVariableOp",
         "variables frozen (6): a/moving_mean, a/moving_variance, b/moving_mean, b/moving_variance, "
         "c/moving_mean, c/moving_variance",
         "left in training mode, as asked: d/op",
@@ -53,9 +53,9 @@ def test_as_json():
         "pinned": ["is_training"],
         "rewritten": [
             {"layer": "b", "op": "b/FusedBatchNormV3", "source": "updates"},
-            {"layer": "c", "op": "c/IdentityN", "source": "registry"},
+            {"layer": "c", "op": "c/batchnorm/add_1", "source": "registry"},
         ],
-        "updates": ["b/AssignMovingAvg", "b/AssignMovingAvg_1"],
+        "updates": ["b/AssignMovingAvg/AssignSubVariableOp", "b/AssignMovingAvg_1/AssignSubVariableOp"],
         "frozen": [],
         "kept": [f"{scope}/moving_{name}" for scope in "abc" for name in ("mean", "variance")],
         "left_training": ["d/op"],

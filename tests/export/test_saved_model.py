@@ -78,14 +78,14 @@ def test_one_tensor_under_several_keys(tmp_path):
             exported = tfbn.export.saved_model(
                 tmp_path / "model",
                 running,
-                {"y": y, "again": "out/y", "half": "a/cond/Merge"},
+                {"y": y, "again": "out/y", "half": "a/cond_1/Merge"},
                 inputs={"x": x, "in": x},
             )
-    assert exported.outputs == ("out/y:0", "a/cond/Merge:0")
+    assert exported.outputs == ("out/y:0", "a/cond_1/Merge:0")
     with tf.Graph().as_default(), tf1.Session() as running:
         signature = tf1.saved_model.load(running, ["serve"], str(tmp_path / "model")).signature_def["serving_default"]
     found = {key: info.name for key, info in signature.outputs.items()}
-    assert found == {"y": "out/y:0", "again": "out/y:0", "half": "a/cond/Merge:0"}
+    assert found == {"y": "out/y:0", "again": "out/y:0", "half": "a/cond_1/Merge:0"}
     assert {key: info.name for key, info in signature.inputs.items()} == {"x": "in/x:0", "in": "in/x:0"}
 
 

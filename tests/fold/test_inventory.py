@@ -106,8 +106,8 @@ def test_tfbns_own(renorm):
     assert names == dict.fromkeys(["FusedBatchNormV3", "FusedBatchNormV3_1"][: 1 + renorm], BY_BATCH)
     phase = fold_graph(frozen(lambda x: norm(False, tf1.placeholder_with_default(False, []))(x))).left
     assert [(each.where, each.problem) for each in phase] == [
-        ("BatchNorm/cond/batchnorm/Rsqrt", BY_BATCH),
-        ("BatchNorm/cond/batchnorm_1/Rsqrt", IN_BRANCH.format("a conditional")),
+        ("BatchNorm/normalize/cond/batchnorm/Rsqrt", BY_BATCH),
+        ("BatchNorm/normalize/cond/batchnorm_1/Rsqrt", IN_BRANCH.format("a conditional")),
     ]
 
 

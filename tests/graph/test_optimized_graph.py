@@ -19,7 +19,7 @@ def optimized_types(fetch, feeds, opened):
     return value, [node.op for partition in metadata.partition_graphs for node in partition.node]
 
 
-@pytest.mark.parametrize("front_end", ["batch_norm", "batch_normalization"])
+@pytest.mark.parametrize("front_end", ["batch_norm", "batch_norm with renorm", "batch_normalization"])
 @pytest.mark.parametrize("resource", [False, True], ids=["ref", "resource"])
 def test_inference_melts_into_the_convolution_before_and_the_relu_after(resource, front_end):
     x = oracle.batch([2, 6, 6, 3]).astype(np.float32)
@@ -27,8 +27,10 @@ def test_inference_melts_into_the_convolution_before_and_the_relu_after(resource
         inputs = tf1.placeholder(tf.float32, [None, 6, 6, 3])
         filters = tf1.get_variable("filters", [3, 3, 3, 8])
         convolved = tf.nn.conv2d(inputs, filters, 1, "SAME")
-        if front_end == "batch_norm":
-            normalized = tfbn.batch_norm(convolved, scale=True, is_training=False)
+        if front_end != "batch_normalization":
+            # With renorm an identity gives the outputs their name.
+            renorm = front_end == "batch_norm with renorm"
+            normalized = tfbn.batch_norm(convolved, scale=True, is_training=False, renorm=renorm)
         else:
             normalized = tfbn.batch_normalization(convolved, training=False)
         outputs = tf.nn.relu(normalized)
