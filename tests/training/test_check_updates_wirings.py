@@ -120,7 +120,7 @@ def test_where_the_updates_are_is_said():
         x = tfbn.batch_norm(images(), scope="mine", updates_collections=["x", "y"])
         loss = loss_of(dense(tfbn.batch_norm(x, scope="nowhere", updates_collections=[]), "logits"))
         mine, nowhere = tfbn.check_updates(loss, raise_on_error=False)
-    assert "Collected in x, y: mine/AssignMovingAvg, mine/AssignMovingAvg_1." in mine.problem
+    assert "Collected in x, y: mine/AssignMovingAvg/AssignSubVariableOp, mine/AssignMovingAvg_1/" in mine.problem
     assert "No collection holds nowhere/AssignMovingAvg" in nowhere.problem
 
 
