@@ -93,6 +93,7 @@ def test_what_is_said(project, capsys):
     ("text", "problem"),
     [
         ("[tool.tfbn]\nexcludes = []\n", "has no key 'excludes': expected paths, exclude, select, ignore"),
+        ("[tool.tfbn]\nexclude = ['a', '[z-a]']\n", "exclude of [tool.tfbn]: pattern 2: `[z-a]` matches nothing"),
         ("[tool.tfbn]\nexclude = 'a'\n", "exclude of [tool.tfbn]: expected a list of strings, got 'a'"),
         ("[tool.tfbn]\nignore = [1]\n", "ignore of [tool.tfbn]: expected a list of strings, got [1]"),
         ("[tool.tfbn]\nignore = [\n", "not TOML"),

@@ -86,6 +86,8 @@ def run(options: argparse.Namespace, report: Report) -> None:
     report.activity = f"migrating {' '.join(options.paths)}"
     if STDIN not in options.paths:
         exclude = ignored.parse(settings.folder, settings.exclude)
+        if exclude.problems:
+            raise ValueError(f"exclude of [tool.tfbn]: {exclude.problems[0]}")
         _finish(options, driver.run(options.paths, rules, exclude=exclude, jobs=options.jobs), report)
         return
     if len(options.paths) > 1:
@@ -122,7 +124,7 @@ def _finish(options: argparse.Namespace, done: Run, report: Report) -> None:
 
         print(FORMATS[options.format](collect(files, pending)), end="", flush=True)
     _print(options, done, pending, report)
-    report.fields.update(files=[file.as_json() for file in files], problems=done.problems)
+    report.fields.update(files=[file.as_json() for file in files], problems=done.problems, notes=list(done.notes))
     report.summary.update(files=done.files, changed=sum(file.changed and not file.problem for file in files))
     report.summary.update(passed_over=done.passed_over, accepted=done.accepted)
     report.status = _status(options, done, bool(pending), report)
@@ -135,7 +137,7 @@ def _print(options: argparse.Namespace, done: Run, pending: list[str], report: R
             report.say(f"{file.path}: {file.problem}", sys.stderr)
         if file.traceback and options.debug:
             print(file.traceback, file=sys.stderr)
-    for problem in done.problems:
+    for problem in (*done.problems, *done.notes):
         report.say(problem, sys.stderr)
     if options.check:
         for path in pending:

@@ -46,6 +46,7 @@ class Run(NamedTuple):
     problems: list[str]  # internal errors of the run as a whole, not of a file: something was not looked for
     passed_over: int = 0  # files that .gitignore or the settings exclude
     accepted: int = 0  # findings that comments accept
+    notes: Sequence[str] = ()  # on how files were looked for
 
 
 def chosen_rules(only: Sequence[str] = (), skip: Sequence[str] = (), *, compat: bool = False) -> frozenset[str]:
@@ -71,11 +72,14 @@ def run(
     reports: dict[str, FileReport] = {}
     summaries: dict[str, FileSummary] = {}
     worth_parsing = [rule.worth_parsing for rule in _rules_of(rules) if rule.worth_parsing]
-    waiting = []
+    waiting, notes = [], []
     files = passed_over = 0
     with Progress("Reading", unit="files", show=progress) as bar:
         for found in python_files(paths, exclude):
             bar.update()
+            if found.note is not None:
+                notes.append(found.note)
+                continue
             if found.is_ignored:
                 passed_over += 1
                 continue
@@ -98,7 +102,8 @@ def run(
     problems += _add_findings(reports, summaries, rules)
     said = [report for report in reports.values() if report.edits or report.findings or report.problem]
     accepted = sum(report.accepted for report in reports.values())
-    return Run(files, len(waiting), sorted(said, key=lambda report: report.path), problems, passed_over, accepted)
+    said.sort(key=lambda report: report.path)
+    return Run(files, len(waiting), said, problems, passed_over, accepted, notes)
 
 
 def migrate_bytes(path: str, raw: bytes, rules: Collection[str], surroundings: Surroundings = ALONE) -> FileReport:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tfbn.migrate.import_graph import ImportGraph
+from tfbn.migrate.source.paths import open_file
 
 FILES = ("setup.py", "setup.cfg", "pyproject.toml")
 # `name = package.module:function`, alone or in quotes: all three files spell it like this.
@@ -43,8 +44,24 @@ def _folders(graph: ImportGraph) -> set[Path]:
     return folders
 
 
+def unreadable(graph: ImportGraph) -> Iterator[tuple[Path, str]]:
+    """The files that cannot be read, so that commands may be missed, each with the reason."""
+    for path in sorted(folder / name for folder in _folders(graph) for name in FILES):
+        try:
+            if path.lstat() and path.stat().st_size > MAX_BYTES:
+                yield path, f"it has more than the {MAX_BYTES} bytes that are looked through"
+            open_file(str(path)).close()
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            yield path, error.strerror or str(error)
+
+
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8", errors="replace") if path.stat().st_size <= MAX_BYTES else ""
+        if path.stat().st_size > MAX_BYTES:
+            return ""
+        with open_file(str(path)) as file:
+            return file.read().decode("utf-8", "replace")
     except OSError:
         return ""

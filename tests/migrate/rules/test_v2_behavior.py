@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
+from tests.migrate import helpers
 from tests.migrate.helpers import reported
 from tests.migrate.source.test_notebook import notebook
-from tfbn.migrate import driver
+from tfbn.migrate import driver, entry_points
 
 V1 = "import tensorflow.compat.v1 as tf\n"
 OFF = V1 + "tf.disable_v2_behavior()\n"
@@ -105,3 +107,21 @@ def test_standard_input():
     """A file that stands for a whole program."""
     report = driver.migrate_alone("<stdin>", NET.encode(), RULES)
     assert [finding.kind for finding in report.findings] == ["v2-behavior"]
+
+
+@pytest.mark.parametrize("kind", ["folder", "long"])
+def test_setup_files_that_cannot_be_read(tmp_path, monkeypatch, kind):
+    """A warning: the commands that they make are not seen."""
+    monkeypatch.setattr(entry_points, "MAX_BYTES", 10)
+    setup = tmp_path / "setup.py"
+    setup.mkdir() if kind == "folder" else setup.write_text(SETUP)
+    text = "import tensorflow.compat.v1 as tf\ntf.disable_v2_behavior()\ntf.Session()\n"
+    helpers.write(tmp_path, {"a.py": text})
+    ((path, finding),) = [
+        (report.path, finding)
+        for report in driver.run([str(tmp_path / "a.py")], driver.chosen_rules(["v2-behavior"]), jobs=1).reports
+        for finding in report.findings
+    ]
+    assert os.path.abspath(path) == str(setup)
+    assert (finding.severity, finding.where.line) == ("warning", 1)
+    assert "cannot be read: " + {"folder": "Is a directory", "long": "it has more than the 10"}[kind] in finding.problem

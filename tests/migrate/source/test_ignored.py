@@ -44,7 +44,8 @@ def test_as_git(lines, tmp_path):
     git = ["git", "-C", str(tmp_path)]
     subprocess.run([*git, "init", "-q"], check=True)
     listed = subprocess.run([*git, "ls-files", "-oz", "--exclude-standard", "*.py"], stdout=subprocess.PIPE, check=True)
-    found = [os.path.relpath(found.path, tmp_path) for found in python_files([f"{tmp_path}/"]) if not found.is_ignored]
+    files = [found for found in python_files([f"{tmp_path}/"]) if not (found.is_ignored or found.note)]
+    found = [os.path.relpath(found.path, tmp_path) for found in files]
     assert sorted(found) == sorted(os.fsdecode(listed.stdout).split("\0")[:-1])
 
 
@@ -66,3 +67,20 @@ def test_folders_in_a_repository(tmp_path):
     assert left("p/q", "p/a.py") == ["p/q/a.py", "p/a.py"]
     assert left("p", exclude=["q/"]) == ["p/b.py"]
     assert left("p", exclude=["/q/"]) == ["p/b.py", "p/q/a.py"]
+
+
+def test_what_cannot_be_read_is_noted(tmp_path):
+    """A pattern that is none, with its line, and a file that is none; the others count."""
+    for name in ("a.py", "b.py", "p/c.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    (tmp_path / ".gitignore").write_text("[z-a]\nb.py\n")
+    (tmp_path / "p" / ".gitignore").mkdir()
+    found = list(python_files([str(tmp_path)]))
+    assert [os.path.relpath(one.path, tmp_path) for one in found if not (one.is_ignored or one.note)] == [
+        "a.py",
+        "p/c.py",
+    ]
+    first, second = [one.note for one in found if one.note]
+    assert first.startswith(f"{tmp_path}/.gitignore, line 1: `[z-a]` matches nothing")
+    assert second == f"{tmp_path}/p/.gitignore: cannot be read: not a regular file"

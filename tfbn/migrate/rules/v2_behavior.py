@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 from pathlib import PurePath
 
 from tfbn.errors import Finding
-from tfbn.migrate.entry_points import entry_points
+from tfbn.migrate.entry_points import entry_points, unreadable
 from tfbn.migrate.import_graph import ImportGraph, is_main_test
 from tfbn.migrate.module_values import Read
 from tfbn.migrate.programs import SWITCHES, V1, ProgramOrder, definition_of, has_own_graph, leaf, needs_graph
 from tfbn.migrate.project import Project
+from tfbn.migrate.report import Place
 from tfbn.migrate.rule import Rule
 from tfbn.migrate.v1_names import NEEDS_GRAPH, SESSIONS_AND_INPUTS
 
@@ -60,6 +62,10 @@ def missing_disable_v2_behavior(project: Project) -> dict[str, list[Finding]]:
     ]
     programs += [(path, function, function) for path, function in entry_points(graph)]
     findings: dict[str, list[Finding]] = {}
+    for file, reason in unreadable(graph):
+        message = f"it may make commands of this TF1 code, and cannot be read: {reason}"
+        advice = "see that each command switches v2 behaviour off, or make the file readable"
+        findings[os.path.relpath(file)] = [Finding(NAME, "warning", Place(1, 1), message, advice)]
     reached: set[str] = set()
     for path, start, function in programs:
         program = graph.program(path)

@@ -21,11 +21,21 @@ class Patterns(NamedTuple):
 
     folder: str
     lines: tuple[Pattern, ...]
+    problems: tuple[str, ...] = ()  # what could not be read of it; it counts for nothing, as for git
 
 
-def parse(folder: str, lines: Iterable[str]) -> Patterns:
-    """The patterns of a folder."""
-    return Patterns(os.path.abspath(folder), tuple(pattern for line in lines if (pattern := _parse_line(line))))
+def parse(folder: str, lines: Iterable[str], name: str = "") -> Patterns:
+    """The patterns of a folder; `name` is the file that has them, for `problems`."""
+    parsed, problems = [], []
+    for number, line in enumerate(lines, 1):
+        try:
+            pattern = _parse_line(line)
+        except re.error as error:
+            place = f"{name}, line {number}" if name else f"pattern {number}"
+            problems.append(f"{place}: `{line.strip()}` matches nothing, not as a pattern of git's either: {error}")
+        else:
+            parsed += [pattern] if pattern else []
+    return Patterns(os.path.abspath(folder), tuple(parsed), tuple(problems))
 
 
 def above(folder: str) -> tuple[Patterns, ...]:
@@ -58,11 +68,16 @@ def is_ignored(path: str, is_directory: bool, known: Iterable[Patterns]) -> bool
 
 
 def _read(folder: str, name: str) -> Iterator[Patterns]:
+    path = os.path.join(folder, name)
     try:
-        with open(os.path.join(folder, name), encoding="utf-8", errors="replace") as file:
-            yield parse(folder, file)
-    except OSError:
+        if os.path.exists(path) and not os.path.isfile(path):
+            raise OSError("not a regular file")
+        with open(path, encoding="utf-8", errors="replace") as file:
+            yield parse(folder, file, path)
+    except (FileNotFoundError, NotADirectoryError):
         return
+    except OSError as error:
+        yield Patterns(os.path.abspath(folder), (), (f"{path}: cannot be read: {error.strerror or error}",))
 
 
 def _parse_line(line: str) -> Pattern | None:
@@ -76,10 +91,7 @@ def _parse_line(line: str) -> Pattern | None:
     if not text:
         return None
     anywhere = "" if "/" in text else "(?:.*/)?"
-    try:
-        return Pattern(re.compile(anywhere + _to_regex(text.lstrip("/")), re.DOTALL), is_exception, directories_only)
-    except re.error:
-        return None
+    return Pattern(re.compile(anywhere + _to_regex(text.lstrip("/")), re.DOTALL), is_exception, directories_only)
 
 
 def _to_regex(text: str) -> str:

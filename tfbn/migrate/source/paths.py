@@ -26,6 +26,7 @@ class Found(NamedTuple):
     path: str
     problem: str | None = None
     is_ignored: bool = False  # the project does not count it as its own
+    note: str | None = None  # on how files were looked for, in the place of a file
 
 
 def python_files(paths: Iterable[str], exclude: Patterns = NO_PATTERNS) -> Iterator[Found]:
@@ -38,10 +39,12 @@ def python_files(paths: Iterable[str], exclude: Patterns = NO_PATTERNS) -> Itera
     for path in paths:
         if os.path.isdir(path):
             unreadable: list[OSError] = []
-            for found, is_ignored in _below(path, unreadable, exclude):
+            notes: dict[str, None] = {}
+            for found, is_ignored in _below(path, unreadable, notes, exclude):
                 yield from [Found(found, is_ignored=True)] if is_ignored else _once(found, seen)
             for error in unreadable:
                 yield Found(error.filename, f"cannot be listed: {error.strerror or error}")
+            yield from (Found(path, note=note) for note in notes)
         else:
             yield from _once(path, seen)
 
@@ -69,13 +72,16 @@ def _not_regular(mode: int) -> str | None:
     return f"not a regular file but a {kinds.get(stat.S_IFMT(mode), 'special file')}"
 
 
-def _below(top: str, unreadable: list[OSError], exclude: Patterns) -> Iterator[tuple[str, bool]]:
+def _below(
+    top: str, unreadable: list[OSError], notes: dict[str, None], exclude: Patterns
+) -> Iterator[tuple[str, bool]]:
     """Each file, and whether it is ignored."""
     patterns = {top: ignored.above(top)}
     ignored_folders = set()
     for folder, folders, files in os.walk(top, onerror=unreadable.append):
         if folder not in patterns:
             patterns[folder] = (*patterns.get(os.path.dirname(folder), patterns[top]), *ignored.of_folder(folder))
+        notes.update((problem, None) for lines in patterns[folder] for problem in lines.problems)
         known = (*patterns[folder], exclude)
         folders[:] = sorted(
             name
