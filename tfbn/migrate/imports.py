@@ -273,6 +273,6 @@ def _report_dead(
             changes.find(
                 binding.statement if binding.alias is None else binding.alias,
                 changes.dead_imports,
-                f"`{binding.local}` is {binding.name}, which TensorFlow 2 does not have, and is still used or exported",
+                f"{names.what_is_wrong(binding.name)}, and `{binding.local}` is still used or exported",
                 "mend what uses it, and run tfbn migrate again, or remove the import yourself",
             )

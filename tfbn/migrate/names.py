@@ -229,6 +229,13 @@ def is_dead(name: str) -> bool:
     )
 
 
+def what_is_wrong(name: str) -> str:
+    """What to say of a dead name that no rule rewrites; tf_slim can be installed, unlike contrib."""
+    if name.partition(".")[0] == "tf_slim":
+        return f"tfbn has no {name}, and tf_slim itself fails from TensorFlow 2.13 on"
+    return f"TensorFlow 2 has no {name}"
+
+
 def advice(name: str) -> str:
     """What to do about a name that newer TensorFlow lacks and no rule knows."""
     rest = below_tensorflow(name) or name

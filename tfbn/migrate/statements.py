@@ -30,12 +30,29 @@ class Removal:
         lines = {id(self.module.parent(statement)): self.module.parent(statement) for statement in self.statements}
         whole = {key: line for key, line in lines.items() if all(id(small) in gone for small in line.body)}
         anchor = self._anchor(list(whole.values())) if wants_anchor else None
-        for key, line in lines.items():
+        spans: list[list[int]] = []
+        for key, line in sorted(lines.items(), key=lambda item: self.module.span(item[1])):
             if key not in whole:
                 self._remove_parts(line, gone)
-            elif line is not anchor:
-                self._remove_line(line, whole)
+            elif line is not anchor and (span := self._lines_of(line, whole)):
+                if spans and spans[-1][1] == span[0]:
+                    spans[-1][1] = span[1]
+                else:
+                    spans.append(list(span))
+        for first, last in spans:
+            self.changes.replace_span(self._with_blank_lines(first, last), last, "", self.rule)
         return anchor
+
+    def _with_blank_lines(self, first: int, last: int) -> int:
+        """Where to begin the removal of whole lines, so that no more blank lines are left than were on either side."""
+        data = self.module.data
+        below = data[last : self.module.lines.end_of_line(last)]
+        while not below.strip() and first > 0:
+            above = self.module.lines.start_of_line(first - 1)
+            if data[above:first].strip():
+                break
+            first = above
+        return first
 
     def _anchor(self, lines: list[Any]) -> Any:
         """The first line of imports that goes from the module itself, where no changed text is above it."""
@@ -46,7 +63,8 @@ class Removal:
                 return None if earlier else line
         return None
 
-    def _remove_line(self, line: Any, whole: dict[int, Any]) -> None:
+    def _lines_of(self, line: Any, whole: dict[int, Any]) -> tuple[int, int] | None:
+        """The lines to remove for a statement; None where a `pass` takes its place, as its block would be empty."""
         module = self.module
         block = module.parent(line)
         start, end = module.span(line.body[0])[0], module.span(line.body[-1])[1]
@@ -56,9 +74,8 @@ class Removal:
             is_block and all(id(other) in whole for other in siblings) and siblings[-1] is line
         ):
             self.changes.replace_span(start, end, "pass", self.rule)
-        else:
-            first, last = module.lines.start_of_line(start), module.lines.end_of_line(end)
-            self.changes.replace_span(first, last, "", self.rule)
+            return None
+        return module.lines.start_of_line(start), module.lines.end_of_line(end)
 
     def _remove_parts(self, line: Any, gone: set[int]) -> None:
         """`import os; import slim`: with the semicolon, and with the space that goes with it."""

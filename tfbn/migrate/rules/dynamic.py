@@ -134,7 +134,7 @@ def _star_imports(module: Module, changes: Changes) -> list[str]:
             if names.is_dead(origin):
                 found.append(origin)
                 advice = "import the names by themselves instead of *, and run tfbn migrate again"
-                changes.find(node, NAME, f"a star import of {origin}, which TensorFlow 2 does not have", advice)
+                changes.find(node, NAME, f"a star import: {names.what_is_wrong(origin)}", advice)
     return found
 
 

@@ -28,7 +28,7 @@ def accuracy(predictions, labels):
 def check_file(module: Module, changes: Changes) -> None:
     for use in module.uses:
         if use.known is None and use.certain and not is_looked_up(module, use.node):
-            changes.find(use.node, NAME, f"TensorFlow 2 has no {use.name}", names.advice(use.name))
+            changes.find(use.node, NAME, names.what_is_wrong(use.name), names.advice(use.name))
 
 
 RULE = Rule(
