@@ -245,11 +245,11 @@ def _switch_v2_off(module: Module, changes: Changes, whole: list[Binding], parts
     line, below = module.lines.start_of_line(start), module.lines.end_of_line(end)
     indent = re.match("[ \t]*", module.data[line:start].decode("utf-8"))[0]  # type: ignore[index]  # it always matches
     newline = module.lines.newline.decode("ascii")
-    calls = [f"{first.local}.disable_v2_behavior()"]
+    lines = ["", f"{indent}{first.local}.disable_v2_behavior()"]  # a formatter wants an empty line below imports
     if first not in whole or first.is_foreign:
-        calls = ["from tensorflow.compat.v1 import disable_v2_behavior", "disable_v2_behavior()"]
+        lines = [f"{indent}from tensorflow.compat.v1 import disable_v2_behavior", "", f"{indent}disable_v2_behavior()"]
     before = "" if module.data[below - 1 : below] in (b"\n", b"\r") else newline
-    changes.replace_span(below, below, before + "".join(indent + call + newline for call in calls), changes.v1_imports)
+    changes.replace_span(below, below, before + "".join(line + newline for line in lines), changes.v1_imports)
 
 
 def _exported(module: Module) -> set[str]:

@@ -83,7 +83,7 @@ def test_without_an_alias():
 def test_programs_switch_v2_behaviour_off(body, is_program):
     """Below the import, before anything is built; modules leave that to the program."""
     after = migrated("import os\nimport tensorflow as tf\nimport sys\n" + body, compat=True)
-    line = "tf.disable_v2_behavior()\n" if is_program else ""
+    line = "\ntf.disable_v2_behavior()\n" if is_program else ""
     assert after == f"import os\n{V1}{line}import sys\n{body}"
 
 
@@ -175,19 +175,20 @@ def test_names_that_were_not_known_once(name):
         (
             "from tensorflow import app, constant\napp.run()\n",
             "from tensorflow.compat.v1 import app, constant\nfrom tensorflow.compat.v1 import disable_v2_behavior\n"
-            "disable_v2_behavior()\napp.run()\n",
+            "\ndisable_v2_behavior()\napp.run()\n",
         ),
         (
             "from tensorflow import app\nimport tensorflow as tf\napp.run()\n",
-            f"from tensorflow.compat.v1 import app\n{V1}tf.disable_v2_behavior()\napp.run()\n",
+            f"from tensorflow.compat.v1 import app\n{V1}\ntf.disable_v2_behavior()\napp.run()\n",
         ),
         (
             "if True:\n    import tensorflow as tf\n    x = 1\ntf.app.run()\n",
-            "if True:\n    import tensorflow.compat.v1 as tf\n    tf.disable_v2_behavior()\n    x = 1\ntf.app.run()\n",
+            "if True:\n    import tensorflow.compat.v1 as tf\n\n    tf.disable_v2_behavior()\n    x = 1\n"
+            "tf.app.run()\n",
         ),
         (
             "import tensorflow.contrib.slim\ntensorflow.app.run(tensorflow.contrib.slim.batch_norm)\n",
-            "import tensorflow.compat.v1 as tensorflow\nimport tfbn\ntensorflow.disable_v2_behavior()\n"
+            "import tensorflow.compat.v1 as tensorflow\nimport tfbn\n\ntensorflow.disable_v2_behavior()\n"
             "tensorflow.app.run(tfbn.batch_norm)\n",
         ),
     ],

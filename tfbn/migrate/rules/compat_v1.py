@@ -35,6 +35,7 @@ if __name__ == "__main__":
 """,
         """\
 import tensorflow.compat.v1 as tf
+
 tf.disable_v2_behavior()
 
 def main():
