@@ -7,6 +7,7 @@ import warnings
 
 import pytest
 
+from tests.migrate import helpers
 from tfbn.migrate import driver, syntax
 
 DEEP = {
@@ -62,3 +63,11 @@ def test_await_in_a_notebook():
     syntax.check_compiles("await x\n", in_notebook=True)
     with pytest.raises(SyntaxError, match="outside"):
         syntax.check_compiles("await x\n")
+
+
+def test_invalid_escapes_are_not_warned_of():
+    """Wherever the rules look into strings."""
+    source = "import tensorflow as tf\nx = '\\d', importlib.import_module('\\d')\ntf.zeros(x)\ntf.contrib.rnn\n"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert helpers.findings(source) == [("leftovers", 4)]

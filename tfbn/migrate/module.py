@@ -121,7 +121,8 @@ class Module:
         text = self.text(node)
         if not text.startswith(("importlib", "import_module", "__import__", "sys.modules")):
             return ""
-        return module_values.imported_by_call(ast.parse(text, mode="eval").body)
+        statement = syntax.parse(f"({text})").body[0]
+        return module_values.imported_by_call(statement.value) if isinstance(statement, ast.Expr) else ""
 
     @cached_property
     def values(self) -> ModuleReads:

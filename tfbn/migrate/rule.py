@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -63,7 +64,9 @@ def constant_string(node: Any) -> str | None:
     """The value of a plain string, and None for anything else."""
     if not isinstance(node, cst.SimpleString):
         return None
-    value = node.evaluated_value
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # invalid escapes are no business of the codemod
+        value = node.evaluated_value
     return value if isinstance(value, str) else None
 
 
