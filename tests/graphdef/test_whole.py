@@ -39,6 +39,18 @@ def mistype_constant(graph_def):
     next(node for node in graph_def.node if node.op == "Const").attr["value"].tensor.dtype = 0
 
 
+def call_in_a_circle(graph_def):
+    one, other = graph_def.library.function[:2]
+    for caller, called in ((one, other), (other, one)):
+        node = caller.node_def.add(name="again", op="StatefulPartitionedCall")
+        node.attr["f"].func.name = called.signature.name
+
+
+def enlarge_constant(graph_def):
+    tensor = next(node for node in graph_def.node if node.op == "Const").attr["value"].tensor
+    tensor.tensor_shape.CopyFrom(tf.TensorShape([2**20, 2**20]).as_proto())
+
+
 DAMAGES = {
     forget_function: r"\(If\) calls the function '\w+', which is not there",
     forget_body: r"whose function \w+ takes '.*', which it has not",
@@ -46,6 +58,8 @@ DAMAGES = {
     misname_input: r"whose function \w+ takes 'nothing:output:0', which it has not",
     wait_for_nothing: r"whose function \w+ takes '\^nothing', which it has not",
     mistype: r"whose function \w+ has \w+ of a dtype that there is none of: 99",
+    call_in_a_circle: r"whose functions call themselves: \w+, \w+",
+    enlarge_constant: r"the constant .* of [\d,]+ bytes, more than the limit of 2,147,483,648",
     mistype_constant: "with the constant .* of a dtype that there is none of: 0",
 }
 
@@ -67,5 +81,5 @@ def test_damaged_functions(damage, meta_graph, tmp_path):
     assert read_message(path, tf1.MetaGraphDef) == meta_graph
     damage(damaged.graph_def)
     path.write_bytes(damaged.SerializeToString())
-    with pytest.raises(ValueError, match=f"^{path}: expected a whole graph, got one .*{DAMAGES[damage]}"):
+    with pytest.raises(ValueError, match=f"^{path}: expected a .*, got one .*{DAMAGES[damage]}"):
         read_message(path, tf1.MetaGraphDef)

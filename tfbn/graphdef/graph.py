@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfbn.graphdef import walks
+from tfbn.graphdef.messages import reason
 from tfbn.graphdef.nodes import Tensor, become_constant, control_inputs, copy_node, data_inputs, set_attr, set_inputs
 
 
@@ -58,9 +59,9 @@ class Graph(dict[str, Any]):
         with graph.as_default():
             try:
                 tf.import_graph_def(graph_def, name="")
-            except tf.errors.OpError as error:
+            except (ValueError, tf.errors.OpError) as error:
                 raise ValueError(
-                    f"expected a graph that TensorFlow imports, got one that it refuses: {error.message}"
+                    f"expected a graph that TensorFlow imports, got one that it refuses: {reason(error)}"
                 ) from error
         return graph
 

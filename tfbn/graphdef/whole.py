@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import tensorflow as tf
 
+# More than a file can hold of one: what is larger stands for as many equal numbers, and would be made of them.
+MAX_CONSTANT_BYTES = 2**31
 _CALLS = re.compile("(Stateful|Stateless)?(PartitionedCall|If|While|Case)")
 
 
@@ -15,8 +18,8 @@ def check_whole(graph_def: Any) -> None:
     """Refuses a graph that TensorFlow would import, and only run into when it runs the op or the function.
 
     Raises:
-      ValueError: an op calls a function that the graph has not; a body takes, or returns, what is not in it; there is
-        no such dtype as that of an argument or a constant.
+      ValueError: an op calls a function that the graph has not, or that calls itself; a body takes, or returns, what is
+        not in it; there is no such dtype as that of an argument or a constant; a constant is too large.
     """
     functions = {function.signature.name: function for function in graph_def.library.function}
     _check_nodes(graph_def.node, functions)
@@ -39,21 +42,49 @@ def check_whole(graph_def: Any) -> None:
         for arg in (*signature.input_arg, *signature.output_arg):
             if arg.type:  # or an attribute tells
                 _check_dtype(arg.type, f"whose function {name} has {arg.name}")
+    _check_recursion({name: set(_called(function.node_def)) & functions.keys() for name, function in functions.items()})
 
 
 def _check_nodes(nodes: Iterable[Any], functions: Any) -> None:
     for node in nodes:
         if node.op == "Const":
-            _check_dtype(node.attr["value"].tensor.dtype, f"with the constant {node.name}")
-        if not _CALLS.fullmatch(node.op):
-            continue
+            _check_constant(node.name, node.attr["value"].tensor)
+        for called in _called([node]) if _CALLS.fullmatch(node.op) else ():
+            if called not in functions and called != node.op:
+                raise ValueError(
+                    f"expected a whole graph, got one in which {node.name} ({node.op}) calls the function {called!r}, "
+                    "which is not there."
+                )
+
+
+def _called(nodes: Iterable[Any]) -> Iterator[str]:
+    """All that may be the name of a function: the ops' types, and what their attributes name."""
+    for node in nodes:
+        yield node.op
         for value in node.attr.values():
-            for called in [value.func] if value.HasField("func") else value.list.func:
-                if called.name not in functions:
-                    raise ValueError(
-                        f"expected a whole graph, got one in which {node.name} ({node.op}) calls the function "
-                        f"{called.name!r}, which is not there."
-                    )
+            yield from (called.name for called in ([value.func] if value.HasField("func") else value.list.func))
+
+
+def _check_recursion(calls: dict[str, set[str]]) -> None:
+    """TensorFlow ends the process where it tries to inline such a function."""
+    waiting = dict(calls)
+    while waiting:
+        done = [name for name, called in waiting.items() if not called & waiting.keys()]
+        if not done:
+            names = ", ".join(sorted(waiting)[:5])
+            raise ValueError(f"expected a graph that ends, got one whose functions call themselves: {names}.")
+        for name in done:
+            del waiting[name]
+
+
+def _check_constant(name: str, tensor: Any) -> None:
+    _check_dtype(tensor.dtype, f"with the constant {name}")
+    size = tf.as_dtype(tensor.dtype).size * math.prod(dim.size for dim in tensor.tensor_shape.dim)
+    if size > MAX_CONSTANT_BYTES:
+        raise ValueError(
+            f"expected a whole graph, got one with the constant {name} of {size:,} bytes, more than the limit of "
+            f"{MAX_CONSTANT_BYTES:,}."
+        )
 
 
 def _check_dtype(dtype: int, of: str) -> None:

@@ -1,0 +1,151 @@
+"""Files that try to break their readers, small ones: `python -m tests.cli.attacks FOLDER` makes them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from tests.fold.test_hostile import frozen
+from tests.graph.regimes import graph
+
+tf1 = tf.compat.v1
+
+
+def recursive_function(path: Path) -> None:
+    """A function that calls itself."""
+    graph_def = _calling(path)
+    body = graph_def.library.function[0]
+    call = next(node for node in graph_def.node if node.op == "PartitionedCall")
+    inner = body.node_def.add()
+    inner.CopyFrom(call)
+    inner.name = "again"
+    inner.input[:] = [body.signature.input_arg[0].name]
+    body.ret[body.signature.output_arg[0].name] = "again:output:0"
+    path.write_bytes(graph_def.SerializeToString())
+
+
+def _calling(path: Path) -> tf1.GraphDef:
+    with graph(True, True) as opened:
+        x = tf1.placeholder(tf.float32, [2, 3], name="images")
+        tf.identity(tf.function(tf.nn.relu)(x), name="outputs")
+        return opened.as_graph_def()
+
+
+def cycle(path: Path) -> None:
+    """Ops that take each other's outputs."""
+    graph_def = frozen(lambda: None)
+    nodes = {node.name: node for node in graph_def.node}
+    nodes["outputs"].op, nodes["outputs"].attr["T"].type = "Identity", tf.float32.as_datatype_enum
+    first = next(node for node in graph_def.node if node.op == "Conv2D")
+    first.input[0] = "outputs"
+    path.write_bytes(graph_def.SerializeToString())
+
+
+def constant_of_terabytes(path: Path) -> None:
+    """A shape without the bytes for it: one value stands for all of them."""
+    graph_def = frozen(lambda: None)
+    tensor = next(node for node in graph_def.node if node.op == "Const").attr["value"].tensor
+    tensor.tensor_content = b""
+    tensor.float_val[:] = [1.0]
+    tensor.tensor_shape.dim[0].size = 2**40
+    path.write_bytes(graph_def.SerializeToString())
+
+
+def long_chain(path: Path) -> None:
+    """More ops in a row than Python has frames."""
+    with tf.Graph().as_default() as opened:
+        x = tf1.placeholder(tf.float32, [2, 3], name="images")
+        for _ in range(3000):
+            x = tf.raw_ops.Identity(input=x)
+        tf.identity(x, name="outputs")
+    path.write_bytes(opened.as_graph_def().SerializeToString())
+
+
+def writes(path: Path) -> None:
+    """Writes a file when it is run."""
+    path.write_bytes(frozen(lambda: tf.raw_ops.WriteFile(filename="written", contents="")).SerializeToString())
+
+
+def deep_text(path: Path) -> None:
+    """Messages within messages."""
+    path.write_text("node { attr { key: 'a' value { " + "func { attr { key: 'a' value { " * 5000)
+
+
+def deep_python(path: Path) -> None:
+    path.write_text("from tensorflow.contrib.layers import batch_norm\nx = " + "(" * 5000 + ")" * 5000 + "\n")
+
+
+def long_sum(path: Path) -> None:
+    path.write_text("from tensorflow.contrib.layers import batch_norm\nx = " + " + ".join("x" * 5000) + "\n")
+
+
+def deep_json(path: Path) -> None:
+    path.write_text('{"cells": ' + "[" * 100_000 + '"tensorflow.contrib"')
+
+
+def no_text(path: Path) -> None:
+    path.write_bytes(b"# coding: utf-7\nimport tensorflow.contrib as c\x00\xff\xfe")
+
+
+def link_to_itself(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+def pickle(path: Path) -> None:
+    """Runs code when it is unpickled."""
+
+    class Touch:
+        def __reduce__(self) -> tuple:
+            return Path.touch, (path.with_name("written"),)
+
+    np.savez(path, images=np.array([Touch()], dtype=object))
+
+
+def state_that_leads_out(path: Path) -> None:
+    """A folder whose latest checkpoint is elsewhere."""
+    path.mkdir()
+    (path / "checkpoint").write_text('model_checkpoint_path: "/etc/passwd"\nall_model_checkpoint_paths: "../../x"\n')
+
+
+FOLD, EXPORT, MIGRATE = "fold {} out.pb", "export {} out.pb --outputs outputs", "migrate --write {}"
+NO_FILE = "there is no such file"
+# Each file by its name, with what is done with it and what is said then: None where all is well.
+ATTACKS: dict[str, tuple[Callable[[Path], None], dict[str, str | None]]] = {
+    "recursive.pb": (recursive_function, dict.fromkeys([EXPORT, FOLD], r"functions call themselves: __inference_relu")),
+    "cycle.pb": (cycle, dict.fromkeys([EXPORT, FOLD], r"expected a graph that .*import.*: 3 nodes in a cycle")),
+    "terabytes.pb": (
+        constant_of_terabytes,
+        dict.fromkeys([EXPORT, FOLD, f"{FOLD} --no-verify"], r"the constant \S+ of [\d,]+ bytes, more than the limit"),
+    ),
+    "chain.pb": (long_chain, {EXPORT: None, FOLD: None}),
+    "writes.pb": (writes, {FOLD: r"\(WriteFile\).*--no-verify", f"{FOLD} --no-verify": None, EXPORT: None}),
+    "deep.pbtxt": (deep_text, dict.fromkeys([EXPORT, FOLD], "expected a GraphDef, got something else")),
+    "deep.py": (deep_python, {MIGRATE: "nested too deeply to be followed"}),
+    "sum.py": (long_sum, {MIGRATE: "nested too deeply to be followed"}),
+    "deep.ipynb": (deep_json, {MIGRATE: "not a notebook that can be read"}),
+    "text.py": (no_text, {MIGRATE: "line 2: not utf-7"}),
+    "itself.py": (link_to_itself, {MIGRATE: "a symbolic link that leads back to itself"}),
+    "itself.pb": (link_to_itself, {EXPORT: NO_FILE, FOLD: "Too many levels of symbolic links"}),
+    "itself.h5": (link_to_itself, dict.fromkeys(["checkpoint list {}", "checkpoint diagnose {}"], NO_FILE)),
+    "pickle.npz": (pickle, {"fold chain.pb out.pb --inputs {}": "Object arrays cannot be loaded"}),
+    "leads_out": (
+        state_that_leads_out,
+        {
+            **dict.fromkeys(["checkpoint list {}", "checkpoint diagnose {}"], "names /etc/passwd, which is outside"),
+            EXPORT: "It has neither",
+        },
+    ),
+}
+
+
+def make(folder: Path) -> None:
+    for name, (write, _) in ATTACKS.items():
+        write(folder / name)
+
+
+if __name__ == "__main__":
+    make(Path(sys.argv[1]))
