@@ -6,7 +6,7 @@ import tensorflow as tf
 import tfbn
 from tests.graph.regimes import graph
 from tests.training.test_list_layers import CONTRIB, KINDS, read
-from tfbn.graphdef import recognize
+from tfbn.graphdef import recognize, short_names
 
 tf1 = tf.compat.v1
 
@@ -37,7 +37,7 @@ def test_initializers_and_restores_are_no_updates(scope, kind):
     """Each statistic of a layer in training has one update; of a layer in inference none."""
     layer = contrib()[f"{kind}/{scope}"]
     names = [update.statistic for update in layer.updates]
-    expected = [name for name in layer.variables if name not in (*recognize.AFFINE, "local_step")]
+    expected = [name for name in layer.variables if name not in (*short_names.AFFINE, "local_step")]
     assert sorted(names) == ([] if kind == "inference" else sorted(expected))
 
 

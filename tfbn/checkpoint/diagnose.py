@@ -12,9 +12,9 @@ from tfbn.checkpoint.layers import find
 from tfbn.checkpoint.open import open as open_checkpoint
 from tfbn.checkpoint.reader import Reader
 from tfbn.checkpoint.rename import renamed_entries
-from tfbn.checkpoint.tables import columns, table
 from tfbn.errors import Finding
 from tfbn.progress import Progress
+from tfbn.tables import columns, table
 
 GLOBAL_STEP = "global_step"
 

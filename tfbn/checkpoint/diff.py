@@ -13,8 +13,8 @@ from tfbn.checkpoint.nearest import nearest_names
 from tfbn.checkpoint.open import open as open_checkpoint
 from tfbn.checkpoint.reader import Entry, Reader
 from tfbn.checkpoint.rename import apply_renames
-from tfbn.checkpoint.tables import natural, shown, table
 from tfbn.progress import Progress
+from tfbn.tables import natural, shown, table
 
 
 class Difference(NamedTuple):

@@ -8,14 +8,10 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from tfbn.checkpoint import naming
-from tfbn.checkpoint.naming import STATISTICS as STATISTICS
 from tfbn.checkpoint.reader import Entry
-from tfbn.checkpoint.tables import natural
+from tfbn.graphdef.short_names import AFFINE, DEBIAS, OLD_RENORM, RENORM, STATISTICS
+from tfbn.tables import natural
 
-AFFINE = ("beta", "gamma")
-RENORM = ("moving_stddev", "renorm_mean", "renorm_stddev")
-OLD_RENORM = ("renorm_mean_weight", "renorm_stddev_weight")  # of TensorFlow up to 1.14
-DEBIAS = ("biased", "local_step")
 SHORT_NAMES = (*AFFINE, *STATISTICS, *RENORM, *OLD_RENORM)
 SHADOW = "/ExponentialMovingAverage"
 # A scope that is of batch norm even if it has beta or gamma alone.

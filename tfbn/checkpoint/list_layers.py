@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from tfbn.checkpoint.layers import Layer, find
 from tfbn.checkpoint.reader import Reader
-from tfbn.checkpoint.tables import shown, table
+from tfbn.tables import shown, table
 
 
 class Layers(list):

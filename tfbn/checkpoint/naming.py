@@ -8,8 +8,6 @@ from typing import NamedTuple
 
 from tfbn.checkpoint.reader import Entry
 
-STATISTICS = ("moving_mean", "moving_variance")
-
 
 class Scheme(NamedTuple):
     """What follows a layer's scope in the paths of its two statistics.

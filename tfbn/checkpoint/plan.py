@@ -9,13 +9,14 @@ from typing import Any
 
 from tfbn.checkpoint import object_graph, values
 from tfbn.checkpoint.kinds import Kind
-from tfbn.checkpoint.layers import AFFINE, DEBIAS, SHORT_NAMES, STATISTICS, find, join, split
+from tfbn.checkpoint.layers import SHORT_NAMES, find, join, split
 from tfbn.checkpoint.open import KINDS
 from tfbn.checkpoint.reader import Entry, Reader
 from tfbn.checkpoint.rename import apply_renames, with_names
-from tfbn.checkpoint.tables import MAX_NAMES, columns, natural, shown, table
 from tfbn.checkpoint.values import Step, Value
 from tfbn.errors import Finding
+from tfbn.graphdef.short_names import AFFINE, DEBIAS, STATISTICS
+from tfbn.tables import MAX_NAMES, columns, natural, shown, table
 
 _WIDTH = {"bfloat16": 16, "float16": 16, "float32": 32, "float64": 64}
 _NAMES_REMEDY = (

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from tfbn.checkpoint import values
 from tfbn.checkpoint.reader import Entry, Reader
-from tfbn.checkpoint.tables import columns
+from tfbn.tables import columns
 
 T = TypeVar("T")
 

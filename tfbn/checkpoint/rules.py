@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tfbn.checkpoint.layers import AFFINE, DEBIAS, STATISTICS, Layer, split
+from tfbn.checkpoint.layers import Layer, split
 from tfbn.checkpoint.reader import Entry
 from tfbn.errors import Finding
+from tfbn.graphdef.short_names import AFFINE, DEBIAS, STATISTICS
 
 # Of the layer's median. Training moves gamma by factors of some ten; what is a thousand times below the others adds
 # nothing to the outputs.

@@ -17,6 +17,7 @@ from tfbn.checkpoint import layers
 from tfbn.checkpoint.layers import SHADOW, join, split
 from tfbn.checkpoint.reader import Reader, size_of
 from tfbn.checkpoint.stored import Stored
+from tfbn.graphdef import short_names
 
 
 @dataclass(frozen=True)
@@ -88,10 +89,10 @@ def read_values(reader: Reader, options: Options) -> SourceValues:
         if join(layer.scope, "moving_mean") not in values:
             continue  # by other names; those are copied as they are
         if options.fill_affine:
-            for short in layers.AFFINE:
+            for short in short_names.AFFINE:
                 if short not in layer.variables and join(layer.scope, short) not in values:
                     values[join(layer.scope, short)] = fill_affine(values, layer.scope, short)
-        pair = [join(layer.scope, short) for short in layers.DEBIAS]
+        pair = [join(layer.scope, short) for short in short_names.DEBIAS]
         if options.zero_debias == "drop":
             left_out += [path for path in pair if values.pop(path, None)]
         elif options.zero_debias == "synthesize" and not set(pair) & set(values):
@@ -104,7 +105,7 @@ def canonical_paths(reader: Reader) -> dict[str, str]:
     entries = reader.entries.values()
     paths = {entry.name: entry.path for entry in entries}
     for layer in layers.find(entries).layers:
-        for short in layers.DEBIAS:
+        for short in short_names.DEBIAS:
             if short in layer.variables:
                 paths[layer.variables[short]] = join(layer.scope, short)
     return paths
@@ -168,7 +169,7 @@ def _divide_by_weight(
 
 def fill_affine(values: Mapping[str, Value], scope: str, short: str) -> Value:
     """Gamma of ones, or beta of zeros, for a layer without."""
-    like = next(values[join(scope, name)] for name in layers.STATISTICS if join(scope, name) in values)
+    like = next(values[join(scope, name)] for name in short_names.STATISTICS if join(scope, name) in values)
     number = {"gamma": 1, "beta": 0}[short]
     dtype = tf.as_dtype(like.dtype).as_numpy_dtype
     return Value(like.shape, like.dtype, "", f"filled with {number}", lambda: np.full(like.shape, number, dtype))

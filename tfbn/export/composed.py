@@ -20,7 +20,8 @@ from tfbn.graphdef.dataflow import Node, Tensor, controls_of, source_of
 from tfbn.graphdef.graph import Graph
 from tfbn.graphdef.nodes import data_inputs, tensor_name
 from tfbn.graphdef.recognize import Recognized
-from tfbn.graphdef.slices import STATISTICS, is_assignment
+from tfbn.graphdef.short_names import STATISTICS
+from tfbn.graphdef.slices import is_assignment
 
 # What may stand between gamma or beta and the op that takes it as it is.
 _PLAIN = (

@@ -14,7 +14,7 @@ from tfbn.graphdef.constants import Constants
 from tfbn.graphdef.dataflow import Dataflow, source_of
 from tfbn.graphdef.graph import Graph
 from tfbn.graphdef.recognize import Recognized
-from tfbn.graphdef.slices import STATISTICS
+from tfbn.graphdef.short_names import STATISTICS
 
 # What the original and Keras initialize them to. Others are read off the graph's initializers.
 _DEFAULTS = {"moving_mean": 0, "moving_variance": 1}

@@ -18,7 +18,7 @@ from tfbn.export.decide import DecidedGraph
 from tfbn.export.moving import Moving, read_moving
 from tfbn.graph import registry
 from tfbn.graph.variables import full_name, parts
-from tfbn.graphdef import recognize, walks
+from tfbn.graphdef import recognize, short_names, walks
 from tfbn.graphdef.dataflow import source_of
 from tfbn.graphdef.graph import Graph
 from tfbn.graphdef.nodes import become, control_inputs, data_inputs, set_attr, set_inputs
@@ -72,7 +72,7 @@ def wiring_of(recognized: recognize.Recognized) -> dict[str, Wiring]:
     assigned: dict[tuple[str, str], tuple[str, Moving]] = {}
     for layer in recognized.layers.values():
         for update in layer.updates:
-            if update.statistic not in recognize.STATISTICS:
+            if update.statistic not in short_names.STATISTICS:
                 continue
             handle, index = update.node.inputs[0]
             variable = source_of((handle, index)).name
@@ -82,8 +82,8 @@ def wiring_of(recognized: recognize.Recognized) -> dict[str, Wiring]:
                     assigned[node.name, variable] = layer.scope, Moving(variable, (handle.name, index))
     wired = {}
     for name, of_op in found.items():
-        if all(len(of_op.get(statistic, ())) == 1 for statistic in recognize.STATISTICS):
-            (scope, mean), (_, variance) = (assigned[name, min(of_op[each])] for each in recognize.STATISTICS)
+        if all(len(of_op.get(statistic, ())) == 1 for statistic in short_names.STATISTICS):
+            (scope, mean), (_, variance) = (assigned[name, min(of_op[each])] for each in short_names.STATISTICS)
             wired[name] = Wiring(scope, mean, variance)
     return wired
 

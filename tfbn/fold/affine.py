@@ -9,7 +9,7 @@ import numpy as np
 
 from tfbn.fold import kernels
 from tfbn.fold.frozen import Frozen
-from tfbn.fold.inventory import ADDING, PASSING, SCALING
+from tfbn.fold.inventory import ADDING, IDENTITIES, SCALING
 from tfbn.graphdef.arithmetic import FUSED, GLOBAL
 from tfbn.graphdef.constants import Constants
 from tfbn.graphdef.dataflow import Node, Tensor
@@ -68,7 +68,7 @@ def _only_feeds(tensor: Tensor, frozen: Frozen) -> bool:
 
 
 def _affine(node: Node, tensor: Tensor, frozen: Frozen, constants: Constants) -> tuple[np.ndarray, np.ndarray] | None:
-    if node.type in PASSING:
+    if node.type in IDENTITIES:
         return np.ones([]), np.zeros([])
     return factor_and_term(node, tensor, len(frozen.shape(tensor) or ()), constants)
 

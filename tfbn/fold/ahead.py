@@ -11,7 +11,7 @@ from tfbn.fold import kernels
 from tfbn.fold.affine import Run
 from tfbn.fold.channels import Channels
 from tfbn.fold.frozen import Frozen
-from tfbn.fold.inventory import MOVING, PASSING
+from tfbn.fold.inventory import IDENTITIES, MOVING
 from tfbn.fold.linear import LINEAR, Linear
 from tfbn.graphdef.constants import SHAPES, Constants
 from tfbn.graphdef.dataflow import Node, Tensor
@@ -52,8 +52,8 @@ def find_entries(
         channels = Channels(frozen, constants)
         numbers = channels.start(end, axis, len(slope))
         tensor, node = end, user
-        while numbers is not None and node.type in (*PASSING, *MOVING):
-            numbers = numbers if node.type in PASSING else channels.move(node, tensor, numbers)
+        while numbers is not None and node.type in (*IDENTITIES, *MOVING):
+            numbers = numbers if node.type in IDENTITIES else channels.move(node, tensor, numbers)
             tensor = (node, 0)
             following = frozen.users(tensor)
             if len(following) != 1 or tensor in frozen.outputs or frozen.has_other_use(node):

@@ -14,7 +14,7 @@ from tfbn.fold import kernels
 from tfbn.fold.affine import factor_and_term
 from tfbn.fold.channels import SPLITTING, Channels, by_number
 from tfbn.fold.frozen import Frozen
-from tfbn.fold.inventory import ADDING, MOVING, NORMS, PASSING, SCALING, explain
+from tfbn.fold.inventory import ADDING, IDENTITIES, MOVING, NORMS, SCALING, explain
 from tfbn.fold.linear import Linear
 from tfbn.graphdef.constants import SHAPES, Constants
 from tfbn.graphdef.dataflow import Node, Tensor
@@ -121,7 +121,7 @@ class Walk:
             self._give_reasons(tensor, users)
             return
         node = users[0]
-        if node.type in PASSING:
+        if node.type in IDENTITIES:
             yield (node, 0), numbers, behind
         elif node.type in MOVING:
             moved = self._channels.move(node, tensor, numbers)
@@ -201,7 +201,7 @@ def _norms_from(node: Node, frozen: Frozen, constants: Constants, norms: Set[Nod
     if node.type in (*ADDING, *SCALING):
         if all(constants.value(each) is None for each in node.inputs):
             return []
-    elif node.type not in (*MOVING, *PASSING):
+    elif node.type not in (*MOVING, *IDENTITIES):
         return []
     return [norm for user in frozen.users((node, 0)) for norm in _norms_from(user, frozen, constants, norms)]
 

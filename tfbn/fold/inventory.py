@@ -17,7 +17,7 @@ from tfbn.graphdef.recognize import normalizes_by_batch
 from tfbn.graphdef.slices import slice_of
 
 NORMS = (*FUSED, GLOBAL)
-PASSING = ("Identity", "Snapshot", "StopGradient")
+IDENTITIES = ("Identity", "Snapshot", "StopGradient")
 MOVING = ("Reshape", "Squeeze", "ExpandDims", "Transpose", "DepthToSpace", "BatchToSpaceND")
 ADDING = ("BiasAdd", "BiasAddV1", "Add", "AddV2", "Sub")
 SCALING = ("Mul", "RealDiv", "Div")
@@ -25,7 +25,7 @@ _ROOTS = ("Rsqrt", "Sqrt", "Pow")
 _REDUCTIONS = ("Mean", "Sum")
 # What may stand between the root of a variance and the op that scales by it.
 _BEFORE_SCALING = (
-    *(*PASSING, *MOVING, *dataflow.PASSING),
+    *(*IDENTITIES, *MOVING, *dataflow.PASSING),
     *("Add", "AddV2", "BroadcastTo", "Cast", "Maximum"),
 )
 _MULTIPLYING = ("Mul", "MulNoNan")
@@ -110,7 +110,7 @@ def _explain_input(node: Node) -> str:
 
 def _source_of_data(node: Node) -> Node:
     """The first op in front that does more than shape, shift or scale one input."""
-    while node.type in (*PASSING, *MOVING, *ADDING, *SCALING) and node.inputs:
+    while node.type in (*IDENTITIES, *MOVING, *ADDING, *SCALING) and node.inputs:
         data = [source for source, _ in node.inputs if statistic((source, 0)) is None]
         if len(data) != 1:
             break

@@ -17,12 +17,9 @@ from tfbn.graphdef.arithmetic import VARIABLES as VARIABLES
 from tfbn.graphdef.arithmetic import Form, Statistic
 from tfbn.graphdef.conditions import Condition, Conditions, exclusive
 from tfbn.graphdef.dataflow import Dataflow, Node, Tensor, controls_of, source_of
-from tfbn.graphdef.slices import STATISTICS as STATISTICS
-from tfbn.graphdef.slices import Slice, is_assignment, slice_of, split_name
+from tfbn.graphdef.short_names import AFFINE, DEBIAS, OLD_RENORM, RENORM, STATISTICS, split_name
+from tfbn.graphdef.slices import Slice, is_assignment, slice_of
 
-RENORM = ("moving_stddev", "renorm_mean", "renorm_stddev", "renorm_mean_weight", "renorm_stddev_weight")
-DEBIAS = ("biased", "local_step")
-AFFINE = ("beta", "gamma")
 _GRADIENTS = re.compile(r"(^|/)gradients(_\d+)?/")
 
 
@@ -239,7 +236,7 @@ def _layers(dataflow: Dataflow) -> dict[str, Layer]:
             scope = scope.rpartition("moving_mean")[0].rstrip("/")
             half = scope[: len(scope) // 2]
             scope = half if half in layers and scope == f"{half}/{half}" else scope
-        if scope in layers and short in (*STATISTICS, *RENORM, *DEBIAS, *AFFINE):
+        if scope in layers and short in (*STATISTICS, *RENORM, *OLD_RENORM, *DEBIAS, *AFFINE):
             layers[scope].variables.setdefault(short, []).append(node)
     return layers
 

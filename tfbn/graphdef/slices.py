@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from tfbn.graphdef.arithmetic import FUSED, VARIABLES
 from tfbn.graphdef.dataflow import Node, Tensor, controls_of
+from tfbn.graphdef.short_names import STATISTICS, split_name
 
-STATISTICS = ("moving_mean", "moving_variance")
 # Where the way from a statistic back to the batch ends; what lies behind may be other layers.
 _REDUCTIONS = ("Mean", "Sum", *FUSED)
 _BEYOND = (
@@ -89,11 +89,3 @@ def is_assignment(node: Node) -> bool:
 def assigns(type: str) -> bool:
     """Whether ops of this type assign a variable, as moving averages are."""
     return type in _ASSIGNMENTS or (type.startswith("Assign") and type.endswith("VariableOp"))
-
-
-def split_name(name: str) -> tuple[str, str]:
-    """Scope and short name; of a part of a partitioned variable, the whole's."""
-    scope, _, short = name.rpartition("/")
-    if short.startswith("part_"):
-        scope, _, short = scope.rpartition("/")
-    return scope, short

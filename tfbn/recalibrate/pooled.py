@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfbn.core import observation
+from tfbn.graphdef.short_names import STATISTICS as STATISTICS
 
-STATISTICS = ("moving_mean", "moving_variance")
 # So many steps of zero debias that nothing is left of the start at zero, in the dtype of half precisions as well.
 _MANY_STEPS = 60_000
 

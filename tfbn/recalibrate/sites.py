@@ -10,11 +10,11 @@ from tfbn.core import normalization
 from tfbn.core.settings import Settings
 from tfbn.graph import registry
 from tfbn.graph.variables import full_name, parts
-from tfbn.graphdef import recognize
+from tfbn.graphdef import recognize, short_names
 from tfbn.graphdef.dataflow import Node, Tensor
 from tfbn.recalibrate import pooled
 
-MOVED = (*recognize.STATISTICS, *recognize.RENORM[:3], *recognize.DEBIAS)
+MOVED = (*short_names.STATISTICS, *short_names.RENORM, *short_names.DEBIAS)
 
 
 class Site(NamedTuple):
@@ -89,7 +89,7 @@ def find(graph: tf.Graph, layers: Any, independent: bool = True) -> tuple[list[L
 
 
 def _is_frozen(layer: recognize.Layer) -> bool:
-    return any(node.type == "Const" for name in recognize.STATISTICS for node in layer.variables.get(name, ()))
+    return any(node.type == "Const" for name in short_names.STATISTICS for node in layer.variables.get(name, ()))
 
 
 def _scope_of(name: str) -> str:
@@ -148,7 +148,7 @@ def _of_ops(layer: recognize.Layer, recognized: recognize.Recognized, graph: tf.
     for each in layer.normalizations:
         if each.mode == "inference":
             continue
-        if set(recognize.RENORM) & set(layer.variables):
+        if {*short_names.RENORM, *short_names.OLD_RENORM} & set(layer.variables):
             return [], "it has renorm, and tfbn has not built it"
         if any(len(nodes) > 1 for name, nodes in layer.variables.items() if name in MOVED):
             return [], "its statistics are partitioned"

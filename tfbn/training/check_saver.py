@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfbn.errors import Finding, StatisticsNotSavedError
-from tfbn.graphdef import recognize
+from tfbn.graphdef import recognize, short_names
 from tfbn.graphdef.dataflow import data
 from tfbn.graphdef.nodes import split_tensor
 from tfbn.training import advice
@@ -76,9 +76,9 @@ def check_saver(
     findings = []
     for layer in recognized.layers.values():
         left = {
-            node.name: name in recognize.STATISTICS
+            node.name: name in short_names.STATISTICS
             for name, nodes in layer.variables.items()
-            if name not in recognize.AFFINE
+            if name not in short_names.AFFINE
             for node in nodes
             if node.type in recognize.VARIABLES and node not in saved
         }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tfbn.graphdef import arithmetic, recognize
+from tfbn.graphdef import arithmetic, recognize, short_names
 from tfbn.graphdef.dataflow import Node, origin_of, source_of
 from tfbn.graphdef.slices import is_assignment
 
@@ -35,7 +35,7 @@ def find_partial_copies(recognized: recognize.Recognized) -> dict[str, Copy]:
         if variable not in owners or _is_initial(node, variable):
             continue
         layer, short = owners[variable]
-        if short not in recognize.AFFINE:
+        if short not in short_names.AFFINE:
             assigned.add(layer.scope)
             continue
         value = arithmetic.statistic(node.inputs[1])

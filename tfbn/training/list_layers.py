@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfbn.checkpoint.tables import table
 from tfbn.graph import registry
 from tfbn.graph.variables import full_name, parts
-from tfbn.graphdef import recognize
+from tfbn.graphdef import recognize, short_names
+from tfbn.tables import table
 from tfbn.training.holders import find_holders, is_inline
 
 SHOWN = ("beta", "gamma", "moving_mean", "moving_variance")
@@ -148,8 +148,8 @@ def _of_ops(
         nodes = layer.variables.get(name, [])
         found = [by_name.get(node.name, graph.get_tensor_by_name(f"{node.name}:0")) for node in nodes]
         made[name] = None if not found else found[0] if len(found) == 1 else found
-    statistic = next(nodes[0] for name, nodes in layer.variables.items() if name in recognize.STATISTICS)
-    updates = [update.node for update in layer.updates if update.statistic in recognize.STATISTICS]
+    statistic = next(nodes[0] for name, nodes in layer.variables.items() if name in short_names.STATISTICS)
+    updates = [update.node for update in layer.updates if update.statistic in short_names.STATISTICS]
     return Layer(
         layer.scope,
         path="",

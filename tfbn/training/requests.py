@@ -14,11 +14,12 @@ from tfbn.checkpoint.nearest import nearest_names
 from tfbn.checkpoint.open import open as open_checkpoint
 from tfbn.checkpoint.reader import Entry
 from tfbn.checkpoint.rename import apply_renames
-from tfbn.checkpoint.tables import shown
 from tfbn.errors import Finding
 from tfbn.graphdef.arithmetic import VARIABLES, constant_of
 from tfbn.graphdef.dataflow import Dataflow, Node, origin_of, source_of
-from tfbn.graphdef.slices import is_assignment, split_name
+from tfbn.graphdef.short_names import split_name
+from tfbn.graphdef.slices import is_assignment
+from tfbn.tables import shown
 from tfbn.training import advice
 
 _RESTORING = ("RestoreV2", "RestoreSlice", "Restore")

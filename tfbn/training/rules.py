@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from tfbn.graphdef import recognize
+from tfbn.graphdef import short_names
 from tfbn.graphdef.conditions import exclusive
 from tfbn.graphdef.dataflow import Node
 from tfbn.graphdef.recognize import Layer, Update
@@ -59,7 +59,7 @@ def _waited_for_from_outside(layer: Layer, step: Step) -> Iterator[str]:
 
 
 def _unordered(layer: Layer, step: Step) -> Iterator[str]:
-    for statistic in recognize.STATISTICS:
+    for statistic in short_names.STATISTICS:
         for a, b in itertools.combinations(step.racing(layer, statistic), 2):
             if not step.is_ordered(a.node, b.node) and not exclusive(a.conditions, b.conditions):
                 yield (
@@ -147,12 +147,12 @@ def _place(update: Update) -> str:
 
 
 def _statistics(layer: Layer) -> list[Node]:
-    names = (*recognize.STATISTICS, *recognize.RENORM)
+    names = (*short_names.STATISTICS, *short_names.RENORM, *short_names.OLD_RENORM)
     return [node for name in names for node in layer.variables.get(name, ())]
 
 
 def _unassigned(layer: Layer) -> str:
-    return " and ".join(node.name for name in recognize.STATISTICS for node in layer.variables.get(name, ()))
+    return " and ".join(node.name for name in short_names.STATISTICS for node in layer.variables.get(name, ()))
 
 
 def _listed(layer: Layer, step: Step) -> str:

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfbn.graph import registry
 from tfbn.graph.variables import full_name
-from tfbn.graphdef import recognize
+from tfbn.graphdef import recognize, short_names
 from tfbn.graphdef.dataflow import Node, Upstream, controls_of, data, requirements, source_of
 from tfbn.graphdef.slices import is_assignment
 from tfbn.training.copies import find_partial_copies
@@ -54,7 +54,7 @@ class Step:
         racing = [
             update.node
             for layer in self.recognized.layers.values()
-            for statistic in recognize.STATISTICS
+            for statistic in short_names.STATISTICS
             for update in self.racing(layer, statistic)
         ]
         self._before = Upstream(self.recognized.order, requirements, {node: node for node in racing})
@@ -80,14 +80,14 @@ class Step:
     def missed(self, layer: recognize.Layer) -> Missed | None:
         """The statistics of a layer that the step trains without updating them, and why."""
         training = [each for each in layer.normalizations if each.mode != "inference" and each.node in self.reached]
-        updates = {name: _updates(layer, name) for name in recognize.STATISTICS if name in layer.variables}
+        updates = {name: _updates(layer, name) for name in short_names.STATISTICS if name in layer.variables}
         missing = [name for name in updates if not any(update.node in self.reached for update in updates[name])]
         if not training or not missing:
             return None
         not_run = [update for name in missing for update in updates[name]]
         if not not_run and layer.scope in self._frozen:
             return None
-        affine = [node.name for name in recognize.AFFINE for node in layer.variables.get(name, ())]
+        affine = [node.name for name in short_names.AFFINE for node in layer.variables.get(name, ())]
         untrained = bool(affine) and bool(self.trainable) and not self.trainable.intersection(affine)
         if untrained and not any(update.node in self.holders for update in not_run):
             cause = "frozen"

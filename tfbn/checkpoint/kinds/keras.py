@@ -22,9 +22,10 @@ import tensorflow as tf
 from tfbn.checkpoint import hdf5
 from tfbn.checkpoint.kinds import Kind
 from tfbn.checkpoint.reader import Entry, Reader
-from tfbn.checkpoint.tables import natural
 from tfbn.checkpoint.writer import Writer
 from tfbn.files import replacing
+from tfbn.graphdef.short_names import RENORM, STATISTICS
+from tfbn.tables import natural
 
 _INNER = "model.weights.h5"  # in a .keras file
 # A model of a thousand layers has a config of about 1 MB.
@@ -33,8 +34,6 @@ _NUMBERED = re.compile(r"(?P<group>.*?)/?vars/(?P<number>\d+)$")
 _BATCH_NORM = re.compile(r"(sync_)?batch_normalization(_\d+)?$")
 # The order in which Keras' layers make their variables.
 _KERNEL = re.compile(r"(dense|conv\dd|conv\dd_transpose)(_\d+)?$")
-_STATISTICS = ["moving_mean", "moving_variance"]
-_RENORM = ["moving_stddev", "renorm_mean", "renorm_stddev"]
 _NUMBERS = {"bool", "complex64", "complex128", "float16", "float32", "float64"}
 _NUMBERS |= {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
 _OPTIMIZERS = ("optimizer/", "optimizer_weights/")
@@ -283,10 +282,10 @@ def _short_names(group: str, count: int, scale_center: tuple[bool, bool] | None)
         return ["kernel", "bias"]
     if not _BATCH_NORM.match(last):
         return []
-    renorm = _RENORM if count >= 5 else []
-    affine = count - len(_STATISTICS) - len(renorm)
+    renorm = [*RENORM] if count >= 5 else []
+    affine = count - len(STATISTICS) - len(renorm)
     scale, center = scale_center or (affine == 2, affine == 2)
     names = ["gamma"] * scale + ["beta"] * center
     if len(names) != affine:
         names = ["gamma_or_beta"]  # only the model's config could tell
-    return names + _STATISTICS + renorm
+    return [*names, *STATISTICS, *renorm]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tfbn.checkpoint.layers import DEBIAS
 from tfbn.checkpoint.tf1_names import TF1Names
+from tfbn.graphdef.short_names import DEBIAS
 
 
 class TFLayers(TF1Names):
