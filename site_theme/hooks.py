@@ -21,3 +21,8 @@ def on_page_markdown(markdown, *, page, config, files):
         return f"`{path}`" if text in (path, Path(path).name) else f"{match[1]} (`{path}`)"
 
     return LINK.sub(named, markdown)
+
+
+def on_page_content(html, **_):
+    """Marks options such as `--write`, which a browser would break behind their hyphens."""
+    return html.replace("<code>--", '<code class="option">--')

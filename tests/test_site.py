@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import operator
 import os
 import re
@@ -24,6 +25,12 @@ REFERENCE = {"": "api", **REFERENCE, "layers.v1": "api_layers_v1"}
 PAGES = sorted(path.stem for path in (CHECKOUT / "migration_guide").glob("*.md"))
 
 
+class Site(dict):
+    """The pages by their names, and the folder that they are in."""
+
+    folder: Path
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """The site's pages by their names; --strict makes an error of a page that no menu has, or a link into nothing."""
@@ -36,7 +43,9 @@ def site(tmp_path_factory):
         text=True,
     )
     assert process.returncode == 0, process.stdout + process.stderr
-    return {path.stem: path.read_text(encoding="utf-8") for path in folder.glob("*.html")}
+    pages = Site({path.stem: path.read_text(encoding="utf-8") for path in folder.glob("*.html")})
+    pages.folder = folder
+    return pages
 
 
 def test_every_page_is_there(site):
@@ -96,6 +105,10 @@ def luminance(color):
         (LIGHT, r"--md-primary-fg-color(?:--\w+)?: (#\w{6})", "#ffffff"),
         (DARK, r"--md-typeset-a-color: (#\w{6})", "#1e2129"),
         (DARK, r"--md-primary-fg-color(?:--\w+)?: (#\w{6})", "#ffffff"),
+        # Comments and operators in code, and the titles of menus.
+        (LIGHT, r"--md-default-fg-color--light: (#\w{6})", "#ededed"),
+        (DARK, r"--md-default-fg-color--light: (#\w{6})", "#363840"),
+        (DARK, r"--md-code-hl-\w+-color: (#\w{6})", "#272a35"),
         (".hero", r"linear-gradient\(135deg, (#\w{6}), (#\w{6}) 60%, (#\w{6})", "#ffffff"),
     ],
 )
@@ -108,6 +121,22 @@ def test_contrast(selector, pattern, background):
     for color in colors:
         darker, lighter = sorted([luminance(color), luminance(background)])
         assert (lighter + 0.05) / (darker + 0.05) >= 4.5, color
+
+
+def test_options_stay_whole(site):
+    """Where they stand in text and tables."""
+    assert '<code class="option">--write</code>' in site["codemod"]
+    assert not any("<code>--" in html for html in site.values())
+
+
+def test_search_from_disk(site):
+    """The index is a script, with every page; what stands in for a worker comes from the site itself."""
+    script = (site.folder / "search" / "search_index.js").read_text(encoding="utf-8")
+    index = json.loads(script.partition("var __index = ")[2])
+    indexed = {entry["location"].partition(".html")[0] for entry in index["docs"]}
+    assert indexed == {*PAGES, *REFERENCE.values()}
+    assert [name for name in indexed if '<script src="assets/iframe-worker.js"></script>' not in site[name]] == []
+    assert (site.folder / "assets" / "iframe-worker.js").is_file()
 
 
 def test_nothing_leads_out_of_the_guide(site):
