@@ -1,4 +1,4 @@
-"""The bar counts where somebody can see it, and never gets in the way."""
+"""The bar counts on terminals, and never gets in the way."""
 
 from __future__ import annotations
 

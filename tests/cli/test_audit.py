@@ -164,6 +164,6 @@ def test_of_the_original(command, tmp_path):
     assert command(path, "--step", "GradientDescent", "--scope", "training_frozen", "--fail-on", "warning")[0] == 1
 
 
-def test_the_examples_in_the_help_parse():
+def test_help_examples_parse():
     for line in audit._EXAMPLE.splitlines()[1:3]:
         assert cli._parser().parse_args(line.split()[1:]).command == "audit"

@@ -43,7 +43,7 @@ def test_help(action, capsys):
     assert "--json" in out
 
 
-def test_the_examples_in_the_help_parse():
+def test_help_examples_parse():
     """Each option that they use is there."""
     for text in checkpoint._EXAMPLES.values():
         for line in text.replace("\\\n", " ").splitlines()[1:]:

@@ -119,7 +119,7 @@ def test_two_builds(quick, monkeypatch, tmp_path, capsys, folders, text):
     assert "pip uninstall tensorflow tensorflow_cpu, then" in out
 
 
-def test_what_is_tested_is_what_it_says():
+def test_tested_versions_are_stated():
     """The newest TensorFlow and the Pythons of the package's classifiers."""
     assert requirements.release(tf.__version__) <= requirements.NEWEST_TENSORFLOW
     stated = [tuple(map(int, line.rpartition(" ")[2].split("."))) for line in PROJECT["classifiers"] if "3." in line]

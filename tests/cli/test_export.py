@@ -62,7 +62,7 @@ def test_a_graph_def(model, recorded, capsys):
         assert_close(found, recorded[name])
 
 
-def test_a_saved_model_and_another_of_it(model, recorded, capsys):
+def test_saved_model_twice(model, recorded, capsys):
     """The second time the signature says what the outputs are."""
     assert tfbn("model.meta saved --outputs variable/outputs --is-training training --variables keep --json") == 0
     report = parse_json(capsys.readouterr().out)
@@ -101,7 +101,7 @@ def test_findings(tmp_path, monkeypatch, capsys):
     assert "left in training mode, as asked (2)" in capsys.readouterr().out
 
 
-def test_layers_that_go_on_training(model, capsys):
+def test_keep_training(model, capsys):
     """Of a graph whose layers a placeholder decides; scopes with commas between them, and what names none."""
     line = "model.meta kept.pb --outputs collected/outputs --keep-training"
     assert tfbn(f"{line} collected/first,collected/second/cond/FusedBatchNormV3 --json") == 0
@@ -156,7 +156,7 @@ def test_layers_that_go_on_training(model, capsys):
         ("model.meta a.pb --outputs ,", "tfbn export: expected names, with spaces or commas between them, got ','."),
     ],
 )
-def test_what_it_could_not(model, capsys, line, text):
+def test_errors(model, capsys, line, text):
     """Status 2 and a line."""
     assert tfbn(line) == 2
     out, err = capsys.readouterr()
@@ -185,7 +185,7 @@ def test_help_has_an_example_that_runs(model, capsys):
     assert tfbn(line.split("export ")[1].replace("logits", "inline/outputs")) == 0
 
 
-def test_what_is_not_recognized_is_a_warning(tmp_path, monkeypatch, capsys):
+def test_unrecognized_is_a_warning(tmp_path, monkeypatch, capsys):
     """The export is written; --fail-on warning makes it fail all the same."""
     monkeypatch.chdir(tmp_path)
     with tf.Graph().as_default() as graph:
@@ -202,7 +202,7 @@ def test_what_is_not_recognized_is_a_warning(tmp_path, monkeypatch, capsys):
     assert "unrecognized: Rsqrt normalizes by the batch" in capsys.readouterr().out
 
 
-def test_statistics_that_nothing_updated_are_a_warning(tmp_path, monkeypatch, capsys):
+def test_never_updated_is_a_warning(tmp_path, monkeypatch, capsys):
     """In JSON a finding, with the layer and the remedy; the text has both."""
     monkeypatch.chdir(tmp_path)
     with tf.Graph().as_default(), tf1.Session() as session:
@@ -254,7 +254,7 @@ def test_a_folder_of_checkpoints(model, latest, capsys):
     assert parse_json(capsys.readouterr().out)["source"] == "model.meta"
 
 
-def test_a_folder_of_neither(model, capsys):
+def test_folder_without_a_model(model, capsys):
     """What it has instead is listed."""
     (model / "exports" / "1600000000").mkdir(parents=True)
     assert tfbn("exports a.pb --outputs y") == 2

@@ -76,7 +76,7 @@ def test_json(frozen, tmp_path, capsys):
     }
 
 
-def test_what_stays_is_a_finding(tmp_path, capsys):
+def test_unfolded_is_a_finding(tmp_path, capsys):
     """Status 1, with the reason; the file is written."""
     path, target = tmp_path / "frozen.pb", tmp_path / "folded.pb"
     path.write_bytes(shared_with_another().SerializeToString())
@@ -94,7 +94,7 @@ def test_what_stays_is_a_finding(tmp_path, capsys):
     assert "FusedBatchNormV3" not in graphs.types(read(target))
 
 
-def test_composed_by_the_batch_is_a_finding(tmp_path, capsys):
+def test_batch_statistics_are_a_finding(tmp_path, capsys):
     """Status 1 where nothing was folded that could look like one; never that all was."""
 
     def make():
@@ -121,7 +121,7 @@ def test_a_graph_without_batch_norms(tmp_path, capsys):
     assert parse_json(capsys.readouterr().out)["summary"]["batch_norms"] == 0
 
 
-def test_what_only_looks_like_one_is_a_warning(tmp_path, capsys):
+def test_lookalike_is_a_warning(tmp_path, capsys):
     """It fails the command where warnings do."""
 
     def make():
@@ -142,7 +142,7 @@ def test_what_only_looks_like_one_is_a_warning(tmp_path, capsys):
     assert (finding["kind"], finding["severity"], finding["where"]) == ("unrecognized", "warning", ["Rsqrt"])
 
 
-def test_text_and_given_inputs(tmp_path, capsys):
+def test_text_and_inputs(tmp_path, capsys):
     """.pbtxt in and out, verified on an archive of arrays."""
     path, target, inputs = (tmp_path / name for name in ("frozen.pbtxt", "folded.pbtxt", "inputs.npz"))
     path.write_text(text_format.MessageToString(network("MatMul", "centred")))
@@ -163,7 +163,7 @@ def test_text_and_given_inputs(tmp_path, capsys):
         ("outputs,outputs:0", "expected each tensor or op once, got outputs:0 twice."),
     ],
 )
-def test_outputs_that_it_does_not_have(frozen, tmp_path, capsys, outputs, text):
+def test_unknown_outputs(frozen, tmp_path, capsys, outputs, text):
     """Status 2, and no file."""
     assert cli.main(["fold", str(frozen), str(tmp_path / "folded.pb"), "--outputs", outputs]) == 2
     out, err = capsys.readouterr()
@@ -182,7 +182,7 @@ def test_inputs_of_another_shape(tmp_path, capsys):
     assert not target.exists()
 
 
-def test_outputs_that_differ_are_not_written(frozen, tmp_path, capsys):
+def test_different_outputs_write_nothing(frozen, tmp_path, capsys):
     """Status 2, the difference on standard error, no file."""
     assert cli.main(["fold", str(frozen), str(tmp_path / "folded.pb"), "--tolerance", "1e-12"]) == 2
     out, err = capsys.readouterr()
@@ -199,7 +199,7 @@ def test_outputs_that_differ_are_not_written(frozen, tmp_path, capsys):
         ("folder", "expected the file of a frozen GraphDef, got a folder"),
     ],
 )
-def test_files_that_are_no_graph(tmp_path, capsys, content, text):
+def test_files_without_a_graph(tmp_path, capsys, content, text):
     """Are named."""
     path = tmp_path / "frozen.pb"
     if content == "folder":
@@ -212,7 +212,7 @@ def test_files_that_are_no_graph(tmp_path, capsys, content, text):
     assert text in err
 
 
-def test_inputs_that_are_no_archive(frozen, tmp_path, capsys):
+def test_inputs_not_an_archive(frozen, tmp_path, capsys):
     """A single array has no names."""
     np.save(tmp_path / "inputs.npy", graphs.batch_of())
     assert cli.main(["fold", str(frozen), str(tmp_path / "folded.pb"), "--inputs", str(tmp_path / "inputs.npy")]) == 2

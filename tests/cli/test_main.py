@@ -75,7 +75,7 @@ def test_fail_on(command, severities, fail_on, status):
         (ImportError("needs TensorFlow"), "tfbn probe: needs TensorFlow\n"),
     ],
 )
-def test_what_a_user_can_mend_is_one_line(command, capsys, error, text):
+def test_user_errors_are_one_line(command, capsys, error, text):
     """On standard error, with status 2."""
 
     def run(options, report):
@@ -143,7 +143,7 @@ def test_json_is_strict(command, capsys):
     }
 
 
-def test_code_in_a_remedy_keeps_its_indentation(command, capsys):
+def test_remedy_keeps_indentation(command, capsys):
     """It is copied from the terminal; what all its lines have in front goes."""
     remedy = "  Do so:\n      with updates:\n          step()"
     command(
@@ -213,7 +213,7 @@ def test_statuses_of_every_command(monkeypatch, tmp_path, capsys, target, line, 
         *(["checkpoint", action] for action in ("list", "diagnose", "convert", "diff")),
     ],
 )
-def test_every_help_has_the_exit_statuses(capsys, arguments):
+def test_help_has_exit_statuses(capsys, arguments):
     """The same table everywhere."""
     with pytest.raises(SystemExit, match="0"):
         cli.main([*arguments, "--help"])
@@ -233,7 +233,7 @@ LINES = {
 
 
 @pytest.mark.parametrize(("module", "line"), [(module, line) for module in LINES for line in LINES[module]])
-def test_a_missing_package_is_named_with_its_remedy(monkeypatch, capsys, module, line):
+def test_missing_package_has_a_remedy(monkeypatch, capsys, module, line):
     """By every command, as text and as JSON."""
     monkeypatch.setitem(sys.modules, module, None)
     requirement = REQUIREMENTS[module]
@@ -260,7 +260,7 @@ def test_another_tensorflow_is_refused(monkeypatch, capsys, attributes, text):
 
 @pytest.mark.process
 @pytest.mark.parametrize("line", ["--help", "checkpoint convert --help", "migrate --list-rules"])
-def test_what_starts_without_numpy(line):
+def test_starts_without_numpy(line):
     """Only what the command needs is loaded: the rest would take longer than all of it."""
     heavy = {"tensorflow", "numpy", "importlib.metadata", "keras", "tqdm", "rich"}
     source = f"""

@@ -132,7 +132,7 @@ def test_compat_v1(file, capsys):
         "import tensorflow as tf\n\n\ndef f(x):\n    return tf.lgamma(x)\n",
     ],
 )
-def test_check_fails_while_names_of_tf1_are_left(file, capsys, source):
+def test_check_fails_for_tf1_names(file, capsys, source):
     """Whether there was a batch norm to rewrite or not; --compat-v1 is named, and mends it."""
     file.write_text(source)
     (file.parent / "main.py").write_text("import tensorflow.compat.v1 as tf\ntf.disable_v2_behavior()\n")
@@ -207,7 +207,7 @@ class TestStandardInput:
         assert err.startswith(b"<stdin>: line 2: does not parse")
 
     @pytest.mark.parametrize("option", ["--json", "--diff"])
-    def test_write_goes_without(self, stdin, capfdbinary, option):
+    def test_write_excludes_options(self, stdin, capfdbinary, option):
         """Standard output is the new text, and nothing else fits there."""
         stdin(SOURCE.encode())
         assert cli.main(["migrate", "--write", option, "-"]) == 2
@@ -252,7 +252,7 @@ def test_an_internal_error_in_one_file(file, monkeypatch, capsys):
     assert (file.read_text(), (file.parent / "b.py").read_text()) == (RESULT, PLAIN)
 
 
-def test_check_lists_the_files_that_would_change(file, capsys):
+def test_check_lists_files(file, capsys):
     """By their paths; --fail-on never makes it a report."""
     assert cli.main(["migrate", "--check", "."]) == 1
     assert "\n./a.py: would change\n" in capsys.readouterr().err
@@ -314,7 +314,7 @@ def test_wrong_arguments(capsys, arguments, text):
     assert capsys.readouterr().err.startswith(f"tfbn migrate: {text}")
 
 
-def test_a_text_without_a_last_line_end(file, capsys):
+def test_no_final_newline(file, capsys):
     """The diff says so, as `diff` does."""
     file.write_text(PLAIN.replace("batch_norm(x)\n", "").rstrip("\n"))
     assert cli.main(["migrate", "a.py"]) == 0
@@ -324,7 +324,7 @@ def test_a_text_without_a_last_line_end(file, capsys):
     )
 
 
-def test_as_a_program_without_tensorflow(file):
+def test_program_without_tensorflow(file):
     """In a process of its own, where importing TensorFlow fails."""
     source = "import sys; sys.modules.update(tensorflow=None, numpy=None); from tfbn.cli import main; sys.exit(main())"
     command = [sys.executable, "-c", source, "migrate", "--write", str(file)]

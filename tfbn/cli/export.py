@@ -46,7 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--inputs", nargs="+", metavar="[KEY=]NAME", help="tensors to feed (default: the placeholders needed)"
     )
     parser.add_argument("--checkpoint", metavar="PATH", help="values of the variables (default: beside a .meta)")
-    parser.add_argument("--is-training", nargs="+", metavar="NAME", help="what is False in inference (default: found)")
+    parser.add_argument(
+        "--is-training", nargs="+", metavar="NAME", help="what is False in inference (default: what the layers read)"
+    )
     parser.add_argument("--variables", choices=("freeze", "keep"), default="freeze", help="default: %(default)s")
     parser.add_argument(
         "--keep-training",
@@ -64,12 +66,12 @@ def run(options: argparse.Namespace, report: Report) -> None:
 
     report.activity = f"exporting {options.source} to {options.target}"
     report.fields.update(source=options.source, target=options.target)
-    with quiet.native_stderr_suppressed(), load(options.source, options.tags, options.checkpoint) as found:
-        report.fields.update(source=found.path)
+    with quiet.native_stderr_suppressed(), load(options.source, options.tags, options.checkpoint) as loaded:
+        report.fields.update(source=loaded.path)
         exported: Any
         try:
-            exported = _export(options, found)
-            graph = "" if str(found.path) == options.source else f"graph: {found.path}\n"
+            exported = _export(options, loaded)
+            graph = "" if str(loaded.path) == options.source else f"graph: {loaded.path}\n"
             report.say(f"{options.target}\n{graph}{exported}")
             report.findings += exported.warnings
         except TrainingModeError as refusal:
@@ -84,28 +86,28 @@ def run(options: argparse.Namespace, report: Report) -> None:
         report.summary.update(layers=len(exported.layers), frozen=len(exported.frozen), kept=len(exported.kept))
 
 
-def _export(options: argparse.Namespace, found: Any) -> Any:
+def _export(options: argparse.Namespace, loaded: Any) -> Any:
     from tfbn import export
     from tfbn.export.suggest_outputs import suggest_outputs
     from tfbn.graphdef.load import serialize
 
     target = Path(options.target)
     is_file = target.suffix in (".pb", ".pbtxt")
-    outputs = _tensors(options.outputs, "--outputs", is_file) or found.outputs
-    inputs = _tensors(options.inputs, "--inputs", is_file) or found.inputs
+    outputs = _tensors(options.outputs, "--outputs", is_file) or loaded.outputs
+    inputs = _tensors(options.inputs, "--inputs", is_file) or loaded.inputs
     if not outputs:
-        candidates = suggest_outputs(found.source)
+        candidates = suggest_outputs(loaded.source)
         hint = f" Is it {' or '.join(candidates)}?" if candidates else ""
         raise ValueError(f"expected --outputs: {options.source} has no signature that names them.{hint}")
     arguments = {
         "is_training": names(options.is_training),
         "variables": options.variables,
-        "checkpoint": found.checkpoint,
+        "checkpoint": loaded.checkpoint,
         "keep_training": names(options.keep_training) or (),
     }
     if not is_file:
-        return export.saved_model(target, found.source, outputs, inputs=inputs, **arguments).report
-    exported = export.inference_graph(found.source, _without_keys(outputs), inputs=_without_keys(inputs), **arguments)
+        return export.saved_model(target, loaded.source, outputs, inputs=inputs, **arguments).report
+    exported = export.inference_graph(loaded.source, _without_keys(outputs), inputs=_without_keys(inputs), **arguments)
     with files.replacing(target) as beside:
         beside.write_bytes(serialize(exported.graph_def, target))
     return exported.report
