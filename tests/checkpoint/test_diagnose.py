@@ -296,7 +296,7 @@ def test_order_and_text(diagnose):
     text = str(found)
     assert [line.split()[0] for line in text.splitlines()[:4]] == ["severity", "error", "error", "warning"]
     assert text.count(found[0].remedy) == 1
-    assert str(diagnose({"a": healthy()})) == "Nothing found in 1 batch norm layers."
+    assert str(diagnose({"a": healthy()})) == "No problem in 1 batch norm layer."
 
 
 def test_without_layers(diagnose):

@@ -110,7 +110,7 @@ def test_layers_with_other_names(command, tmp_path):
 
 def test_diagnose(command, tmp_path):
     """Warnings fail on request, errors always; --decay and --plot."""
-    assert command("diagnose", reference("contrib"))[:2] == (0, "Nothing found in 2 batch norm layers.\n")
+    assert command("diagnose", reference("contrib"))[:2] == (0, "No problem in 2 batch norm layers.\n")
     picture = tmp_path / "picture.png"
     status, out, _ = command("diagnose", reference("contrib"), "--decay", "0.99", "--plot", picture)
     assert status == 0

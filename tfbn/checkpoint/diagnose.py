@@ -32,7 +32,8 @@ class Diagnosis(list):
 
     def __str__(self) -> str:
         if not self:
-            return f"Nothing found in {len(self.layers)} batch norm layers."
+            layers = "1 batch norm layer" if len(self.layers) == 1 else f"{len(self.layers)} batch norm layers"
+            return f"No problem in {layers}."
         rows = [(finding.severity, finding.kind, finding.layer, finding.problem) for finding in self]
         remedies = {finding.remedy: finding.kind for finding in self}
         lines = [table([("severity", "rule", "layer", "problem"), *rows]), ""]
