@@ -68,6 +68,7 @@ help:
 
 digits: $(ENV)/.installed-digits
 	$(RUN) examples/digits_graph.py $(DIGITS_ARGS)
+	@echo 'The commands of README: $(ENV)/bin/tfbn'
 
 guide: $(ENV)/.installed-guide
 	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict
@@ -109,7 +110,7 @@ clean:
 BUILD := 'tensorflow$(addprefix ==,$(TENSORFLOW))'
 KERAS_2 := $(if $(filter 2.12.% 2.13.% 2.14.% 2.15.%,$(TENSORFLOW)),,'tf_keras$(addprefix ==,$(TENSORFLOW))')
 $(ENV)/.installed-guide: EXTRAS := guide
-$(ENV)/.installed-digits: EXTRAS := tensorflow,examples
+$(ENV)/.installed-digits: EXTRAS := tensorflow,examples,migrate,tools
 $(ENV)/.installed-digits: BESIDE := $(BUILD)
 $(ENV)/.installed-test: EXTRAS := tensorflow,examples,guide,test
 $(ENV)/.installed-test: BESIDE := $(BUILD) $(KERAS_2)
