@@ -35,7 +35,7 @@ def test_no_folder(tmp_path):
 
 @pytest.mark.parametrize("exists", [True, False])
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_an_error_leaves_everything_as_it_was(tmp_path, exists, error):
+def test_error_leaves_state_unchanged(tmp_path, exists, error):
     """No half-written file stays, and the target is untouched."""
     target = tmp_path / "model.pb"
     if exists:

@@ -106,7 +106,7 @@ class TestImport:
         """The package itself is one small file."""
         assert run("import tfbn; print([name for name in sys.modules if name.startswith('tfbn.')])") == "[]\n"
 
-    def test_works_without_tensorflow_as_far_as_it_can(self):
+    def test_partial_function_without_tensorflow(self):
         """What needs no TensorFlow is there where none is installed."""
         run(f"""
             sys.modules['tensorflow'] = None

@@ -114,7 +114,7 @@ def test_other_function_graphs_are_no_bodies():
     assert set(found) == {(False, False)}
 
 
-def test_each_graph_has_a_table_of_its_own_that_no_export_sees():
+def test_table_is_per_graph_and_not_exported():
     with graph() as opened:
         table = _tensorflow.graph_table(opened)
         table["key"] = tf.constant(1.0)

@@ -23,7 +23,7 @@ class TestCheckpoints:
         status.assert_consumed()
         check_same(state(other), state(module), rtol=0, atol=0)
 
-    def test_by_name_for_what_later_calls_make(self, tmp_path):
+    def test_dependencies_by_name_cover_later_calls(self, tmp_path):
         """A phase of training that has more variables than inference gets theirs from the same checkpoint."""
 
         def builder(x, is_training):

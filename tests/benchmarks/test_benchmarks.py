@@ -271,7 +271,7 @@ class TestTables:
         assert head[:8] == b"\x89PNG\r\n\x1a\n"
         assert all(size > 100 for size in struct.unpack(">II", head[16:]))
 
-    def test_a_path_that_does_not_run_is_a_row_with_its_reason(self, monkeypatch):
+    def test_failed_path_is_a_row_with_its_reason(self, monkeypatch):
         """The others are measured."""
         wrong = steps.Path("wrong", 1.0, tensors={"mask": lambda inputs: inputs[0, :, :2]})
         monkeypatch.setattr(steps, "PATHS", {"wrong": wrong, "default": steps.PATHS["default"]})

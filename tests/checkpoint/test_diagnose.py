@@ -146,7 +146,7 @@ class TestOtherNames:
         assert kinds(diagnose(layers, **{place.format("mean"): healthy()["beta"]})) == [("unrecognized", "net/bn")]
 
     @pytest.mark.parametrize("scheme", naming.SCHEMES, ids=lambda scheme: scheme.mean)
-    def test_a_scheme_is_judged_as_the_original_names_are(self, scheme, diagnose):
+    def test_naming_schemes_are_diagnosed_alike(self, scheme, diagnose):
         """Healthy, negative, and as it was initialized."""
         names = [name.replace("*", "") for name in scheme[:2]]
         assert diagnose({"a": renamed(healthy(), *names)}) == []
@@ -233,7 +233,7 @@ class TestSlowDecay:
                 == f"after {steps} steps with decay {decay:g}, only {share:.0%} of the statistics come from data"
             )
 
-    def test_nobody_knows_the_decay(self, diagnose):
+    def test_unknown_decay(self, diagnose):
         """Then the global step says nothing."""
         assert diagnose({"a": healthy()}, global_step=np.int64(3)) == []
 

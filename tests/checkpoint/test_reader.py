@@ -45,7 +45,7 @@ class TestFormats:
             with pytest.raises(KeyError, match="nothing"):
                 v1["nothing"]
 
-    def test_the_parts_of_a_partitioned_variable_are_put_together(self, tmp_path):
+    def test_partitioned_variables_are_concatenated(self, tmp_path):
         """As they were before they were parted, in both formats and in a V1 checkpoint of several files."""
         with tf.Graph().as_default(), tf1.Session() as session:
             with tf1.variable_scope("", partitioner=tf1.fixed_size_partitioner(2)):

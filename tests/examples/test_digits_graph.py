@@ -106,7 +106,7 @@ def test_exit_status(short_run):
     assert done.returncode == (0 if updates == "forgotten" else 1)
 
 
-def test_who_runs_the_updates_shows_in_the_moving_statistics(short_run):
+def test_moving_statistics_show_run_updates(short_run):
     updates, _, _, done = short_run
     result = json.loads(done.stdout)
     if updates == "forgotten":
@@ -157,7 +157,7 @@ def test_comparison(tmp_path):
     assert all(Path(run["plot"]).exists() for run in result["runs"])
 
 
-def test_a_full_run_as_the_readme_has_it(tmp_path):
+def test_full_run(tmp_path):
     done = run("--output-dir", tmp_path)
     assert done.returncode == 0, done.stderr
     held_out, restored = (

@@ -43,7 +43,7 @@ def test_two_processes_learn(undisturbed):
     assert result["held_out_accuracy"] >= 0.95
 
 
-def test_a_process_is_lost_and_all_go_on(undisturbed, tmp_path):
+def test_training_survives_a_lost_process(undisturbed, tmp_path):
     """The other one ends with a clear error within a minute; started again, both reach the same weights, bit by bit."""
     with launch.Processes() as processes:
         options = ["--steps", STEPS, "--save-every", 10, "--output-dir", tmp_path, "--no-progress"]

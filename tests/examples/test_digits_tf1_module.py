@@ -24,7 +24,7 @@ def checkpoint(tmp_path_factory):
     return result["checkpoint"], result["held_out_accuracy"]
 
 
-def test_goes_on_from_the_graph_program(checkpoint, tmp_path):
+def test_continues_from_the_graph_program(checkpoint, tmp_path):
     path, accuracy = checkpoint
     folder = tmp_path / "made" / "by the example"
     options = ["--checkpoint", path, "--steps", 40, "--output-dir", folder, "--json", "--no-progress"]

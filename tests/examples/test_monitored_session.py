@@ -23,7 +23,7 @@ def done(tmp_path_factory):
     return run(NAME, *options, "--json", "--no-progress", timeout=120), folder
 
 
-def test_a_restart_ends_with_the_variables_of_an_undisturbed_run(done):
+def test_restart_matches_an_uninterrupted_run(done):
     process, _ = done
     assert process.returncode in (0, 1), process.stderr
     result = json.loads(process.stdout)

@@ -211,7 +211,7 @@ def test_what_has_two_averages_is_not_silent():
     assert [finding.kind for finding in report.warnings] == ["unrecognized"]
 
 
-def test_statistics_that_are_outputs_stay_those_of_the_batch():
+def test_output_statistics_stay_those_of_the_batch():
     """So that the layer is refused: of both, only one could be right."""
     with graph(), tf1.variable_scope("net"):
         x = tf1.placeholder(tf.float32, [None, 4, 4, 3], name="x")
@@ -222,7 +222,7 @@ def test_statistics_that_are_outputs_stay_those_of_the_batch():
             tfbn.export.inference_graph(running, [y, tf.sqrt(variance, name="monitor")])
 
 
-def test_statistics_that_a_kept_layer_takes_stay_those_of_the_batch():
+def test_kept_layer_stays_on_batch_statistics():
     """Two normalizations by the same statistics, of which one is kept."""
     with graph(), tf1.variable_scope("net"):
         x = tf1.placeholder(tf.float32, [None, 4, 4, 3], name="x")

@@ -88,7 +88,7 @@ def test_outputs_that_an_update_returns_are_refused(quantized, way_out):
 
 
 @pytest.mark.parametrize("v2", [False, True])
-def test_what_waited_in_a_loop_stays_in_it(v2):
+def test_dependencies_stay_inside_loops(v2):
     """A constant has nothing else to say in which round it is."""
     with graph(True, v2):
         counter = tf1.get_variable("counter", initializer=0.0)

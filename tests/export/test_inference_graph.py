@@ -75,7 +75,7 @@ DECIDED += [(kind, layer) for kind in ("default", "variable") for layer in ("fus
 
 
 @pytest.mark.parametrize("kind, layer, resource, v2", in_regimes(DECIDED))
-def test_what_a_run_decides_is_pinned(kind, layer, resource, v2):
+def test_runtime_switches_are_pinned(kind, layer, resource, v2):
     """Nothing of is_training is left, the user's graph is untouched, and the numbers are the Session's own."""
     with graph(resource, v2) as opened:
         is_training, feeds = made(kind)

@@ -329,7 +329,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("v2", [False, True])
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_cannot_be_kept_alone_is_refused(name, v2):
+def test_shared_switches_are_not_kept(name, v2):
     """By the layer's name, with the reason."""
     build, reason = REFUSED[name]
     with graph(True, v2):

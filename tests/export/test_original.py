@@ -53,7 +53,7 @@ def test_the_numbers_are_the_originals(meta_graph, recorded, name):
 
 
 @pytest.mark.process
-def test_what_only_inline_updates_do_is_said(meta_graph):
+def test_inline_only_behavior_is_reported(meta_graph):
     """The report names the updates that outputs waited for, in branches too."""
     exported = tfbn.export.inference_graph(meta_graph, "inline/outputs", checkpoint=CHECKPOINT)
     assert [name.split("/")[1] for name in exported.report.updates] == ["first"] * 2 + ["second"] * 2

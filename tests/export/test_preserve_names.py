@@ -78,7 +78,7 @@ def test_outputs_of_a_conditional_keep_their_names(v2):
     np.testing.assert_array_equal(run(exported.graph_def, y.name, {"x:0": IMAGES}), IMAGES + 1.0)
 
 
-def test_layers_are_found_by_inputs_that_are_gone():
+def test_layers_with_removed_inputs():
     """A cond before a layer that only trains, and that tfbn remembers, is decided all the same."""
     with graph():
         x = tf1.placeholder(tf.float32, [None, 3], name="x")

@@ -83,7 +83,7 @@ def test_no_layer_is_said():
     assert str(report) == "inputs: x:0\noutputs: y:0\n0 batch norm layers recognized"
 
 
-def test_what_normalizes_by_the_batch_and_is_no_known_layer():
+def test_unknown_batch_normalizations():
     """It is exported as it is, which may be meant, and the report says so: a warning with the op's name."""
     with graph():
         x = tf1.placeholder(tf.float32, [None, 4], name="x")

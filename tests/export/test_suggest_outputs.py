@@ -29,7 +29,7 @@ def test_logits_come_first(name):
     assert set(suggest_outputs(opened)) == {name, "classes", "loss"}
 
 
-def test_without_layers_what_is_behind_placeholders():
+def test_graph_without_layers_behind_placeholders():
     with graph() as opened:
         tf.exp(tf1.placeholder(tf.float32, [3], name="x"), name="net/Predictions")
         tf1.get_variable("unused", [3])

@@ -167,7 +167,7 @@ class TestResult:
         assert (len(folded.folded), folded.left) == (2, [])
         assert folded.difference <= TOLERANCE
 
-    def test_what_outputs_do_not_need_is_left_out(self):
+    def test_unneeded_nodes_are_omitted(self):
         """But for placeholders."""
 
         def make():

@@ -101,7 +101,7 @@ class TestVerification:
         with pytest.raises(ValueError, match=text):
             fold_graph(network("Conv2D", "centred"), inputs=inputs)
 
-    def test_inputs_that_cannot_be_made_up(self):
+    def test_inputs_without_default_values(self):
         """Strings, and unknown ranks."""
 
         def make():

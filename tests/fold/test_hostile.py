@@ -114,7 +114,7 @@ def test_what_only_computes_is_run(tmp_path):
     assert fold_graph(frozen(ops), ["outputs"]).difference < 1e-5
 
 
-def test_what_outputs_do_not_need_is_not_run(tmp_path):
+def test_unneeded_nodes_do_not_run(tmp_path):
     """Even where it is hostile."""
     graph_def = frozen(lambda: None)
     with tf.Graph().as_default() as graph:

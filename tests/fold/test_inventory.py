@@ -235,7 +235,7 @@ def batch_stddev(x):
         lambda x: conv(x) * tf.math.rsqrt(tf.constant(64.0)),
     ],
 )
-def test_what_is_no_batch_norm(make):
+def test_graphs_without_batch_norm(make):
     """Statistics of each sample by itself, and roots of anything else; the report says that there is none."""
     assert left_of(make) == {}
 
@@ -355,7 +355,7 @@ def test_within_an_op_of_the_graph_optimizer():
     assert [(finding.where, finding.problem) for finding in folded.left] == [("fused", reason)]
 
 
-def test_what_is_left_out_with_other_outputs():
+def test_omitted_layers_with_other_outputs():
     """It is not in the folded graph, and so not in the report; where nothing is folded, it stays with the graph."""
 
     def make():

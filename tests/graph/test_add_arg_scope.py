@@ -75,7 +75,7 @@ def test_callables_that_are_not_functions(decorate):
         assert function("x") == ("x", 4)
 
 
-def test_a_partial_of_a_decorated_function_is_not_decorated_but_scoped_all_the_same():
+def test_partial_of_decorated_function_takes_scoped_defaults():
     partial = functools.partial(conv, filters=2)
     assert not has_arg_scope(partial)
     with arg_scope([conv], filters=3, stride=4):
@@ -102,7 +102,7 @@ def test_a_wrapper_shares_the_key_of_what_it_wraps():
 # Keys
 
 
-def test_the_key_of_a_decorated_function_is_that_of_the_function_itself():
+def test_decorated_function_keeps_its_key():
     # The original's attribute: code in the wild has getattr(op, "_key_op", str(op)).
     assert arg_scope_func_key(conv) == arg_scope_func_key(conv.__wrapped__) == conv._key_op
     assert isinstance(conv._key_op, str)
@@ -139,7 +139,7 @@ def test_objects_of_one_repr_have_keys_of_their_own():
         assert (scoped_first(), scoped_second()) == (2, 1)
 
 
-def test_a_key_is_never_given_to_another_function():
+def test_keys_are_unique_per_function():
     keys = set()
     for _ in range(100):
         # Each is freed before the next is made, which then tends to get its address.

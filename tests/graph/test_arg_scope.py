@@ -50,20 +50,20 @@ def test_positional_arguments_pass_through():
         assert conv("x", 16, 4) == ("x", 16, 4, "VALID")
 
 
-def test_an_argument_both_positional_and_scoped_is_given_twice():
+def test_positional_argument_conflicts_with_scoped():
     # As the original: TypeError "f() got multiple values for argument 'a'".
     with arg_scope([conv], filters=4), pytest.raises(TypeError, match="multiple values for argument 'filters'"):
         conv("x", 16)
 
 
-def test_an_argument_unknown_to_the_function_fails_in_the_call_and_not_on_entry():
+def test_unknown_scoped_argument_fails_in_the_call():
     with arg_scope([conv, pool], name="p"):
         assert pool("x") == ("x", 2, "VALID", "p", 3)
         with pytest.raises(TypeError, match="unexpected keyword argument 'name'"):
             conv("x")
 
 
-def test_several_functions_share_a_scope_and_others_do_not():
+def test_scope_applies_to_its_functions_only():
     other = add_arg_scope(plain)
     with arg_scope((conv, pool), stride=7):
         assert conv("x")[2] == pool("x", name="p")[1] == 7
@@ -91,12 +91,12 @@ def test_each_function_gets_defaults_of_its_own():
         assert pool("x", name="p")[1] == 2
 
 
-def test_an_empty_list_opens_a_scope_that_changes_nothing():
+def test_empty_arg_scope_changes_nothing():
     with arg_scope([conv], stride=2), arg_scope([], stride=3):
         assert conv("x")[2] == 2
 
 
-def test_a_function_called_by_another_takes_its_own_defaults():
+def test_nested_function_uses_its_own_defaults():
     @add_arg_scope
     def block(inputs, stride=1):
         return stride, conv(inputs)
@@ -194,7 +194,7 @@ def test_keyword_arguments_next_to_a_dict():
         assert conv("x")[2] == 2
 
 
-def test_errors_outside_every_scope_leave_the_stack_usable():
+def test_errors_keep_the_scope_stack_usable():
     for wrong in (conv, [undecorated]):
         with pytest.raises((TypeError, ValueError)), arg_scope(wrong, stride=3):
             pass
@@ -203,13 +203,13 @@ def test_errors_outside_every_scope_leave_the_stack_usable():
         assert conv("x")[2] == 2
 
 
-def test_an_error_in_the_block_passes_through_and_ends_the_scope():
+def test_error_in_the_block_ends_the_scope():
     with pytest.raises(ZeroDivisionError), arg_scope([conv], stride=2):
         raise ZeroDivisionError
     assert conv("x")[2] == 1
 
 
-def test_errors_are_raised_on_entry_and_not_when_the_scope_is_made():
+def test_arg_scope_errors_are_raised_on_entry():
     scope = arg_scope([undecorated], stride=3)
     with pytest.raises(ValueError, match="not decorated"):
         scope.__enter__()
@@ -233,7 +233,7 @@ def test_the_list_can_be_passed_by_name():
         assert conv("x")[2] == 2
 
 
-def test_scopes_that_end_in_another_order_remove_only_themselves():
+def test_scopes_may_end_in_any_order():
     with contextlib.ExitStack() as first, contextlib.ExitStack() as second:
         first.enter_context(arg_scope([conv], stride=2))
         second.enter_context(arg_scope([conv], padding="VALID"))
@@ -242,7 +242,7 @@ def test_scopes_that_end_in_another_order_remove_only_themselves():
     assert current_arg_scope() == {}
 
 
-def test_equal_scopes_are_told_apart():
+def test_equal_scopes_are_distinguished():
     with contextlib.ExitStack() as first, contextlib.ExitStack() as second:
         outer = first.enter_context(arg_scope({}))
         inner = second.enter_context(arg_scope({}))
@@ -269,7 +269,7 @@ def test_a_thread_started_in_a_scope_sees_it():
     assert in_thread(lambda: conv("x")) == ("x", 8, 1, "SAME")
 
 
-def test_scopes_of_a_thread_add_to_those_it_was_started_in():
+def test_thread_inherits_scopes():
     def body():
         with arg_scope([conv], padding="VALID"):
             return conv("x")
@@ -301,7 +301,7 @@ def test_threads_do_not_see_each_others_scopes():
     assert results == {2: (2, 7), 3: (3, 7)}
 
 
-def test_a_scope_that_ends_in_another_thread_is_removed_from_its_own():
+def test_scope_may_end_in_another_thread():
     scope = arg_scope([conv], stride=2)
     scope.__enter__()
     in_thread(lambda: scope.__exit__(None, None, None) or "done")

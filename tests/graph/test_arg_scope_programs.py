@@ -89,7 +89,7 @@ def our_logs():
     return [namespace["run"](seed, arg_scope, add_arg_scope, arg_scope_func_key) for seed in SEEDS]
 
 
-def test_random_programs_cover_what_they_are_meant_to(our_logs):
+def test_random_programs_cover_every_feature(our_logs):
     steps = [step for log in our_logs for step in log]
     assert sum(step[0] in ("f", "g", "h") for step in steps) > 1000
     assert min(steps.count(["TypeError"]), steps.count(["ValueError"])) > 50

@@ -140,7 +140,7 @@ def test_decays_of_every_kind(decay):
 
 
 @pytest.mark.parametrize("reuse", [True, tf1.AUTO_REUSE])
-def test_sharing_with_other_channels_or_another_dtype_makes_nothing(reuse):
+def test_mismatched_sharing_creates_nothing(reuse):
     with tf.Graph().as_default():
         tfbn.batch_norm(tf1.placeholder(tf.float32, [4, 5]), scope="a", center=False)
         before = [v.name for v in tf1.global_variables()]
@@ -150,7 +150,7 @@ def test_sharing_with_other_channels_or_another_dtype_makes_nothing(reuse):
         assert [v.name for v in tf1.global_variables()] == before
 
 
-def test_reuse_without_the_zero_debias_pair_changes_nothing():
+def test_reuse_without_zero_debias_pair_is_refused():
     with tf.Graph().as_default() as graph:
         x = tf1.placeholder(tf.float32, [4, 5])
         tfbn.batch_norm(x, scope="a")
@@ -169,7 +169,7 @@ def test_eager_execution():
         tfbn.batch_norm(tf.zeros([4, 5]))
 
 
-def test_an_existing_variable_refuses_before_the_first_is_made():
+def test_existing_variable_is_refused_before_creation():
     with tf.Graph().as_default():
         x = tf1.placeholder(tf.float32, [4, 5])
         tfbn.batch_norm(x, center=False, scope="a")

@@ -85,7 +85,7 @@ def test_an_update_runs_without_the_others_being_fed(path, resource):
 
 
 @every_kind
-def test_updates_that_were_read_or_grouped_before_the_second_call_count_too(resource):
+def test_updates_grouped_before_a_second_call_count(resource):
     with graph(resource):
         x = [tf1.placeholder(tf.float32, [8, 5]) for _ in range(2)]
         tfbn.batch_norm(x[0], decay=DECAY, scope="bn")
@@ -122,13 +122,13 @@ def check_reuses(calls, steps, ordered=False):
 @pytest.mark.process
 @every_kind
 @pytest.mark.parametrize("ordered", [False, True], ids=["collected", "ordered"])
-def test_many_steps_of_many_reuses_keep_the_variance_positive(ordered, resource):
+def test_variance_stays_positive_over_many_steps(ordered, resource):
     with graph(resource):
         check_reuses(50, 20, ordered)
 
 
 @pytest.mark.slow
-def test_hundreds_of_reuses_in_one_step_keep_the_variance_positive():
+def test_variance_stays_positive_over_many_reuses():
     with graph(resource=False):
         check_reuses(400, 1)
 
@@ -136,7 +136,7 @@ def test_hundreds_of_reuses_in_one_step_keep_the_variance_positive():
 @every_kind
 @pytest.mark.parametrize("inline", [False, True], ids=["collected", "inline"])
 @pytest.mark.parametrize("towers", [2, 4])
-def test_towers_come_to_what_some_order_gives(towers, inline, resource):
+def test_towers_match_some_order(towers, inline, resource):
     """As public multi-GPU code builds them: gradients averaged over towers, one optimizer, the updates of all of them.
 
     Small variances after large ones: a step from a stale read would take them below zero.

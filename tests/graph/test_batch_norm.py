@@ -152,7 +152,7 @@ def test_gradients_against_differences(kwargs, forward):
 @pytest.mark.parametrize("per_example", [False, True])
 @pytest.mark.parametrize("renorm", [False, True])
 @pytest.mark.parametrize("control_flow_v2", [False, True])
-def test_an_adjustment_applies_in_training_only_and_gets_its_gradients(fed, per_example, renorm, control_flow_v2):
+def test_adjustment_applies_and_differentiates_in_training(fed, per_example, renorm, control_flow_v2):
     x = oracle.batch([6, 3, 2, 5])
     shape = [6, 1, 1, 5] if per_example else [5]
     a, b = np.random.RandomState(3).uniform(0.5, 2, [2, *shape])
@@ -211,7 +211,7 @@ def test_dynamic_dimensions():
 
 @pytest.mark.parametrize("data_format", ["NHWC", "NCHW"])
 @pytest.mark.parametrize("kwargs", [{}, {"updates_collections": None}, {"is_training": False}])
-def test_the_fused_op_has_the_data_format_it_was_asked_for(data_format, kwargs):
+def test_fused_op_has_the_requested_data_format(data_format, kwargs):
     with graph() as opened:
         tfbn.batch_norm(tf1.placeholder(tf.float32, [4, 5, 5, 5]), data_format=data_format, **kwargs)
         ops = [op for op in opened.get_operations() if op.type == "FusedBatchNormV3"]
@@ -225,7 +225,7 @@ def test_fused_false_puts_no_fused_op_into_the_graph():
 
 
 @pytest.mark.parametrize("renorm", [False, True])
-def test_inference_in_nchw_is_fused_where_the_original_has_it_so(renorm):
+def test_nchw_inference_fuses_as_the_original(renorm):
     """Elsewhere composed: on a CPU without oneDNN the fused op has no gradient there."""
     with graph() as opened:
         inputs = tf1.placeholder(tf.float32, [4, 5, 3, 2])
@@ -272,7 +272,7 @@ def test_as_a_normalizer_fn():
     assert (np.abs(state["conv/BatchNorm/moving_variance"] - 0.9) > 1e-4).all()
 
 
-def test_what_is_added_to_the_original_is_keyword_only():
+def test_added_parameters_are_keyword_only():
     parameters = inspect.signature(tfbn.batch_norm).parameters.values()
     added = ["param_dtype", "mask", "virtual_batch_size", "update_statistics", "synchronized"]
     assert [p.name for p in parameters if p.kind is p.KEYWORD_ONLY] == added

@@ -76,7 +76,7 @@ def test_virtual_batches(shape, axis, fed, resource, v2):
         np.testing.assert_allclose(inference, oracle.normalize(x[:5], *moving, axis=axis), **OUTPUT)
 
 
-def test_a_dynamic_batch_that_virtual_batches_do_not_divide_fails_at_run_time():
+def test_indivisible_dynamic_batch_fails_at_run_time():
     with graph():
         x = tf1.placeholder(tf.float32, [None, 5])
         y = tfbn.batch_normalization(x, training=True, virtual_batch_size=4)
@@ -175,7 +175,7 @@ def test_trainable_false_keeps_everything_still():
         assert tf1.trainable_variables() == []
 
 
-def test_a_subclass_is_named_for_itself_and_may_override_build_and_call():
+def test_subclass_may_override_build_and_call():
     class ScaledNorm2D(tfbn.BatchNormalization):
         def build(self, input_shape):
             super().build(input_shape)
@@ -227,7 +227,7 @@ def test_weights_are_the_parts_of_a_partitioned_one():
         assert names == ["gamma/part_0", "gamma/part_1", "moving_mean", "moving_variance"]
 
 
-def test_a_subclass_with_a_leading_underscore_has_a_scope_all_the_same():
+def test_private_subclass_has_a_scope():
     class _Norm(tfbn.BatchNormalization):
         pass
 
@@ -261,7 +261,7 @@ def test_a_subclass_that_overrides_what_is_never_called_is_told():
         ({"renorm_momentum": 1.5}, "renorm_momentum does nothing without renorm"),
     ],
 )
-def test_what_is_given_in_vain_is_said_once(kwargs, text):
+def test_ignored_arguments_warn_once(kwargs, text):
     with graph(), pytest.warns(tfbn.CompatibilityWarning) as caught:
         tfbn.batch_normalization(tf1.placeholder(tf.float32, [4, 3, 2, 5]), **kwargs)
     (warning,) = caught
@@ -361,7 +361,7 @@ def test_inputs_that_a_layer_was_not_built_for(axis, shape, message):
         assert before == {name: len(opened.get_collection(name)) for name in opened.get_all_collection_keys()}
 
 
-def test_a_vector_of_an_adjustment_broadcasts_from_the_right():
+def test_adjustment_vector_broadcasts_from_the_right():
     """Not along the channels, where those are on axis 1: as in the original, whose numbers these are by formula."""
     x, scale = oracle.batch([4, 3, 2, 3], axis=1), np.array([0.5, 1.0, 2.0])
     with graph():
@@ -390,7 +390,7 @@ def test_a_momentum_per_channel():
     np.testing.assert_allclose(found, (1 - momentum) * x.mean(0), rtol=1e-5)
 
 
-def test_an_adjustment_of_samples_whose_number_is_not_known():
+def test_adjustment_per_sample_with_unknown_batch_size():
     """It differs between samples, which a gradient that takes it for one of channels would add up."""
     x = oracle.batch([6, 3, 4, 5])
     slope, a = (np.random.RandomState(8).uniform(0.5, 1.5, shape) for shape in (x.shape, (6, 1, 1, 1)))

@@ -97,7 +97,7 @@ def test_loops(kind, fed, updates_collections, resource, v2):
 @REGIMES
 @COLLECTIONS
 @pytest.mark.parametrize("kind", ["cond", "case"])
-def test_only_the_branch_taken_updates(kind, updates_collections, resource, v2):
+def test_only_the_executed_branch_updates(kind, updates_collections, resource, v2):
     with graph(resource, v2):
         create()
         x = tf1.placeholder(tf.float32, [6, 5])
@@ -120,7 +120,7 @@ def test_only_the_branch_taken_updates(kind, updates_collections, resource, v2):
 
 
 @REGIMES
-def test_a_branch_leaves_updates_alone_that_nobody_wants(resource, v2):
+def test_unused_updates_stay_out_of_branches(resource, v2):
     """updates_collections=[] builds updates for nobody, in a branch as elsewhere."""
     with graph(resource, v2):
         create()
@@ -161,7 +161,7 @@ def test_ref_variables_serve_inference_in_a_v2_body():
 
 
 @REGIMES
-def test_renorm_in_a_loop_corrects_by_what_the_round_before_left(resource, v2):
+def test_renorm_in_a_loop_uses_previous_iteration(resource, v2):
     with graph(resource, v2):
         tfbn.batch_norm(tf.zeros([6, 5]), scope="bn", is_training=False, renorm=True)
         x = tf1.placeholder(tf.float32, BATCHES.shape)

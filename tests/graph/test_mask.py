@@ -136,7 +136,7 @@ def test_masked_positions_may_hold_anything(fused):
 
 
 @pytest.mark.parametrize("arguments", [{}, {"zero_debias_moving_mean": True}, {"renorm": True}, {"fused": False}])
-def test_a_mask_of_nothing_leaves_the_state_and_normalizes_by_it(arguments):
+def test_empty_mask_normalizes_by_moving_statistics(arguments):
     x = oracle.batch([6, 4, 3, 5])
     with graph():
         found, state, _ = one_step(x, -1, mask=np.zeros(6, bool), **arguments)
@@ -176,7 +176,7 @@ def test_virtual_batches(shape, axis, fused, renorm):
     np.testing.assert_allclose(after, oracle.normalize(x, *moving, state["gamma"], epsilon=EPSILON), **TOLERANCE)
 
 
-def test_a_virtual_batch_without_samples_is_left_out():
+def test_empty_virtual_batches_are_omitted():
     x = oracle.batch([6, 4, 3, 5])
     mask = np.array([1, 0, 1, 0, 1, 0], bool)  # all of virtual batch 1
     with graph():

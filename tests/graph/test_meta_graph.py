@@ -93,7 +93,7 @@ def test_trains_on_and_takes_new_gradients(version):
 
 @pytest.mark.parametrize("across", ["", "Replicas"])
 @pytest.mark.parametrize("name", ["OwnMoments", "FusedOwnMoments", "FusedOwnMomentsGrad"])
-def test_names_of_gradients_in_meta_graphs_stay_registered(name, across):
+def test_gradient_names_stay_registered(name, across):
     """TensorFlow registers no name twice."""
     with pytest.raises(KeyError, match="Registering two gradient with name"):
         tf.RegisterGradient(f"Tfbn{across}{name}")(tfbn.ops)

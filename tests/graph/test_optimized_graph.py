@@ -21,7 +21,7 @@ def optimized_types(fetch, feeds, opened):
 
 @pytest.mark.parametrize("front_end", ["batch_norm", "batch_norm with renorm", "batch_normalization"])
 @pytest.mark.parametrize("resource", [False, True], ids=["ref", "resource"])
-def test_inference_melts_into_the_convolution_before_and_the_relu_after(resource, front_end):
+def test_inference_fuses_with_conv_and_relu(resource, front_end):
     x = oracle.batch([2, 6, 6, 3]).astype(np.float32)
     with graph(resource):
         inputs = tf1.placeholder(tf.float32, [None, 6, 6, 3])

@@ -102,7 +102,7 @@ def test_every_update_counts(path, resource, cluster):
         np.testing.assert_allclose(found[name], value, **EXACT, err_msg=name)
 
 
-def test_only_statistics_on_a_job_take_a_mutex_from_the_start():
+def test_only_remote_statistics_start_with_a_mutex():
     for device, locked in (("", False), ("/cpu:0", False), ("/job:ps/task:0", True)):
         with graph() as opened, tf.device(device):
             build()

@@ -14,7 +14,7 @@ def inputs():
     return tf1.placeholder(tf.float32, [None, 3])
 
 
-def test_calls_come_in_order_and_those_that_share_variables_are_several():
+def test_calls_are_listed_in_order_even_when_shared():
     with graph() as opened:
         outputs = [tfbn.batch_norm(inputs(), scope="a", reuse=reuse) for reuse in (None, True)]
         layer = tfbn.batch_normalization(inputs(), training=True, name="b")
@@ -52,7 +52,7 @@ def test_a_call_that_moves_nothing_has_no_updates():
 
 
 @pytest.mark.parametrize("v2", [False, True])
-def test_a_call_in_a_body_is_known_to_the_graph_around_it(v2):
+def test_outer_graph_knows_calls_in_bodies(v2):
     with graph(resource=True, control_flow_v2=v2) as opened:
         x = inputs()
         tf1.cond(tf1.placeholder(tf.bool, []), lambda: tfbn.batch_norm(x), lambda: x)

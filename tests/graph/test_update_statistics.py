@@ -137,7 +137,7 @@ class TestFixed:
         assert (state["bn/gamma"] != 1).all()
         assert (state["bn/moving_mean"] == 0).all()
 
-    def test_one_call_of_several_may_be_held(self):
+    def test_one_of_several_calls_may_be_frozen(self):
         with graph():
             x = [tf1.placeholder(tf.float32, SHAPE) for _ in range(2)]
             for i, each in enumerate(x):

@@ -82,7 +82,7 @@ def test_a_step_that_does_not_train_leaves_every_bit(path, resource, v2):
 
 
 @every_path
-def test_an_empty_batch_leaves_every_bit_and_gives_no_nan(path):
+def test_empty_batch_keeps_state_without_nan(path):
     weights = {}
     with graph():
         x = tf1.placeholder(tf.float32, [None, *SHAPE[1:]])
@@ -103,7 +103,7 @@ def test_an_empty_batch_leaves_every_bit_and_gives_no_nan(path):
 
 
 @pytest.mark.parametrize("path", [{}, {"renorm": True, "zero_debias_moving_mean": True}])
-def test_weights_that_sum_to_zero_normalize_by_the_moving_statistics(path):
+def test_zero_weight_sum_uses_moving_statistics(path):
     batch = oracle.batch(SHAPE)
     with graph():
         x = tf1.placeholder(tf.float32, [None, *SHAPE[1:]])
@@ -124,7 +124,7 @@ def test_weights_that_sum_to_zero_normalize_by_the_moving_statistics(path):
 
 
 @every_regime
-def test_inline_updates_run_once_with_the_output_and_never_without(resource, v2):
+def test_inline_updates_run_with_the_output_only(resource, v2):
     batch = oracle.batch(SHAPE)
     with graph(resource, v2):
         x = tf1.placeholder(tf.float32, SHAPE)
@@ -137,7 +137,7 @@ def test_inline_updates_run_once_with_the_output_and_never_without(resource, v2)
     np.testing.assert_allclose(found, 0.2 * oracle.moments(batch)[0], **oracle.AVERAGE)
 
 
-def test_a_list_of_collections_gets_the_pair_each_and_an_empty_one_nothing():
+def test_updates_join_every_listed_collection():
     with graph():
         x = tf1.placeholder(tf.float32, SHAPE)
         tfbn.batch_norm(x, updates_collections=["a", "b"], scope="bn")
@@ -150,7 +150,7 @@ def test_a_list_of_collections_gets_the_pair_each_and_an_empty_one_nothing():
 
 @every_regime
 @every_path
-def test_what_is_collected_can_be_run_grouped_and_waited_for(path, resource, v2):
+def test_collected_updates_run_group_and_order(path, resource, v2):
     with graph(resource, v2) as opened_graph:
         x = tf1.placeholder(tf.float32, SHAPE)
         tfbn.batch_norm(x, scope="bn", **PATHS[path])
@@ -168,7 +168,7 @@ def test_what_is_collected_can_be_run_grouped_and_waited_for(path, resource, v2)
 
 
 @every_path
-def test_trainable_false_freezes_the_statistics_on_core_paths_only(path):
+def test_trainable_false_freezes_core_paths(path):
     with graph():
         x = tf1.placeholder(tf.float32, SHAPE)
         y = tfbn.batch_norm(x, trainable=False, decay=0.8, scope="bn", **PATHS[path])
@@ -196,7 +196,7 @@ def test_weights_of_any_real_dtype(dtype):
             np.testing.assert_allclose(values(opened)["bn/moving_mean"], 0.2 * oracle.moments(x)[0], **oracle.AVERAGE)
 
 
-def test_weights_too_small_for_half_precision_are_no_weights():
+def test_weights_below_half_precision_count_as_zero():
     with graph():
         x = tf1.placeholder(tf.float16, [None, 5])
         weights = tf1.placeholder(tf.float32, [None])
@@ -254,7 +254,7 @@ def test_a_decay_of_one_keeps_and_of_zero_forgets(path):
         np.testing.assert_allclose(found, expected, **oracle.AVERAGE)
 
 
-def test_half_precision_statistics_freeze_and_param_dtype_keeps_them_moving():
+def test_param_dtype_keeps_half_statistics_updating():
     batch = oracle.batch(SHAPE)
     found = {}
     for param_dtype in ("float16", "float32"):

@@ -43,7 +43,7 @@ def test_names_in_order_of_creation(kwargs, expected, resource):
         assert names(KEYS.TRAINABLE_VARIABLES) == [n for n in names() if n.rpartition("/")[2] in ("beta", "gamma")]
 
 
-def test_default_scopes_are_made_unique_and_nest():
+def test_default_scopes_are_unique_and_nest():
     with graph():
         layer()
         layer()
@@ -106,7 +106,7 @@ def test_variables_collections(kwargs):
         assert names("x") == names("y") == [f"c/{name}" for name in order]
 
 
-def test_facenet_style_collections_make_the_statistics_trainable():
+def test_statistics_in_trainable_variables():
     with graph():
         layer(variables_collections=[KEYS.TRAINABLE_VARIABLES], updates_collections=None, scope="a")
         assert names(KEYS.TRAINABLE_VARIABLES) == ["a/beta", "a/moving_mean", "a/moving_variance"]
@@ -126,7 +126,7 @@ def test_reuse_shares_variables_and_adds_updates():
         assert len(tf1.get_collection(KEYS.REGULARIZATION_LOSSES)) == 1
 
 
-def test_reuse_under_zero_debias_shares_the_pair_and_counts_each_call():
+def test_zero_debias_reuse_counts_each_call():
     with graph():
         x = tf1.placeholder(tf.float32, [4, 5])
         for reuse in (None, True):
@@ -211,7 +211,7 @@ def test_a_partitioner_splits_beta_and_gamma_only(kwargs, resource):
             )
 
 
-def test_variables_go_through_the_custom_getter_of_the_scope():
+def test_custom_getter_sees_every_variable():
     seen = []
 
     def custom_getter(getter, name, *args, **kwargs):
@@ -247,7 +247,7 @@ def test_dtypes(dtype, kwargs, expected):
             opened.run([y, tf1.get_collection(KEYS.UPDATE_OPS)], {"Placeholder:0": np.ones([4, 3, 2, 5])})
 
 
-def test_outputs_collections_hold_what_the_activation_returns_by_the_name_of_the_scope():
+def test_outputs_collections_hold_activations():
     with graph(), tf1.variable_scope("o"):
         y = layer(activation_fn=tf.nn.relu, outputs_collections="ends", scope="bn")
         assert y.op.type == "Relu"
@@ -258,7 +258,7 @@ def test_outputs_collections_hold_what_the_activation_returns_by_the_name_of_the
 
 
 @pytest.mark.parametrize("arguments", [{"renorm": True}, {"batch_weights": np.ones(6)}, {"fused": False}])
-def test_moving_statistics_that_are_trained_have_a_gradient(arguments):
+def test_trained_statistics_have_gradients(arguments):
     """On the original's composed paths; the fused kernel has none."""
     with graph():
         inputs = tf.constant(oracle.batch([6, 3, 2, 5]), tf.float32)

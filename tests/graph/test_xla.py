@@ -134,7 +134,7 @@ def test_digits_far_from_zero(path, under):
 @pytest.mark.parametrize("under", [jit_compile, jit_scope], ids=lambda under: under.__name__)
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("path", ["default", "composed", "renorm"])
-def test_the_mode_not_taken_may_be_infinite(path, training, under):
+def test_unused_mode_may_be_infinite(path, training, under):
     """Statistics that are NaN do not reach a training step's gradients, nor a batch's infinity those of inference."""
     x = batch_of("default", 0.2, 1.0)
     if not training:
@@ -168,7 +168,7 @@ def test_the_mode_not_taken_may_be_infinite(path, training, under):
 
 
 @pytest.mark.process
-def test_unknown_to_the_graph_the_variance_is_not_negative():
+def test_variance_stays_nonnegative():
     """A function traced on its own, and compiled with the one that calls it: the kernel's own variance is -1e3."""
     layout = layout_of(tf.TensorShape(SHAPE), [3])
     settings = resolve(Arguments(decay=0.9, epsilon=1e-3), layout, tf.float32)

@@ -73,7 +73,7 @@ def test_values_are_those_of_tensorflow(op):
     np.testing.assert_allclose(value, expected, rtol=1e-15, atol=0)
 
 
-def test_a_cast_between_floating_dtypes_is_rounded_by_compute_alone():
+def test_float_casts_round_only_when_computed():
     """Constants keep float64 until the end: what is folded is rounded once."""
     with graph() as opened:
         cast = tf.cast(tf.constant(0.1, tf.float64), tf.float16)

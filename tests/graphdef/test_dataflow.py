@@ -42,7 +42,7 @@ class TestControlFlow:
             assert {"Sin", "Cos", "Placeholder"} <= reached
             assert "Exp" not in reached
 
-    def test_the_way_back_from_a_body_leads_to_what_is_passed(self, v2):
+    def test_body_inputs_resolve_to_passed_tensors(self, v2):
         for kind in ("cond", "while"):
             flow, _ = control(kind, v2)
             assert flow.nodes["x"] in flow.reach([node_of(flow, "Cos")])
@@ -115,7 +115,7 @@ def test_control_inputs_that_many_share():
     assert {each.name for each in flow.nodes["few"].controls} == {"first_0", "first_1"}
 
 
-def test_upstream_names_the_marked_nodes_that_each_node_comes_after():
+def test_upstream_lists_marked_predecessors():
     """By values alone or by whatever runs; marks that nodes share are one."""
     with graph() as opened:
         a, b = tf.constant(1.0, name="a"), tf.constant(2.0, name="b")

@@ -82,7 +82,7 @@ def test_other_normalizations_are_no_layers():
         assert recognize.recognize(opened.as_graph_def()).layers == {}
 
 
-def test_a_network_between_two_layers_is_not_taken_for_either():
+def test_network_between_two_layers_is_neither():
     """The batch statistics of a layer come from ops on the outputs of the one before."""
     with graph() as opened:
         x = tf1.placeholder(tf.float32, [None, 4, 4, 3])

@@ -238,7 +238,7 @@ class TestMasks:
 
     @each
     @pytest.mark.parametrize("rank, axis", [(3, 1), (3, 2), (4, 1), (4, 2)])
-    def test_a_mask_that_keras_passes_on_lies_from_the_left(self, keras, rank, axis):
+    def test_propagated_keras_mask_aligns_left(self, keras, rank, axis):
         """So that with axis=1 channels differ in it, one of them without a step; no effect in inference."""
         x = batch((5, 4, 6, 3)[:rank], seed=3)
         x[2:, -1], x[:, 2] = 0.0, 0.0

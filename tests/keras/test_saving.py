@@ -93,7 +93,7 @@ class TestModels:
         assert_same(loaded, model)
 
     @each
-    def test_training_goes_on(self, keras, tmp_path):
+    def test_training_continues(self, keras, tmp_path):
         """With the optimizer, as if it had not been saved."""
         model, path = model_of(keras, {}), str(tmp_path / "model.keras")
         model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "mse")

@@ -167,7 +167,7 @@ class TestConfiguration:
 
 class TestRefusals:
     @pytest.mark.parametrize("keras, case", BY_KERAS, ids=lambda value: getattr(value, "__version__", value))
-    def test_what_keras_cannot_express(self, keras, case):
+    def test_keras_refuses_inexpressible_modules(self, keras, case):
         """Named, with the choices; and accepted, outputs in inference are equal."""
         _, shape, given, text = REFUSED[case]
         name = case.partition(",")[0]
@@ -196,7 +196,7 @@ class TestRefusals:
             tfbn.keras.to_keras(norm, [None, 5], keras=keras, accept=["unbiased", "zero_debias_moving_mean"])
 
     @each
-    def test_the_remedy_of_a_module_at_its_defaults_comes_first(self, keras):
+    def test_default_module_error_starts_with_the_remedy(self, keras):
         remedy = "norm: pass accept=['unbiased'], or make the module with unbiased=False.\nThe "
         for norm in (tfbn.BatchNorm(5), tfbn.BatchNorm(5, unbiased=True)):
             with pytest.raises(ValueError, match="- unbiased:") as raised:

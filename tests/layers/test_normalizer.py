@@ -73,7 +73,7 @@ def test_warns_of_the_axis_of_batch_normalization():
         assert build(normalizer_fn=tfbn.batch_normalization) == [6]
 
 
-def test_says_nothing_of_channels_last_and_of_other_functions():
+def test_channels_last_is_silent():
     assert build(data_format="NHWC") == [4]
 
     def own(outputs, **params):

@@ -44,7 +44,7 @@ def test_a_custom_getter_around_the_layer_is_asked():
     assert asked == ["outer/fully_connected/weights", "outer/fully_connected/biases"]
 
 
-def test_warns_of_collections_in_vain():
+def test_warns_of_unused_collections():
     """Keys that no variable has, and a string, as in batch_norm."""
     with tf.Graph().as_default():
         images = tf.zeros([2, 4])

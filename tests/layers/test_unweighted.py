@@ -12,7 +12,7 @@ VALUES = np.random.RandomState(2).normal(3.0, 1.0, [40, 50]).astype(np.float32)
 
 
 @pytest.mark.parametrize("keep_prob", [0.25, 0.9])
-def test_dropout_keeps_as_many_as_it_says(keep_prob):
+def test_dropout_keeps_the_promised_share(keep_prob):
     """Without a seed, too; what is kept is scaled, and other values are kept in the next run."""
     with tf.Graph().as_default(), tf.Session() as session:
         outputs = layers.dropout(tf.constant(VALUES), keep_prob)

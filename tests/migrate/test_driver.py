@@ -64,7 +64,7 @@ def test_files_without_a_match_are_not_parsed(tmp_path):
     assert (found.files, found.parsed, len(found.reports)) == (2, 1, 1)
 
 
-def test_each_failure_is_a_line_and_the_others_go_on(tmp_path, monkeypatch):
+def test_failures_do_not_stop_other_files(tmp_path, monkeypatch):
     """Python 2, broken encodings, enormous files, links in a circle, files that cannot be read."""
     monkeypatch.setattr(driver, "MAX_SOURCE_BYTES", 5000)
     (tmp_path / "good.py").write_text(SOURCE)
@@ -219,7 +219,7 @@ class TestProcessesThatEnd:
     PATHS = [f"{number}.py" for number in range(2 * driver.WORTH_A_PROCESS)]
     FILES = [(path, driver.ALONE) for path in PATHS]
 
-    def test_the_file_is_told_and_the_others_go_on(self, monkeypatch):
+    def test_unreadable_file_does_not_stop_the_run(self, monkeypatch):
         """In one process after another."""
         monkeypatch.setattr(driver, "_migrate_file", end_process)
         reports = list(driver._reports(self.FILES, RULES, 2))

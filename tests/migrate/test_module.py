@@ -112,7 +112,7 @@ def test_form_feeds_move_no_position(end, feed):
     assert module.span(node) == (start, start + 3)
 
 
-def test_what_libcst_drops_is_refused():
+def test_code_that_libcst_drops_is_refused():
     """Positions behind it would be wrong, and edits with them."""
     with pytest.raises(ValueError, match="drops characters of it, such as a form feed at its start"):
         Module(b"\fx = 1\n")

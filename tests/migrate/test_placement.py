@@ -73,6 +73,6 @@ def test_a_name_that_is_taken(taken):
     assert report.after == source.encode()
 
 
-def test_a_taken_name_that_nothing_needs():
+def test_unneeded_name_in_use():
     """Is none of our business."""
     assert run(f"{TF}tfbn = 1\nfrom tensorflow.contrib.layers import batch_norm\n").changed

@@ -51,7 +51,7 @@ def test_no_warnings():
         ("def f(a, a): pass\n", "duplicate argument 'a'"),
     ],
 )
-def test_what_parses_and_does_not_compile(source, text):
+def test_code_that_does_not_compile(source, text):
     """Is no Python either."""
     syntax.parse(source)
     with pytest.raises(SyntaxError, match=text):

@@ -14,12 +14,12 @@ def test_decrement():
         np.testing.assert_allclose(found, 0.9 * average + 0.1 * value, **ROUNDINGS)
 
 
-def test_a_guarded_rate_of_zero_subtracts_zero_whatever_the_value():
+def test_zero_rate_subtracts_zero_even_from_nan():
     value = tf.constant([np.nan, np.inf, -np.inf, 1.0])
     np.testing.assert_array_equal(decrement(tf.ones([4]), value, tf.constant(0.0), guarded=True), np.zeros(4))
 
 
-def test_debiased_is_the_weighted_mean_of_what_was_seen():
+def test_debiased_average_is_the_weighted_mean():
     decay = 0.7
     values = [oracle.batch([5], seed=seed) for seed in range(4)]
     biased = np.zeros(5)

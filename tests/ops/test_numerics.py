@@ -98,7 +98,7 @@ def test_no_worse_than_the_fused_kernel(path, kind):
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_what_is_not_finite_stays_in_its_channel(path):
+def test_nonfinite_values_stay_in_their_channel(path):
     x = batch_of("plain")
     x[0, 0, 0, 1], x[1, 2, 3, 2] = np.inf, np.nan
     given = x.reshape(VIEWS.get(path, x.shape))

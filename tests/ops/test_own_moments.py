@@ -152,7 +152,7 @@ def test_inside_a_branch(v2, fused):
 
 
 @pytest.mark.parametrize("fused", [True, False])
-def test_weights_of_zero_leave_the_gradient_of_given_moments(fused):
+def test_zero_weights_keep_gradients_of_moments(fused):
     x, gamma, beta, _, slope = inputs_of([6, 3, 2, 5], 3, "float32")
     with tf.Graph().as_default(), tf1.Session() as session:
         tensor, layout = tf.constant(x), layout_of(tf.TensorShape(x.shape), [3])

@@ -65,7 +65,7 @@ def test_a_known_difference_still_differs(entry, ours):
     assert compare.matching(rows, entry.excuses(case, expected, found)), f"{entry.name} no longer differs: remove it"
 
 
-def test_updates_of_two_calls_in_one_run_are_those_of_two_runs(ours):
+def test_two_updates_in_one_run_match_two_runs(ours):
     # What the original makes of them is a matter of chance, which the ledger excuses; what they should come to is not.
     together, apart = REGISTRY["reuse_together"], REGISTRY["reuse/core_fused"]
     assert {**together, "name": "", "calls": ""} == {**apart, "name": "", "calls": ""}

@@ -32,7 +32,7 @@ def test_long_arrays_are_cut():
 
 
 @pytest.mark.process
-def test_a_known_difference_is_said(capsys):
+def test_known_difference_is_reported(capsys):
     """As in the recording, of which nothing else differs."""
     assert show.main(["reuse_together"]) == 0
     printed = capsys.readouterr().out

@@ -49,7 +49,7 @@ def test_the_first_parameters_are_the_original_s(name):
 
 
 @pytest.mark.parametrize("name", COUNTS)
-def test_what_tfbn_adds_is_keyword_only(name):
+def test_added_arguments_are_keyword_only(name):
     assert all(p.kind is p.KEYWORD_ONLY for p in parameters(name)[COUNTS[name] :])
 
 

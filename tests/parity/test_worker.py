@@ -49,7 +49,7 @@ def test_one_process_serves_many_cases(worker):
 
 
 @pytest.mark.parametrize("how, text", [("die", "status -6"), ("hang", "no answer in 2 s")])
-def test_a_process_that_is_lost_is_a_result_and_is_replaced(worker, how, text):
+def test_lost_process_is_a_result_and_replaced(worker, how, text):
     before = worker.run("a")["pid"]
     lost = worker.run(how)
     assert lost["stage"] == "aborted"
@@ -74,7 +74,7 @@ def test_arrays_cross_as_they_are():
     assert back["b"][2]["c"].shape == (0, 2)
 
 
-def test_a_process_of_the_original_does_not_inherit_version_2(worker, monkeypatch):
+def test_original_does_not_inherit_v2_behavior(worker, monkeypatch):
     """TensorFlow 2 sets it in whatever process imports it: 1.15 would take other initializers, among other things."""
     monkeypatch.setenv("TF2_BEHAVIOR", "1")
     monkeypatch.setenv("PYTHONSTARTUP", "elsewhere")
@@ -84,7 +84,7 @@ def test_a_process_of_the_original_does_not_inherit_version_2(worker, monkeypatc
     assert not {"TF2_BEHAVIOR", "PYTHONSTARTUP"} & set(environment)
 
 
-def test_no_python_3_7_is_said_and_has_a_status_of_its_own(tmp_path, monkeypatch, capsys):
+def test_missing_python_3_7_has_its_own_status(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("TFBN_REFERENCE_HOME", str(tmp_path / "reference"))

@@ -110,7 +110,7 @@ class TestSaver:
             assert [layer for _, layer, _ in found(saver)] == ["plain", "renorm", "debias"]
 
 
-def test_an_average_of_the_weights_is_saved_under_their_names():
+def test_weight_averages_are_saved_under_weight_names():
     """variables_to_restore of an ExponentialMovingAverage has the shadows, and the statistics as they are."""
     with graph():
         layers()

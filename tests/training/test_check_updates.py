@@ -105,7 +105,7 @@ def test_findings_print_themselves():
 
 @pytest.mark.process
 @pytest.mark.parametrize("imported", [False, True])
-def test_each_op_is_looked_at_a_fixed_number_of_times(monkeypatch, imported):
+def test_audit_cost_is_linear(monkeypatch, imported):
     """So that the time grows with the graph and not with its square: the passes over an op do not become more."""
 
     def looks(layers):

@@ -170,7 +170,7 @@ class TestInEvaluation:
         assert [finding[:3] for finding in found] == expected
         assert found[0].problem.startswith("tied waits for its collected updates")
 
-    def test_the_train_op_need_not_run_what_the_loss_is_tied_to(self):
+    def test_train_op_need_not_run_loss_dependencies(self):
         """An identity's gradient does not take its value: the statistics stand still unless the loss is fetched."""
         with graph():
             step = adam().minimize(self.tied_loss())
@@ -198,7 +198,7 @@ class TestInEvaluation:
                 step = adam().minimize(loss_of(logits))
             assert [kind for kind, *_ in kinds(step)] == ["in evaluation"] * 2
 
-    def test_a_fed_is_training_leaves_them_alone_in_evaluation(self):
+    def test_fed_is_training_keeps_statistics_in_evaluation(self):
         with graph():
             loss = self.tied_loss(is_training=tf1.placeholder(tf.bool, []))
             assert kinds([adam().minimize(loss), loss]) == []

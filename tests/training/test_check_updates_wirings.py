@@ -115,7 +115,7 @@ def test_a_collection_read_between_the_layers():
     assert "late/AssignMovingAvg" in finding.problem
 
 
-def test_where_the_updates_are_is_said():
+def test_location_of_updates_is_reported():
     with graph():
         x = tfbn.batch_norm(images(), scope="mine", updates_collections=["x", "y"])
         loss = loss_of(dense(tfbn.batch_norm(x, scope="nowhere", updates_collections=[]), "logits"))
@@ -155,7 +155,7 @@ def test_every_path_is_found_and_can_be_wired(path, resource, v2):
 
 
 @pytest.mark.parametrize("frozen", [False, True])
-def test_statistics_that_nobody_assigns(frozen):
+def test_statistics_without_assignment(frozen):
     """[5] TF#25525, a layer made of raw ops; [18] with beta and gamma held still, it is frozen on purpose."""
     with graph():
         x = images()
@@ -174,7 +174,7 @@ def test_statistics_that_nobody_assigns(frozen):
                 tfbn.check_updates(loss_of(outputs))
 
 
-def test_a_layer_held_still_by_trainable_is_a_warning():
+def test_layer_frozen_by_trainable_is_a_warning():
     """[18] K#4762: it normalizes by the batch all the same."""
     with graph():
         y = tfbn.batch_normalization(images(), training=True, trainable=False, name="bn")
@@ -185,14 +185,14 @@ def test_a_layer_held_still_by_trainable_is_a_warning():
 
 
 @pytest.mark.parametrize("held", [False, "by a tensor"])
-def test_statistics_held_still_on_purpose_are_no_finding(held):
+def test_frozen_statistics_are_no_finding(held):
     with graph():
         update = tf1.placeholder_with_default(False, []) if held else False
         y = tfbn.batch_norm(images(), is_training=True, scale=True, scope="bn", update_statistics=update)
         assert tfbn.check_updates(wired(loss_of(dense(y, "logits")), updates())) == []
 
 
-def test_normalization_without_moving_statistics_is_none_of_ours():
+def test_normalization_without_averages_is_ignored():
     """Instance and layer norm use the same ops."""
     with graph():
         x = images()
@@ -349,7 +349,7 @@ class TestGan:
             assert tfbn.check_updates(steps["discriminator"], scope="discriminator") == []
             assert tfbn.check_updates(steps["generator"], scope="generator") == []
 
-    def test_a_step_on_real_images_does_not_run_the_generator(self, resource, v2):
+    def test_step_on_real_images_skips_the_generator(self, resource, v2):
         with graph(resource, v2):
             assert tfbn.check_updates(self.steps()["real only"]) == []
 

@@ -82,7 +82,7 @@ def test_a_generator_step_leaves_the_real_images_unfed(options, resource):
 
 
 @both_kinds
-def test_a_generator_step_moves_the_statistics_of_the_generator(resource):
+def test_generator_step_updates_generator_statistics(resource):
     with graph(resource):
         gan = Gan({})
         with tf.control_dependencies(tfbn.get_updates("G")):
@@ -94,7 +94,7 @@ def test_a_generator_step_moves_the_statistics_of_the_generator(resource):
 
 @both_kinds
 @both_ways
-def test_a_discriminator_step_on_real_or_stored_images_leaves_the_generator_unfed(options, resource):
+def test_discriminator_step_needs_no_generator_feed(options, resource):
     with graph(resource):
         gan = Gan(options)
         kwargs = {"update_ops": gan.real_updates} if not options else {}
@@ -106,7 +106,7 @@ def test_a_discriminator_step_on_real_or_stored_images_leaves_the_generator_unfe
 
 
 @both_kinds
-def test_a_discriminator_step_on_both_leaves_every_bit_of_the_generator(resource):
+def test_discriminator_step_on_both_keeps_generator_bits(resource):
     """And counts the real batch first, then the generated one."""
     with graph(resource):
         gan = Gan({})
@@ -128,7 +128,7 @@ def _inputs_of_the_layer(gan):
 
 
 @both_kinds
-def test_a_discriminator_step_on_generated_images_leaves_every_bit_of_the_generator(resource):
+def test_discriminator_step_on_generated_images_keeps_generator_bits(resource):
     """With images that the generator makes in the same run, though it normalizes by its batch; real ones unfed."""
     with graph(resource):
         gan = Gan({})
@@ -140,7 +140,7 @@ def test_a_discriminator_step_on_generated_images_leaves_every_bit_of_the_genera
 
 
 @both_kinds
-def test_inline_networks_are_held_by_update_statistics(resource):
+def test_update_statistics_freezes_inline_networks(resource):
     """Inline updates run with the outputs; a switch for each network tells whose statistics a step moves."""
     with graph(resource):
         train_d, train_g = (tf1.placeholder_with_default(False, []) for _ in "DG")
@@ -156,7 +156,7 @@ def test_inline_networks_are_held_by_update_statistics(resource):
 
 
 @both_kinds
-def test_a_discriminator_on_stored_images_is_fed_in_place_of_the_generator(resource):
+def test_stored_images_replace_the_generator(resource):
     """A replay buffer: the generated images are fed, so the generator's input is not."""
     with graph(resource):
         gan = Gan({})

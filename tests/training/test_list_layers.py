@@ -156,7 +156,7 @@ class TestImported:
     @every_regime
     @pytest.mark.parametrize("kind", KINDS)
     @pytest.mark.parametrize("path", PATHS_AND_MORE)
-    def test_tfbn_is_recognised_as_it_was_built(self, path, kind, resource, v2):
+    def test_imported_tfbn_layers_are_recognized(self, path, kind, resource, v2):
         """The ops say of themselves what the record of the call says."""
         with graph(resource, v2):
             for rank in (2, 4):

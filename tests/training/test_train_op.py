@@ -78,7 +78,7 @@ def outcomes(fetches, feed, runs=25):
 class TestOrder:
     @every_kind
     @every_path
-    def test_get_updates_gives_the_order_of_the_calls_and_equal_bits(self, path, resource):
+    def test_get_updates_follows_call_order(self, path, resource):
         with graph(resource):
             x, _ = layers(**PATHS[path])
             found, state = outcomes(tfbn.get_updates("D"), dict(zip(x, BATCHES)))
@@ -113,7 +113,7 @@ class TestOrder:
             found, _ = outcomes(train_op, dict(zip(x, BATCHES)))
         assert len(found) == 1
 
-    def test_an_entry_of_the_collection_still_waits_for_nobody(self):
+    def test_collected_update_has_no_dependencies(self):
         with graph():
             x, _ = layers()
             tfbn.get_updates("D")
@@ -121,7 +121,7 @@ class TestOrder:
                 opened.run(collected()[4:6], {x[2]: BATCHES[2]})
                 check_averages(values(opened), BATCHES[2:3], "function-fused")
 
-    def test_updates_that_share_nothing_are_those_of_the_collection(self):
+    def test_unshared_updates_come_from_the_collection(self):
         with graph():
             network("D")
             network("G")
@@ -137,7 +137,7 @@ class TestOrder:
         check_averages(state, BATCHES[:2], "function-fused")
 
     @pytest.mark.parametrize("waits_for", [slice(None), slice(0, 2)], ids=["all", "the first"])
-    def test_a_loss_that_runs_updates_by_itself_counts_them_once(self, waits_for):
+    def test_updates_inside_the_loss_count_once(self, waits_for):
         with graph():
             x, outputs = layers(2)
             with tf.control_dependencies(collected()[waits_for]):
@@ -146,7 +146,7 @@ class TestOrder:
             _, state = outcomes(train_op, dict(zip(x, [BATCHES[0]] * 2)), runs=1)
         check_averages(state, [BATCHES[0]] * 2, "function-fused")
 
-    def test_an_update_that_only_one_of_the_calls_has_runs_too(self):
+    def test_update_of_a_single_call_runs(self):
         with graph():
             x = [tf1.placeholder(tf.float32, [8, 5]) for _ in range(2)]
             for i, renorm in enumerate((True, False)):
@@ -158,7 +158,7 @@ class TestOrder:
         )  # 1 - 0.99 as float32 is off by 1e-5
 
     @every_kind
-    def test_a_call_in_inference_reads_the_averages_as_they_were(self, resource):
+    def test_inference_call_reads_averages_before_updates(self, resource):
         with graph(resource):
             x = [tf1.placeholder(tf.float32, [8, 5]) for _ in range(3)]
             off = tf1.placeholder(tf.bool, [])
@@ -307,7 +307,7 @@ class TestScope:
 
 class TestTowers:
     @pytest.mark.parametrize("towers, counted", [("every", 4), ("first", 1)])
-    def test_whose_updates_count(self, towers, counted):
+    def test_updates_of_each_call_count(self, towers, counted):
         with graph():
             x, outputs = layers()
             y = network("G", scope="bn")
@@ -351,7 +351,7 @@ class TestTrainOp:
             assert (state[f"{name}/bn/beta"] != 0).all()
         assert state["global_step"] == 1
 
-    def test_leaving_updates_out_is_said_but_for_update_scopes(self, caplog):
+    def test_omitted_updates_are_reported(self, caplog):
         with graph(), caplog.at_level(logging.WARNING, logger="tensorflow"):
             y = network("D", scope="bn") * network("G", scope="bn")
             loss = tf.reduce_sum(y)

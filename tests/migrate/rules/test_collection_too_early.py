@@ -40,7 +40,7 @@ def test_layers_in_functions_of_the_file(call):
     assert findings(program(f"y = {call}", READ, before=before)) == []
 
 
-def test_functions_of_other_objects_are_not_taken_for_ones_of_the_file():
+def test_methods_are_not_confused_with_functions():
     """`net.model` may be anything."""
     before = "def model(x):\n    return slim.batch_norm(x)\n"
     assert findings(program(READ, "y = net.model(x)", before=before)) == []

@@ -26,7 +26,7 @@ MAIN = "if __name__ == '__main__':\n    main()\n"
         ("x = tf.Variable(1.0), tf.train.Checkpoint\n", False),
     ],
 )
-def test_what_is_tf1_code(body, is_v1):
+def test_tf1_code_is_recognized(body, is_v1):
     """What uses names that only compat.v1 has, or contrib, unless tf_upgrade_v2 has been there."""
     after = migrated("import tensorflow as tf\n" + body, compat=True)
     assert after.startswith(V1 if is_v1 else "import tensorflow as tf\n")

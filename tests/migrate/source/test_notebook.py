@@ -50,7 +50,7 @@ def sources(report):
         {"ensure_ascii": True},
     ],
 )
-def test_a_name_imported_in_one_cell_is_known_in_the_next(style):
+def test_imports_carry_over_between_cells(style):
     """And nothing changes but the lines that do."""
     content = notebook(f"# größe ∞\n{IMPORT}\nimport os", "y = slim.batch_norm(x)\nprint('é')")
     report = migrate(content, **style)
@@ -185,7 +185,7 @@ def test_what_has_another_shape(content, problem):
     assert (report.after, report.problem) == (raw, f"not a notebook that can be read: {problem}")
 
 
-def test_what_nests_too_deeply():
+def test_deeply_nested_code():
     """For the reader of JSON."""
     raw = json.dumps(notebook(IMPORT)).encode().replace(b'"metadata": {}', b'"metadata": ' + b"[" * 10**5)
     report = driver.migrate_bytes("a.ipynb", raw, RULES)
@@ -258,7 +258,7 @@ class TestMarkers:
         assert sources(migrate(notebook(*cells))) == expected
 
     @pytest.mark.parametrize("cell", ["!ls\n\x0c!ls\n{}", "if x:\n\t!ls\n{}", "!ls\r\n{}"])
-    def test_hidden_lines_come_back_with_any_space_around_them(self, cell):
+    def test_hidden_lines_survive_surrounding_space(self, cell):
         """A form feed, a tab, a carriage return."""
         report = migrate(notebook(IMPORT, cell.format("slim.batch_norm(x)")))
         assert sources(report)[1] == cell.format("tfbn.batch_norm(x)")
