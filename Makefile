@@ -23,8 +23,8 @@ $(error TESTS: expected quick, usual or all, got $(TESTS))
 endif
 # 1/2 or 2/2: that half of the cases of each test function that has many; empty for all.
 PART ?=
-# Conversions of checkpoints that are killed at random moments.
-TFBN_KILLS ?= 10
+# How often each command that writes is killed at random moments, beside at each call that changes a file.
+TFBN_KILLS ?= 4
 export TFBN_KILLS
 # Processes of the tests; a TensorFlow takes some 600 MB in each.
 WORKERS ?= 2
@@ -46,7 +46,7 @@ help:
 	@echo 'make test      lint, types and tests: under 5 minutes'
 	@echo 'make quick     lint, types and a sample of the quick tests: under a minute'
 	@echo 'make lint      lint, format and types only'
-	@echo 'make test-all  every test, 1000 random configurations and 100 kills, on TensorFlow $(OLDEST_TENSORFLOW) and on the newest'
+	@echo 'make test-all  every test, 1000 random configurations and 200 kills, on TensorFlow $(OLDEST_TENSORFLOW) and on the newest'
 	@echo 'make mutants   break the code in 60 places, one at a time, and see whether its tests notice'
 	@echo 'make environment  install what the tests need, and stop there'
 	@echo 'make benchmark time, memory and graph size as ratios to the op of TensorFlow itself'
@@ -59,7 +59,7 @@ help:
 	@echo 'PART=1/2               half of the cases of each function that has many (.ci/run: one on each TensorFlow)'
 	@echo 'TFBN_SEED=20201        what the tests draw random numbers and samples from'
 	@echo 'TFBN_RANDOM_CASES=20   how many random configurations to compare (test-all: 1000)'
-	@echo 'TFBN_KILLS=10          how many conversions of checkpoints to kill (test-all: 100)'
+	@echo 'TFBN_KILLS=4           how often to kill each command that writes (test-all: 25, 200 in all)'
 	@echo 'WORKERS=2              processes of the tests'
 	@echo 'PYTEST_ARGS="-k name"  further arguments of pytest'
 	@echo 'MUTANTS_ARGS="--count 20"  arguments of make mutants (python -m tests.mutants --help lists them)'
@@ -95,8 +95,8 @@ pytest: $(ENV)/.installed-test
 test-all:
 	@$(OLDEST_PYTHON) -c 'import sys; sys.exit(sys.version_info >= (3, 12))' || \
 	  { echo 'TensorFlow $(OLDEST_TENSORFLOW) needs Python 3.9 to 3.11: make test-all OLDEST_PYTHON=python3.11 ...' >&2; exit 1; }
-	$(MAKE) test PYTHON=$(OLDEST_PYTHON) TENSORFLOW='$(OLDEST_TENSORFLOW)' TESTS=all TFBN_RANDOM_CASES=1000 TFBN_KILLS=100
-	$(MAKE) test PYTHON=$(NEWEST_PYTHON) TENSORFLOW= TESTS=all TFBN_RANDOM_CASES=1000 TFBN_KILLS=100
+	$(MAKE) test PYTHON=$(OLDEST_PYTHON) TENSORFLOW='$(OLDEST_TENSORFLOW)' TESTS=all TFBN_RANDOM_CASES=1000 TFBN_KILLS=25
+	$(MAKE) test PYTHON=$(NEWEST_PYTHON) TENSORFLOW= TESTS=all TFBN_RANDOM_CASES=1000 TFBN_KILLS=25
 
 mutants: $(ENV)/.installed-mutants
 	$(RUN) -m tests.mutants $(MUTANTS_ARGS)

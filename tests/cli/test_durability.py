@@ -26,7 +26,7 @@ from tfbn import cli, files
 
 tf1 = tf.compat.v1
 CHECKOUT = Path(__file__).resolve().parents[2]
-KILLS = int(os.environ.get("TFBN_KILLS", "10"))
+KILLS = int(os.environ.get("TFBN_KILLS", "4"))
 RANDOM = np.random.default_rng(11)
 ARRAYS = {f"net/norm/{short}": RANDOM.random(3000, np.float32) + 0.5 for short in ("moving_mean", "moving_variance")}
 
@@ -117,7 +117,6 @@ CALLS = {"copied": 8, "changed": 8}
 
 
 @pytest.mark.slow
-@pytest.mark.once
 @pytest.mark.parametrize("name", COMMANDS)
 def test_killed(name, sources, tmp_path):
     """By SIGKILL, at each call that changes a file or syncs it, and TFBN_KILLS times at random moments.
