@@ -98,7 +98,7 @@ def test_slim_has_what_contrib_has(rule):
         ("contrib.framework.local_variable", "contrib.framework is among them"),
         ("contrib.training.clip_gradient_norms_fn", "transform_grads_fn"),
         ("contrib.crf.crf_decode", "tf.contrib is gone"),
-        ("layers.conv3d", "raises under Keras 3"),
+        ("layers.conv3d_transpose", "raises under Keras 3"),
     ],
 )
 def test_advice(name, advice):

@@ -53,10 +53,10 @@ def _around(rng: random.Random, function: str, shape: List[int], arguments: Dict
         function,
         shape,
         arguments,
-        rng.choice(["float32", "float32", "float64", "float16"]),
+        "float32" if "pooling" in function else rng.choice(["float32", "float32", "float64", "float16"]),
         tuple(axis for axis in unknown if rng.random() < 0.5),
         rng.choice([None, None, None, "regularizer", "partitioner"]),
-        rng.random() < 0.3 and bool({"scope", "name"} & set(arguments)),
+        rng.random() < 0.3 and bool({"scope", "name"} & set(arguments)) and "pooling" not in function,
     )
 
 
@@ -113,7 +113,7 @@ def _convolution(rank: int) -> Callable:
         arguments = _maybe(
             rng,
             padding=["VALID", "SAME"],
-            activation_fn=[None, "tanh"],
+            activation_fn=[None, "elu"],
             biases_initializer=[None],
             outputs_collections=["points"],
             weights_regularizer=["l2"],
@@ -126,12 +126,48 @@ def _convolution(rank: int) -> Callable:
     return drawn
 
 
+def _v1_convolution(rank: int, kernels: Tuple[str, ...] = ("kernel",)) -> Callable:
+    def drawn(rng: random.Random) -> Tuple[List[int], Dict[str, Any], List[int]]:
+        shape = [rng.choice([2, 3]), *[rng.choice([4, 5]) for _ in range(rank)], rng.choice([2, 3])]
+        regularized = {f"{name}_regularizer": ["l2"] for name in (*kernels, "bias", "activity")}
+        arguments = _maybe(
+            rng, padding=["same", "VALID"], activation=["elu"], use_bias=[False], trainable=[False], **regularized
+        )
+        ways = [{}, {"strides": 2}, {"dilation_rate": 2}]
+        arguments.update(rng.choice(ways), filters=rng.choice([1, 4]), kernel_size=rng.choice([1, 2, [2] * rank]))
+        if len(kernels) > 1 and rng.random() < 0.5:
+            arguments["depth_multiplier"] = 2
+        return shape, arguments, [0]
+
+    return drawn
+
+
+def _pooling(rank: int) -> Callable:
+    def drawn(rng: random.Random) -> Tuple[List[int], Dict[str, Any], List[int]]:
+        shape = [rng.choice([2, 3]), *[rng.choice([4, 5]) for _ in range(rank)], rng.choice([2, 4])]
+        arguments = _maybe(rng, padding=["same", "VALID"], data_format=["channels_first", "channels_last"])
+        if arguments.get("data_format") == "channels_first":
+            shape[1] = rng.choice([2, 4])
+            shape[-1] = 5
+        arguments.update(pool_size=rng.choice([1, 2, [2] * rank]), strides=rng.choice([1, 2, [1] * (rank - 1) + [2]]))
+        return shape, arguments, list(range(rank + 2))
+
+    return drawn
+
+
 DRAWN: Dict[str, Callable] = {
     "layer_norm": _layer_norm,
     "instance_norm": _instance_norm,
     "group_norm": _group_norm,
     "conv1d": _convolution(1),
     "conv3d": _convolution(3),
+    "v1.conv1d": _v1_convolution(1),
+    "v1.conv3d": _v1_convolution(3),
+    "v1.separable_conv2d": _v1_convolution(2, ("depthwise", "pointwise")),
+    "v1.max_pooling1d": _pooling(1),
+    "v1.average_pooling1d": _pooling(1),
+    "v1.max_pooling3d": _pooling(3),
+    "v1.average_pooling3d": _pooling(3),
 }
 REFUSED: Dict[str, Case] = {
     f"refused {name}": case
@@ -152,6 +188,10 @@ REFUSED: Dict[str, Case] = {
         "groups that divide nothing": Case("group_norm", [2, 3, 3, 6], {"groups": 4}),
         "images to conv3d": Case("conv3d", [2, 3, 3, 6], {"num_outputs": 2, "kernel_size": 1}),
         "images to conv1d": Case("conv1d", [2, 3, 3, 6], {"num_outputs": 2, "kernel_size": 1}),
+        "images to v1.conv1d": Case("v1.conv1d", [2, 3, 3, 6], {"filters": 2, "kernel_size": 1}),
+        "images to max_pooling3d": Case("v1.max_pooling3d", [2, 3, 3, 6], {"pool_size": 2, "strides": 2}),
+        "unknown channels": Case("v1.conv3d", [2, 3, 3, 3, 6], {"filters": 2, "kernel_size": 1}, unknown=(4,)),
+        "window": Case("v1.conv1d", [2, 3, 6], {"filters": 2, "kernel_size": [1, 2]}),
     }.items()
 }
 
@@ -174,13 +214,13 @@ class Functions:
 
             homes = [tfbn.layers, tfbn]
             v1 = tfbn.layers.v1
-        self.tf, self._homes, self._v1 = tf, homes, v1
+        self.tf, self._homes, self.v1 = tf, homes, v1
 
     def __getattr__(self, name: str) -> Any:
         return next(getattr(home, name) for home in self._homes if hasattr(home, name))
 
     def by_name(self, name: str) -> Any:
-        return getattr(self._v1, name[3:]) if name.startswith("v1.") else getattr(self, name)
+        return getattr(self.v1, name[3:]) if name.startswith("v1.") else getattr(self, name)
 
     def arguments(self, arguments: Dict[str, Any]) -> Dict[str, Any]:
         """The arguments of a case with functions in the place of their names."""
@@ -343,7 +383,96 @@ def _encoded(functions: Functions) -> Any:
     return [[[each.name, each.dtype.name, str(each.shape)] for each in tensors], values, collected, aliases]
 
 
+def _calls(layer: Any, inputs: Any, tf: Any) -> List[Any]:
+    """What can be seen of a layer that is called twice."""
+    outputs, again = layer(inputs), layer.apply(inputs, factor=2.0)
+    names = [[each.name for each in getattr(layer, kind)] for kind in LISTS]
+    read = [layer.scope_name, layer.built, tf.as_dtype(layer.dtype).name, layer.count_params()]
+    return [outputs.name, again.name, *read, names, len(layer.losses), len(layer.updates)]
+
+
+def _layer_class(functions: Functions) -> Any:
+    """Subclasses of tf.layers.Layer: names, scopes, variables, losses and updates; two calls and two layers."""
+    tf = functions.tf
+
+    class ScaledSum(functions.v1.Layer):
+        def __init__(self, units: int, **common: Any) -> None:
+            super().__init__(**common)
+            self.units = units
+
+        def build(self, input_shape: Any) -> None:
+            self.weight = self.add_variable(
+                "weight",
+                [int(input_shape[-1]), self.units],
+                initializer=tf.ones_initializer(),
+                regularizer=tf.nn.l2_loss,
+            )
+            self.count = self.add_weight("count", [self.units], initializer=tf.zeros_initializer(), trainable=False)
+            super().build(input_shape)
+
+        def call(self, inputs: Any, factor: float = 1.0) -> Any:
+            outputs = factor * tf.matmul(inputs, self.weight)
+            self.add_loss(tf.reduce_mean(outputs), inputs=True)
+            self.add_update(self.count.assign_add(tf.reduce_sum(outputs, 0)), inputs=True)
+            return outputs
+
+    class Pair(functions.v1.Layer):
+        def call(self, inputs: Any) -> Any:
+            return {"sum": inputs[0] + inputs[1]}
+
+    inputs = tf.constant([[1.0, 2.0], [3.0, 4.0]])
+    found: List[Any] = []
+    made: List[Any] = []
+    for outer, arguments in (
+        ("", {}),
+        ("", {"name": "named"}),
+        ("", {"name": "frozen", "dtype": tf.float32, "trainable": False}),
+        ("outer", {}),
+        ("outer", {"name": "shared"}),
+        ("outer", {"_scope": "shared", "_reuse": True}),
+    ):
+        with tf.variable_scope(outer or tf.get_variable_scope()):
+            made.append(ScaledSum(2, **arguments))
+            found.append(_calls(made[-1], inputs, tf))
+    other = ScaledSum(2)
+    found.append([other(inputs, scope="elsewhere").name, other.scope_name])
+    found.append(Pair()([inputs, inputs])["sum"].name)
+    found.append([functions.v1.Layer(name="plain")(inputs).name, functions.v1.Layer(name="early").name])
+    for key in ("regularization_losses", "update_ops", "trainable_variables"):
+        found.append([key, [item.name for item in tf.get_collection(key)]])
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        session.run(made[0].updates)
+        found.append([session.run(made[0].count).tolist(), [float(loss) for loss in session.run(made[0].losses)]])
+    return found
+
+
+LISTS = ("variables", "weights", "trainable_variables", "non_trainable_variables", "trainable_weights")
+
+
+def _dense_and_convolution(functions: Functions) -> Any:
+    """The classes, called twice, and what can be read of them."""
+    tf = functions.tf
+    dense = functions.v1.Dense(3, activation=tf.nn.relu, kernel_regularizer=tf.nn.l2_loss, name="dense_of")
+    plain = functions.v1.Dense(2, use_bias=False)
+    conv = functions.v1.Conv2D(4, 2, padding="same", trainable=False)
+    images = tf.zeros([1, 4, 4, 2])
+    found = [
+        layer(inputs).name for layer, inputs in ((dense, images), (dense, images), (plain, images), (conv, images))
+    ]
+    found += [[variable.op.name for variable in layer.variables] for layer in (dense, plain, conv)]
+    found += [dense.kernel.op.name, dense.bias.op.name, plain.bias, dense.units, dense.use_bias, plain.use_bias]
+    found += [conv.kernel.op.name, conv.filters, list(conv.kernel_size), list(conv.strides), len(dense.losses)]
+    with tf.variable_scope("shared", reuse=tf.AUTO_REUSE):
+        for _ in range(2):
+            functions.v1.Dense(3, _scope="fc", name="fc")(images)
+    return [*found, [variable.op.name for variable in tf.global_variables()]]
+
+
 PROGRAMS: Dict[str, Callable] = {
+    "layer class": _layer_class,
+    "dense and convolution": _dense_and_convolution,
+    "refused keyword": lambda functions: functions.v1.Layer(units=3),
     "created": _created,
     "custom getter": _got,
     "restored": _restored,
@@ -378,14 +507,14 @@ def run(side: str) -> Tuple[Dict[str, Any], Dict[str, np.ndarray]]:
                 structures[name], numbers = observe(functions, name, case)
                 arrays.update({f"{name}: {key}": value for key, value in numbers.items()})
             except Exception as error:
-                structures[name] = {"type": type(error).__name__, "text": str(error.args[0])}
+                structures[name] = {"type": type(error).__name__, "text": str(error.args[0] if error.args else error)}
         structures[name]["case"] = repr(case)
     for name, program in PROGRAMS.items():
         with functions.tf.Graph().as_default():
             try:
                 structures[name] = program(functions)
             except Exception as error:
-                structures[name] = {"type": type(error).__name__, "text": str(error.args[0])}
+                structures[name] = {"type": type(error).__name__, "text": str(error.args[0] if error.args else error)}
     return structures, arrays
 
 

@@ -54,7 +54,25 @@ FRAMEWORK = (
     "variable",
 )
 UTILS = ("collect_named_outputs", "convert_collection_to_dict", "last_dimension")
-TF_LAYERS = ("average_pooling2d", "conv2d", "conv2d_transpose", "dense", "dropout", "flatten", "max_pooling2d")
+TF_LAYERS = (
+    "Conv2D",
+    "Dense",
+    "Layer",
+    "average_pooling1d",
+    "average_pooling2d",
+    "average_pooling3d",
+    "conv1d",
+    "conv2d",
+    "conv2d_transpose",
+    "conv3d",
+    "dense",
+    "dropout",
+    "flatten",
+    "max_pooling1d",
+    "max_pooling2d",
+    "max_pooling3d",
+    "separable_conv2d",
+)
 
 
 def load(name: str) -> Side:

@@ -101,7 +101,7 @@ class Layer:
     def _opened(self) -> Iterator[tf.compat.v1.VariableScope]:
         """The layer's variable scope and name scope: named at the first call, and the same ever after."""
         if self._scope is None:
-            base = self._name or _snake_case(type(self).__name__)
+            base = self._name or snake_case(type(self).__name__)
             first = (base,) if self._reuse else (None, base)
             with tf.compat.v1.variable_scope(*first) as self._scope:
                 pass
@@ -153,7 +153,7 @@ class Layer:
     non_trainable_variables = non_trainable_weights
 
 
-def _snake_case(name: str) -> str:
+def snake_case(name: str) -> str:
     """ScaledNorm becomes scaled_norm; what begins with an underscore, which no scope may, gets a word before it."""
     words = re.sub(r"(?<=[a-z])([A-Z])", r"_\1", re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", name)).lower()
     return "private" + words if words.startswith("_") else words

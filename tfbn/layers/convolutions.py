@@ -54,7 +54,7 @@ class Convolution(Weighted):
         data_format = sizes.tensorflow_format(self.order, rank)
         outputs = tf.nn.convolution(
             inputs,
-            self.kernel(),
+            self.kernel_value(),
             strides=self.strides,
             padding=self.padding,
             data_format=data_format,

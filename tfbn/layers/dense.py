@@ -36,8 +36,8 @@ class Dense(Weighted):
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """The outputs."""
         if inputs.shape.rank == 2:
-            return self.finish(tf.matmul(inputs, self.kernel()))
-        outputs = tf.tensordot(inputs, self.kernel(), [[inputs.shape.rank - 1], [0]])
+            return self.finish(tf.matmul(inputs, self.kernel_value()))
+        outputs = tf.tensordot(inputs, self.kernel_value(), [[inputs.shape.rank - 1], [0]])
         outputs.set_shape([*inputs.shape[:-1], self.units])
         return self.finish(outputs)
 

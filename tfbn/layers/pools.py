@@ -1,8 +1,8 @@
-"""Pooling of images, and contrib's `max_pool2d` and `avg_pool2d`."""
+"""Pooling over one to three spatial axes, and contrib's `max_pool2d` and `avg_pool2d`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -13,7 +13,10 @@ from tfbn.graph.arg_scope import add_arg_scope
 from tfbn.graph.named_outputs import collect_named_outputs
 from tfbn.layers import sizes
 
-MAX, AVERAGE = tf.compat.v1.nn.max_pool, tf.compat.v1.nn.avg_pool
+_nn = tf.compat.v1.nn
+# By the number of spatial axes. For one the ops of images do, in which the vectors are a pixel wide.
+MAX = {1: _nn.max_pool, 2: _nn.max_pool, 3: _nn.max_pool3d}
+AVERAGE = {1: _nn.avg_pool, 2: _nn.avg_pool, 3: _nn.avg_pool3d}
 
 
 class Window(NamedTuple):
@@ -30,24 +33,42 @@ class Pooling(tf_layer.Layer):
 
     floating_only = False
 
-    def __init__(self, op: Callable, window: Window, order: str, **common: Any) -> None:
-        self.op = op
-        self.pool_size = sizes.check_ints("pool_size", window.size, 2)
-        self.strides = sizes.check_ints("strides", window.strides, 2)
+    def __init__(self, ops: Mapping[int, Callable], rank: int, window: Window, order: str, **common: Any) -> None:
+        self.op = ops[rank]
+        self.pool_size = sizes.check_ints("pool_size", window.size, rank)
+        self.strides = sizes.check_ints("strides", window.strides, rank)
         self.padding = sizes.check_padding(window.padding)
         self.order = order
         super().__init__(**common)
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """The outputs."""
-        sizes.check_rank(self.name, inputs.shape, 4)
-        sizes.check_window(inputs.shape, self.order, self.pool_size, self.padding, self.strides, (1, 1))
+        rank = len(self.pool_size)
+        sizes.check_rank(self.name, inputs.shape, rank + 2)
+        sizes.check_window(inputs.shape, self.order, self.pool_size, self.padding, self.strides, (1,) * rank)
+        if rank == 2:
+            return self._pool(inputs, self.order)
+        if rank == 1:
+            axis = 3 if self.order == sizes.CHANNELS_FIRST else 2
+            return tf.squeeze(self._pool_channels_last(tf.expand_dims(inputs, axis), (1,)), axis)
+        return self._pool_channels_last(inputs)
+
+    def _pool_channels_last(self, inputs: tf.Tensor, further: tuple[int, ...] = ()) -> tf.Tensor:
+        """Transposes channels that come first, for which CPUs have no kernel, there and back."""
+        if self.order == sizes.CHANNELS_LAST:
+            return self._pool(inputs, self.order, further)
+        axes = range(2, inputs.shape.rank)
+        outputs = self._pool(tf.transpose(inputs, [0, *axes, 1]), sizes.CHANNELS_LAST, further)
+        return tf.transpose(outputs, [0, axes[-1], *range(1, axes[-1])])
+
+    def _pool(self, inputs: tf.Tensor, order: str, further: tuple[int, ...] = ()) -> tf.Tensor:
+        """Applies the op, with window and strides of `further` axes."""
         return self.op(
             inputs,
-            sizes.with_batch_and_channels(self.order, self.pool_size),
-            sizes.with_batch_and_channels(self.order, self.strides),
+            sizes.with_batch_and_channels(order, [*self.pool_size, *further]),
+            sizes.with_batch_and_channels(order, [*self.strides, *further]),
             self.padding,
-            data_format=sizes.tensorflow_format(self.order, 2),
+            data_format=sizes.tensorflow_format(order, len(self.pool_size) + len(further)),
         )
 
 
@@ -127,7 +148,7 @@ def avg_pool2d(
 def _pool(
     caller: str,
     default: str,
-    op: Callable,
+    ops: Mapping[int, Callable],
     inputs: Any,
     window: Window,
     outputs_collections: Any,
@@ -137,5 +158,5 @@ def _pool(
     checks.check_collections(outputs_collections=outputs_collections)
     sizes.check_contrib_format(window.data_format)
     with tf.compat.v1.name_scope(scope, default, [inputs]) as name_scope:
-        layer = Pooling(op, window, sizes.channels_order(window.data_format), _scope=name_scope)
+        layer = Pooling(ops, 2, window, sizes.channels_order(window.data_format), _scope=name_scope)
         return collect_named_outputs(outputs_collections, name_scope, layer(inputs))

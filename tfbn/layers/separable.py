@@ -67,11 +67,11 @@ class SeparableConvolution(Weighted):
             "data_format": data_format,
             "dilations": self.rate,
         }
-        depthwise = self.kernel("depthwise_kernel")
+        depthwise = self.kernel_value("depthwise_kernel")
         if self.filters is None:
             outputs = tf.nn.depthwise_conv2d(inputs, depthwise, name="depthwise", **window)
         else:
-            pointwise = self.kernel("pointwise_kernel")
+            pointwise = self.kernel_value("pointwise_kernel")
             outputs = tf.nn.separable_conv2d(inputs, depthwise, pointwise, name="separable_conv2d", **window)
         return self.finish(outputs, data_format)
 

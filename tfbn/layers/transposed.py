@@ -42,7 +42,7 @@ class TransposedConvolution(Weighted):
         order = sizes.CHANNELS_LAST if turned else self.order
         outputs = tf.nn.conv2d_transpose(
             inputs,
-            self.kernel(),
+            self.kernel_value(),
             tf.stack(self._output_shape(list(tf.unstack(tf.shape(inputs), 4)), order)),
             strides=self.strides,
             padding=self.padding,

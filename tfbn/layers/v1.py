@@ -1,11 +1,11 @@
-"""The functions of `tf.layers`, which Keras 3 has taken away: the originals' signatures, variables and names.
+"""The functions and classes of `tf.layers`, which Keras 3 has taken away, with their arguments, variables and names.
 
-`batch_normalization` is `tfbn.batch_normalization`.
+`batch_normalization` is `tfbn.batch_normalization`, its class `tfbn.BatchNormalization`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -14,10 +14,30 @@ from tfbn.arguments import checks
 from tfbn.layers import convolutions as _convolutions
 from tfbn.layers import dense as _dense
 from tfbn.layers import pools, sizes, unweighted
+from tfbn.layers import separable as _separable
 from tfbn.layers import transposed as _transposed
+from tfbn.layers.classes import Conv2D, Dense, Layer
 from tfbn.layers.weighted import Parameter
 
-__all__ = ["average_pooling2d", "conv2d", "conv2d_transpose", "dense", "dropout", "flatten", "max_pooling2d"]
+__all__ = [
+    "Conv2D",
+    "Dense",
+    "Layer",
+    "average_pooling1d",
+    "average_pooling2d",
+    "average_pooling3d",
+    "conv1d",
+    "conv2d",
+    "conv2d_transpose",
+    "conv3d",
+    "dense",
+    "dropout",
+    "flatten",
+    "max_pooling1d",
+    "max_pooling2d",
+    "max_pooling3d",
+    "separable_conv2d",
+]
 
 
 def dense(
@@ -147,6 +167,193 @@ def conv2d(
         activation=activation,
         activity_regularizer=activity_regularizer,
         **_layer_arguments("conv2d", name, reuse, trainable, kernel, bias if use_bias else None),
+    )(inputs)
+
+
+def conv1d(
+    inputs: Any,
+    filters: int,
+    kernel_size: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    data_format: str = "channels_last",
+    dilation_rate: Any = 1,
+    activation: Callable | None = None,
+    use_bias: bool = True,
+    kernel_initializer: Any = None,
+    bias_initializer: Any = tf.compat.v1.zeros_initializer(),
+    kernel_regularizer: Callable | None = None,
+    bias_regularizer: Callable | None = None,
+    activity_regularizer: Callable | None = None,
+    kernel_constraint: Callable | None = None,
+    bias_constraint: Callable | None = None,
+    trainable: bool = True,
+    name: str | None = None,
+    reuse: Any = None,
+) -> tf.Tensor:
+    """A convolution of one spatial axis, as tf.layers.conv1d of TensorFlow 1.15 makes it, without Keras.
+
+    Args:
+      inputs: floating tensor of rank 3; the number of channels known.
+      name: name of the scope. Default 'conv1d', made unique.
+      filters, kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias, kernel_initializer,
+        bias_initializer, kernel_regularizer, bias_regularizer, activity_regularizer, kernel_constraint,
+        bias_constraint, trainable, reuse: as in `conv2d`.
+
+    Returns:
+      A tensor of the inputs' dtype and layout.
+
+    Raises:
+      ValueError, TypeError, RuntimeError: as `conv2d`.
+
+    Example:
+      >>> with tf.Graph().as_default():
+      ...     conv1d(tf.zeros([2, 8, 3]), 4, 3, padding="same")
+      <tf.Tensor 'conv1d/BiasAdd:0' shape=(2, 8, 4) dtype=float32>
+    """
+    checks.check_graph("conv1d")
+    kernel = Parameter(kernel_initializer, kernel_regularizer, kernel_constraint)
+    bias = Parameter(bias_initializer, bias_regularizer, bias_constraint)
+    return _convolutions.Convolution(
+        rank=1,
+        filters=filters,
+        kernel_size=kernel_size,
+        strides=strides,
+        padding=padding,
+        order=sizes.check_order(data_format),
+        rate=dilation_rate,
+        activation=activation,
+        activity_regularizer=activity_regularizer,
+        **_layer_arguments("conv1d", name, reuse, trainable, kernel, bias if use_bias else None),
+    )(inputs)
+
+
+def conv3d(
+    inputs: Any,
+    filters: int,
+    kernel_size: Any,
+    strides: Any = (1, 1, 1),
+    padding: str = "valid",
+    data_format: str = "channels_last",
+    dilation_rate: Any = (1, 1, 1),
+    activation: Callable | None = None,
+    use_bias: bool = True,
+    kernel_initializer: Any = None,
+    bias_initializer: Any = tf.compat.v1.zeros_initializer(),
+    kernel_regularizer: Callable | None = None,
+    bias_regularizer: Callable | None = None,
+    activity_regularizer: Callable | None = None,
+    kernel_constraint: Callable | None = None,
+    bias_constraint: Callable | None = None,
+    trainable: bool = True,
+    name: str | None = None,
+    reuse: Any = None,
+) -> tf.Tensor:
+    """A convolution of three spatial axes, as tf.layers.conv3d of TensorFlow 1.15 makes it, without Keras.
+
+    Args:
+      inputs: floating tensor of rank 5; the number of channels known.
+      name: name of the scope. Default 'conv3d', made unique.
+      filters, kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias, kernel_initializer,
+        bias_initializer, kernel_regularizer, bias_regularizer, activity_regularizer, kernel_constraint,
+        bias_constraint, trainable, reuse: as in `conv2d`.
+
+    Returns:
+      A tensor of the inputs' dtype and layout.
+
+    Raises:
+      ValueError, TypeError, RuntimeError: as `conv2d`.
+
+    Example:
+      >>> with tf.Graph().as_default():
+      ...     conv3d(tf.zeros([2, 4, 8, 8, 3]), 4, 3, padding="same")
+      <tf.Tensor 'conv3d/BiasAdd:0' shape=(2, 4, 8, 8, 4) dtype=float32>
+    """
+    checks.check_graph("conv3d")
+    kernel = Parameter(kernel_initializer, kernel_regularizer, kernel_constraint)
+    bias = Parameter(bias_initializer, bias_regularizer, bias_constraint)
+    return _convolutions.Convolution(
+        rank=3,
+        filters=filters,
+        kernel_size=kernel_size,
+        strides=strides,
+        padding=padding,
+        order=sizes.check_order(data_format),
+        rate=dilation_rate,
+        activation=activation,
+        activity_regularizer=activity_regularizer,
+        **_layer_arguments("conv3d", name, reuse, trainable, kernel, bias if use_bias else None),
+    )(inputs)
+
+
+def separable_conv2d(
+    inputs: Any,
+    filters: int,
+    kernel_size: Any,
+    strides: Any = (1, 1),
+    padding: str = "valid",
+    data_format: str = "channels_last",
+    dilation_rate: Any = (1, 1),
+    depth_multiplier: int = 1,
+    activation: Callable | None = None,
+    use_bias: bool = True,
+    depthwise_initializer: Any = None,
+    pointwise_initializer: Any = None,
+    bias_initializer: Any = tf.compat.v1.zeros_initializer(),
+    depthwise_regularizer: Callable | None = None,
+    pointwise_regularizer: Callable | None = None,
+    bias_regularizer: Callable | None = None,
+    activity_regularizer: Callable | None = None,
+    depthwise_constraint: Callable | None = None,
+    pointwise_constraint: Callable | None = None,
+    bias_constraint: Callable | None = None,
+    trainable: bool = True,
+    name: str | None = None,
+    reuse: Any = None,
+) -> tf.Tensor:
+    """A separable convolution as tf.layers.separable_conv2d of TensorFlow 1.15 makes it, without Keras.
+
+    Each channel is convolved by itself, with depth_multiplier filters; then a convolution of size 1 makes `filters`
+    channels of them.
+
+    Args:
+      strides: int, the same for both axes, which TensorFlow's kernel asks for. Default (1, 1).
+      depth_multiplier: int, filters for each channel. Default 1.
+      depthwise_initializer, pointwise_initializer, depthwise_regularizer, pointwise_regularizer, depthwise_constraint,
+        pointwise_constraint: of `depthwise_kernel` and `pointwise_kernel`, as those of the kernel in `dense`.
+      name: name of the scope. Default 'separable_conv2d', made unique.
+      inputs, filters, kernel_size, padding, data_format, dilation_rate, activation, use_bias, bias_initializer,
+        bias_regularizer, activity_regularizer, bias_constraint, trainable, reuse: as in `conv2d`.
+
+    Returns:
+      A tensor of the inputs' dtype and layout.
+
+    Raises:
+      ValueError, TypeError, RuntimeError: as `conv2d`; ValueError also for two different strides.
+
+    Example:
+      >>> with tf.Graph().as_default():
+      ...     net = separable_conv2d(tf.zeros([2, 8, 8, 3]), 4, 3)
+      ...     print([variable.op.name.partition("/")[2] for variable in tf.compat.v1.trainable_variables()])
+      ['depthwise_kernel', 'pointwise_kernel', 'bias']
+    """
+    checks.check_graph("separable_conv2d")
+    depthwise = Parameter(depthwise_initializer, depthwise_regularizer, depthwise_constraint)
+    pointwise = Parameter(pointwise_initializer, pointwise_regularizer, pointwise_constraint)
+    bias = Parameter(bias_initializer, bias_regularizer, bias_constraint)
+    common = _layer_arguments("separable_conv2d", name, reuse, trainable, depthwise, bias if use_bias else None)
+    common["kernels"] = {"depthwise_kernel": depthwise, "pointwise_kernel": pointwise}
+    return _separable.SeparableConvolution(
+        filters=sizes.check_count("filters", filters),
+        kernel_size=kernel_size,
+        depth_multiplier=depth_multiplier,
+        strides=strides,
+        padding=padding,
+        order=sizes.check_order(data_format),
+        rate=dilation_rate,
+        activation=activation,
+        activity_regularizer=activity_regularizer,
+        **common,
     )(inputs)
 
 
@@ -301,7 +508,7 @@ def max_pooling2d(
       <tf.Tensor 'max_pooling2d/MaxPool:0' shape=(2, 4, 4, 3) dtype=float32>
     """
     window = pools.Window(pool_size, strides, padding, data_format)
-    return _pool("max_pooling2d", pools.MAX, inputs, window, name)
+    return _pool("max_pooling2d", pools.MAX, 2, inputs, window, name)
 
 
 def average_pooling2d(
@@ -333,7 +540,131 @@ def average_pooling2d(
       <tf.Tensor 'average_pooling2d/AvgPool:0' shape=(2, 1, 1, 3) dtype=float32>
     """
     window = pools.Window(pool_size, strides, padding, data_format)
-    return _pool("average_pooling2d", pools.AVERAGE, inputs, window, name)
+    return _pool("average_pooling2d", pools.AVERAGE, 2, inputs, window, name)
+
+
+def max_pooling1d(
+    inputs: Any,
+    pool_size: Any,
+    strides: Any,
+    padding: str = "valid",
+    data_format: str = "channels_last",
+    name: str | None = None,
+) -> tf.Tensor:
+    """The maximum of each window of one spatial axis, as tf.layers.max_pooling1d of TensorFlow 1.15 gives it.
+
+    Args:
+      inputs: tensor of rank 3.
+      pool_size, strides: int.
+      name: name of the scope. Default 'max_pooling1d', made unique.
+      padding, data_format: as in `max_pooling2d`.
+
+    Returns:
+      A tensor of the inputs' dtype and layout.
+
+    Raises:
+      ValueError, RuntimeError: as `max_pooling2d`.
+
+    Example:
+      >>> with tf.Graph().as_default():
+      ...     max_pooling1d(tf.zeros([2, 8, 3]), 2, 2)
+      <tf.Tensor 'max_pooling1d/Squeeze:0' shape=(2, 4, 3) dtype=float32>
+    """
+    window = pools.Window(pool_size, strides, padding, data_format)
+    return _pool("max_pooling1d", pools.MAX, 1, inputs, window, name)
+
+
+def average_pooling1d(
+    inputs: Any,
+    pool_size: Any,
+    strides: Any,
+    padding: str = "valid",
+    data_format: str = "channels_last",
+    name: str | None = None,
+) -> tf.Tensor:
+    """The mean of each window of one spatial axis, as tf.layers.average_pooling1d of TensorFlow 1.15 gives it.
+
+    Args:
+      inputs: floating tensor of rank 3.
+      pool_size, strides: int.
+      name: name of the scope. Default 'average_pooling1d', made unique.
+      padding, data_format: as in `average_pooling2d`.
+
+    Returns:
+      A tensor of the inputs' dtype and layout.
+
+    Raises:
+      ValueError, RuntimeError: as `max_pooling2d`.
+
+    Example:
+      >>> with tf.Graph().as_default():
+      ...     average_pooling1d(tf.zeros([2, 8, 3]), 2, 2)
+      <tf.Tensor 'average_pooling1d/Squeeze:0' shape=(2, 4, 3) dtype=float32>
+    """
+    window = pools.Window(pool_size, strides, padding, data_format)
+    return _pool("average_pooling1d", pools.AVERAGE, 1, inputs, window, name)
+
+
+def max_pooling3d(
+    inputs: Any,
+    pool_size: Any,
+    strides: Any,
+    padding: str = "valid",
+    data_format: str = "channels_last",
+    name: str | None = None,
+) -> tf.Tensor:
+    """The maximum of each window of three spatial axes, as tf.layers.max_pooling3d of TensorFlow 1.15 gives it.
+
+    Args:
+      inputs: tensor of rank 5.
+      pool_size, strides: int, or one for each axis.
+      name: name of the scope. Default 'max_pooling3d', made unique.
+      padding, data_format: as in `max_pooling2d`.
+
+    Returns:
+      A tensor of the inputs' dtype and layout.
+
+    Raises:
+      ValueError, RuntimeError: as `max_pooling2d`.
+
+    Example:
+      >>> with tf.Graph().as_default():
+      ...     max_pooling3d(tf.zeros([2, 4, 8, 8, 3]), 2, 2)
+      <tf.Tensor 'max_pooling3d/MaxPool3D:0' shape=(2, 2, 4, 4, 3) dtype=float32>
+    """
+    window = pools.Window(pool_size, strides, padding, data_format)
+    return _pool("max_pooling3d", pools.MAX, 3, inputs, window, name)
+
+
+def average_pooling3d(
+    inputs: Any,
+    pool_size: Any,
+    strides: Any,
+    padding: str = "valid",
+    data_format: str = "channels_last",
+    name: str | None = None,
+) -> tf.Tensor:
+    """The mean of each window of three spatial axes, as tf.layers.average_pooling3d of TensorFlow 1.15 gives it.
+
+    Args:
+      inputs: floating tensor of rank 5.
+      pool_size, strides: int, or one for each axis.
+      name: name of the scope. Default 'average_pooling3d', made unique.
+      padding, data_format: as in `average_pooling2d`.
+
+    Returns:
+      A tensor of the inputs' dtype and layout.
+
+    Raises:
+      ValueError, RuntimeError: as `max_pooling2d`.
+
+    Example:
+      >>> with tf.Graph().as_default():
+      ...     average_pooling3d(tf.zeros([2, 4, 8, 8, 3]), 2, 2)
+      <tf.Tensor 'average_pooling3d/AvgPool3D:0' shape=(2, 2, 4, 4, 3) dtype=float32>
+    """
+    window = pools.Window(pool_size, strides, padding, data_format)
+    return _pool("average_pooling3d", pools.AVERAGE, 3, inputs, window, name)
 
 
 def _layer_arguments(
@@ -350,10 +681,12 @@ def _layer_arguments(
     }
 
 
-def _pool(caller: str, op: Callable, inputs: Any, window: pools.Window, name: str | None) -> tf.Tensor:
+def _pool(
+    caller: str, ops: Mapping[int, Callable], rank: int, inputs: Any, window: pools.Window, name: str | None
+) -> tf.Tensor:
     checks.check_graph(caller)
     if window.strides is None:
         raise ValueError(
             f"Argument `strides` must not be None. Expected an int or a pair of them; pass {window.size!r}."
         )
-    return pools.Pooling(op, window, sizes.check_order(window.data_format), name=name or caller)(inputs)
+    return pools.Pooling(ops, rank, window, sizes.check_order(window.data_format), name=name or caller)(inputs)

@@ -71,7 +71,7 @@ class Weighted(tf_layer.Layer):
                     self._track(self.weights_by_name[name], True)
         self.built = True
 
-    def kernel(self, name: str = "kernel") -> tf.Tensor:
+    def kernel_value(self, name: str = "kernel") -> tf.Tensor:
         """A kernel's value; of a partitioned one its parts put together."""
         return tf.convert_to_tensor(self.weights_by_name[name])
 

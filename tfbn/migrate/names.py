@@ -51,6 +51,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "contrib.losses.python.losses": ("losses",),
     "contrib.losses.python.losses.loss_ops": ("losses",),
     "layers": ("tf.layers",),
+    "python.layers.base": ("tf.layers",),
     "python.layers.convolutional": ("tf.layers",),
     "python.layers.core": ("tf.layers",),
     "python.layers.layers": ("tf.layers",),
@@ -87,7 +88,10 @@ _VARIABLES = (
 ).split()
 _ARG_SCOPE = "add_arg_scope arg_scope arg_scope_func_key arg_scoped_arguments has_arg_scope".split()
 _UTILS = "collect_named_outputs convert_collection_to_dict last_dimension".split()
-_TF_LAYERS = "average_pooling2d conv2d conv2d_transpose dense dropout flatten max_pooling2d".split()
+_TF_LAYERS = (
+    "Conv2D Dense Layer average_pooling1d average_pooling2d average_pooling3d conv1d conv2d conv2d_transpose conv3d "
+    "dense dropout flatten max_pooling1d max_pooling2d max_pooling3d separable_conv2d"
+).split()
 # What contrib.losses has and tf.compat.v1.losses has with the same numbers; mean_pairwise_squared_error is not there.
 _LOSSES = (
     "absolute_difference add_loss compute_weighted_loss cosine_distance get_losses get_regularization_losses "
@@ -207,10 +211,9 @@ def known(name: str) -> Known | None:
 
 def _ours(name: str) -> Known | None:
     """What has been migrated already: no rule rewrites it, and the rules that look for mistakes do see it."""
-    for leaf in ("batch_norm", "batch_normalization", "BatchNormalization"):
-        if name == f"tfbn.{leaf}":
-            return Known("", "tfbn", leaf, name)
-    return None
+    known_by_rules = ("batch_norm", "batch_normalization", "BatchNormalization", "layers.v1.Layer")
+    place, _, leaf = name.partition(".")
+    return Known("", "tfbn", leaf.rpartition(".")[2], name) if place == "tfbn" and leaf in known_by_rules else None
 
 
 def is_of_contrib(name: str) -> bool:

@@ -19,7 +19,7 @@ from tfbn.migrate import driver
         # Prepared for it, assigned, another package's; what another rule is about.
         ("try:\n    from tensorflow import estimator\nexcept ImportError:\n    estimator = 1\n", []),
         ("import tf\nx = tf.estimator\n", []),
-        ("import tensorflow as tf\nx = tf.layers.conv3d(1)\n", []),
+        ("import tensorflow as tf\nx = tf.layers.conv3d_transpose(1)\n", []),
     ],
 )
 def test_lines(source, lines):

@@ -18,7 +18,7 @@ def test_every_name(name):
     assert migrated(f"import tensorflow as tf\ny = tf.compat.v1.layers.{name}(tf.x, 3)\n") == after
 
 
-@pytest.mark.parametrize("name", ["Dense", "conv1d", "separable_conv2d"])
+@pytest.mark.parametrize("name", ["Conv3D", "conv3d_transpose", "separable_conv1d"])
 def test_others_are_reported(name):
     """With the function that raises under Keras 3."""
     source = f"import tensorflow as tf\ny = tf.layers.{name}(tf.x, 3)\n"

@@ -189,7 +189,7 @@ def restore(path):
     ),
     _rule(
         "tf-layers",
-        "renames dense, conv2d, conv2d_transpose, flatten, dropout and 2-D pooling of tf.layers to tfbn.layers.v1",
+        "renames the functions of tf.layers, and its Layer, Dense and Conv2D, to those of tfbn.layers.v1",
         valid=["import tensorflow as tf\ny = tf.keras.layers.Dense(10)(tf.x)\n"],
         invalid=[
             (
@@ -207,6 +207,30 @@ import tfbn
 def head(images):
     net = tfbn.layers.v1.conv2d(images, 8, 3, padding="same", name="conv")
     return tfbn.layers.v1.dense(tfbn.layers.v1.flatten(tf.nn.relu(net)), 10)
+""",
+            ),
+            (
+                """\
+import tensorflow as tf
+from tensorflow.python.layers import base
+
+class Head(tf.layers.Layer):
+    def build(self, input_shape):
+        self.dense = tf.layers.Dense(10, name="logits")
+
+class Scale(base.Layer):
+    pass
+""",
+                """\
+import tensorflow as tf
+import tfbn
+
+class Head(tfbn.layers.v1.Layer):
+    def build(self, input_shape):
+        self.dense = tfbn.layers.v1.Dense(10, name="logits")
+
+class Scale(tfbn.layers.v1.Layer):
+    pass
 """,
             ),
             # contrib's layers of the same name have other signatures and names of variables.

@@ -1,0 +1,59 @@
+"""Layers derived from that of tf.layers; names and numbers are compared in parity."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+
+from tests.graph import regimes
+from tfbn.layers import v1
+from tfbn.migrate.rules import layer_members
+
+
+class Gated(v1.Layer):
+    """A layer within a layer, over a nest of inputs of two dtypes."""
+
+    def build(self, input_shape):
+        values, ids = input_shape
+        self.table = self.add_weight("table", [7, values[-1]], initializer=tf.ones_initializer())
+        self.dense = v1.Dense(4, kernel_initializer=tf.ones_initializer(), name="inner")
+        super().build(input_shape)
+
+    def call(self, inputs, scale=1.0):
+        values, ids = inputs
+        return self.dense(scale * values * tf.nn.embedding_lookup(self.table, ids))
+
+
+@pytest.mark.parametrize("resource", [False, True], ids=["ref", "resource"])
+def test_layer_of_layers_trains(resource):
+    """Its variables are its own; those of the layer within are in its scope."""
+    values = np.random.default_rng(4).normal(2.0, 1.0, [3, 5]).astype(np.float32)
+    with regimes.graph(resource), tf.Session() as session:
+        layer = Gated()
+        outputs = layer([tf.constant(values), tf.constant([6, 0, 3])], scale=2.0)
+        assert [variable.op.name for variable in layer.variables] == ["gated/table"]
+        assert [variable.op.name for variable in tf.trainable_variables()][1:] == [
+            "gated/inner/kernel",
+            "gated/inner/bias",
+        ]
+        session.run(tf.global_variables_initializer())
+        expected = np.repeat(2.0 * values.sum(1, keepdims=True), 4, axis=1)
+        np.testing.assert_allclose(session.run(outputs), expected, rtol=1e-5)
+        session.run(tf.train.GradientDescentOptimizer(0.01).minimize(tf.reduce_sum(outputs)))
+        np.testing.assert_allclose(session.run(layer.table)[[1, 6]], [np.ones(5), 1 - 0.08 * values[0]], rtol=1e-5)
+
+
+def test_classes_take_no_integers():
+    with tf.Graph().as_default(), pytest.raises(TypeError, match="expected float16, .* got int32"):
+        v1.Dense(3)(tf.zeros([2, 3], tf.int32))
+
+
+def test_what_the_codemod_reports_as_missing_is():
+    """And the members that its advice names are there."""
+    assert [name for name in sorted(layer_members.MISSING) if hasattr(v1.Layer(), name)] == []
+    with tf.Graph().as_default():
+        layer = v1.Layer()
+        layer(tf.zeros([2]))
+        members = "build call add_weight add_variable add_loss add_update name scope_name variables losses updates"
+        assert all(hasattr(layer, name) for name in members.split())
