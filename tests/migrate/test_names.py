@@ -93,7 +93,7 @@ def test_slim_has_what_contrib_has(rule):
         ("contrib.layers.python.layers.layers.stack", "see the table of contrib's layers"),
         ("contrib.slim.learning.train", "MonitoredTrainingSession"),
         ("contrib.slim.metrics.streaming_mean", "tf.compat.v1.metrics"),
-        ("contrib.slim.nets.vgg.vgg_16", "copy the network's source"),
+        ("contrib.slim.nets.vgg.vgg_16", "copy the network's source into the project"),
         ("contrib.slim.tfexample_decoder.Image", "tf.data"),
         ("contrib.framework.local_variable", "contrib.framework is among them"),
         ("contrib.training.clip_gradient_norms_fn", "transform_grads_fn"),

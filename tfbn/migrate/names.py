@@ -130,6 +130,14 @@ _PRIVATE = "it was private to TensorFlow: use what is public in its place, or co
 ADVICE = {
     "": "TensorFlow's release notes may name a successor; else copy its source into the project",
     "contrib": "tf.contrib is gone from TensorFlow 2: find what replaces it, or copy its source",
+    **{
+        f"contrib.data.{name}": f"use tf.data.experimental.{name}, with the same arguments"
+        for name in (
+            "bucket_by_sequence_length dense_to_sparse_batch enumerate_dataset get_single_element group_by_reducer "
+            "group_by_window ignore_errors map_and_batch parallel_interleave prefetch_to_device scan "
+            "shuffle_and_repeat unbatch unique"
+        ).split()
+    },
     "contrib.framework": "see the tables of contrib's layers in the migration guide; contrib.framework is among them",
     "contrib.framework.current_arg_scope": "keep the scope that `with tfbn.arg_scope(...) as scope` gives",
     "contrib.framework.get_trainable_variables": "use tfbn.layers.get_variables(scope, suffix, 'trainable_variables')",
@@ -155,8 +163,14 @@ ADVICE = {
     "contrib.slim.get_trainable_variables": "use tfbn.layers.get_variables(scope, suffix, 'trainable_variables')",
     "contrib.slim.learning.train": "run the train op in a tf.compat.v1.train.MonitoredTrainingSession",
     "contrib.slim.metrics": "use the function of tf.compat.v1.metrics; its arguments have another order",
-    "contrib.slim.model_analyzer": "use tfbn.list_layers, or print tf.compat.v1.trainable_variables()",
-    "contrib.slim.nets": "copy the network's source into the project and migrate it",
+    "contrib.slim.model_analyzer": (
+        "for analyze_vars(variables) write sum(v.shape.num_elements() for v in variables), and print v.op.name and "
+        "v.shape of each; tfbn.list_layers lists the batch norms"
+    ),
+    "contrib.slim.nets": (
+        "copy the network's source into the project, from the folder nets of tf_slim, import it from there and migrate "
+        "it: the guide's page on tf_slim has the commands"
+    ),
     "contrib.summary": "use tf.compat.v1.summary or tf.summary",
     "contrib.training.clip_gradient_norms_fn": (
         "give create_train_op lambda pairs: [(g if g is None else tf.clip_by_norm(g, norm), v) for g, v in pairs] as "
