@@ -63,9 +63,10 @@ def _update_names(tf: Any, layers: Dict[str, Any]) -> Any:
     """
     contrib, core = layers["batch_norm"], layers["batch_normalization"]
     static = ({}, {"fused": False}, {"renorm": True}, {"training": True})
+    calls = [(False, arguments) for arguments in static] + [(True, {}), (True, {"training": True})]
     found = {}
-    for dynamic, arguments in [(False, arguments) for arguments in static] + [(True, {}), (True, {"training": True})]:
-        with tf.Graph().as_default():
+    for resource, (dynamic, arguments) in [(resource, call) for resource in (False, True) for call in calls]:
+        with tf.Graph().as_default(), tf.variable_scope(tf.get_variable_scope(), use_resource=resource):
             inputs = tf.zeros([4, 3, 3, 2])
             is_training = tf.placeholder(tf.bool, []) if dynamic else True
             for reuse in (False, True):
@@ -74,7 +75,8 @@ def _update_names(tf: Any, layers: Dict[str, Any]) -> Any:
                 else:
                     contrib(inputs, is_training=is_training, scope="norm", reuse=reuse, **arguments)
             updates = tf.get_collection(tf.GraphKeys.UPDATE_OPS)
-            found[f"{arguments} {dynamic}"] = [getattr(update, "op", update).name for update in updates]
+            names = [getattr(update, "op", update).name for update in updates]
+            found[f"{arguments} {dynamic} {'resource' if resource else 'ref'}"] = names
     return found
 
 
