@@ -32,10 +32,15 @@ class Names(NamedTuple):
     output: str | None = None
     updates: tuple[str, ...] = ()
     scope: str | None = _SCOPE  # for the ops of the call; None: that of the layer
+    counted: tuple[str, ...] = ()  # what the original has more of than a call that takes the layer's own scope
 
-    def computing(self) -> contextlib.AbstractContextManager:
+    @contextlib.contextmanager
+    def computing(self) -> Iterator[None]:
         """The scope in which the outputs are computed."""
-        return contextlib.nullcontext() if self.scope is None else tf.compat.v1.name_scope(self.scope)
+        with contextlib.nullcontext() if self.scope is None else tf.compat.v1.name_scope(self.scope):
+            yield
+        for name in self.counted:
+            _unique(name)
 
     def updating(self) -> contextlib.AbstractContextManager:
         """The scope in which the updates are built: that of the layer, unless others get their names."""
@@ -69,10 +74,14 @@ def reserve(call: CallInputs, settings: Settings, has_gamma: bool, has_updates: 
     """
     inline = inline and has_updates
     waits = inline or (has_updates and (_tensorflow.in_v1_body() or _tensorflow.in_v2_body()))
-    if settings.path.fused and _is_kernel_alone(call, settings):
-        if not waits:
+    if settings.path.fused and _is_kernel_last(call, settings):
+        viewed = settings.layout.whole.rank != 4
+        if call.is_training.tensors:
+            if settings.path.name == "core-fused" and not waits and not viewed:
+                return Names(scope=None, counted=("cond",))
+        elif not waits:
             return Names(scope=None)
-        if inline and settings.layout.whole.rank == 4:
+        elif inline and not viewed:
             return Names(_unique("Identity"), scope=None)
     if settings.path.name == "function-fused":
         return _function_fused(call, settings, inline)
@@ -82,12 +91,11 @@ def reserve(call: CallInputs, settings: Settings, has_gamma: bool, has_updates: 
     return _composed(call, settings, has_gamma, inline)
 
 
-def _is_kernel_alone(call: CallInputs, settings: Settings) -> bool:
-    """Whether an op of the fused kernel is the last of a call, but for views of its rank."""
+def _is_kernel_last(call: CallInputs, settings: Settings) -> bool:
+    """Whether an op of the fused kernel, or a conditional of two, is the last of a call, but for views of its rank."""
     layout = settings.layout
     return (
-        not call.is_training.tensors
-        and call.batch_weights is None
+        call.batch_weights is None
         and call.mask is None
         and not call.across
         and settings.fused
