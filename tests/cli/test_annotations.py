@@ -38,7 +38,7 @@ def test_github(folder, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert f"::warning file=a%2Cb 1.py,line=1,col=6,title=tfbn imports::{IMPORT}" in lines
     assert f"::warning file=n.ipynb,title=tfbn imports::cell 1, line 1: {IMPORT}" in lines
-    (finding,) = (line for line in lines if line.startswith("::error file=a%2Cb 1.py,line=5,"))
+    (finding,) = (line for line in lines if line.startswith("::warning file=a%2Cb 1.py,line=5,"))
     assert ",title=tfbn " in finding
     assert "%0A" in finding  # between problem and remedy
     (problem,) = (line for line in lines if "old.py" in line)
