@@ -72,11 +72,7 @@ def _compute(
             with tf.control_dependencies([options.layout.assert_divides(tf.shape(inputs)[0])]):
                 return [tf.identity(value) for value in infer(inputs, params, state)]
         outputs, batch = normalized(inputs, params, state)
-        of_batch = [value for value in batch if value is not None]
-        if _has_v2_conditionals():
-            # Their gradients are zeros here, and would be taken through all that they are computed from.
-            of_batch = [tf.stop_gradient(value) for value in of_batch]
-        return [outputs, *of_batch]
+        return [outputs, *(value for value in batch if value is not None)]
 
     def infer(inputs: tf.Tensor, params: Params, state: State) -> list[tf.Tensor]:
         # What stands for the batch is multiplied by a rate of zero.
@@ -121,16 +117,13 @@ def _switch(predicate: tf.Tensor, inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tens
     whole tensor, one side of it zeros: a fourth of the fused kernel's step. Those of one Switch for both branches meet
     in a Merge, which copies nothing.
     """
+    v2 = tf.compat.v1.control_flow_v2_enabled() or tf.compat.v1.get_default_graph().building_function
     # In the body of a loop or a branch, TensorFlow would take this Switch for one of that loop's or branch's own.
-    if _has_v2_conditionals() or _tensorflow.in_v1_body():
+    if v2 or _tensorflow.in_v1_body():
         return inputs, inputs
     # A predicate for this layer alone, as a conditional has one: export may decide layers differently.
     switched = tf.raw_ops.Switch(data=inputs, pred=tf.identity(predicate, "pred_id"))
     return switched.output_true, switched.output_false
-
-
-def _has_v2_conditionals() -> bool:
-    return tf.compat.v1.control_flow_v2_enabled() or tf.compat.v1.get_default_graph().building_function
 
 
 def _where(held: tf.Tensor, inputs: tf.Tensor, params: Params, state: State) -> tuple[tf.Tensor, Params, State]:

@@ -125,7 +125,11 @@ def _by_fused_training(
     scale, offset = normalize.or_constants(scale, offset, tf.float32, layout)
     found = normalize.fused_train(inputs, scale, offset, epsilon, layout)
     variance = found.variance if options.unbiased else moments.biased(found.variance, inputs, layout)
-    return found.outputs, Batch(found.mean, variance, stddev, r, d)
+    batch = Batch(found.mean, variance, stddev, r, d)
+    if _tensorflow.in_v2_body():
+        # A conditional's gradient takes zeros through all that its branch hands out: here, through a third kernel.
+        batch = Batch(*(None if value is None else tf.stop_gradient(value) for value in batch))
+    return found.outputs, batch
 
 
 def _fused_moments(inputs: tf.Tensor, options: Options, layout: Layout) -> moments.Moments:
