@@ -34,10 +34,9 @@ RULES = driver.chosen_rules(["dynamic"])
         ({"ops.py": TF + "import use\n", "use.py": "from ops import tf\n" + USE}, [3]),
         ({"ops.py": TF + "t = tf\n", "use.py": "from ops import t\nx = t.placeholder(1)\n"}, [2]),
         ({"ops.py": "try:\n    " + V1 + "except ImportError:\n    " + TF, "use.py": "from ops import tf\n" + USE}, [3]),
-        # tf.compat.v1 has the name; the name is the function's own, or not exported; the file is another package's.
+        # tf.compat.v1 has the name; the name is the function's own; the file is another package's.
         ({"ops.py": V1, "use.py": "from ops import tf\nx = tf.placeholder(1)\n"}, []),
         ({"ops.py": TF, "use.py": "from ops import *\ndef f(tf):\n    return tf.layers.dense\n"}, []),
-        ({"ops.py": TF + "__all__ = ['f']\n", "use.py": "from ops import *\n" + USE}, []),
         ({"ops.py": TF, "use.py": "from other import tf\n" + USE}, []),
         ({"ops.py": TF + "def f(:\n", "use.py": "from ops import tf\n" + USE}, []),
     ],
@@ -49,6 +48,13 @@ def test_lines(files, lines, tmp_path):
         assert path.endswith("use.py")
         assert "which TensorFlow 2 lacks" in finding.problem
         assert "import tensorflow" in finding.remedy
+
+
+def test_tf_that_a_star_import_does_not_bring(tmp_path):
+    """Nothing binds it then: one finding for the whole name."""
+    found = reported(tmp_path, {"ops.py": TF + "__all__ = ['f']\n", "use.py": "from ops import *\n" + USE}, RULES)
+    (problem,) = (finding.problem for path, finding in found if path.endswith("use.py"))
+    assert problem.startswith("`tf.layers.dense` is of a `tf` that cannot be followed here")
 
 
 def test_a_notebook(tmp_path):

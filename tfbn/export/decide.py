@@ -57,7 +57,7 @@ def find_training(graph: Graph, recognized: recognize.Recognized) -> dict[str, t
     `recognized` is of a graph around `graph` that has the layers' variables and updates, by which ops are known.
     """
     training = {
-        name: (name.rpartition("/")[0] or name, "training")
+        name: (_scope(name), "training")
         for name, node in graph.items()
         if recognize.normalizes_by_batch(node.op, node.attr)
     }
@@ -68,3 +68,9 @@ def find_training(graph: Graph, recognized: recognize.Recognized) -> dict[str, t
                 dynamic = each.mode == "dynamic" or "dynamic" in layer.modes
                 training[name] = (layer.scope, "dynamic" if dynamic else "training")
     return training
+
+
+def _scope(name: str) -> str:
+    """The scope of an op's layer: tfbn has its ops in a scope within."""
+    folder = name.rpartition("/")[0]
+    return folder.removesuffix("/normalize") or name

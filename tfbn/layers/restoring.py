@@ -97,7 +97,7 @@ def assign_from_checkpoint_fn(
       ...     session.run(weights.initializer)
       ...     folder = tempfile.TemporaryDirectory()
       ...     path = tf.compat.v1.train.Saver().save(session, os.path.join(folder.name, "model"))
-      ...     session.run(weights.assign([0.0, 0.0]))
+      ...     _ = session.run(weights.assign([0.0, 0.0]))
       ...     assign_from_checkpoint_fn(path, [weights])(session)
       ...     session.run(weights).tolist()
       [1.0, 2.0]

@@ -108,8 +108,12 @@ _MAY_LOSE = _searches()
 
 
 def worth_parsing(raw: bytes) -> bool:
-    """Whether a function of the table is called with an argument of the table."""
-    return raw.find(b"tensorflow") >= 0 and bool(_MAY_LOSE.search(raw))
+    """Whether a function of the table is called with an argument of the table, or one beside tf.compat.v1 that may be.
+
+    Other signs of TF1 are asked for by other rules.
+    """
+    taken_for_another = b"compat.v1" in raw and any(f".{name}(".encode() in raw for name in TAKEN_FOR_ANOTHER)
+    return b"tensorflow" in raw and (taken_for_another or bool(_MAY_LOSE.search(raw)))
 
 
 RULE = Rule(

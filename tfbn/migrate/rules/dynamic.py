@@ -166,6 +166,9 @@ def _is_of_unknown_module(module: Module, node: Any) -> bool:
 
 def _is_of_kept_tensorflow(module: Module, node: Any) -> bool:
     """`self.tf.placeholder`: what is called as TensorFlow is, and cannot be followed, and a name that only TF1 has."""
+    whole = module.parent(node)
+    if isinstance(whole, cst.Attribute) and _is_of_kept_tensorflow(module, whole):
+        return False  # which is reported
     before, found, name = f".{dotted(node)}".rpartition(".tf.")
     if not found or any(names.below_tensorflow(full) is not None for full in module.resolve(node)[0]):
         return False

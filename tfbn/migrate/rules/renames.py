@@ -222,7 +222,6 @@ class Scale(base.Layer):
     pass
 """,
                 """\
-import tensorflow as tf
 import tfbn
 
 class Head(tfbn.layers.v1.Layer):
