@@ -170,7 +170,8 @@ def command_problems(line):
         if words[1:3] in (["-m", "build"], ["-m", "venv"]):
             return []
         if words[1:2] == ["-m"]:
-            return [word for word in words[2:3] if not (CHECKOUT / f"{word.replace('.', '/')}.py").is_file()]
+            module = CHECKOUT.joinpath(*words[2].split("."))
+            return [] if module.with_suffix(".py").is_file() or (module / "__main__.py").is_file() else words[2:3]
         return [word for word in words[1:2] if not (CHECKOUT / word).is_file()]
     if words[0] in ("source", "tf_upgrade_v2", "twine"):  # not of this project
         return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import tensorflow as tf
@@ -12,6 +13,9 @@ from tfbn.graphdef.slices import is_assignment
 
 # What stands between an update and the entry of a collection that runs it.
 _BESIDE_UPDATES = ("Identity", "ReadVariableOp", "Merge", "Switch", "RefIdentity", "Const", "ConsumeMutexLock")
+
+# An output with the name that the original's had, as a result of a conditional.
+_CONDITIONAL = re.compile(r"/cond(_\d+)?$")
 
 
 def find_holders(recognized: Recognized, graph: tf.Graph) -> dict[Node, list[str]]:
@@ -45,7 +49,7 @@ def is_inline(update: Node, recognized: Recognized) -> bool:
     for _ in range(3):  # the value after it, the Merge of a cond, and what waits for that
         starts = [each for start in starts for each in recognized.consumers[start]]
         for each in starts:
-            scope = each.name.rpartition("/")[0]
+            scope = _CONDITIONAL.sub("", each.name.rpartition("/")[0])
             if each.type == "Identity" and each.controls and each.inputs and update.name.startswith(f"{scope}/"):
                 return True
     return False
