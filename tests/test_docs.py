@@ -173,7 +173,7 @@ def command_problems(line):
             module = CHECKOUT.joinpath(*words[2].split("."))
             return [] if module.with_suffix(".py").is_file() or (module / "__main__.py").is_file() else words[2:3]
         return [word for word in words[1:2] if not (CHECKOUT / word).is_file()]
-    if words[0] in ("source", "tf_upgrade_v2", "twine"):  # not of this project
+    if words[0] in ("cp", "sed", "source", "tf_upgrade_v2", "twine"):  # not of this project
         return []
     if words[0] == "tfbn":
         return refused_arguments(words[1:])
