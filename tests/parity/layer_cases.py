@@ -510,7 +510,9 @@ def run(side: str) -> Tuple[Dict[str, Any], Dict[str, np.ndarray]]:
                 structures[name] = {"type": type(error).__name__, "text": str(error.args[0] if error.args else error)}
         structures[name]["case"] = repr(case)
     for name, program in PROGRAMS.items():
-        with functions.tf.Graph().as_default():
+        # TensorFlow names assignments by the kind of variable, and that is another with v2 behaviour on.
+        scope = functions.tf.get_variable_scope
+        with functions.tf.Graph().as_default(), functions.tf.variable_scope(scope(), use_resource=False):
             try:
                 structures[name] = program(functions)
             except Exception as error:
