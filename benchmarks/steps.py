@@ -122,7 +122,7 @@ OF_THE_ORIGINAL = (
 
 @dataclass(frozen=True)
 class Step:
-    """A step that is ready to run: `run` computes it once, and reduces what is large, as a network consumes it.
+    """A step that is ready to run: `run` computes it once; what is large stays in the graph, as in a network.
 
     A session frees what it returned, and the caller has dropped, when it is called again: `tidy` does nothing else.
     """
@@ -196,7 +196,8 @@ def build(path: Path, nhwc: Tuple[int, ...] = SHAPE, own: bool = True) -> Step:
             found = v1.gradients(outputs, list(sources.values()), [upstream])
             fetches.update({"gradient of " + name: value for name, value in zip(sources, found)})
         large = ("outputs", "gradient of inputs")
-        reduced = [tf.reduce_max(value) if name in large else value for name, value in fetches.items()]
+        # One number of each, which costs nothing; a reduction would take as long as the kernel does.
+        consumed = [tf.reshape(value, [-1])[0] if name in large else value for name, value in fetches.items()]
         nothing = tf.no_op()
         # Only now, because gradients of conditionals change operations, which a session that has run does not allow.
         # One after the other, because of the peak.
@@ -207,7 +208,7 @@ def build(path: Path, nhwc: Tuple[int, ...] = SHAPE, own: bool = True) -> Step:
         ops = [getattr(update, "op", update) for update in updates]
         run, run_whole = (
             functools.partial(session.make_callable([*values, *ops], feeds), *[path.training] * len(feeds))
-            for values in (reduced, fetches.values())
+            for values in (consumed, fetches.values())
         )
         return Step(run, session.make_callable(nothing), run_whole, tuple(fetches), session, variables)
 
