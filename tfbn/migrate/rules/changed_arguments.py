@@ -31,6 +31,7 @@ def accuracy(logits, labels):
         4,
     ),
     ("import tensorflow as tf\nx = tf.compat.v1.log(x)\ny = tf.nn.dropout(x, keep)\n", 3),
+    ("from tensorflow import compat, nn\nx = compat.v1.log(x)\ny = nn.dropout (x, keep)\n", 3),
 ]
 # What to write in the place of an argument, where it has another name.
 SUCCESSORS = {
@@ -105,6 +106,7 @@ def _searches() -> re.Pattern[bytes]:
 
 
 _MAY_LOSE = _searches()
+_MAY_TAKE = re.compile("|".join(rf"\b{name.rpartition('.')[2]}\b" for name in TAKEN_FOR_ANOTHER).encode("ascii"))
 
 
 def worth_parsing(raw: bytes) -> bool:
@@ -112,8 +114,9 @@ def worth_parsing(raw: bytes) -> bool:
 
     Other signs of TF1 are asked for by other rules.
     """
-    taken_for_another = b"compat.v1" in raw and any(f".{name}(".encode() in raw for name in TAKEN_FOR_ANOTHER)
-    return b"tensorflow" in raw and (taken_for_another or bool(_MAY_LOSE.search(raw)))
+    if b"tensorflow" not in raw:
+        return False
+    return bool(_MAY_LOSE.search(raw)) or (b"compat" in raw and bool(_MAY_TAKE.search(raw)))
 
 
 RULE = Rule(
