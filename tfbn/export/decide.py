@@ -10,6 +10,7 @@ import tensorflow as tf
 from tfbn.export import preserve_names
 from tfbn.export.drop_updates import drop_updates
 from tfbn.export.evaluate import evaluate
+from tfbn.graph.original_names import OPS_SCOPE
 from tfbn.graphdef import recognize
 from tfbn.graphdef.graph import Graph
 from tfbn.graphdef.nodes import Tensor, tensor_name
@@ -73,4 +74,4 @@ def find_training(graph: Graph, recognized: recognize.Recognized) -> dict[str, t
 def _scope(name: str) -> str:
     """The scope of an op's layer: tfbn has its ops in a scope within."""
     folder = name.rpartition("/")[0]
-    return folder.removesuffix("/normalize") or name
+    return folder.removesuffix(f"/{OPS_SCOPE}") or name

@@ -23,7 +23,7 @@ from tfbn.core.policy import OriginalPath
 from tfbn.core.settings import Settings
 from tfbn.core.values import CallInputs
 
-_SCOPE = "normalize"  # of our own ops
+OPS_SCOPE = "normalize"  # of our own ops, within that of the layer
 
 
 class Names(NamedTuple):
@@ -31,7 +31,7 @@ class Names(NamedTuple):
 
     output: str | None = None
     updates: tuple[str, ...] = ()
-    scope: str | None = _SCOPE  # for the ops of the call; None: that of the layer
+    scope: str | None = OPS_SCOPE  # for the ops of the call; None: that of the layer
     counted: tuple[str, ...] = ()  # what the original has more of than a call that takes the layer's own scope
 
     @contextlib.contextmanager
