@@ -209,3 +209,18 @@ def test_what_an_adjustment_and_a_subclass_make_keeps_its_names():
         tfbn.batch_norm(inputs(4), adjustment=adjustment, scope="bn")
         assert y.name == "n/mul_3:0"
         assert [opened.get_operation_by_name(f"bn/{name}").type for name in "ab"] == ["Const", "Const"]
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "name"),
+    [({}, "cond_2"), ({"renorm": True}, "cond_8"), ({"updates_collections": None}, "cond_2")],
+    ids=["default", "renorm", "inline"],
+)
+def test_what_follows_counts_on(kwargs, name):
+    """As in 1.15.5, a conditional of the activation_fn comes after all those of the layer."""
+    with graph(resource=False):
+        x, trains = tf1.placeholder(tf.float32, [None, 3, 3, 2]), tf1.placeholder(tf.bool, [])
+        y = tfbn.batch_norm(
+            x, is_training=trains, activation_fn=lambda y: tf1.cond(trains, lambda: y, lambda: -y), **kwargs
+        )
+    assert y.op.name == f"BatchNorm/{name}/Merge"
