@@ -4,6 +4,7 @@ import functools
 import gc
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,12 @@ from tests.progress import Progress
 # Which kernels TensorFlow takes by itself depends on the processor, and without oneDNN a CPU has no NCHW convolutions:
 # the tests ask for it, so that they are the same everywhere. test_regimes has the runs without it.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+# What the processes of tests find: tfbn and tests of this checkout, installed or not; and they start without the Keras
+# that TensorFlow imports, half of their time.
+TESTS = Path(__file__).parent
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, [str(TESTS / "startup"), str(TESTS.parent), os.environ.get("PYTHONPATH")])
+)
 
 
 def pytest_addoption(parser):

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import subprocess
 import sys
 from pathlib import Path
 from unittest import mock
-
-import tfbn
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def run(name, *arguments, timeout):
     """The example as a program."""
-    # The tfbn under test, installed or not.
-    path = os.pathsep.join([str(Path(tfbn.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
     return subprocess.run(
         [sys.executable, str(EXAMPLES / name), *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=timeout,
-        env={**os.environ, "PYTHONPATH": path.rstrip(os.pathsep)},
     )
 
 

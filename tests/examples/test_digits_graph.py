@@ -6,7 +6,6 @@ import contextlib
 import importlib.util
 import io
 import json
-import os
 import re
 import struct
 import subprocess
@@ -16,8 +15,6 @@ from unittest import mock
 
 import pytest
 
-import tfbn
-
 pytestmark = pytest.mark.slow
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "digits_graph.py"
@@ -25,14 +22,11 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "digits_graph.py"
 
 def run(*arguments):
     """The example as a program."""
-    # The tfbn under test, installed or not.
-    path = os.pathsep.join([str(Path(tfbn.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
     return subprocess.run(
         [sys.executable, str(EXAMPLE), *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=300,
-        env={**os.environ, "PYTHONPATH": path.rstrip(os.pathsep)},
     )
 
 

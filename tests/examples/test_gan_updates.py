@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import struct
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-
-import tfbn
 
 pytestmark = pytest.mark.slow
 
@@ -41,13 +38,11 @@ def check_picture(path):
 
 def test_as_a_program(tmp_path):
     """Two hundred steps, a tenth of the default, are enough for inference to agree with training."""
-    path = os.pathsep.join([str(Path(tfbn.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
         [sys.executable, str(EXAMPLE), "--steps", "200", "--output-dir", str(tmp_path)],
         capture_output=True,
         text=True,
         timeout=300,
-        env={**os.environ, "PYTHONPATH": path.rstrip(os.pathsep)},
     )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()

@@ -30,16 +30,10 @@ class Processes:
 
     def start(self, *arguments: object, **environment: str) -> subprocess.Popen:
         """A Python with these arguments, run where tests and tfbn are those of this checkout."""
-        path = os.pathsep.join(filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH")]))
         process = subprocess.Popen(
             [sys.executable, *map(str, arguments)],
             cwd=CHECKOUT,
-            env={
-                **os.environ,
-                "PYTHONPATH": path,
-                "TF_CPP_MIN_LOG_LEVEL": "3",
-                **environment,
-            },
+            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
