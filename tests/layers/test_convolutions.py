@@ -89,3 +89,23 @@ def test_refused_before_a_variable_exists(given, text):
         with pytest.raises(ValueError, match=text):
             layers.conv2d(tf.constant(IMAGES), **{"num_outputs": 2, "kernel_size": 3, **given})
         assert tf.global_variables() == tf.losses.get_regularization_losses() == []
+
+
+@pytest.mark.parametrize("dtype", [tf.int32, tf.bool], ids=["int32", "bool"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda images: layers.conv2d(images, 2, 3),
+        lambda images: layers.separable_conv2d(images, None, 3, 1),
+        lambda images: layers.conv2d_transpose(images, 2, 3),
+        lambda images: layers.fully_connected(images, 2),
+        lambda images: layers.v1.conv2d(images, 2, 3),
+        lambda images: layers.v1.Dense(2)(images),
+    ],
+    ids=["conv2d", "separable", "transpose", "fully_connected", "v1", "class"],
+)
+def test_inputs_that_are_not_floating_are_refused_in_the_originals_words(call, dtype):
+    with tf.Graph().as_default():
+        with pytest.raises(TypeError, match=f"got {dtype.name} .*, a non-floating point type. Cast it first"):
+            call(tf.zeros([2, 6, 5, 3], dtype))
+        assert tf.global_variables() == []

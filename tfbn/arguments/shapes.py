@@ -16,9 +16,11 @@ def check_floating(inputs: tf.Tensor) -> None:
     """A dtype that the kernels have."""
     if inputs.dtype not in FLOATING:
         form = " ({})"
+        # In words that programs and their tests look for in the originals' errors.
+        kind = "" if inputs.dtype.is_floating else ", a non-floating point type"
         raise TypeError(
-            f"inputs: expected float16, bfloat16, float32 or float64, got {inputs.dtype.name}{_named(inputs, form)}. "
-            "Cast it first, e.g. tf.cast(inputs, tf.float32)."
+            f"inputs: expected float16, bfloat16, float32 or float64, got {inputs.dtype.name}{_named(inputs, form)}"
+            f"{kind}. Cast it first, e.g. tf.cast(inputs, tf.float32)."
         )
 
 
