@@ -4,6 +4,8 @@ The registry of tests/parity has the names of single calls. Here is what several
 them; all names are 1.15.5's.
 """
 
+from itertools import zip_longest
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -174,6 +176,22 @@ def test_a_fetch_by_name_moves_the_statistics_that_outputs_move(resource, v2, sh
     mean, variance = oracle.moments(batch)
     np.testing.assert_allclose(output, oracle.normalize(batch, mean, variance), **oracle.OUTPUT["float32"])
     np.testing.assert_allclose(found, 0.5 * mean, **oracle.AVERAGE)
+
+
+@pytest.mark.parametrize("v2", [False, True], ids=["v1", "v2"])
+@pytest.mark.parametrize(
+    ("shape", "kwargs"),
+    [([4, 3, 2, 3], {"updates_collections": "mine"}), ([6, 3], {}), ([2, 4, 3], {"batch_weights": [1.0, 2.0]})],
+    ids=["another collection", "rank 2", "weights"],
+)
+def test_collected_reads_are_in_the_scope_of_the_assignment(shape, kwargs, v2):
+    """1.15.5 collects the assignment itself, whose name is that of the op here."""
+    with graph(resource=True, control_flow_v2=v2):
+        tfbn.batch_norm(tf1.placeholder(tf.float32, shape), scope="bn", **kwargs)
+        collected = tf1.get_collection(kwargs.get("updates_collections", tf1.GraphKeys.UPDATE_OPS))
+        for update, scope in zip_longest(collected, ["bn/AssignMovingAvg", "bn/AssignMovingAvg_1"]):
+            assert update.op.name.startswith(f"{scope}/ReadVariableOp")
+            assert f"{scope}/AssignSubVariableOp" in [before.name for before in update.op.control_inputs]
 
 
 @pytest.mark.parametrize("trains", [True, False])

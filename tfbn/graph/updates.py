@@ -77,9 +77,17 @@ def wire(outputs: tf.Tensor, updates: list[Any], path: policy.OriginalPath, coll
     # export all take the value read after it.
     values = updates
     if names.updates or path.update_kind == "tensor":
-        values = [named(tf.convert_to_tensor(update), name) for update, name in zip_longest(updates, names.updates)]
+        values = [named(_read_after(update), name) for update, name in zip_longest(updates, names.updates)]
     entries = tuple(value.op if path.update_kind == "operation" else value for value in values)
     for entry, update in zip(entries, updates):
         atomic.alias_update(getattr(entry, "op", entry), update.op)
         tf.compat.v1.add_to_collections(collections, entry)
     return Wired(named(outputs, names.output), entries, collections)
+
+
+def _read_after(update: Any) -> tf.Tensor:
+    """The variable once it is updated, read in the scope of what assigns, which is the name that the original has."""
+    if isinstance(update, tf.Tensor):
+        return update
+    with tf.compat.v1.name_scope(f"{update.op.name.rpartition('/')[0]}/"):
+        return tf.convert_to_tensor(update)
