@@ -168,14 +168,14 @@ def scale_alone(x):
     return tf.nn.relu(x) / tf.sqrt(tf.constant(graphs.statistics(4)["moving_variance"]) + 1e-3)
 
 
-def variance_as_logarithm(x):
+def constant_by_another_op(x):
     given = graphs.statistics(4)
-    return (x - given["moving_mean"]) * tf.math.rsqrt(tf.exp(tf.constant(given["moving_variance"])) + 1e-3)
+    return (x - given["moving_mean"]) * tf.math.rsqrt(tf.math.erf(tf.constant(given["moving_variance"])) + 1e-3)
 
 
 def variance_by_another_op(x):
     mean = tf.reduce_mean(x, [0, 1, 2])
-    variance = tf.nn.softplus(tf.reduce_mean(tf.math.squared_difference(x, mean), [0, 1, 2]))
+    variance = tf.math.erf(tf.reduce_mean(tf.math.squared_difference(x, mean), [0, 1, 2]))
     return (x - mean) * tf.math.rsqrt(variance + 1e-3)
 
 
@@ -184,7 +184,7 @@ def variance_by_another_op(x):
     [
         (root_mean_square, "Rsqrt", r"an average over the batch \(Mean\)"),
         (scale_alone, "truediv", "constants"),
-        (variance_as_logarithm, "Rsqrt", "constants"),
+        (constant_by_another_op, "Rsqrt", "constants"),
         (variance_by_another_op, "Rsqrt", r"an average over the batch \(Mean_1\)"),
     ],
 )

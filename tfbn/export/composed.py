@@ -16,12 +16,11 @@ import tensorflow as tf
 from tfbn.export.evaluate import SWITCHES
 from tfbn.export.moving import Moving, read_moving
 from tfbn.graphdef import arithmetic, walks
-from tfbn.graphdef.dataflow import Node, Tensor, controls_of, source_of
+from tfbn.graphdef.dataflow import Node, Tensor, controls_of, is_assignment, source_of
 from tfbn.graphdef.graph import Graph
 from tfbn.graphdef.nodes import data_inputs, tensor_name
 from tfbn.graphdef.recognize import Recognized
 from tfbn.graphdef.short_names import STATISTICS
-from tfbn.graphdef.slices import is_assignment
 
 # What may stand between gamma or beta and the op that takes it as it is.
 _PLAIN = (

@@ -152,6 +152,7 @@ def _flatten(given: Source, outputs: Any, inputs: Any, is_training: Any) -> _Fla
     # Which op belongs to a layer only the layer's variables and updates tell, which the outputs may not need.
     tells = {node.name for node in recognized.statistics}
     tells.update(update.node.name for layer in recognized.layers.values() for update in layer.updates)
+    tells.update(update.name for each in recognized.unexplained for update in each.updates)
     reached = graph.pruned([*(name for name, _ in wanted), *(name for name in graph if name in tells)])
     # Layers that this process has built are found again by their inputs' names.
     named = [*wanted, *(split_tensor(call.inputs.name) for call in given.calls)]

@@ -8,7 +8,9 @@ from tfbn.errors import Finding, TrainingModeError
 from tfbn.export.decide import find_training
 from tfbn.export.report import Report
 from tfbn.graphdef import recognize
+from tfbn.graphdef.dataflow import names_of
 from tfbn.graphdef.graph import Graph
+from tfbn.graphdef.unexplained import Unexplained
 
 _REMEDY = """\
   Export from the process that has built the layer with tfbn, which remembers its variables; or build the graph with an
@@ -19,6 +21,10 @@ _BY_BATCH = "normalizes by the batch, and belongs to no batch norm layer that is
 _UNRECOGNIZED = """\
   Where that is meant in inference too, as for advantages or standardized targets, it is right. Otherwise average its
   statistics in variables and normalize by those in inference, or build the layer by tfbn.batch_norm."""
+
+_UNKNOWN_FORM = """\
+  Compare the export's outputs with those of your graph in inference. Where they differ, build the layer by
+  tfbn.batch_norm, or give an is_training placeholder that the export can pin."""
 
 _DECIDED_BY_RUN = """\
   Name what says so, a placeholder, a variable or any boolean tensor that is False in inference: is_training=..."""
@@ -48,15 +54,28 @@ def validate(
     layers = tuple(
         layer.scope for layer in last.layers.values() if any(each.mode == "inference" for each in layer.normalizations)
     )
+    averaged = {node.name for each in recognized.unexplained for node in each.sources}
     unrecognized = tuple(
         Finding("unrecognized", "warning", form.node.name, f"{form.node.name} {_BY_BATCH}", _UNRECOGNIZED)
         for form in last.unrecognized
-        if form.node.name not in (*kept, *found)
+        if form.node.name not in (*kept, *found) and averaged.isdisjoint(node.name for node in form.sources)
+    )
+    unrecognized += tuple(
+        Finding("unrecognized", "warning", each.node.name, f"{each.node.name} {_describe(each)}", _UNKNOWN_FORM)
+        for each in recognized.unexplained
+        if each.node.name in graph
     )
     report = report._replace(layers=layers, left_training=left, refused=refused, unrecognized=unrecognized)
     if refused:
         raise TrainingModeError(refused, report)
     return report
+
+
+def _describe(unexplained: Unexplained) -> str:
+    return (
+        f"may normalize by averages of the batch ({names_of(unexplained.variables)}), in a form that is not known; the "
+        "export keeps it so."
+    )
 
 
 def _finding(graph: Graph, name: str, layer: str, mode: str) -> Finding:

@@ -6,13 +6,13 @@ group norm reduce each sample, weight norm reduces variables, and Adam divides w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from tfbn.graphdef.dataflow import PASSING as PASSING
-from tfbn.graphdef.dataflow import Node, Tensor, origin_of
+from tfbn.graphdef.dataflow import Node, Tensor, controls_of, is_assignment, origin_of
 
 VARIABLES = ("VarHandleOp", "VariableV2", "Variable")
 FUSED = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3", "_FusedBatchNormEx")
@@ -26,7 +26,7 @@ RESHAPES = (
 )
 QUOTIENTS = ("RealDiv", "Div", "DivNoNan")
 _SUMS = ("Add", "AddV2", "Sub")
-_ARITHMETIC = (
+ARITHMETIC = (
     *QUOTIENTS,
     *_SUMS,
     *_ROOTS,
@@ -43,8 +43,11 @@ _ARITHMETIC = (
     "Reciprocal",
     "Inv",
 )
-_COUNTS = ("Const", "Shape", "ShapeN", "Size", "Prod", "Rank", "Range")
-_ASSIGNMENTS = ("Assign", "AssignAdd", "AssignSub")
+# Elementwise, of one value: schedules of a momentum, positive parametrizations of gamma.
+FUNCTIONS = ("Abs", "Exp", "Log", "Log1p", "Expm1", "Sigmoid", "Tanh", "Softplus", "Relu", "Floor", "Ceil", "Round")
+COUNTS = ("Const", "Shape", "ShapeN", "Size", "Prod", "Rank", "Range")
+_PLACEHOLDERS = ("Placeholder", "PlaceholderV2", "PlaceholderWithDefault")
+ASSIGNMENTS = ("Assign", "AssignAdd", "AssignSub")
 MAX_OPS = 120  # between a standard deviation and the variables or reductions it is made of, which is some 30 ops away
 
 
@@ -74,6 +77,19 @@ class Form(NamedTuple):
     subtracted: Tensor | None = None  # the mean, or what it is negated from; None for a fused op in training
 
     @property
+    def tensors(self) -> tuple[Tensor, Tensor]:
+        """The mean, or what it is negated from, and the variance, epsilon included."""
+        if self.subtracted is None:
+            return (self.node, 1), (self.node, 2)
+        place = 2 if self.node.type == GLOBAL else 4 if self.node.type in FUSED else 0
+        return self.subtracted, self.node.inputs[place]
+
+    @property
+    def sources(self) -> set[Node]:
+        """The reductions of the batch that both statistics are computed from."""
+        return {node for node, _ in (*self.mean.batch, *self.variance.batch)}
+
+    @property
     def is_fixed(self) -> bool:
         """Whether neither statistic is of a variable or the batch, as in frozen graphs."""
         return _are_fixed(self.mean, self.variance)
@@ -92,8 +108,22 @@ def find_forms(nodes: list[Node], consumers: dict[Node, list[Node]]) -> Iterator
             yield form
 
 
-def statistic(tensor: Tensor) -> Statistic | None:
-    """What a value per channel is computed from; None where it is no such value, as anything made of an input is."""
+def reduces_to_statistic(node: Node, index: int) -> bool:
+    """Whether an output is a statistic per channel that is taken over the batch."""
+    return index > 0 if node.type in FUSED else node.type in _REDUCTIONS and reduces_batch(node)
+
+
+def statistic(
+    tensor: Tensor, of_update: bool = False, is_source: Callable[[Node, int], bool] = reduces_to_statistic
+) -> Statistic | None:
+    """What a value per channel is computed from; None where it is no such value, as anything made of an input is.
+
+    Args:
+      tensor: the value.
+      of_update: whether the value is what a variable is updated to. What is read after an assignment is then the
+        assigned value, and rows that are gathered are of the variable.
+      is_source: says of the outputs of an op whether they are statistics of the batch.
+    """
     variables: set[Node] = set()
     batch: set[Tensor] = set()
     vectors: set[Node] = set()
@@ -102,19 +132,19 @@ def statistic(tensor: Tensor) -> Statistic | None:
     while waiting:
         node, index = waiting.pop()
         following: list[Tensor]
+        if node.type in (*VARIABLES, *_PLACEHOLDERS) and is_flag(node):
+            chosen = True  # by factors of 0 and 1
+            continue
         if node.type in VARIABLES:
             variables.add(node)
             continue
         if _is_vector(node):
             vectors.add(node)
             continue
-        if node.type in _COUNTS:
+        if node.type in COUNTS or is_number(node):
             continue
-        if node.type in FUSED and index > 0:
+        if is_source(node, index):
             batch.add((node, index - 2 if index > 2 else index))
-            continue
-        if node.type in _REDUCTIONS and reduces_batch(node):
-            batch.add((node, 0))
             continue
         if node.bodies and "While" not in node.type:
             chosen = True
@@ -122,19 +152,23 @@ def statistic(tensor: Tensor) -> Statistic | None:
         elif node.type in SELECTS:
             chosen = chosen or _is_decided_by_run(node.inputs[0])
             following = node.inputs[1:]
-        elif node.type in (*PASSING, *RESHAPES, "ReadVariableOp", *_ASSIGNMENTS):
+        elif of_update and (before := assignments_before(node)):
+            following = [each for update in before for each in next_value(update)]
+        elif node.type in (*PASSING, *RESHAPES, "ReadVariableOp", *ASSIGNMENTS):
             chosen = chosen or node.type == "Merge"
             following = node.inputs if node.type in ("Merge", "RefMerge") else node.inputs[:1]
         elif node.type == "_Arg":
             following = node.inputs[:1]
-        elif node.type in _ARITHMETIC:
+        elif node.type in (*ARITHMETIC, *FUNCTIONS, "Pack"):
             following = node.inputs
+        elif node.type == "Split":
+            following = node.inputs[1:]
         elif node.type in ("StridedSlice", *_REDUCTIONS):  # a sum over other axes, before or after that over the batch
             following = node.inputs[:1]
         elif node.type == "ConcatV2":  # of the parts of a partitioned variable
             following = node.inputs[:-1]
-        elif node.type == "GatherV2" and constant_of(node.inputs[1]) is not None:  # of sizes, not of an embedding
-            following = node.inputs[:1]
+        elif node.type in ("GatherV2", "ResourceGather") and (of_update or constant_of(node.inputs[1]) is not None):
+            following = node.inputs[:1]  # of sizes or channels, not of an embedding
         else:
             return None
         for each in following:
@@ -144,6 +178,34 @@ def statistic(tensor: Tensor) -> Statistic | None:
         if len(seen) > MAX_OPS:
             return None
     return Statistic(frozenset(variables), frozenset(batch), chosen, frozenset(vectors))
+
+
+def assignments_before(node: Node) -> list[Node]:
+    """The assignments whose outcome is read: by reference the op itself, else those that a read waits for."""
+    if node.type in ASSIGNMENTS:
+        return [node]
+    return [each for each in controls_of(node) if is_assignment(each)] if node.type == "ReadVariableOp" else []
+
+
+def next_value(assignment: Node) -> list[Tensor]:
+    """What an assignment makes a variable's value of: another value alone, or the variable and a change."""
+    return assignment.inputs[1:2] if assignment.type in ("Assign", "AssignVariableOp") else assignment.inputs[:2]
+
+
+def is_number(node: Node) -> bool:
+    """Whether a single number is fed there, such as a momentum."""
+    return node.type in _PLACEHOLDERS and has_no_axes(node)
+
+
+def is_flag(node: Node) -> bool:
+    """Whether a variable or a placeholder is a single boolean."""
+    return node.attr["dtype"].type == tf.bool.as_datatype_enum and has_no_axes(node)
+
+
+def has_no_axes(node: Node) -> bool:
+    """Whether a variable or a placeholder is known to be a single value."""
+    shape = node.attr["shape"].shape if "shape" in node.attr else None
+    return shape is not None and not shape.unknown_rank and not shape.dim
 
 
 def _is_vector(node: Node) -> bool:
@@ -156,7 +218,7 @@ def _is_vector(node: Node) -> bool:
 
 def is_reduction(node: Node) -> bool:
     """Whether an op may be one that statistics of a batch come from, or that counts samples."""
-    return node.type in (*_REDUCTIONS, *FUSED, *_COUNTS)
+    return node.type in (*_REDUCTIONS, *FUSED, *COUNTS)
 
 
 def reduces_batch(node: Node) -> bool:
@@ -190,7 +252,7 @@ def _is_decided_by_run(tensor: Tensor) -> bool:
             return True
         if node.type not in (*PASSING, *RESHAPES, "ReadVariableOp", "LogicalNot", "Fill", "Equal", "NotEqual"):
             return False
-        inputs = [each for each in node.inputs if each[0].type not in _COUNTS]
+        inputs = [each for each in node.inputs if each[0].type not in COUNTS]
         if not inputs:
             return False
         node = inputs[-1 if node.type == "Fill" else 0][0]

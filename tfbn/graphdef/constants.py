@@ -44,7 +44,7 @@ class Constants:
             return _wide(tf.make_ndarray(node.attr["value"].tensor))
         if node.type == "Shape" and node.inputs[0] in self._shapes:
             return np.array(self._shapes[node.inputs[0]])
-        if index or not can_compute(node.type):
+        if index or not can_compute(node.type) or ("batch_dims" in node.attr and node.attr["batch_dims"].i):
             return None
         inputs = []
         for each in node.inputs:
@@ -110,6 +110,22 @@ _COMPUTED: dict[str, Callable[..., Any]] = {
     "RealDiv": lambda attr, x, y: x / y,
     "Div": lambda attr, x, y: x / y if x.dtype.kind == "f" else x // y,
     "FloorDiv": lambda attr, x, y: x // y,
+    "DivNoNan": lambda attr, x, y: np.divide(x, y, out=np.zeros(np.broadcast(x, y).shape), where=np.not_equal(y, 0)),
+    "MulNoNan": lambda attr, x, y: np.where(np.equal(y, 0), 0, x * y),
+    "SquaredDifference": lambda attr, x, y: (x - y) ** 2,
+    "AddN": lambda attr, *values: sum(values),
+    "Abs": lambda attr, x: np.abs(x),
+    "Exp": lambda attr, x: np.exp(x),
+    "Expm1": lambda attr, x: np.expm1(x),
+    "Log": lambda attr, x: np.log(x),
+    "Log1p": lambda attr, x: np.log1p(x),
+    "Sigmoid": lambda attr, x: 1 / (1 + np.exp(-x)),
+    "Softplus": lambda attr, x: np.logaddexp(x, 0),
+    "Tanh": lambda attr, x: np.tanh(x),
+    "Relu": lambda attr, x: np.maximum(x, 0),
+    "Floor": lambda attr, x: np.floor(x),
+    "Ceil": lambda attr, x: np.ceil(x),
+    "Round": lambda attr, x: np.round(x),
     "Maximum": lambda attr, x, y: np.maximum(x, y),
     "Minimum": lambda attr, x, y: np.minimum(x, y),
     "Pow": lambda attr, x, y: x**y,
@@ -120,6 +136,7 @@ _COMPUTED: dict[str, Callable[..., Any]] = {
     "BroadcastTo": lambda attr, x, shape: np.broadcast_to(x, shape),
     "Fill": lambda attr, shape, x: np.full(shape, x),
     "Pack": lambda attr, *values: np.stack(values, attr["axis"].i),
+    "GatherV2": lambda attr, x, indices, axis: np.take(x, indices, int(axis)),
     "ConcatV2": lambda attr, *values: np.concatenate(values[:-1], int(values[-1])),
     "Prod": lambda attr, x, axes: np.prod(x, tuple(np.atleast_1d(axes)), keepdims=attr["keep_dims"].b),
     "StridedSlice": _strided_slice,

@@ -31,6 +31,7 @@ PASSING = frozenset(
         "Exit",
     )
 )
+_ASSIGNMENTS = ("Assign", "AssignSub", "AssignAdd")
 # All callers of a function pass it the same variable; a value may differ from call to call.
 _PASSING_HANDLES = PASSING | {"_Arg"}
 _ARGUMENTS = {
@@ -248,6 +249,20 @@ class Upstream:
         """The marks that a node has or comes after."""
         mask = self._masks.get(node, 0)
         return {mark for number, mark in enumerate(self._marks) if mask >> number & 1} if mask else set()
+
+
+def names_of(nodes: Iterable[Node]) -> str:
+    """Their names, sorted, for a message."""
+    return ", ".join(sorted({node.name for node in nodes}))
+
+
+def is_assignment(node: Node) -> bool:
+    return assigns(node.type)
+
+
+def assigns(type: str) -> bool:
+    """Whether ops of this type assign a variable, as moving averages are."""
+    return type in _ASSIGNMENTS or (type.startswith("Assign") and type.endswith("VariableOp"))
 
 
 def source_of(tensor: Tensor) -> Node:

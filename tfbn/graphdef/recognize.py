@@ -16,9 +16,11 @@ from tfbn.graphdef.arithmetic import FUSED as FUSED
 from tfbn.graphdef.arithmetic import VARIABLES as VARIABLES
 from tfbn.graphdef.arithmetic import Form, Statistic
 from tfbn.graphdef.conditions import Condition, Conditions, exclusive
-from tfbn.graphdef.dataflow import Dataflow, Node, Tensor, controls_of, source_of
+from tfbn.graphdef.dataflow import Dataflow, Node, Tensor, controls_of, is_assignment, source_of
 from tfbn.graphdef.short_names import AFFINE, DEBIAS, OLD_RENORM, RENORM, STATISTICS, split_name
-from tfbn.graphdef.slices import Slice, is_assignment, slice_of
+from tfbn.graphdef.slices import Slice, slice_of
+from tfbn.graphdef.trial import Moved, are_averages
+from tfbn.graphdef.unexplained import Unexplained, find_unexplained
 
 _GRADIENTS = re.compile(r"(^|/)gradients(_\d+)?/")
 
@@ -79,6 +81,7 @@ class Recognized(NamedTuple):
     order: list[Node]
     consumers: dict[Node, list[Node]]
     unrecognized: list[Form]  # normalizations by a batch whose moving statistics nothing tells
+    unexplained: list[Unexplained]  # what may be a normalization by averages of a batch
 
     @property
     def statistics(self) -> set[Node]:
@@ -109,20 +112,38 @@ def recognize(graph_def: Any) -> Recognized:
                 mode = _mode(statistics, fused_training)
                 layer.normalizations.append(Normalization(node, mode, conditions.of(node)))
     consumers = dataflow.consumers()
-    unrecognized = _add_forms(dataflow, conditions, consumers, layers, owners, by_source)
-    return Recognized(layers, dataflow, conditions, order, consumers, unrecognized)
+    ahead = {node: [each for each in consumers[node] if not is_gradient(each)] for node in dataflow.all}
+    unrecognized = _add_forms(dataflow, conditions, ahead, layers, owners, by_source)
+    unexplained = _find_unexplained(dataflow, ahead, layers)
+    # Those by which averages are known have more to say.
+    named = {node for each in unexplained for node in each.sources}
+    unrecognized = [form for form in unrecognized if named.isdisjoint(form.sources)]
+    return Recognized(layers, dataflow, conditions, order, consumers, unrecognized, unexplained)
+
+
+def _find_unexplained(dataflow: Dataflow, ahead: dict[Node, list[Node]], layers: dict[str, Layer]) -> list[Unexplained]:
+    known: set[Node] = set()
+    inferred_by: set[Node] = set()
+    sources: set[Node] = set()
+    for layer in layers.values():
+        statistics = {node for name, nodes in layer.variables.items() if name not in AFFINE for node in nodes}
+        if layer.modes == ("inference",):
+            inferred_by |= statistics
+        else:
+            known |= statistics
+            sources.update(node for update in layer.updates for node in update.source.batch)
+    return find_unexplained(dataflow, ahead, known, inferred_by, sources)
 
 
 def _add_forms(
     dataflow: Dataflow,
     conditions: Conditions,
-    consumers: dict[Node, list[Node]],
+    ahead: dict[Node, list[Node]],
     layers: dict[str, Layer],
     owners: dict[Node, Layer],
     by_source: dict[Node, Layer],
 ) -> list[Form]:
     """Adds the normalizations that their arithmetic shows, and layers by any names; returns what stays unexplained."""
-    ahead = {node: [each for each in consumers[node] if not is_gradient(each)] for node in dataflow.all}
     moves = _Moves(dataflow, owners)
     complete = {id(layer) for layer in layers.values() if layer.normalizations}
     unnamed: dict[tuple[Node, Node], Layer] = {}
@@ -130,14 +151,14 @@ def _add_forms(
     for form in arithmetic.find_forms([node for node in dataflow.all if not is_gradient(node)], ahead):
         layer = _owner_of_form(form, owners, by_source)
         if layer is None and _around(form.node.name.split("/")[:-1], layers) is None:
-            pair = (_constant_of(form.mean), _constant_of(form.variance)) if form.is_fixed else moves.pair_of(form)
-            if pair[0] is None or pair[1] is None or pair[0] is pair[1]:
+            pair = _constants_of(form) if form.is_fixed else moves.pair_of(form)
+            if pair is None:
                 if _looks_like_a_layer(form):
                     unrecognized.append(form)
                 continue
-            layer = unnamed.get((pair[0], pair[1]))
+            layer = unnamed.get(pair)
             if layer is None:
-                layer = unnamed[pair[0], pair[1]] = Layer("")
+                layer = unnamed[pair] = Layer("")
                 layer.variables = {"moving_mean": [pair[0]], "moving_variance": [pair[1]]}
             for short, variable in (("beta", form.beta), ("gamma", form.gamma)):
                 if variable is not None and variable not in pair:
@@ -159,7 +180,9 @@ class _Moves:
 
     def __init__(self, dataflow: Dataflow, owners: dict[Node, Layer]) -> None:
         self.by_variable: dict[Node, list[Node]] = {}
-        self._by_batch: dict[frozenset[Tensor], set[Node]] = {}
+        self._by_batch: dict[frozenset[Tensor], dict[Node, frozenset[Node]]] = {}  # with the variables that they take
+        self._batches: dict[Node, frozenset[Tensor]] = {}
+        self._sets_with: dict[Tensor | None, set[frozenset[Tensor]]] = {}
         self._optimized = set()
         for node in dataflow.all:
             if not node.inputs:
@@ -170,25 +193,55 @@ class _Moves:
             if "Apply" in node.type:
                 self._optimized.add(variable)
             elif is_assignment(node) and not is_gradient(node):
-                value = arithmetic.statistic(node.inputs[1])
+                value = arithmetic.statistic(node.inputs[1], of_update=True)
                 if value is not None and value.batch:
                     self.by_variable.setdefault(variable, []).append(node)
-                    self._by_batch.setdefault(value.batch, set()).add(variable)
+                    self._by_batch.setdefault(value.batch, {})[variable] = value.variables
+                    self._batches[variable] = value.batch
+                    for tensor in value.batch:
+                        self._sets_with.setdefault(tensor, set()).add(value.batch)
 
-    def pair_of(self, form: Form) -> tuple[Node | None, Node | None]:
-        return self._variable_of(form.mean), self._variable_of(form.variance)
+    def pair_of(self, form: Form) -> tuple[Node, Node] | None:
+        """The moving averages of a form's statistics; None where there are none, or no telling which."""
+        mean, variance = self._variable_of(form.mean), self._variable_of(form.variance)
+        if mean is None or variance is None or mean is variance:
+            return None
+        averages = [
+            # Of a layer that only infers, nothing tells which statistics are the batch's.
+            Moved(
+                variable,
+                self.by_variable.get(variable, ()) if statistic.batch else (),
+                self._by_batch.get(self._batches.get(variable, frozenset()), ()),
+            )
+            for variable, statistic in ((mean, form.mean), (variance, form.variance))
+        ]
+        return (mean, variance) if are_averages(averages, form.tensors) else None
 
     def _variable_of(self, statistic: Statistic) -> Node | None:
-        """The moving average of a statistic; None where there is none, or no telling which."""
         read = {each for each in statistic.variables if each in self.by_variable}
-        found = read or statistic.variables - self._optimized or self._by_batch.get(statistic.batch, set())
-        return next(iter(found)) if len(found) == 1 else None
+        candidates = read or statistic.variables - self._optimized or self._last_of(statistic.batch)
+        return next(iter(candidates)) if len(candidates) == 1 else None
+
+    def _last_of(self, batch: frozenset[Tensor]) -> set[Node]:
+        """The variables that are assigned a statistic, but for those that zero debias makes others of.
+
+        The next variance may take the mean as well.
+        """
+        around = self._sets_with.get(next(iter(batch), None), ())
+        sets = [batch] if batch in self._by_batch else [each for each in around if batch < each]
+        moved = {variable: taken for each in sets for variable, taken in self._by_batch[each].items()}
+        return {each for each in moved if not any(each in taken for other, taken in moved.items() if other is not each)}
 
 
-def _constant_of(statistic: Statistic) -> Node | None:
-    """The constant that a frozen graph has in place of a statistic's variable."""
-    constants = [node for node in statistic.vectors if node.type == "Const"]
-    return constants[0] if len(constants) == len(statistic.vectors) == 1 else None
+def _constants_of(form: Form) -> tuple[Node, Node] | None:
+    """The constants that a frozen graph has in place of the statistics' variables."""
+    pair = []
+    for statistic in (form.mean, form.variance):
+        constants = [node for node in statistic.vectors if node.type == "Const"]
+        if len(statistic.vectors) != 1 or len(constants) != 1:
+            return None
+        pair += constants
+    return (pair[0], pair[1]) if pair[0] is not pair[1] else None
 
 
 def _owner_of_form(form: Form, owners: dict[Node, Layer], by_source: dict[Node, Layer]) -> Layer | None:

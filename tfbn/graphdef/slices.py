@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from tfbn.graphdef.arithmetic import FUSED, VARIABLES
-from tfbn.graphdef.dataflow import Node, Tensor, controls_of
+from tfbn.graphdef.dataflow import Node, Tensor, controls_of, is_assignment
 from tfbn.graphdef.short_names import STATISTICS, split_name
 
 # Where the way from a statistic back to the batch ends; what lies behind may be other layers.
@@ -23,7 +23,6 @@ _BEYOND = (
     "FloorDiv",
     "RestoreV2",
 )
-_ASSIGNMENTS = ("Assign", "AssignSub", "AssignAdd")
 MAX_SLICE_OPS = 200  # between a normalization and the source of its statistics, which is some 30 ops away
 
 
@@ -80,12 +79,3 @@ def _of_virtual_batches(node: Node) -> bool:
     reduced = node.inputs[0][0]
     factors = [reduced, *(source for source, _ in reduced.inputs)] if reduced.type == "Mul" else [reduced]
     return any(each.type == "DivNoNan" for each in factors)
-
-
-def is_assignment(node: Node) -> bool:
-    return assigns(node.type)
-
-
-def assigns(type: str) -> bool:
-    """Whether ops of this type assign a variable, as moving averages are."""
-    return type in _ASSIGNMENTS or (type.startswith("Assign") and type.endswith("VariableOp"))

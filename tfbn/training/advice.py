@@ -80,3 +80,7 @@ UNRECOGNIZED = """\
   Whether its averages are updated cannot be told. Where nothing is meant to average these statistics, as for advantages
   in reinforcement learning or standardized targets, that is right, and scope leaves it out of the audit. Otherwise
   assign both averages from the statistics that normalize, or build the layer by tfbn.batch_norm."""
+UNKNOWN_FORM = """\
+  If it is a batch norm, see yourself that the step runs its updates, and that inference normalizes by the averages; or
+  build the layer by tfbn.batch_norm, which is checked. If it is none, as where rewards, targets or features are
+  standardized by running statistics, all is well, and scope leaves it out of the audit."""

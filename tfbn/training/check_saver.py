@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfbn.errors import Finding, StatisticsNotSavedError
 from tfbn.graphdef import recognize, short_names
-from tfbn.graphdef.dataflow import data
+from tfbn.graphdef.dataflow import data, names_of
 from tfbn.graphdef.nodes import split_tensor
 from tfbn.training import advice
 from tfbn.training.requests import check_restoring
@@ -31,7 +31,7 @@ def check_saver(
 
     Each layer that lacks something is a finding of the kind 'not saved': an error where moving_mean or moving_variance
     is missing, which inference needs; a warning where only variables of renorm or zero debias are, which further
-    training needs.
+    training needs. What averages statistics of a batch in a form that is not known is a warning, too.
 
     With a checkpoint it also says what restoring it would fail for, before anything is restored: each variable that the
     Saver asks for, and that the checkpoint does not have, or has in another shape or dtype, is a finding of the kind
@@ -86,6 +86,10 @@ def check_saver(
             severity = "error" if any(left.values()) else "warning"
             problem = f"the Saver leaves out {', '.join(left)}."
             findings.append(Finding("not saved", severity, layer.scope, problem, advice.NOT_SAVED))
+    for each in recognized.unexplained:
+        if missing := each.variables - saved - recognized.statistics:
+            problem = f"the Saver leaves out {names_of(missing)}, which average statistics of a batch."
+            findings.append(Finding("not saved", "warning", each.node.name, problem, advice.NOT_SAVED))
     if checkpoint is not None:
         findings += check_restoring(recognized.dataflow, _definition(saver).restore_op_name, checkpoint)
     if raise_on_error and any(finding.severity == "error" for finding in findings):

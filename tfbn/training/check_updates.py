@@ -12,6 +12,8 @@ import tensorflow as tf
 from tfbn import _tensorflow
 from tfbn.errors import Finding, NoLayersWarning, UpdatesNotWiredError
 from tfbn.graphdef.arithmetic import Form
+from tfbn.graphdef.dataflow import names_of
+from tfbn.graphdef.unexplained import Unexplained
 from tfbn.training import advice
 from tfbn.training.rules import RULES
 from tfbn.training.step import Step
@@ -47,7 +49,8 @@ def check_updates(
       variables, or among those that the optimizer was given.
     * 'not copied' (warning): beta or gamma of a layer that only infers are assigned from those of another layer in the
       graph, as those of a target network are, and nothing assigns its statistics.
-    * 'unrecognized' (warning): the step normalizes by the batch, and no moving averages of these statistics are known.
+    * 'unrecognized' (warning): the step normalizes by the batch, and no moving averages of these statistics are known;
+      or averages of a batch shift or scale data in a form that is not known.
 
     Where the graph has no layer that is recognized, a `NoLayersWarning` says so.
 
@@ -100,6 +103,11 @@ def check_updates(
         for form in step.recognized.unrecognized
         if form.node in step.reached and _in_scope(form.node.name, scope)
     ]
+    findings += [
+        Finding("unrecognized", "warning", each.node.name, _unknown_form(each), advice.UNKNOWN_FORM)
+        for each in step.recognized.unexplained
+        if each.node in step.reached and _in_scope(each.node.name, scope)
+    ]
     if not step.recognized.layers:
         warnings.warn(
             "check_updates recognized no batch norm layer in this graph. If it has one, what it does is not checked.",
@@ -112,8 +120,15 @@ def check_updates(
 
 
 def _unexplained(form: Form) -> str:
-    sources = ", ".join(sorted({node.name for node, _ in (*form.mean.batch, *form.variance.batch)}))
+    sources = names_of(form.sources)
     return f"{form.node.name} normalizes by statistics of the batch ({sources}) that no moving averages are known of."
+
+
+def _unknown_form(unexplained: Unexplained) -> str:
+    return (
+        f"{unexplained.node.name} may normalize by averages of the batch ({names_of(unexplained.variables)}, of "
+        f"{names_of(unexplained.sources)}), in a form that is not known."
+    )
 
 
 def _fetched(fetches: Any, graph: tf.Graph) -> list[str]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tfbn.graphdef import arithmetic, recognize, short_names
-from tfbn.graphdef.dataflow import Node, origin_of, source_of
-from tfbn.graphdef.slices import is_assignment
+from tfbn.graphdef.dataflow import Node, is_assignment, origin_of, source_of
 
 
 class Copy(NamedTuple):

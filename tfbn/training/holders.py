@@ -7,9 +7,8 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
-from tfbn.graphdef.dataflow import Node, controls_of, source_of
+from tfbn.graphdef.dataflow import Node, controls_of, is_assignment, source_of
 from tfbn.graphdef.recognize import Recognized
-from tfbn.graphdef.slices import is_assignment
 
 # What stands between an update and the entry of a collection that runs it.
 _BESIDE_UPDATES = ("Identity", "ReadVariableOp", "Merge", "Switch", "RefIdentity", "Const", "ConsumeMutexLock")

@@ -16,9 +16,8 @@ from tfbn.checkpoint.reader import Entry
 from tfbn.checkpoint.rename import apply_renames
 from tfbn.errors import Finding
 from tfbn.graphdef.arithmetic import VARIABLES, constant_of
-from tfbn.graphdef.dataflow import Dataflow, Node, origin_of, source_of
+from tfbn.graphdef.dataflow import Dataflow, Node, is_assignment, origin_of, source_of
 from tfbn.graphdef.short_names import split_name
-from tfbn.graphdef.slices import is_assignment
 from tfbn.tables import shown
 from tfbn.training import advice
 

@@ -9,8 +9,7 @@ import tensorflow as tf
 from tfbn.graph import registry
 from tfbn.graph.variables import full_name
 from tfbn.graphdef import recognize, short_names
-from tfbn.graphdef.dataflow import Node, Upstream, controls_of, data, requirements, source_of
-from tfbn.graphdef.slices import is_assignment
+from tfbn.graphdef.dataflow import Node, Upstream, controls_of, data, is_assignment, requirements, source_of
 from tfbn.training.copies import find_partial_copies
 from tfbn.training.holders import find_holders
 

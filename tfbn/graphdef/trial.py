@@ -1,0 +1,132 @@
+"""Whether a variable averages a statistic, tried with numbers in the place of both.
+
+A moving average stays as it is where the batch's statistic equals it, whatever the momentum. A sum, an average of a
+root, or one of a weighted statistic does not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from tfbn.graphdef import arithmetic
+from tfbn.graphdef.arithmetic import FUSED, PASSING, RESHAPES, SELECTS, VARIABLES
+from tfbn.graphdef.constants import compute
+from tfbn.graphdef.dataflow import Node, Tensor
+
+_COUNT = 1000.0  # of samples, steps and whatever else is counted
+_MEAN, _SQUARE = 100.0, 1e5  # of which a mean of squares less the square of a mean is positive
+_SQUARES = ("Square", "SquaredDifference", "Mul", "Pow")
+_MOMENTUM = 0.5
+# n / (n - 1), and epsilon, are no differences.
+_TOLERANCE = 0.01
+
+_ELEMENTWISE = (*arithmetic.ARITHMETIC, *arithmetic.FUNCTIONS)
+# Of several parts or indices, all are alike; an Identity of a resource's handle is passed, too.
+_FIRST_INPUT = (
+    *PASSING,
+    *RESHAPES,
+    "ReadVariableOp",
+    "StridedSlice",
+    "GatherV2",
+    "ConcatV2",
+    "Pack",
+    "_Arg",
+    "Sum",
+    "Mean",
+)
+
+
+class Trial:
+    """Values per channel as single numbers: those of `variables`, invented ones of the batch and of counts.
+
+    As `statistic` has it, `of_update` says whether assignments come before reads.
+    """
+
+    def __init__(self, variables: Mapping[Node, float], trains: bool, of_update: bool = False) -> None:
+        self._variables, self._trains, self._of_update = variables, trains, of_update
+        self._values: dict[Tensor, float] = {}
+
+    def value(self, tensor: Tensor) -> float:
+        """The value of a tensor; NaN where it cannot be told."""
+        if tensor not in self._values:
+            self._values[tensor] = math.nan  # of a loop, while it is looked at
+            with np.errstate(all="ignore"):
+                self._values[tensor] = self._compute(*tensor)
+        return self._values[tensor]
+
+    def next_value(self, assignment: Node) -> float:
+        """The value that a variable is assigned."""
+        values = [self.value(each) for each in arithmetic.next_value(assignment)]
+        if len(values) == 1:
+            return values[0]
+        return values[0] - values[1] if "Sub" in assignment.type else values[0] + values[1]
+
+    def _compute(self, node: Node, index: int) -> float:
+        if node.type in VARIABLES:
+            return float(self._trains) if arithmetic.is_flag(node) else self._variables.get(node, _COUNT)
+        if arithmetic.is_number(node):
+            return float(self._trains) if arithmetic.is_flag(node) else _MOMENTUM
+        if arithmetic.reduces_to_statistic(node, index):
+            squared = (
+                index == 2 if node.type in FUSED else node.inputs[0][0].type in ("Square", "SquaredDifference", "Mul")
+            )
+            return _SQUARE if squared else _MEAN
+        updates = arithmetic.assignments_before(node) if self._of_update else []
+        if updates:
+            return self.next_value(updates[-1])
+        if node.type == "Const":
+            value = arithmetic.constant_of((node, 0))
+            return float(value.ravel()[0])
+        if node.type in arithmetic.COUNTS:
+            return _COUNT
+        if node.type in ("Merge", "RefMerge"):
+            return self._chosen(node.inputs)
+        if node.bodies:
+            return self._chosen([body.results[index] for body in node.bodies])
+        if node.type in SELECTS:
+            return self._chosen(node.inputs[1:])
+        if node.type in _ELEMENTWISE:
+            return float(compute(node.type, node.attr, *(np.float64(self.value(each)) for each in node.inputs)))
+        if node.type == "Split":
+            return self.value(node.inputs[1])
+        return self.value(node.inputs[0]) if node.type in _FIRST_INPUT else math.nan
+
+    def _chosen(self, tensors: list[Tensor]) -> float:
+        """Of branches, that which takes the batch's statistics where the layer trains."""
+        known = [arithmetic.statistic(each) for each in tensors]
+        suitable = [
+            tensor for tensor, each in zip(tensors, known) if each is not None and bool(each.batch) == self._trains
+        ]
+        return self.value((suitable or tensors)[0])
+
+
+class Moved(NamedTuple):
+    """A variable, what assigns it, and what is assigned from the same statistic, as zero debias does in two steps."""
+
+    variable: Node
+    updates: Sequence[Node]
+    alike: Iterable[Node]
+
+
+def are_averages(averages: Sequence[Moved], tensors: Sequence[Tensor]) -> bool:
+    """Whether variables average a mean and a variance, which are normalized by in training, in inference or in both."""
+    batch = Trial({}, trains=True)
+    for sign in (1, -1):  # a mean may be what it is negated from
+        numbers = [factor * batch.value(tensor) for factor, tensor in zip((sign, 1), tensors)]
+        variables = {each: number for moved, number in zip(averages, numbers) for each in moved.alike}
+        variables.update((moved.variable, number) for moved, number in zip(averages, numbers))
+        trains, infers = Trial(variables, trains=True, of_update=True), Trial(variables, trains=False)
+        if all(
+            _agree(number, [factor * infers.value(tensor), *map(trains.next_value, moved.updates)])
+            for factor, number, moved, tensor in zip((sign, 1), numbers, averages, tensors)
+        ):
+            return True
+    return False
+
+
+def _agree(number: float, others: Iterable[float]) -> bool:
+    return all(abs(each - number) <= _TOLERANCE * abs(number) for each in others)
