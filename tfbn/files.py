@@ -34,6 +34,10 @@ except ImportError:  # Windows, which has no such locks
 _NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
 
 
+class UnsyncedError(OSError):
+    """The target is written, and whole, but the disk has not confirmed that."""
+
+
 @contextmanager
 def replacing(target: str | os.PathLike[str], *, force: bool = True) -> Iterator[Path]:
     """A path to write a file to; it takes the target's place when the block ends, and goes when it raises.
@@ -58,7 +62,7 @@ def replacing(target: str | os.PathLike[str], *, force: bool = True) -> Iterator
             if final.exists() and not force:
                 raise appeared(target, final)
             move(partial, final)
-            sync(final.parent)
+            settle(final)
 
 
 @contextmanager
@@ -80,7 +84,7 @@ def new_directory(target: str | os.PathLike[str]) -> Iterator[Path]:
             if _is_taken(final):
                 raise appeared(target, final)
             move(folder / "new", final)
-            sync(final.parent)
+            settle(final)
 
 
 @contextmanager
@@ -134,6 +138,22 @@ def move(source: Path, place: Path) -> None:
     os.replace(source, place)
 
 
+def settle(place: Path, old: Iterable[Path] = ()) -> None:
+    """Makes last that a target has been moved to its place, and then removes what it replaces.
+
+    Raises:
+      UnsyncedError: the disk refuses that, because it is full for example.
+    """
+    try:
+        sync(place.parent)
+        if old:
+            remove(old)
+            sync(place.parent)
+    except OSError as error:
+        reason = f"it is written and whole, but a power cut may bring back what was there before: {_strerror(error)}"
+        raise UnsyncedError(error.errno, reason, os.fspath(place)) from error
+
+
 def remove(paths: Iterable[Path]) -> None:
     for path in paths:
         with suppress(FileNotFoundError):
@@ -164,11 +184,14 @@ def _naming(target: str | os.PathLike[str]) -> Iterator[None]:
     """Lets errors of writing, such as of a full disk, name the target: the file that is written is not the user's."""
     try:
         yield
-    except FileExistsError:
+    except (FileExistsError, UnsyncedError):
         raise
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise type(error)(error.errno or errno.EIO, reason, os.fspath(target)) from error
+        raise type(error)(error.errno or errno.EIO, _strerror(error), os.fspath(target)) from error
+
+
+def _strerror(error: OSError) -> str:
+    return error.strerror or str(error)
 
 
 def _is_taken(place: Path) -> bool:

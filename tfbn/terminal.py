@@ -27,11 +27,15 @@ def show(text: str, stream: TextIO | None = None, highlights: list[str] = REPORT
     """Prints a text, on standard output by default. Lines stay as long as they are: paths are copied from them."""
     stream = sys.stdout if stream is None else stream
     console = _console(stream, highlights)
-    if console is None:
-        print(text, file=stream, flush=True)
-    else:
-        console.print(text, soft_wrap=True, markup=False, emoji=False)
-        stream.flush()
+    try:
+        if console is None:
+            print(text, file=stream, flush=True)
+        else:
+            console.print(text, soft_wrap=True, markup=False, emoji=False)
+            stream.flush()
+    except OSError as error:
+        name = "standard output" if stream is sys.stdout else "standard error"
+        raise OSError(error.errno, error.strerror, name) from error
 
 
 def show_diff(diff: bytes) -> None:

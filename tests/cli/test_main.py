@@ -118,6 +118,27 @@ def test_a_closed_pipe_is_no_error(command, monkeypatch):
         assert cli.main(["probe"]) == 0
 
 
+@pytest.mark.parametrize("full", ["stdout", "stderr"])
+@pytest.mark.parametrize("arguments", [["probe"], ["probe", "--json"]], ids=["text", "JSON"])
+def test_a_full_disk_is_no_finding(command, monkeypatch, capsys, full, arguments):
+    """Where what is printed goes, that is: status 2, and a line where one can be read."""
+
+    def run(options, report):
+        report.say("x" * 100_000)
+        if full == "stderr":
+            raise ValueError("x: expected something else")
+
+    command(run)
+    with open("/dev/full", "w") as stream:
+        monkeypatch.setattr(sys, full, stream)
+        assert cli.main(arguments) == 2
+    out, err = capsys.readouterr()
+    if full == "stdout":
+        assert err == "tfbn probe: standard output: No space left on device\n"
+    else:
+        assert ("expected something else" in out) == ("--json" in arguments)
+
+
 def test_json_is_strict(command, capsys):
     """Numbers that JSON lacks are strings; findings of one cause are one with several places."""
     numbers = {"nan": np.nan, "most": np.float32(np.inf), "least": [-np.inf, 1.5], "count": np.int64(3)}

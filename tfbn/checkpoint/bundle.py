@@ -125,7 +125,7 @@ def writing(target: str, force: bool) -> Iterator[BundleWriter]:
         with files.working_folder(place) as folder, closing(BundleWriter(folder)) as writer:
             yield writer
             _commit(writer.finish(), target, force)
-    except FileExistsError:
+    except (FileExistsError, files.UnsyncedError):
         raise
     except (tf.errors.OpError, OSError) as error:  # such as of a full disk
         raise OSError(f"target: {target} cannot be written: {reason(error)}") from error
@@ -162,13 +162,17 @@ def _commit(whole: Path, target: str, force: bool) -> None:
         if count != len(data):
             _set_data_files(_index(whole), count)
         files.sync(_index(whole))
-        for number, path in enumerate(data):
-            files.move(path, Path(f"{place}.data-{number:05d}-of-{count:05d}"))
-        files.sync(place.parent)
-        files.move(_index(whole), _index(place))
-        files.sync(place.parent)
-        files.remove(old)
-        files.sync(place.parent)
+        places = [Path(f"{place}.data-{number:05d}-of-{count:05d}") for number in range(len(data))]
+        try:
+            for path, beside_old in zip(data, places):
+                files.move(path, beside_old)
+            files.sync(place.parent)
+            files.move(_index(whole), _index(place))
+        except BaseException:
+            if _index(whole).exists():  # so that no index leads to this data
+                files.remove(places)
+            raise
+        files.settle(_index(place), old)
 
 
 def _free_count(count: int, old: list[Path]) -> int:

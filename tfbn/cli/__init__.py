@@ -14,7 +14,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from tfbn.report import (
     EXIT_STATUSES,
@@ -85,10 +85,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(options)
     except BrokenPipeError:  # the reader, such as head, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard(sys.stdout)
         return OK
+    except OSError as error:  # what is printed goes to a full disk, for example
+        _discard(sys.stdout)
+        _complain(f"tfbn {options.command}: standard output: {describe_error(error)}")
+        return WRONG_INPUT
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _discard(stream: TextIO) -> None:
+    """Drops what is printed to a stream that takes no more, or Python would end with an error of its own."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _complain(text: str) -> None:
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:  # the exit status has to do
+        _discard(sys.stderr)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -102,6 +118,8 @@ def _run(options: argparse.Namespace) -> int:
     except BrokenPipeError:
         raise
     except Exception as error:
+        if isinstance(error, OSError):
+            sys.stdout.flush()  # raises, too, where that is the file that takes no more
         # What a user can mend is of these three types; anything else is a bug of ours.
         expected = isinstance(error, (ValueError, OSError, ImportError))
         status, error_text = WRONG_INPUT if expected else INTERNAL_ERROR, describe_error(error)
@@ -112,7 +130,7 @@ def _run(options: argparse.Namespace) -> int:
             error_text = f"{' '.join(error_text.split())} (please report it, with what --debug prints)"
         if options.debug:
             traceback.print_exc()
-        print(f"tfbn {options.command}: {error_text}", file=sys.stderr)
+        _complain(f"tfbn {options.command}: {error_text}")
     if options.json:
         print(report.to_json(error_text))
     sys.stdout.flush()

@@ -15,7 +15,7 @@ from functools import partial
 from typing import BinaryIO, NamedTuple
 
 from tfbn.errors import Finding
-from tfbn.files import replacing
+from tfbn.files import UnsyncedError, replacing
 from tfbn.migrate import rules as rules_package
 from tfbn.migrate import syntax
 from tfbn.migrate.accepted import without_accepted
@@ -180,6 +180,8 @@ def write(report: FileReport) -> str | None:
             partial_file.write_bytes(report.after)
             if _read(report.path) != report.before:
                 raise ValueError("it changed while tfbn migrate ran: it stays as it is, run tfbn migrate again")
+    except UnsyncedError as error:
+        return error.strerror
     except OSError as error:
         return f"cannot be written: {error.strerror or error}"
     except ValueError as error:
