@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import resource
 import zipfile
 from pathlib import Path
 
@@ -163,6 +164,31 @@ def test_replaced_after_it_was_read(third, tmp_path, monkeypatch):
     before = contents(tmp_path)
     with pytest.raises(ValueError, match=rf"like\.weights\.h5: .* {LAYER}/1 has its values in another file"):
         checkpoint.convert(source, tmp_path / "out.weights.h5", like=like)
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("contain", [Path, archived], ids=["h5", "keras"])
+@pytest.mark.parametrize("at", ["open", "write", "close"])
+def test_a_full_disk_while_filling(at, contain, tmp_path, monkeypatch):
+    """The target is named, and nothing stays; HDF5 by itself would take the process down."""
+    source, like = weights(tmp_path / "source.weights.h5"), contain(weights(tmp_path / "like.weights.h5", -VALUES))
+    before, limits = contents(tmp_path), resource.getrlimit(resource.RLIMIT_FSIZE)
+    copied, separate, add = keras.hdf5.writable, keras._separate, keras._Filler.add
+
+    def fill_disk():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+
+    steps = {
+        "open": (keras.hdf5, "writable", lambda path: fill_disk() or copied(path)),
+        "write": (keras, "_separate", lambda *given: fill_disk() or separate(*given)),
+        "close": (keras._Filler, "add", lambda *given: add(*given) or fill_disk()),
+    }
+    monkeypatch.setattr(*steps[at])
+    try:
+        with pytest.raises(OSError, match=rf"File too large: '.*out\.weights{like.suffix}'"):
+            checkpoint.convert(source, tmp_path / f"out.weights{like.suffix}", like=like)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert contents(tmp_path) == before
 
 

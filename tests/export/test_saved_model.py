@@ -1,6 +1,7 @@
 """saved_model: what TensorFlow 2 and a session of TensorFlow 1 load again."""
 
 import os
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -118,3 +119,15 @@ def test_a_refusal_leaves_nothing_behind(tmp_path):
             with pytest.raises(ValueError, match="a directory that is not there yet, got .*model. Remove or rename it"):
                 tfbn.export.saved_model(tmp_path / "model", running, y)
     assert os.listdir(tmp_path / "model") == ["mine"]
+
+
+def test_no_room_for_a_folder(tmp_path, monkeypatch):
+    """TensorFlow's error of it, which is none of Python's, names the directory."""
+    error = tf.errors.ResourceExhaustedError(None, None, "/x; No space left on device")
+    monkeypatch.setattr(tf1.saved_model, "Builder", mock.Mock(side_effect=error))
+    with graph():
+        y = tf.identity(tf1.placeholder(tf.float32, [None, 3]))
+        with session() as running:
+            with pytest.raises(OSError, match=r"model cannot be written: /x; No space left on device"):
+                tfbn.export.saved_model(tmp_path / "model", running, y)
+    assert os.listdir(tmp_path) == []

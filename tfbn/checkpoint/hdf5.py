@@ -8,9 +8,11 @@ another file. h5py follows all of that without a word: a weight file could have 
 from __future__ import annotations
 
 import contextlib
+import io
 import zipfile
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 # Of what deflate, the filter of HDF5 and of archives, makes one byte; and values that were never written take none.
@@ -50,6 +52,58 @@ def clear_errors(path: str, expected: str, defect: str) -> Iterator[None]:
         yield
     except _DAMAGE as error:
         raise ValueError(f"{path}: expected {expected}, got one {defect}: {error}") from error
+
+
+class WritableFile:
+    """A file for HDF5 to change, in which it sees no write fail.
+
+    Where one does, on a full disk for example, HDF5 fails once more when it closes the file, and may then take the
+    process down. Here it goes on, and `check` raises the first error.
+    """
+
+    def __init__(self, file: io.FileIO) -> None:
+        self._file = file
+        self._error: OSError | None = None
+        self.seek, self.tell, self.readinto, self.read = file.seek, file.tell, file.readinto, file.read
+
+    def write(self, data: Any) -> int:
+        rest = memoryview(data).cast("B")
+        size = len(rest)
+        with self._keeping_error():
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        return size
+
+    def truncate(self, size: int) -> None:
+        with self._keeping_error():
+            self._file.truncate(size)
+
+    def flush(self) -> None:
+        """There is no buffer."""
+
+    def check(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    @contextlib.contextmanager
+    def _keeping_error(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self._error = self._error or error
+
+
+@contextlib.contextmanager
+def writable(path: Path) -> Iterator[WritableFile]:
+    """The file at `path` for HDF5 to change; raises OSError at the end where it could not be written."""
+    with open(path, "r+b", buffering=0) as file:
+        writable_file = WritableFile(file)
+        try:
+            yield writable_file
+        except Exception:
+            writable_file.check()  # the cause of what HDF5 says, if there is one
+            raise
+        writable_file.check()
 
 
 @contextlib.contextmanager

@@ -94,9 +94,9 @@ def saved_model(
             made = _load(exported.graph_def, kept)
             with tf1.Session() as session:
                 session.run([variable.initializer for variable in made], _initial(made, kept))
-                builder = tf1.saved_model.Builder(os.fspath(beside))
                 signatures = {signature: _signature(graph, exported, inputs, outputs)}
                 try:
+                    builder = tf1.saved_model.Builder(os.fspath(beside))
                     builder.add_meta_graph_and_variables(session, [tf1.saved_model.tag_constants.SERVING], signatures)
                     builder.save()
                 except tf.errors.OpError as error:  # such as of a full disk

@@ -12,7 +12,7 @@ import re
 import shutil
 import zipfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -93,12 +93,13 @@ class KerasReader(Reader):
 
 
 class _Filler(Writer):
-    def __init__(self, file: Any) -> None:
-        self._file = file
+    def __init__(self, file: Any, check: Callable[[], None]) -> None:
+        self._file, self._check = file, check
 
     def add(self, name: str, array: np.ndarray) -> None:
         is_bfloat16 = array.dtype == tf.bfloat16.as_numpy_dtype
         self._file[name][...] = array.view("V2") if is_bfloat16 else array
+        self._check()
 
 
 @contextlib.contextmanager
@@ -130,9 +131,9 @@ def _fill(like: str, target: Path) -> Iterator[Writer]:
 
 @contextlib.contextmanager
 def _filler(copy: Path, like: str) -> Iterator[Writer]:
-    with hdf5.opened(copy, like, "r+") as (file, datasets):
+    with hdf5.writable(copy) as target, hdf5.opened(target, like, "r+") as (file, datasets):
         _separate(file, datasets)
-        yield _Filler(file)
+        yield _Filler(file, target.check)
 
 
 def _separate(file: Any, datasets: Mapping[str, Any]) -> None:
