@@ -251,6 +251,27 @@ def test_gradients(options, dynamic):
         np.testing.assert_array_equal(value, np.zeros(CHANNELS))
 
 
+@pytest.mark.parametrize("training", [True, tf.constant(True)], ids=["static", "tensor"])
+@pytest.mark.parametrize("size", ["eager", "static", "dynamic"])
+def test_second_derivatives_of_an_empty_batch(size, training):
+    """All zero, by gamma too, where TensorFlow's own divide by the number of samples."""
+    norm = tfbn.BatchNorm(CHANNELS, scale=True)
+
+    def second(x):
+        with tf.GradientTape() as outer:
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_sum(tf.tanh(norm(x, training)))
+            penalty = tf.reduce_sum(tape.gradient(loss, norm.gamma) * [1.0, -2.0, 3.0])
+        return penalty, outer.gradient(penalty, [norm.gamma, norm.beta], unconnected_gradients="zero")
+
+    if size != "eager":
+        signature = [tf.TensorSpec([0 if size == "static" else None, 4, 4, CHANNELS])]
+        second = tf.function(second, input_signature=signature)
+    np.testing.assert_array_equal(second(tf.zeros([0, 4, 4, CHANNELS]))[1], np.zeros([2, CHANNELS]))
+    if size == "dynamic":  # where there are samples, they stay
+        assert np.abs(second(tf.constant(oracle.batch((8, 4, 4, CHANNELS)), tf.float32))[1][0]).min() > 1e-6
+
+
 @pytest.mark.parametrize("training", ["static", "placeholder"])
 @pytest.mark.parametrize(
     "given", [{"virtual_batch_size": 2}, {"axis": [1, -1]}, {"axis": [1, -1], **VIRTUAL}, {}], ids=str

@@ -12,7 +12,7 @@ import tensorflow as tf
 from tfbn import _tensorflow
 from tfbn.core.settings import Settings as Options
 from tfbn.core.values import Batch, Params, State
-from tfbn.ops import moments, normalize, own_moments, renorm, replicas
+from tfbn.ops import gradients, moments, normalize, own_moments, renorm, replicas
 from tfbn.ops.layout import Layout
 
 FUSED_EPSILON_FLOOR = normalize.FUSED_EPSILON_FLOOR
@@ -87,9 +87,10 @@ def normalize_batch(
     if adjustment is not None:
         a, b = (layout.of_trailing_axes(tf.cast(part, dtype)) for part in adjustment)
         scale, offset = _then(a, b, scale, offset, layout)
-    # XLA cancels all digits of the kernel's own moments where the mean is far from zero.
+    # XLA cancels all digits of the kernel's own moments where the mean is far from zero; without samples, TensorFlow's
+    # second derivatives are NaN.
     own = weights is None and pooled is None and not _tensorflow.compiled_by_xla()
-    if own and _takes_fused(inputs, options, layout) and _per_channel(scale, offset, layout):
+    if own and some is not False and _takes_fused(inputs, options, layout) and _per_channel(scale, offset, layout):
         return _by_fused_training(inputs, scale, offset, state, options, some, layout)
     # Wide all along: gradients by way of the moments cancel, and have to before they are rounded to a half precision.
     wide = tf.cast(layout.view_virtual(inputs), dtype)
@@ -123,6 +124,9 @@ def _by_fused_training(
         own = _fused_moments(inputs, options, layout)
         scale, offset, stddev, r, d = _renormed(scale, offset, own, state, options, some, layout)
     scale, offset = normalize.or_constants(scale, offset, tf.float32, layout)
+    if some is not True and gradients.tape_may_differentiate():
+        # TensorFlow's second derivatives by the scale divide by the number of samples.
+        scale = gradients.zero_where_empty(scale, tf.convert_to_tensor(some))
     found = normalize.fused_train(inputs, scale, offset, epsilon, layout)
     variance = found.variance if options.unbiased else moments.biased(found.variance, inputs, layout)
     batch = Batch(found.mean, variance, stddev, r, d)

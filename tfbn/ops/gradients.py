@@ -36,12 +36,27 @@ def with_gradient(name: str, outputs: Sequence[tf.Tensor], *inputs: tf.Tensor) -
     after `import tfbn.ops` it differentiates. In a tf.function a SavedModel is what keeps it, and that knows only
     tf.custom_gradient.
     """
-    if _tensorflow.tape_may_record() or _tensorflow.graph_around_bodies().building_function:
+    if tape_may_differentiate():
         # A tape knows an op by its type, and would take the identity's own gradient.
         return under_tape(_GRADIENTS[name], outputs, *inputs)
     outputs = [tf.stop_gradient(output) for output in outputs]
     with tf.compat.v1.get_default_graph().gradient_override_map({"IdentityN": name}):
         return tf.identity_n([*outputs, *inputs])[: len(outputs)]
+
+
+def tape_may_differentiate() -> bool:
+    """In eager code and functions; in other graphs tf.gradients does."""
+    return _tensorflow.tape_may_record() or _tensorflow.graph_around_bodies().building_function
+
+
+def zero_where_empty(value: tf.Tensor, some: tf.Tensor) -> tf.Tensor:
+    """`value`, whose gradient is zero, not NaN, where `some` is 0: in eager code and functions."""
+
+    def masked(grads: Sequence[tf.Tensor], _: tf.Tensor, some: tf.Tensor) -> list[tf.Tensor | None]:
+        return [tf.math.multiply_no_nan(grads[0], some), None]
+
+    (value,) = under_tape(masked, [value], value, tf.cast(tf.cast(some, tf.bool), value.dtype))
+    return value
 
 
 def under_tape(gradient: Gradient, outputs: Sequence[tf.Tensor], *inputs: tf.Tensor) -> list[tf.Tensor]:
