@@ -27,11 +27,22 @@ FORMS: dict[str, dict[str, Any]] = {
     "frozen": {"update_statistics": False},
     "tf.layers": {},
     "by hand": {},
+    "shared function": {},  # one body normalizes for all such layers, and updates what it is given
+    "shared updates": {},  # and one that only updates, whose calls are collected
 }
+BY_HAND = ("by hand", "shared function", "shared updates")
 # Where a layer is called from, and where it is called a second time.
 PLACES = ("here", "here", "here", "cond", "function", "while")
 # What the step waits for, beside the optimizer.
-WIRINGS = ("all", "all", "none", "some", "early", "constructor", "grouped", "create_train_op", "loss only")
+WIRINGS = (
+    *("all", "all", "none", "some", "early", "constructor", "grouped", "create_train_op", "loss only"),
+    "scope",  # the updates of one layer's scope
+    "outputs",  # the loss waits, and not the optimizer
+    "towers",  # two losses with a step each, of which the first waits for the updates of its layers
+    "in turns",  # the same, the second step after the first
+    "one of two",  # only the first of these steps is run
+)
+TWO_LOSSES = ("towers", "in turns", "one of two")
 MOVES = 3  # runs of the step
 
 
@@ -64,7 +75,7 @@ def draw(chance: random.Random, _: None) -> Case:
         )
         for _ in range(chance.randint(1, 4))
     )
-    in_bodies = any(layer.place != "here" for layer in layers)
+    in_bodies = any(layer.place != "here" or layer.form.startswith("shared") for layer in layers)
     # Ref variables cannot be assigned in bodies of control flow v2, nor in functions.
     return Case(
         layers,
@@ -85,10 +96,11 @@ def check(case: Case, _: None) -> None:
     errors = [finding for finding in findings if finding.severity == "error"]
     for number, layer in enumerate(case.layers):
         said = [finding for finding in errors if finding.layer.startswith(f"layer{number}")]
-        if layer.again and (layer.form == "by hand" or layer.place != "here"):  # two updates that take no turns
+        if layer.again and (layer.form in BY_HAND or layer.place != "here"):  # two updates that take no turns
             said = [finding for finding in said if finding.kind != "unordered"]
         statistics = {} if layer.form in ("inference", "frozen") else moved.get(number, {})
-        if not (layer.used or any(statistics.values())):
+        used = layer.used and not (case.wiring == "one of two" and number % 2)
+        if not (used or any(statistics.values())):
             statistics = {}  # the step leaves the layer alone
         complete = all(statistics.values())
         assert bool(said) != complete, (
@@ -98,24 +110,31 @@ def check(case: Case, _: None) -> None:
 
 def build(case: Case, images: tf.Tensor) -> Any:
     """What the step fetches."""
-    chance, loss = random.Random(case.seed), tf.zeros([])
-    optimizer, early = tf1.train.GradientDescentOptimizer(0.01), []
+    chance = random.Random(case.seed)
     kernel = tf1.get_variable("kernel", [3], initializer=tf1.ones_initializer())
-    loss += tf.reduce_sum(kernel)
+    losses, early = [tf.reduce_sum(kernel), tf.reduce_sum(kernel)], []
     for number, layer in enumerate(case.layers):
         if number == len(case.layers) // 2:
             early = tf1.get_collection(tf1.GraphKeys.UPDATE_OPS)
         outputs = call(layer, layer.place, images, number, False)
         if layer.again:
             outputs += call(layer, "here", images + 1.0, number, True)
-        if layer.used:
-            loss += tf.reduce_sum(tf.square(outputs * kernel - 1.0))  # so that the kernel's gradient needs them
+        if layer.used:  # so that the kernel's gradient needs them
+            losses[number % 2] += tf.reduce_sum(tf.square(outputs * kernel - 1.0))
     updates = tf1.get_collection(tf1.GraphKeys.UPDATE_OPS)
     waited = {
         "all": updates,
         "some": [update for update in updates if chance.random() < 0.5],
         "early": early,
+        "scope": tf1.get_collection(tf1.GraphKeys.UPDATE_OPS, f"layer{chance.randrange(len(case.layers))}/"),
     }.get(case.wiring, [])
+    optimizer = tf1.train.GradientDescentOptimizer(0.01)
+    if case.wiring in TWO_LOSSES:
+        own = [update for update in updates if int(update.name[len("layer")]) % 2 == 0]
+        first = minimize(optimizer, losses[0], own)
+        second = minimize(optimizer, losses[1], [first] if case.wiring == "in turns" else [])
+        return first if case.wiring == "one of two" else tf.group(first, second)
+    loss = tf.add_n(losses)
     if case.wiring == "loss only":
         return loss
     if case.wiring == "create_train_op":
@@ -123,9 +142,16 @@ def build(case: Case, images: tf.Tensor) -> Any:
     if case.wiring == "constructor":
         with tf.control_dependencies(updates):
             optimizer = tf1.train.GradientDescentOptimizer(0.01)
-    with tf.control_dependencies(waited):
-        step = optimizer.minimize(loss)
+    step = minimize(optimizer, loss, waited)
+    if case.wiring == "outputs":
+        with tf.control_dependencies(updates):
+            return step, tf.identity(loss)
     return tf.group(step, *updates) if case.wiring == "grouped" else step
+
+
+def minimize(optimizer: Any, loss: tf.Tensor, waited: list) -> tf.Operation:
+    with tf.control_dependencies(waited):
+        return optimizer.minimize(loss)
 
 
 def call(layer: Layer, place: str, x: tf.Tensor, number: int, again: bool) -> tf.Tensor:
@@ -146,8 +172,8 @@ def normalize(layer: Layer, x: tf.Tensor, inferring: bool) -> tf.Tensor:
     arguments = dict(FORMS[layer.form])
     if layer.form == "tf.layers":
         return tfbn.batch_normalization(x, training=not inferring, momentum=0.5, name="norm")
-    if layer.form == "by hand":
-        return by_hand(x, inferring, collect=layer.place == "here")
+    if layer.form in BY_HAND:
+        return by_hand(layer, x, inferring)
     if layer.form == "tensor":
         arguments["is_training"] = tf1.placeholder_with_default(True, [])
     if inferring:
@@ -155,20 +181,41 @@ def normalize(layer: Layer, x: tf.Tensor, inferring: bool) -> tf.Tensor:
     return tfbn.batch_norm(x, 0.5, scope="norm", **arguments)
 
 
-def by_hand(x: tf.Tensor, inferring: bool, collect: bool) -> tf.Tensor:
+def by_hand(layer: Layer, x: tf.Tensor, inferring: bool) -> tf.Tensor:
     """What programs have written themselves; updates in a body are run there, as nothing outside can wait for them."""
-    mean, variance = (
+    variables = mean, variance = [
         tf1.get_variable(f"moving_{name}", [3], initializer=initializer, trainable=False)
         for name, initializer in (("mean", tf1.zeros_initializer()), ("variance", tf1.ones_initializer()))
-    )
+    ]
     if inferring:
         return tf.nn.batch_normalization(x, mean, variance, None, None, 1e-3)
+    if layer.form == "shared function":
+        return normalize_and_update(x, *(variable.handle for variable in variables))
     moments = tf.nn.moments(x, [0])
-    updates = [tf1.assign(each, 0.5 * each + 0.5 * value) for each, value in zip((mean, variance), moments)]
-    for update in updates if collect else ():
-        tf1.add_to_collection(tf1.GraphKeys.UPDATE_OPS, update)
+    if layer.form == "shared updates":
+        updates = [update(*moments, *(variable.handle for variable in variables))]
+    else:
+        updates = [tf1.assign(each, 0.5 * each + 0.5 * value) for each, value in zip(variables, moments)]
+    collect = layer.place == "here"
+    for each in updates if collect else ():
+        tf1.add_to_collection(tf1.GraphKeys.UPDATE_OPS, each)
     with tf.control_dependencies([] if collect else updates):
         return tf.nn.batch_normalization(x, *map(tf.identity, moments), None, None, 1e-3)
+
+
+@tf.function(autograph=False)
+def normalize_and_update(x: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor) -> tf.Tensor:
+    moments = tf.nn.moments(x, [0])
+    update(*moments, mean, variance)
+    return tf.nn.batch_normalization(x, *moments, None, None, 1e-3)
+
+
+@tf.function(autograph=False)
+def update(mean: tf.Tensor, variance: tf.Tensor, moving_mean: tf.Tensor, moving_variance: tf.Tensor) -> tf.Tensor:
+    for handle, value in ((moving_mean, mean), (moving_variance, variance)):
+        old = tf.raw_ops.ReadVariableOp(resource=handle, dtype=tf.float32)
+        tf.raw_ops.AssignVariableOp(resource=handle, value=0.5 * old + 0.5 * value)
+    return tf.zeros([])
 
 
 def run(case: Case, step: Any, images: tf.Tensor) -> dict[int, dict[str, bool]]:

@@ -96,6 +96,25 @@ def test_nested_functions():
     assert flow.nodes["x"] in flow.reach([node_of(flow, "Sin")])
 
 
+def test_functions_that_multiply(monkeypatch):
+    """Each calls the next with its variables in two orders: from some number on, calls share a body."""
+    monkeypatch.setattr(dataflow, "_MAX_COPIED_NODES", 1000)
+    library = tf.Graph().as_graph_def()
+    for level in range(30):
+        function = library.library.function.add()
+        function.signature.name = f"level_{level}"
+        for name in "abcdefgh":
+            function.signature.input_arg.add(name=name, type=tf.resource.as_datatype_enum)
+        for order in ("bacdefgh", "bcdefgha") if level < 29 else ():
+            function.node_def.add(name=order, op=f"level_{level + 1}", input=list(order))
+    for name in "abcdefgh":
+        library.node.add(name=name, op="VarHandleOp")
+    library.node.add(name="call", op="level_0", input=list("abcdefgh"))
+    flow = dataflow.Dataflow(library)
+    assert 1000 < len(flow.all) < 10_000
+    assert {dataflow.source_of((node, 0)).type for node in flow.all if node.type == "_Arg"} == {"VarHandleOp"}
+
+
 def test_control_inputs_that_many_share():
     with graph() as opened:
         first = [tf.no_op(name=f"first_{i}") for i in range(10)]

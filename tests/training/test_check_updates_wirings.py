@@ -124,6 +124,28 @@ def test_location_of_updates_is_reported():
     assert "No collection holds nowhere/AssignMovingAvg" in nowhere.problem
 
 
+def test_a_function_that_several_layers_share():
+    """One body moves what it is called with: for each layer only its own call counts."""
+
+    @tf.function(autograph=False)
+    def move(variable, value):
+        variable.assign_sub((variable - value) * 0.5)
+        return tf.zeros([])
+
+    with graph(True, True):
+        x, calls = tf1.placeholder(tf.float32, [None, 3]), {}
+        for name in ("a", "b", "c"):
+            with tf1.variable_scope(name):
+                averages = [tf1.get_variable(f"moving_{each}", [3], trainable=False) for each in ("mean", "variance")]
+            moments = tf.nn.moments(x, [0])
+            calls[name] = [move(variable, value) for variable, value in zip(averages, moments)]
+            x = tf.nn.batch_normalization(x, *moments, None, None, 1e-3)
+        fetched = [x, *calls["a"], calls["b"][0]]
+        findings = tfbn.check_updates(fetched, raise_on_error=False)
+        assert {(finding.kind, finding.layer) for finding in findings} == {("not reached", "b"), ("not reached", "c")}
+        assert tfbn.check_updates([fetched, calls]) == []
+
+
 def test_half_of_a_layer():
     with graph():
         loss = loss_of(network(images()))

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tfbn.graphdef.dataflow import PASSING as PASSING
+from tfbn.graphdef.dataflow import VARIABLES as VARIABLES
 from tfbn.graphdef.dataflow import Node, Tensor, controls_of, is_assignment, origin_of
 
-VARIABLES = ("VarHandleOp", "VariableV2", "Variable")
 FUSED = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3", "_FusedBatchNormEx")
 GLOBAL = "BatchNormWithGlobalNormalization"
 _ROOTS = ("Rsqrt", "Sqrt", "Pow")

@@ -1,7 +1,8 @@
 """A graph as nodes and edges, read off its GraphDef: function bodies belong to it, and no op is added or looked up.
 
-A function's body is there once, however many ops call it: its arguments are what any of them passes. So every walk is
-linear in the number of ops.
+A function's body is there once for all ops that call it with the same variables: what else its arguments are is what
+any of them passes. So walks are linear in the number of ops, and a call that updates one layer does not stand for one
+that updates another.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from tfbn.graphdef.nodes import control_inputs, data_inputs, input_name
 Tensor = tuple["Node", int]  # an op and the number of its output
 
 _MAX_SEPARATE_CONTROLS = 4
+# Beyond it, calls with other variables share a body: functions that call each other can multiply without end.
+_MAX_COPIED_NODES = 500_000
+VARIABLES = ("VarHandleOp", "VariableV2", "Variable")
 # What hands on its first input as it is, a variable's handle or reference included.
 PASSING = frozenset(
     (
@@ -32,7 +36,7 @@ PASSING = frozenset(
     )
 )
 _ASSIGNMENTS = ("Assign", "AssignSub", "AssignAdd")
-# All callers of a function pass it the same variable; a value may differ from call to call.
+# All callers of a body pass it the same variable; a value may differ from call to call.
 _PASSING_HANDLES = PASSING | {"_Arg"}
 _ARGUMENTS = {
     "If": 1,
@@ -81,7 +85,11 @@ class Dataflow:
     def __init__(self, graph_def: Any) -> None:
         definitions = graph_def.values() if isinstance(graph_def, Graph) else graph_def.node
         self._functions = {function.signature.name: function for function in graph_def.library.function}
-        self._bodies: dict[str, Body] = {}
+        self._bodies: dict[tuple[str, tuple[Node | None, ...]], Body] = {}
+        self._first: dict[str, Body] = {}  # that of the first call of each function
+        self._incomplete: list[str] = []  # functions, each called by the one before, whose bodies are being read
+        self._copied = 0  # nodes in bodies of further calls
+        self._passed: dict[Node, Node] = {}  # the variable that an argument of a body is
         self._joined: dict[tuple[str, ...], Node] = {}
         self.nodes = {node.name: Node(node.name, node.op, node.attr) for node in definitions}
         self.all = list(self.nodes.values())  # with those of function bodies
@@ -95,6 +103,7 @@ class Dataflow:
                     )
             node.inputs = [(self.nodes[name], index) for name, index in data]
             node.controls = self._controls(controls)
+        for node in self.nodes.values():
             self._call(node)
 
     def _controls(self, names: list[str]) -> list[Node]:
@@ -121,25 +130,39 @@ class Dataflow:
         self._connect(node, sorted(names, key=_then_first(node)), _ARGUMENTS[node.type])
 
     def _connect(self, node: Node, names: list[str], first: int) -> None:
+        variables = tuple(self._variable(passed) for passed in node.inputs[first:])
         for number, name in enumerate(names):
             if name not in self._functions:
                 continue
-            body = self._body(name)
+            body = self._body(name, variables)
             node.bodies.append(body)
             for each in body.nodes:
                 each.callers.append((node, number))
             for argument, passed in zip(body.arguments, node.inputs[first:]):
                 argument.inputs.append(passed)
 
-    def _body(self, name: str) -> Body:
-        if name in self._bodies:
-            return self._bodies[name]
+    def _variable(self, tensor: Tensor) -> Node | None:
+        """The variable that a call passes on, where it is one."""
+        node, _ = origin_of(tensor)
+        return node if node.type in VARIABLES else self._passed.get(node)
+
+    def _body(self, name: str, variables: tuple[Node | None, ...] = ()) -> Body:
+        """The body as it is called with these variables."""
+        key = (name, variables)
+        if key in self._bodies:
+            return self._bodies[key]
         function = self._functions[name]
+        if name in self._first:
+            if name in self._incomplete or self._copied > _MAX_COPIED_NODES:
+                return self._first[name]
+            self._copied += len(function.node_def)
         arguments = [Node(f"{name}/{arg.name}", "_Arg") for arg in function.signature.input_arg]
         by_name = {arg.name: node for arg, node in zip(function.signature.input_arg, arguments)}
         by_name.update({each.name: Node(f"{name}/{each.name}", each.op, each.attr) for each in function.node_def})
-        body = self._bodies[name] = Body(arguments, [], [], list(by_name.values()))
+        body = self._bodies[key] = Body(arguments, [], [], list(by_name.values()))
+        self._first.setdefault(name, body)
         self.all += body.nodes
+        self._passed.update((node, variable) for node, variable in zip(arguments, variables) if variable is not None)
 
         def tensor(text: str) -> Tensor:
             name, _, output = text.partition(":")
@@ -154,7 +177,10 @@ class Dataflow:
                     node.controls.append(by_name[text[1:]])
                 else:
                     node.inputs.append(tensor(text))
-            self._call(node)
+        self._incomplete.append(name)
+        for each in function.node_def:
+            self._call(by_name[each.name])
+        self._incomplete.pop()
         body.results.extend(tensor(function.ret[arg.name]) for arg in function.signature.output_arg)
         body.controls.extend(by_name[each] for each in function.control_ret.values())
         return body
@@ -163,11 +189,13 @@ class Dataflow:
         """The nodes of all functions that the graph's ops call, or name in an attribute as a dataset does."""
 
         def follow(node: Node) -> Iterator[Node]:
+            for body in node.bodies:
+                yield from body.nodes
             attrs = node.attr.values() if node.attr is not None else ()
             named = [each.name for attr in attrs for each in (attr.func, *attr.list.func)]
             for name in (node.type, *named):
-                if name in self._functions:
-                    yield from self._body(name).nodes
+                if name in self._functions and not node.bodies:
+                    yield from (self._first.get(name) or self._body(name)).nodes
 
         own = set(self.nodes.values())
         return [node for node in walks.in_order(self.nodes.values(), follow) if node not in own]
