@@ -84,3 +84,14 @@ def test_virtual_batches(way):
         with pytest.raises(ValueError, match="expected False with a virtual_batch_size, got True with 2"):
             WAYS[way](np.ones([4, 2], "float32"), synchronized=True, virtual_batch_size=2)
         assert not graph.get_collection(tf.compat.v1.GraphKeys.GLOBAL_VARIABLES)
+
+
+@pytest.mark.parametrize("kind", ["function", "eager", "graph", "workers"])
+def test_one_replica_with_nan(kind):
+    """From the step with the NaN on: each process ends with an error that names the replica, and none waits for it."""
+    configs = launch.clusters(2) if kind == "workers" else [None]
+    printed = launch.together([["-m", "tests.replicas.spoiled", kind]] * len(configs), configs, timeout=90)
+    errors = [json.loads(text.splitlines()[-1]) for text in printed]
+    named = [text for name, text in errors if name == "InvalidArgumentError"]
+    assert any("got NaN or infinity from the replicas (counted from 0):] [1]" in text for text in named), errors
+    assert all(name in ("InvalidArgumentError", "UnavailableError", "CancelledError") for name, _ in errors)

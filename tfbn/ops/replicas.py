@@ -7,6 +7,9 @@ each. Pooled, with sums over the replicas (Chan, Golub and LeVeque 1983):
 
 Sums of squares would cancel where the mean is far from zero. A replica without samples has n = 0. All replicas pool the
 same numbers in the same order, and so come to the same bits.
+
+What is not finite on one replica would be so in the statistics of all, for good, and nothing would tell whose data it
+was. All replicas see the same numbers, so that all raise the same error, and none waits for another.
 """
 
 from __future__ import annotations
@@ -30,7 +33,7 @@ def pool(own: Moments, shares: Shares) -> Pooled:
     number, shape = _context().num_replicas_in_sync, own.mean.shape
     sizes = [shares.total.shape.num_elements(), shape.num_elements(), shape.num_elements()]
     packed = tf.concat([tf.reshape(value, [-1]) for value in (shares.total, *own)], 0)
-    totals, means, variances = tf.split(_gather(packed, number), sizes, 1)
+    totals, means, variances = tf.split(_check_finite(_gather(packed, number)), sizes, 1)
     total = tf.reduce_sum(totals, 0)
     parts = tf.math.divide_no_nan(totals, total)
     # In two steps: differences from what is already close are all but exact, so that the mean is rounded once.
@@ -54,6 +57,22 @@ def _gather(values: tf.Tensor, number: int) -> tf.Tensor:
     index = _context().replica_id_in_sync_group
     rows = _all_reduce(tf.pad(values[tf.newaxis], [[index, number - 1 - index], [0, 0]]))
     return tf.ensure_shape(rows, [number, values.shape[0]])
+
+
+def _check_finite(rows: tf.Tensor) -> tf.Tensor:
+    """The rows; an error names the replicas in whose rows something is not finite."""
+    finite = tf.reduce_all(tf.math.is_finite(rows), 1)
+    message = (
+        "synchronized: expected inputs whose mean and variance are finite on all replicas, got NaN or infinity from "
+        "the replicas (counted from 0):"
+    )
+    which = tf.reshape(tf.where(tf.logical_not(finite)), [-1])
+    # Nothing waits for it in eager code and functions, where it runs all the same: a device would stand still.
+    check = tf.raw_ops.Assert(condition=tf.reduce_all(finite), data=[message, which], summarize=rows.shape[0])
+    if tf.executing_eagerly() or tf.compat.v1.get_default_graph().building_function:
+        return rows
+    with tf.control_dependencies([check]):
+        return tf.identity(rows)
 
 
 def _all_reduce(values: tf.Tensor) -> tf.Tensor:
