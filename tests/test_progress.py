@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import re
+import subprocess
 import sys
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+import tfbn
 from tfbn import checkpoint, fold
 from tfbn.checkpoint.bundle import writing
 from tfbn.progress import Progress
@@ -64,3 +68,38 @@ def test_long_work_has_a_bar_on_a_terminal(work, text, tmp_path, monkeypatch, ca
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     work(str(tmp_path / "model"))
     assert re.search(text, re.sub(r"\x1b\[[\d?;]*\w", "", capsys.readouterr().err))
+
+
+@pytest.mark.process
+def test_commands_on_a_terminal(tmp_path):
+    """Audit and export draw their bars there although TensorFlow's own messages are dropped, results stay clean."""
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        images = tf.compat.v1.placeholder(tf.float32, [None, 4], name="images")
+        loss = tf.reduce_mean(tfbn.batch_norm(images, scope="norm"), name="loss")
+        tfbn.create_train_op(loss, tf.compat.v1.train.GradientDescentOptimizer(0.1))
+        session.run(tf.compat.v1.global_variables_initializer())
+        meta = tf.compat.v1.train.Saver().save(session, str(tmp_path / "model")) + ".meta"
+    step = "train_op/control_dependency"
+    lines = [["audit", meta, "--step", step], ["export", meta, str(tmp_path / "model.pb"), "--outputs", "loss"]]
+    source = f"from tfbn import cli\nfor line in {lines}: cli.main(line)"
+    reader, terminal = pty.openpty()
+    with os.fdopen(reader, "rb", buffering=0) as shown:
+        process = subprocess.run([sys.executable, "-c", source], stdout=subprocess.PIPE, stderr=terminal, text=True)
+        os.close(terminal)
+        drawn = read_all(shown)
+    assert process.returncode == 0, drawn
+    for text in ("Auditing .* 4/4 steps", "Exporting .* 4/4 steps"):
+        assert re.search(text, drawn), drawn
+    assert "1 layers, 0 errors" in process.stdout
+    assert "ing \u2501" not in process.stdout
+
+
+def read_all(terminal):
+    """What was written to a terminal that no process has open any more, without its control sequences."""
+    text = b""
+    try:
+        while part := terminal.read(4096):
+            text += part
+    except OSError:  # how Linux reports the end
+        pass
+    return re.sub(r"\x1b\[[\d?;]*\w", "", text.decode())

@@ -102,6 +102,21 @@ def test_findings(tmp_path, monkeypatch, capsys):
     assert "left in training mode, as asked (2)" in capsys.readouterr().out
 
 
+@pytest.mark.process
+def test_a_refusal_in_a_process_of_its_own(tmp_path):
+    """It says so on standard error, where what C++ code writes is dropped."""
+    with tf.Graph().as_default() as graph:
+        images = tf1.placeholder(tf.float32, [None, 2, 2, 3])
+        y, _, _ = tf1.nn.fused_batch_norm(images, tf.ones([3]), tf.zeros([3]), is_training=True, name="norm")
+        tf.identity(y, name="y")
+    (tmp_path / "graph.pb").write_bytes(graph.as_graph_def().SerializeToString())
+    command = [sys.executable, "-m", "tfbn", "export", "graph.pb", "refused.pb", "--outputs", "y"]
+    environment = {"PYTHONPATH": str(CHECKOUT)}
+    process = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
+    assert (process.returncode, process.stdout) == (1, "")
+    assert process.stderr.startswith("graph.pb: not exported.\nnorm: training: norm normalizes by the batch")
+
+
 def test_keep_training(model, capsys):
     """Of a graph whose layers a placeholder decides; scopes with commas between them, and what names none."""
     line = "model.meta kept.pb --outputs collected/outputs --keep-training"

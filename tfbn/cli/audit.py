@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tfbn.cli import names, quiet
-from tfbn.errors import NoLayersWarning
+from tfbn.errors import Finding, NoLayersWarning
 from tfbn.report import EXIT_STATUSES, Report, add_options
 
 SUMMARY = "check how a training graph updates and saves its batch norm layers"
@@ -36,50 +36,74 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_options(parser)
 
 
+class _Audit(NamedTuple):
+    """What the audits say of a graph."""
+
+    layers: Any
+    has_saver: bool
+    findings: list[Finding]
+    steps: list[str]  # what may be the step, where the user names none
+
+
 def run(options: argparse.Namespace, report: Report) -> None:
     quiet.tensorflow()
     report.activity = f"auditing {options.graph}"
     report.fields.update(graph=options.graph, layers=[], candidates=[])
     with quiet.native_stderr_suppressed():
-        graph, saver = _load(Path(options.graph))
-        _audit(options, report, graph, saver)
+        audit = _audit(options)
+    layers, findings = audit.layers, audit.findings
+    report.fields.update(
+        layers=[{column: getattr(layer, column) for column in layers.COLUMNS} for layer in layers],
+        candidates=audit.steps,
+    )
+    report.summary["layers"] = len(layers)
+    report.findings += findings
+    report.say(layers if layers else f"0 layers: no batch norm layer is recognized in {options.graph}.")
+    if not audit.has_saver:
+        report.say("No Saver is in this MetaGraph: what a checkpoint will have is not checked.")
+    if options.step is None and not audit.steps:
+        report.say("No op of this graph runs an optimizer: there is no step to check.")
+    report.say_findings()
+    if audit.steps:
+        raise ValueError(
+            "expected --step, what one step of training fetches, to check the updates. Nothing waits for these ops, "
+            "which run an optimizer:\n" + "\n".join(f"  --step {name}" for name in audit.steps)
+        )
+    counts = [sum(finding.severity == severity for finding in findings) for severity in ("error", "warning")]
+    report.say(f"{len(layers)} layers, {counts[0]} errors, {counts[1]} warnings")
 
 
-def _audit(options: argparse.Namespace, report: Report, graph: Any, saver: Any) -> None:
+def _audit(options: argparse.Namespace) -> _Audit:
+    """Runs the audits below a progress bar; nothing is printed before it ends."""
     from tfbn.graphdef.dataflow import Dataflow
+    from tfbn.progress import Progress
     from tfbn.training.check_saver import check_saver
     from tfbn.training.check_updates import check_updates
     from tfbn.training.list_layers import list_layers
     from tfbn.training.requests import check_restoring
     from tfbn.training.steps import find_steps
 
-    layers = list_layers(graph)
-    report.fields["layers"] = [{column: getattr(layer, column) for column in layers.COLUMNS} for layer in layers]
-    report.summary["layers"] = len(layers)
-    report.say(layers if layers else f"0 layers: no batch norm layer is recognized in {options.graph}.")
-    if saver is not None:
-        report.findings += check_saver(saver, graph, raise_on_error=False, checkpoint=options.checkpoint)
-    else:
-        report.say("No Saver is in this MetaGraph: what a checkpoint will have is not checked.")
-        if options.checkpoint is not None:
-            report.findings += check_restoring(Dataflow(graph.as_graph_def()), None, options.checkpoint)
-    step = names(options.step)
-    candidates = find_steps(graph) if step is None else []
-    if step is not None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NoLayersWarning)  # said above
-            report.findings += check_updates(step, graph, names(options.scope), raise_on_error=False)
-    elif not candidates:
-        report.say("No op of this graph runs an optimizer: there is no step to check.")
-    report.say_findings()
-    if candidates:
-        report.fields["candidates"] = candidates
-        raise ValueError(
-            "expected --step, what one step of training fetches, to check the updates. Nothing waits for these ops, "
-            "which run an optimizer:\n" + "\n".join(f"  --step {name}" for name in candidates)
-        )
-    counts = [sum(finding.severity == severity for finding in report.findings) for severity in ("error", "warning")]
-    report.say(f"{len(layers)} layers, {counts[0]} errors, {counts[1]} warnings")
+    findings: list[Finding] = []
+    steps: list[str] = []
+    with Progress("Auditing", 4, "steps") as bar:
+        graph, saver = _load(Path(options.graph))
+        bar.update()
+        layers = list_layers(graph)
+        bar.update()
+        if saver is not None:
+            findings += check_saver(saver, graph, raise_on_error=False, checkpoint=options.checkpoint)
+        elif options.checkpoint is not None:
+            findings += check_restoring(Dataflow(graph.as_graph_def()), None, options.checkpoint)
+        bar.update()
+        if options.step is None:
+            steps = find_steps(graph)
+        else:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", NoLayersWarning)  # the report says it
+                step, scope = names(options.step), names(options.scope)
+                findings += check_updates(step, graph, scope, raise_on_error=False)
+        bar.update()
+    return _Audit(layers, saver is not None, findings, steps)
 
 
 def _load(path: Path) -> tuple[Any, Any]:

@@ -7,8 +7,8 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, redirect_stderr
+from typing import Any, TextIO
 
 from tfbn.requirements import check_tensorflow
 
@@ -48,25 +48,39 @@ def notice(text: str) -> Iterator[None]:
 def native_stderr_suppressed() -> Iterator[None]:
     """Drops what C++ code writes to standard error in the block, and shows it if the block raises.
 
-    If the process ends in C++ code, for example at an instruction that the CPU lacks, Python prints where it was.
+    What Python writes there through `sys.stderr` is shown: progress bars, warnings, what a command has to say. If the
+    process ends in C++ code, for example at an instruction that the CPU lacks, Python prints where it was.
     """
     sys.stderr.flush()
     watch = not faulthandler.is_enabled()
-    with tempfile.TemporaryFile() as log:
-        stderr = os.dup(2)
+    with tempfile.TemporaryFile() as log, _copy_of_stderr() as stderr:
+        # A stream that is not the process's own, such as one that a test captures, is not in the way of C++ code.
+        visible = stderr if _descriptor(sys.stderr) == 2 else sys.stderr
         os.dup2(log.fileno(), 2)
         if watch:
             faulthandler.enable(stderr, all_threads=False)
         try:
-            yield
+            with redirect_stderr(visible):
+                yield
         except BaseException:
-            sys.stderr.flush()
             log.seek(0)
-            os.write(stderr, log.read())
+            os.write(stderr.fileno(), log.read())
             raise
         finally:
-            sys.stderr.flush()
+            sys.stderr.flush()  # what loggers that keep the old stream have written belongs to the log
             if watch:
                 faulthandler.disable()
-            os.dup2(stderr, 2)
-            os.close(stderr)
+            os.dup2(stderr.fileno(), 2)
+
+
+def _copy_of_stderr() -> TextIO:
+    """A stream to where standard error leads now, whatever becomes of descriptor 2."""
+    encoding = getattr(sys.stderr, "encoding", None)
+    return os.fdopen(os.dup(2), "w", buffering=1, encoding=encoding, errors="backslashreplace")
+
+
+def _descriptor(stream: TextIO) -> int | None:
+    try:
+        return stream.fileno()
+    except (AttributeError, OSError):  # a stream of a test or of a notebook
+        return None

@@ -25,6 +25,9 @@ from tfbn.graphdef import recognize
 from tfbn.graphdef.graph import Graph, without_colocation
 from tfbn.graphdef.nodes import Tensor, split_tensor, tensor_name
 from tfbn.graphdef.tensor_names import count_outputs
+from tfbn.progress import Progress
+
+_STEPS = 4  # of the progress bar: flattening, finding what trains, rewriting, freezing
 
 
 class InferenceGraph(NamedTuple):
@@ -115,11 +118,19 @@ def inference_graph(
     given = open_source(source, checkpoint)
     if variables not in ("freeze", "keep"):
         raise ValueError(f'expected `variables` to be "freeze" or "keep", got {variables!r}.')
-    flat = _flatten(given, outputs, inputs, is_training)
+    with Progress("Exporting", _STEPS, "steps") as bar:
+        flat = _flatten(given, outputs, inputs, is_training)
+        bar.update()
+        return _infer(given, flat, variables == "freeze", keep_training, bar)
+
+
+def _infer(given: Source, flat: _Flat, frozen: bool, keep_training: Iterable[str], bar: Progress) -> InferenceGraph:
+    """What remains of the graph where what trains it is False."""
     kept = keep.find(keep_training, flat.graph, flat.roots, (node.name for node in given.graph_def.node))
     decide_pinned = functools.cache(lambda names: decide(pin(flat.graph, names), flat.roots, flat.named))
     pinned = find_switches(flat.graph, decide_pinned) if flat.is_training is None else flat.is_training
     decided = _with_outputs(decide_pinned(pinned))
+    bar.update()
     kept_ops: set[str] = set()
     refused: list[Finding] = []
     if kept is not None:
@@ -137,7 +148,10 @@ def inference_graph(
     recognized = recognize.recognize(graph)
     report = validate(graph, recognized, decided.recognized, report, kept_ops, refused)
     report = report._replace(inputs=_inputs(graph, flat.inputs, pipeline))
-    return _finish(given, graph, recognized, variables == "freeze", report)
+    bar.update()
+    exported = _finish(given, graph, recognized, frozen, report)
+    bar.update()
+    return exported
 
 
 def _flatten(given: Source, outputs: Any, inputs: Any, is_training: Any) -> _Flat:
