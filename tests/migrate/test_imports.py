@@ -47,7 +47,7 @@ SLIM = "import tensorflow.contrib.slim as slim\n"
         ),
         (
             "from tensorflow.contrib import slim, metrics\nslim.batch_norm(metrics.x)\n",
-            "from tensorflow.contrib import metrics\nimport tfbn\ntfbn.batch_norm(metrics.x)\n",
+            "import tfbn\nfrom tensorflow.contrib import metrics\ntfbn.batch_norm(metrics.x)\n",
         ),
         # An import of a submodule binds the package as well.
         (
@@ -96,5 +96,5 @@ def test_only_the_chosen_rules_remove():
     assert migrated(SLIM, only=["batch-norm"]) == SLIM
     source = "from tensorflow.contrib.slim import batch_norm, conv2d\nconv2d(batch_norm)\n"
     assert migrated(source, only=["batch-norm"]) == (
-        "from tfbn import batch_norm\nfrom tensorflow.contrib.slim import conv2d\nconv2d(batch_norm)\n"
+        "from tensorflow.contrib.slim import conv2d\nfrom tfbn import batch_norm\nconv2d(batch_norm)\n"
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.migrate.helpers import migrated, run
@@ -16,7 +18,7 @@ TF = "import tensorflow as tf\n"
     [
         "import os\n" + TF + "@\nimport sys\n",
         '"""Doc."""\n\nfrom __future__ import division\nimport os\n' + TF + "@",
-        "import os\ntry:\n    import tensorflow as tf\nexcept ImportError:\n    raise\n".replace("os\n", "os\n@"),
+        "import os\n~@try:\n    import tensorflow as tf\nexcept ImportError:\n    raise\n",
         "# license\n\n# coding\nimport os  # o\nimport tensorflow as tf  # t\n@x = 1\n",
         "def lazy():\n    pass\n" + TF + "@",
         "import os; import tensorflow as tf; x = 1\n@",
@@ -25,11 +27,11 @@ TF = "import tensorflow as tf\n"
     ],
 )
 def test_below_the_import_of_tensorflow(top):
-    """Once, and with the line ends of the file."""
+    """Once, and with the line ends of the file; in a group of its own beside the standard library's."""
     for end in ("\n", "\r\n", "\r"):
-        before = (top.replace("@", "") + USE).replace("\n", end)
-        after = (top.replace("@", "import tfbn\n") + USE.replace("tf.contrib.layers", "tfbn")).replace("\n", end)
-        assert migrated(before) == after
+        before = (re.sub("[~@]", "", top) + USE).replace("\n", end)
+        after = top.replace("~", "\n").replace("@", "import tfbn\n") + USE.replace("tf.contrib.layers", "tfbn")
+        assert migrated(before) == after.replace("\n", end)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +40,7 @@ def test_below_the_import_of_tensorflow(top):
         "@",
         '"""Doc."""\n@',
         "#!/usr/bin/python\n# -*- coding: utf-8 -*-\n\n@",
-        '"""Doc."""\nfrom __future__ import print_function\n@\n',
+        '"""Doc."""\nfrom __future__ import print_function\n~@\n',
         "@@decorated\n",
         "# what it is\n@",
     ],
@@ -46,8 +48,8 @@ def test_below_the_import_of_tensorflow(top):
 def test_without_imports_at_the_top(top):
     """Below what has to come first."""
     body = "def f(x):\n    import tensorflow as tf\n    return " + USE
-    before = top.replace("@@", "\0").replace("@", "").replace("\0", "@") + body
-    after = top.replace("@@", "import tfbn\n\0").replace("@", "import tfbn\n").replace("\0", "@")
+    before = re.sub("[~@]", "", top.replace("@@", "\0")).replace("\0", "@") + body
+    after = top.replace("~", "\n").replace("@@", "import tfbn\n\0").replace("@", "import tfbn\n").replace("\0", "@")
     assert migrated(before) == after + body.replace("tf.contrib.layers", "tfbn")
 
 
@@ -61,7 +63,7 @@ def test_a_single_line_without_an_end():
 def test_before_its_use():
     """An import far below is no place for it."""
     source = "from tensorflow import x\ny = x\nz = f(lambda: tf.contrib.layers.batch_norm(tf.x))\n" + TF
-    assert migrated(source).startswith("from tensorflow import x\nimport tfbn\ny = x\n")
+    assert migrated(source).startswith("import tfbn\nfrom tensorflow import x\ny = x\n")
 
 
 @pytest.mark.parametrize("taken", ["def tfbn(): pass", "tfbn = 1", "def f(tfbn): pass", "for tfbn in x: pass"])

@@ -10,7 +10,7 @@ from tfbn.migrate import driver
 TF, V1 = "import tensorflow as tf\n", "import tensorflow.compat.v1 as tf\n"
 NORM, NEW_NORM = "y = tf.layers.batch_normalization(x)\n", "y = tfbn.batch_normalization(x)\n"
 SLIM = TF + "slim = tf.contrib.slim\n"
-FLATTEN = "import tfbn\ntfbn.layers.flatten({})\n"
+IMPORT, FLATTEN = "import tfbn\n", "tfbn.layers.flatten({})\n"
 CONV = "from tensorflow.contrib.slim import conv2d\n"
 RESNET = "from tensorflow.contrib.slim.nets import resnet_utils\nscope = resnet_utils.resnet_arg_scope\n"
 
@@ -18,7 +18,7 @@ RESNET = "from tensorflow.contrib.slim.nets import resnet_utils\nscope = resnet_
 @pytest.mark.parametrize(
     ("home", "use", "home_after", "use_after"),
     [
-        (TF, "from home import tf\n" + NORM, V1, "from home import tf\nimport tfbn\n" + NEW_NORM),
+        (TF, "from home import tf\n" + NORM, V1, "import tfbn\nfrom home import tf\n" + NEW_NORM),
         (TF, "from home import *\n" + NORM, V1, "from home import *\nimport tfbn\n" + NEW_NORM),
         (TF, "from .home import tf as t\nt.Session\n", V1, None),
         (TF, "from . import home as h\nh.tf.log(1)\n", V1, None),
@@ -31,10 +31,20 @@ RESNET = "from tensorflow.contrib.slim.nets import resnet_utils\nscope = resnet_
         (TF, "from home import tf\ntf.log(tf.random.set_seed)\n", TF, None),
         (TF + "tf.Session\n", "from home import tf\ntf.random.set_seed(1)\n", TF + "tf.Session\n", None),
         # Names for slim: they go with those who take them, and TensorFlow's stays for others.
-        (SLIM, "from home import slim, tf\nslim.flatten(tf)\n", V1, "from home import tf\n" + FLATTEN.format("tf")),
-        (SLIM, "from .home import slim, f\nslim.flatten(f)\n", V1, "from .home import f\n" + FLATTEN.format("f")),
-        (SLIM, "import home\nhome.slim.flatten(1)\n", V1, "import home\n" + FLATTEN.format(1)),
-        (SLIM + "slim.flatten(1)\n", "from home import tf\ntf.zeros\n", V1 + FLATTEN.format(1), None),
+        (
+            SLIM,
+            "from home import slim, tf\nslim.flatten(tf)\n",
+            V1,
+            IMPORT + "from home import tf\n" + FLATTEN.format("tf"),
+        ),
+        (
+            SLIM,
+            "from .home import slim, f\nslim.flatten(f)\n",
+            V1,
+            IMPORT + "\nfrom .home import f\n" + FLATTEN.format("f"),
+        ),
+        (SLIM, "import home\nhome.slim.flatten(1)\n", V1, "import home\n" + IMPORT + FLATTEN.format(1)),
+        (SLIM + "slim.flatten(1)\n", "from home import tf\ntf.zeros\n", V1 + IMPORT + FLATTEN.format(1), None),
         # A function keeps its name at home.
         (CONV, "from home import conv2d\nconv2d(1)\n", CONV.replace("tensorflow.contrib.slim", "tfbn.layers"), None),
     ],

@@ -55,6 +55,23 @@ class Changes:
         start, end = self.module.span(node)
         return any(change.start <= start and end <= change.end for change in self.changes)
 
+    def revise(self, start: int, end: int, text: str, rule: str) -> None:
+        """Puts a text in the place of a stretch of the new one; the changes that it touches become one with it."""
+        shift = 0
+        touched: list[tuple[Change, int, int]] = []  # with the stretches of the new text that they make
+        for change in sorted(self.changes, key=lambda change: (change.start, change.end)):
+            new_start = change.start + shift
+            new_end = new_start + len(change.text.encode("utf-8"))
+            shift = new_end - change.end
+            if new_start <= end and start <= new_end:
+                touched.append((change, new_start, new_end))
+        first, first_start, _ = touched[0]
+        last, _, last_end = touched[-1]
+        new, low, high = self.apply()[0], min(start, first_start), max(end, last_end)
+        self.changes = [change for change in self.changes if all(change is not other for other, *_ in touched)]
+        text = new[low:start].decode("utf-8") + text + new[end:high].decode("utf-8")
+        self.replace_span(first.start - (first_start - low), last.end + (high - last_end), text, rule)
+
     def apply(self) -> tuple[bytes, tuple[Edit, ...]]:
         """The new text, and a record of each edit in the order of the text.
 

@@ -14,6 +14,8 @@ from tfbn.migrate import names, v1_names
 from tfbn.migrate.changes import Changes
 from tfbn.migrate.module import Binding, Module, last_part, source_module
 from tfbn.migrate.placement import add_imports
+from tfbn.migrate.source.notebook import MARKER
+from tfbn.migrate.standard_library import builds_no_ops
 from tfbn.migrate.statements import Removal, replace_statement
 
 RULE = "imports"  # what edits of imports are listed under, whichever rule they are for
@@ -235,21 +237,48 @@ def _v1_module(name: str) -> str | None:
 
 
 def _switch_v2_off(module: Module, changes: Changes, whole: list[Binding], parts: list[Binding]) -> None:
-    """Below the first import of TensorFlow itself, or else of names from it: later, something may have been built."""
+    """Below the first import of TensorFlow itself, or else of names from it, and those after it that build nothing."""
     of_parts = [b for b in parts if isinstance(b.statement, cst.ImportFrom) and _v1_edits(b.statement)]
     places = [binding for binding in whole if binding.top_level] or [b for b in of_parts if b.top_level]
     if not places:
         return
     first = min(places, key=lambda binding: module.span(binding.statement))
-    start, end = module.span(first.statement)
-    line, below = module.lines.start_of_line(start), module.lines.end_of_line(end)
-    indent = re.match("[ \t]*", module.data[line:start].decode("utf-8"))[0]  # type: ignore[index]  # it always matches
+    line = module.lines.start_of_line(module.span(first.statement)[0])
+    below = module.lines.end_of_line(module.span(_last_import_without_ops(module, first.statement))[1])
+    indent = re.match("[ \t]*", module.data[line:below].decode("utf-8"))[0]  # type: ignore[index]  # it always matches
     newline = module.lines.newline.decode("ascii")
     lines = ["", f"{indent}{first.local}.disable_v2_behavior()"]  # a formatter wants an empty line below imports
     if first not in whole or first.is_foreign:
         lines = [f"{indent}from tensorflow.compat.v1 import disable_v2_behavior", "", f"{indent}disable_v2_behavior()"]
     before = "" if module.data[below - 1 : below] in (b"\n", b"\r") else newline
     changes.replace_span(below, below, before + "".join(line + newline for line in lines), changes.v1_imports)
+
+
+def _last_import_without_ops(module: Module, statement: Any) -> Any:
+    """The last of the imports that follow on one, none of which can build anything: the file's own may."""
+    line = module.parent(statement)
+    lines = list(module.tree.body)
+    start = next((index for index, other in enumerate(lines) if other is line), len(lines))
+    for following in lines[start:]:
+        if not isinstance(following, cst.SimpleStatementLine) or not all(map(_builds_no_ops, following.body)):
+            break
+        if following is not line and _begins_cell(following):
+            break
+        statement = following.body[-1]
+    return statement
+
+
+def _begins_cell(line: Any) -> bool:
+    """Whether a line is the first of a notebook's cell."""
+    return any(above.comment is not None and above.comment.value.startswith(MARKER) for above in line.leading_lines)
+
+
+def _builds_no_ops(statement: Any) -> bool:
+    if isinstance(statement, cst.ImportFrom):
+        return builds_no_ops(source_module(statement).partition(".")[0])
+    return isinstance(statement, cst.Import) and all(
+        builds_no_ops(alias.evaluated_name.partition(".")[0]) for alias in statement.names
+    )
 
 
 def _exported(module: Module) -> set[str]:

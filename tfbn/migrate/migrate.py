@@ -66,6 +66,7 @@ def rewrite(
 
     from tfbn.migrate import imports
     from tfbn.migrate.changes import Changes
+    from tfbn.migrate.import_order import sort_imports
     from tfbn.migrate.module import Module
     from tfbn.migrate.placement import conflicting_binding
     from tfbn.migrate.rules import RULES
@@ -88,6 +89,8 @@ def rewrite(
         if node is not None:
             raise ValueError(f"line {module.line(node)}: the name `{name}` is in use here: rename it and run again")
     imports.update_imports(module, changes)
+    for replacement in reversed(sort_imports(data, changes.apply()[0])):
+        changes.revise(*replacement, imports.RULE)
     after, edits = changes.apply()
     findings = tuple(sorted(changes.findings, key=lambda finding: (finding.where, finding.kind)))
     return after, edits, findings, changes.trains_batch_norm

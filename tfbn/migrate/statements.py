@@ -39,9 +39,25 @@ class Removal:
                     spans[-1][1] = span[1]
                 else:
                     spans.append(list(span))
+        opening = {self._start_if_first(line) for line in whole.values()}
         for first, last in spans:
+            if first in opening:
+                last = self._below_blank_lines(last)
             self.changes.replace_span(self._with_blank_lines(first, last), last, "", self.rule)
         return anchor
+
+    def _start_if_first(self, line: Any) -> int | None:
+        """Where the line of a statement starts that is the first of an indented block."""
+        block = self.module.parent(line)
+        is_first = isinstance(block, cst.IndentedBlock) and block.body[0] is line
+        return self.module.lines.start_of_line(self.module.span(line.body[0])[0]) if is_first else None
+
+    def _below_blank_lines(self, offset: int) -> int:
+        """The start of the next line that is not blank."""
+        data, lines = self.module.data, self.module.lines
+        while offset < len(data) and not data[offset : lines.end_of_line(offset)].strip():
+            offset = lines.end_of_line(offset)
+        return offset
 
     def _with_blank_lines(self, first: int, last: int) -> int:
         """Where to begin the removal of whole lines, so that no more blank lines are left than were on either side."""

@@ -81,10 +81,10 @@ def test_without_an_alias():
     ],
 )
 def test_programs_switch_v2_behaviour_off(body, is_program):
-    """Below the import, before anything is built; modules leave that to the program."""
+    """Below the imports that build nothing, before anything is built; modules leave that to the program."""
     after = migrated("import os\nimport tensorflow as tf\nimport sys\n" + body, compat=True)
     line = "\ntf.disable_v2_behavior()\n" if is_program else ""
-    assert after == f"import os\n{V1}{line}import sys\n{body}"
+    assert after == f"import os\n{V1}import sys\n{line}{body}"
 
 
 @pytest.mark.parametrize("name", ["random.set_seed(1)", "optimizers.Adam()", "losses.MeanSquaredError()"])
@@ -149,7 +149,7 @@ def test_an_import_that_changes_for_two_reasons():
     source = "import tensorflow as tf, tensorflow.contrib.slim as slim\nx = tf.get_variable(slim.batch_norm)\n"
     assert migrated(source, compat=True) == V1 + "import tfbn\nx = tf.get_variable(tfbn.batch_norm)\n"
     source = "from tensorflow import layers as l, placeholder as p\nx = l.batch_normalization(p)\n"
-    after = "from tensorflow.compat.v1 import placeholder as p\nimport tfbn\nx = tfbn.batch_normalization(p)\n"
+    after = "import tfbn\nfrom tensorflow.compat.v1 import placeholder as p\nx = tfbn.batch_normalization(p)\n"
     assert migrated(source, compat=True) == after
     source = "import tensorflow.contrib.slim\nx = tensorflow.get_variable(tensorflow.contrib.slim.batch_norm)\n"
     after = "import tensorflow.compat.v1 as tensorflow\nimport tfbn\nx = tensorflow.get_variable(tfbn.batch_norm)\n"
@@ -174,8 +174,7 @@ def test_names_that_were_not_known_once(name):
     [
         (
             "from tensorflow import app, constant\napp.run()\n",
-            "from tensorflow.compat.v1 import app, constant\nfrom tensorflow.compat.v1 import disable_v2_behavior\n"
-            "\ndisable_v2_behavior()\napp.run()\n",
+            "from tensorflow.compat.v1 import app, constant, disable_v2_behavior\n\ndisable_v2_behavior()\napp.run()\n",
         ),
         (
             "from tensorflow import app\nimport tensorflow as tf\napp.run()\n",

@@ -29,6 +29,6 @@ def test_names_that_tfbn_has_not_stay():
     """And are reported, with the import that they need."""
     source = "from tensorflow.contrib import layers\ny = layers.conv2d(layers.maxout(x, 4), 8, 3)\n"
     assert migrated(source) == (
-        "from tensorflow.contrib import layers\nimport tfbn\ny = tfbn.layers.conv2d(layers.maxout(x, 4), 8, 3)\n"
+        "import tfbn\nfrom tensorflow.contrib import layers\ny = tfbn.layers.conv2d(layers.maxout(x, 4), 8, 3)\n"
     )
     assert findings(source) == [("dead-imports", 1), ("leftovers", 2)]

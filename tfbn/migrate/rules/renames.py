@@ -119,7 +119,8 @@ def head(images, training):
             # Of names that are imported by themselves only the import changes.
             (
                 "from tensorflow.layers import batch_normalization as bn, BatchNormalization\nbn(BatchNormalization)\n",
-                "from tfbn import batch_normalization as bn, BatchNormalization\nbn(BatchNormalization)\n",
+                "from tfbn import BatchNormalization\nfrom tfbn import batch_normalization as bn\n"
+                "bn(BatchNormalization)\n",
             ),
         ],
     ),
@@ -182,7 +183,7 @@ def restore(path):
             # What tfbn has not stays, with the import that it needs.
             (
                 "from tensorflow.contrib import layers\ny = layers.conv2d(layers.maxout(x, 4), 8, 3)\n",
-                "from tensorflow.contrib import layers\nimport tfbn\n"
+                "import tfbn\nfrom tensorflow.contrib import layers\n"
                 "y = tfbn.layers.conv2d(layers.maxout(x, 4), 8, 3)\n",
             ),
         ],
@@ -254,8 +255,7 @@ def head(images):
         return batch_norm(images)
 """,
                 """\
-from tfbn import arg_scope
-from tfbn import batch_norm
+from tfbn import arg_scope, batch_norm
 
 def head(images):
     with arg_scope([batch_norm], decay=0.9, updates_collections=None):

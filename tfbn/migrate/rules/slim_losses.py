@@ -34,10 +34,10 @@ def loss(logits, labels):
 """,
     ),
     ("from tensorflow.contrib import slim\nslim.losses.log_loss(*both)\n", 2),
-    # Where TensorFlow has no name yet it gets one, below the import of tfbn.
+    # Where TensorFlow has no name yet it gets one.
     (
         "from tensorflow.contrib import slim\nslim.learning.create_train_op(slim.losses.get_total_loss(), optimizer)\n",
-        "import tfbn\nimport tensorflow.compat.v1 as tf\ntfbn.create_train_op(tf.losses.get_total_loss(), optimizer)\n",
+        "import tensorflow.compat.v1 as tf\nimport tfbn\ntfbn.create_train_op(tf.losses.get_total_loss(), optimizer)\n",
     ),
 ]
 _PREDICTIONS = ("predictions", "labels", "weights", "scope")

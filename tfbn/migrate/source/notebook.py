@@ -13,6 +13,8 @@ from tfbn.migrate.source.json_spans import Span, elements, members
 
 # Lines of IPython, not of Python: %magic, !shell, ?help, help?, and x = %magic.
 _MAGIC = re.compile(r"\s*(?:[%!?]|[\w.]+\?{1,2}\s*$|[\w.,\s]+=\s*[%!])")
+# What comments begin with that stand for the ends of cells and for lines that are no Python.
+MARKER = "#__tfbn"
 # Cells whose first line is one of these are Python below it; other %%cells are shell, HTML and the like.
 _AROUND_PYTHON = re.compile(r"%%(?:capture|memit|mprun|prun|time|timeit)\b")
 
@@ -38,10 +40,10 @@ class Notebook:
         except (IndexError, RecursionError, ValueError) as error:
             raise ValueError(f"not a notebook that can be read: {error}") from error
         number = 0
-        while any(f"__tfbn{number}_" in cell.text for cell in self.cells):
+        while any(f"{MARKER}{number}_"[1:] in cell.text for cell in self.cells):
             number += 1
         # Whatever is marked with it is ours: no cell has it.
-        self.marker = f"#__tfbn{number}_"
+        self.marker = f"{MARKER}{number}_"
         self.hidden_line = re.compile(rf"(?m)^[^\S\n]*(?:pass)?{self.marker}line_(\d+)_(\d+)__$")
 
     @property
