@@ -108,11 +108,12 @@ def _finish(options: argparse.Namespace, done: Run, report: Report) -> None:
 
     files = done.reports
     if options.write:
-        for index, file in enumerate(files):
-            if STDIN in options.paths:
-                sys.stdout.buffer.write(file.after)
-            elif file.changed and not file.problem:
-                files[index] = file._replace(problem=driver.write(file))
+        if STDIN in options.paths:
+            sys.stdout.buffer.write(files[0].after)
+        place = {file.path: index for index, file in enumerate(files)}
+        for index in (place[path] for path in done.order if path in place):
+            if files[index].changed and not files[index].problem:
+                files[index] = files[index]._replace(problem=driver.write(files[index]))
     if not options.json and options.format == "text" and (options.diff or not (options.write or options.check)):
         for file in files:
             show_diff(_diff(file))

@@ -27,7 +27,7 @@ from tfbn.migrate.source.ignored import Patterns
 from tfbn.migrate.source.notebook import Notebook
 from tfbn.migrate.source.paths import NO_PATTERNS, open_file, python_files
 from tfbn.migrate.source.prefilter import FileSummary, scan
-from tfbn.migrate.surroundings import ALONE, Surroundings, find_surroundings
+from tfbn.migrate.surroundings import ALONE, Surroundings, find_surroundings, writing_order
 from tfbn.progress import Progress
 
 # Longer sources are tables or generated code; parsing takes some 2 kB of memory per byte.
@@ -47,6 +47,7 @@ class Run(NamedTuple):
     passed_over: int = 0  # files that .gitignore or the settings exclude
     accepted: int = 0  # findings that comments accept
     notes: Sequence[str] = ()  # on how files were looked for
+    order: Sequence[str] = ()  # the paths as they are to be written
 
 
 def chosen_rules(only: Sequence[str] = (), skip: Sequence[str] = (), *, compat: bool = False) -> frozenset[str]:
@@ -103,7 +104,8 @@ def run(
     said = [report for report in reports.values() if report.edits or report.findings or report.problem]
     accepted = sum(report.accepted for report in reports.values())
     said.sort(key=lambda report: report.path)
-    return Run(files, len(waiting), said, problems, passed_over, accepted, notes)
+    order = writing_order((report.path for report in said), surroundings)
+    return Run(files, len(waiting), said, problems, passed_over, accepted, notes, order)
 
 
 def migrate_bytes(path: str, raw: bytes, rules: Collection[str], surroundings: Surroundings = ALONE) -> FileReport:

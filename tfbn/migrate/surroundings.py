@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from tfbn.migrate import names, v1_names
@@ -20,6 +20,8 @@ class Surroundings(NamedTuple):
     used: frozenset[str] = frozenset()  # what they use by those names, if not every TensorFlow has it: `train.Saver`
     is_rewritten: bool = False  # it takes something that TensorFlow 2 lacks
     is_package: bool = False  # the file is a package's `__init__`
+    written_before: frozenset[str] = frozenset()  # the files that lose the names of modules that this one takes
+    written_after: frozenset[str] = frozenset()  # those that are TF1 code for what this one does with their names
 
 
 ALONE = Surroundings()
@@ -52,6 +54,8 @@ def find_surroundings(graph: ImportGraph) -> dict[str, Surroundings]:
     used: dict[str, set[str]] = defaultdict(set)
     spelled: dict[str, dict[str, str]] = defaultdict(dict)
     starred: dict[str, dict[str, str]] = defaultdict(dict)
+    before: dict[str, set[str]] = defaultdict(set)
+    after: dict[str, set[str]] = defaultdict(set)
     rewritten = set()
     for path in filter(graph.takes_from_files, graph.relevant()):
         for _, spelling, home, name in foreign_names(graph, path):
@@ -59,6 +63,8 @@ def find_surroundings(graph: ImportGraph) -> dict[str, Surroundings]:
             if names.below_tensorflow(bound.full) is None:
                 continue
             shared[home].add(name)
+            if names.is_dead(bound.full):
+                before[path].add(home)
             if names.known(bound.full) is not None:
                 continue  # a function that is rewritten at home, where it keeps its name
             if spelling:
@@ -68,16 +74,49 @@ def find_surroundings(graph: ImportGraph) -> dict[str, Surroundings]:
         for use in foreign_uses(graph, path):
             if use.is_lacking or v1_names.v2_only(use.below_tensorflow):
                 used[use.origin].add(use.below_tensorflow)
+                if not names.is_of_contrib(use.full):  # the file that has those is TF1 code by itself
+                    after[path].add(use.origin)
             if use.is_lacking:
                 rewritten.add(path)
         if any(map(names.is_dead, spelled[path].values())):
             rewritten.add(path)
     return {
         path: Surroundings(
-            spelled[path], starred[path], frozenset(shared[path]), frozenset(used[path] - {""}), path in rewritten
+            spelled[path],
+            starred[path],
+            frozenset(shared[path]),
+            frozenset(used[path] - {""}),
+            path in rewritten,
+            written_before=frozenset(before[path]),
+            written_after=frozenset(after[path] - before[path]),
         )
         for path in {*spelled, *starred, *shared, *used}
     }
+
+
+def writing_order(paths: Iterable[str], surroundings: Mapping[str, Surroundings]) -> list[str]:
+    """The files in an order in which the next run understands the rest, should this one be killed.
+
+    A file that takes `slim` from another is written before the one that loses the name; one whose TF1 code tells what
+    another file's `tf` has to be, after it. In a circle of files one comes too early.
+    """
+    earlier: dict[str, set[str]] = defaultdict(set)
+    for path, around in surroundings.items():
+        for home in around.written_before:
+            earlier[home].add(path)
+        earlier[path] |= around.written_after
+    order: dict[str, None] = {}
+    entered: set[str] = set()
+    for path in paths:
+        stack = [path]
+        while stack:
+            entered.add(stack[-1])
+            following = min(earlier[stack[-1]] - entered, default=None)
+            if following is not None:
+                stack.append(following)
+            else:
+                order.setdefault(stack.pop())
+    return list(order)
 
 
 def foreign_uses(graph: ImportGraph, path: str) -> Iterator[ForeignUse]:
