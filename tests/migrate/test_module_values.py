@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from tests.migrate.helpers import findings, migrated, reported, run
@@ -47,7 +49,26 @@ READS = [
     "__import__('tensorflow').Session()",
     "sys.modules['tensorflow'].Session()",
     "from tensorflow import *\nSession()",
+    "def f(lib):\n    return lib.Session()\nf(**{'n': 1, 'lib': tf})",
+    "def f(lib):\n    return lib.Session()\nkw = {'lib': tf}\nf(**kw)",
+    "def f(lib):\n    return lib.Session()\nf(**dict(lib=tf))",
+    "def f(**kw):\n    return kw['lib'].Session()\nf(**{'lib': tf})",
+    "def f(n, lib):\n    return lib.Session()\nargs = 1, tf\nf(*args)",
+    "def f(n, lib):\n    return lib.Session()\npartial(f, 1, tf)()",
+    "def f(lib):\n    return lib.Session()\npartial(f, lib=tf)()",
+    "timeit.timeit('tf.Session()', globals=globals())",
+    "setup = 'import numpy; s = tf.Session()'\nTimer(stmt='s.run(1)', setup=setup, globals=globals())",
+    "cProfile.run('tf.Session()')",
 ]
+# Python 3.9 does not parse them.
+MATCHES = [
+    "match tf:\n    case lib:\n        lib.Session()",
+    "match (tf, 1):\n    case (lib, n):\n        lib.Session()",
+    "match [tf]:\n    case [*libs]:\n        libs[0].Session()",
+    "def f(x):\n    match x:\n        case {'k': v, **rest}:\n            rest['m'].Session()\nf({'k': 1, 'm': tf})",
+]
+if sys.version_info >= (3, 10):
+    READS += MATCHES
 
 
 def of_kind(source, *kinds, **options):
@@ -79,6 +100,8 @@ def test_names_are_followed(body):
         "getattr(tf.keras.layers, name)",
         "print(tf, isinstance(tf, object))",
         "def f(tf=tf):\n    return tf.zeros([1])",
+        "def f(lib, other):\n    return other.Session()\nf(**{'lib': tf, 'other': 1})",
+        "timeit.timeit('tf.zeros([1])', globals=globals())",
         "t = importlib.import_module('tensorflow.compat.v1')",
         "try:\n    import tensorflow.compat.v1 as t\nexcept ImportError:\n    t = tf\ndef f(lib=t):\n    lib.log",
     ],

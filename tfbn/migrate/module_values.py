@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, Union
 
-from tfbn.migrate import names
+from tfbn.migrate import code_strings, names
 from tfbn.migrate.tensorflow_names import V1_MODULES, V1_ONLY
 
 Function = Union[ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda]
@@ -109,7 +109,7 @@ class _Flow:
         for node in self.expressions:
             if is_module(full := self.resolver.full(node)):
                 self._flow(node, full)
-            elif isinstance(node, ast.Call) and _leaf(node.func) in ("eval", "exec", "compile") and node.args:
+            elif isinstance(node, ast.Call) and _leaf(node.func) in code_strings.IN_THIS_PROCESS:
                 self._read_code(node)
         count = -1
         while count < sum(map(len, self.carriers.values())):
@@ -201,12 +201,18 @@ class _Flow:
             self._bind(parent.optional_vars, full)
         elif isinstance(parent, ast.arguments):
             self._default(parent, child, full)
+        elif type(parent).__name__ == "Match" and child is parent.subject:  # type: ignore[union-attr]  # from 3.10 on
+            for inner in ast.walk(parent):  # type: ignore[arg-type]
+                for name in _captures(inner):
+                    self._carry((self._scope(inner, name), name), full)
         elif isinstance(parent, (ast.Return, ast.Yield)):
             self._returned(self._function(parent), full)
         elif isinstance(parent, ast.Lambda):
             self._flow(parent, full)
         elif isinstance(parent, ast.keyword):
-            self._argument(self.parents[parent], child, parent.arg, full)
+            keywords = [parent.arg] if parent.arg else self._unpacked(child, node)
+            for keyword in keywords:
+                self._argument(self.parents[parent], child, keyword, full)
         elif isinstance(parent, ast.Call) and child is not parent.func:
             self._argument(parent, child, None, full)
         elif isinstance(parent, ast.Attribute) and parent.attr == "__dict__":
@@ -230,23 +236,36 @@ class _Flow:
         elif isinstance(function, ast.Lambda):
             self._flow(function, full)
 
+    def _unpacked(self, mapping: ast.AST, value: ast.expr) -> list[str]:
+        """The keywords by which `**mapping` may pass a value; any of the file's strings, where it has a name only."""
+        if isinstance(mapping, ast.Dict) and value in mapping.values:
+            key = mapping.keys[mapping.values.index(value)]
+            return [_constant(key)] if key is not None else []
+        names = {keyword.arg for node in self.expressions if isinstance(node, ast.Call) for keyword in node.keywords}
+        return sorted(name for name in {*self.strings, *names} if name)
+
     def _argument(self, call: ast.AST, argument: ast.AST, keyword: str | None, full: str) -> None:
         """A module as an argument: of getattr and the like, or of a function of this file."""
         if not isinstance(call, ast.Call):
             return
         name = _leaf(call.func)
+        if name == "partial" and call.args and call.args[0] is not argument:
+            call = ast.Call(call.args[0], call.args[1:], call.keywords)
+            name = _leaf(call.func)
         if isinstance(call.func, ast.Call) and _leaf(call.func.func) == "attrgetter" and call.func.args:
             self._look_up(call, call.func.args[0], full)
-        elif name in ("getattr", "vars") and call.args[0] is argument:
+        elif name in ("getattr", "vars") and call.args[:1] == [argument]:
             if name == "vars":
                 self._item(call, full)
             elif len(call.args) == 2:  # with a default, the program is prepared
                 self._look_up(call, call.args[1], full)
         elif name == "setattr" and len(call.args) == 3 and call.args[2] is argument:
             self._carry((ATTRIBUTE, f".{_constant(call.args[1])}"), full)
+        elif name == "dict":
+            self._flow(call, full)
         elif name in self.functions:
             for function in self.functions[name]:
-                if parameter := _parameter(function, call, argument, keyword):
+                for parameter in _parameters(function, call, argument, keyword):
                     self._carry((id(function), parameter), full)
             for field in self.fields.get(name, ()):
                 self._carry((ATTRIBUTE, f".{field}"), full)
@@ -281,10 +300,13 @@ class _Flow:
             self.values.lookups.append(Read(node, full))
 
     def _read_code(self, call: ast.Call) -> None:
-        """Names in a string that is run, as far as the source spells them out."""
-        for inner in ast.walk(call.args[0]):
+        """Names in strings that are run, as far as the source spells them out."""
+        arguments = [*call.args, *(keyword.value for keyword in call.keywords)]
+        for inner in (inner for argument in arguments for inner in ast.walk(argument)):
             texts = self.assigned.get(inner.id, set()) if isinstance(inner, ast.Name) else {_constant(inner)}
             for text in sorted(texts):
+                if code_strings.imports_tensorflow(text):
+                    continue  # it reads names by its own import
                 for root, chain, is_open in _CHAIN.findall(text):
                     full = self.resolver.name_at(call.func, root)
                     if names.below_tensorflow(full) is not None and chain:
@@ -332,6 +354,7 @@ def _bound_in(function: Function) -> set[str]:
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             bound.add(node.name)
             continue
+        bound.update(_captures(node))
         if not isinstance(node, ast.Lambda):
             stack.extend(ast.iter_child_nodes(node))
     return bound - outer
@@ -344,20 +367,30 @@ def _container(node: ast.expr) -> ast.expr:
     return node
 
 
-def _parameter(function: Function, call: ast.Call, argument: ast.AST, keyword: str | None) -> str:
-    """The parameter that takes an argument of a call; a method's first is bound already."""
+def _captures(node: ast.AST) -> list[str]:
+    """The name that a pattern of a `match` statement binds, or none; the classes are there from Python 3.10 on."""
+    field = {"MatchAs": "name", "MatchStar": "name", "MatchMapping": "rest"}.get(type(node).__name__)
+    name = getattr(node, field) if field else None
+    return [name] if name else []
+
+
+def _parameters(function: Function, call: ast.Call, argument: ast.AST, keyword: str | None) -> list[str]:
+    """The parameters that may take an argument of a call; a method's first is bound already."""
     arguments = function.args
     positional = [parameter.arg for parameter in (*arguments.posonlyargs, *arguments.args)]
     if keyword is not None:
-        return keyword if keyword in positional + [one.arg for one in arguments.kwonlyargs] else _star(arguments.kwarg)
+        is_named = keyword in positional or keyword in [one.arg for one in arguments.kwonlyargs]
+        return [keyword] if is_named else _star(arguments.kwarg)
     if positional[:1] in (["self"], ["cls"]):
         positional = positional[1:]
     index = call.args.index(argument) if argument in call.args else len(positional)  # type: ignore[arg-type]
-    return positional[index] if index < len(positional) else _star(arguments.vararg)
+    if isinstance(argument, ast.Starred):
+        return [*positional[index:], *_star(arguments.vararg)]
+    return [positional[index]] if index < len(positional) else _star(arguments.vararg)
 
 
-def _star(parameter: ast.arg | None) -> str:
-    return parameter.arg if parameter else ""
+def _star(parameter: ast.arg | None) -> list[str]:
+    return [parameter.arg] if parameter else []
 
 
 def _is_name(text: str) -> bool:

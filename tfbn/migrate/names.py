@@ -246,6 +246,15 @@ def is_dead(name: str) -> bool:
     )
 
 
+def is_lacking(name: str) -> bool:
+    """Whether TensorFlow 2 has no such name as it is spelled: `tensorflow.log`, unlike `tensorflow.compat.v1.log`."""
+    rest = below_tensorflow(name)
+    if rest is None:
+        return False
+    is_v1_only = name == f"tensorflow.{rest}" and v1_names.v1_only(rest) is not None
+    return is_v1_only or is_dead(name) or v1_names.gone(rest) is not None
+
+
 def what_is_wrong(name: str) -> str:
     """What to say of a dead name that no rule rewrites; tf_slim can be installed, unlike contrib."""
     if name.partition(".")[0] == "tf_slim":

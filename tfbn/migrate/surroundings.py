@@ -43,9 +43,7 @@ class ForeignUse(NamedTuple):
     @property
     def is_lacking(self) -> bool:
         """Whether TensorFlow 2 lacks it, or a rule rewrites it."""
-        is_known = names.is_dead(self.full) or names.known(self.full) is not None
-        is_gone = v1_names.gone(names.below_tensorflow(self.full) or "") is not None
-        return is_known or is_gone or v1_names.v1_only(self.below_tensorflow) is not None
+        return names.known(self.full) is not None or names.is_lacking(self.full)
 
 
 def find_surroundings(graph: ImportGraph) -> dict[str, Surroundings]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.migrate.helpers import findings, migrated
+from tests.migrate.helpers import findings, migrated, run
 
 
 @pytest.mark.parametrize(
@@ -69,3 +69,27 @@ def test_star_imports():
 def test_tf_of_unknown_origin(source, is_reported):
     """With a name that TensorFlow 2 lacks; not a parameter, nor another module."""
     assert findings(source) == ([("dynamic", 2)] if is_reported else [])
+
+
+CODE = "'import tensorflow as tf; tf.Session()'"
+
+
+@pytest.mark.parametrize(
+    ("source", "severities"),
+    [
+        (f"subprocess.run([sys.executable, '-c', {CODE}])", ["error"]),
+        ("timeit.timeit('tf.Session()', 'import tensorflow as tf')", ["error"]),
+        ('setup = """\nimport tensorflow as tf\n"""\ntimeit.repeat(stmt="tf.log(1.0)", setup=setup)', ["error"]),
+        (f"file.write({CODE})", ["warning"]),
+        ("exec('from tensorflow.contrib.rnn import LSTMCell')", ["error"]),
+        ("timeit.timeit('tf.zeros([1])', 'import tensorflow as tf')", []),
+        ("timeit.timeit('tf.log(1.0)', 'import tensorflow.compat.v1 as tf')", []),
+        ("print('import tensorflow first', 'tf.Session')", []),
+    ],
+)
+def test_code_in_strings(source, severities):
+    """An error where a call runs it, with all the code of the call. --compat-v1 leaves strings, and says the same."""
+    for compat in False, True:
+        found = run(f"import tensorflow\n{source}\n", compat=compat).findings
+        assert [(finding.kind, finding.severity) for finding in found] == [("dynamic", one) for one in severities]
+        assert all("tf." in finding.problem and "import tensorflow.compat.v1" in finding.remedy for finding in found)

@@ -8,7 +8,7 @@ from typing import Any
 import libcst as cst
 
 from tfbn.errors import Finding
-from tfbn.migrate import names, v1_names
+from tfbn.migrate import code_strings, names, v1_names
 from tfbn.migrate.across_files import names_from_other_files
 from tfbn.migrate.changes import Changes
 from tfbn.migrate.module import Module, dotted, last_part
@@ -43,7 +43,7 @@ IN_STRINGS = re.compile(
 _V1_NAMES = sorted((name for name in V1_ONLY if "." not in name), key=len, reverse=True)
 _V1_OF_TF = re.compile(rf"\btf\.(?:{'|'.join(_V1_NAMES)})\b".encode("ascii"))
 _IMPORT_OF_TF = re.compile(rb"\b(?:as|import)[ \t(]+tf\b")
-RUNNING = ("__import__", "eval", "exec", "import_module")
+RUNNING = code_strings.RUNNERS | {"__import__", "import_module"}
 LOOKUPS = ("getattr", "hasattr", "setattr", "delattr", "vars", "dir")
 
 
@@ -60,15 +60,12 @@ def check_file(module: Module, changes: Changes) -> None:
             )
     _report_values(module, changes)
     carried = {id(node) for full, node in module.values.names}
+    run = _strings_that_run(module)
     for node in module.nodes:
         if id(node) in carried:
             continue
         if isinstance(node, cst.SimpleString) and id(node) not in docstrings:
-            found = IN_STRINGS.search(constant_string(node) or "")
-            if found:
-                advice = "where the string names code, write the name in tfbn"
-                severity = "error" if _is_run(module, node) else "warning"
-                changes.find(node, NAME, f"a string names `{found[0]}`", advice, severity=severity)
+            _report_string(module, changes, node, run.get(id(node)))
         elif isinstance(node, cst.Attribute) and _is_of_unknown_module(module, node):
             advice = "if it is contrib's, write tfbn.batch_norm, tfbn.arg_scope or tfbn.layers in its place"
             changes.find(node, NAME, f"`{dotted(node)}` comes from a module that cannot be followed here", advice)
@@ -81,6 +78,34 @@ def check_file(module: Module, changes: Changes) -> None:
             if origins:
                 advice = "import the names by themselves instead of *, and run tfbn migrate again"
                 changes.find(node, NAME, f"`{node.value}` comes from a star import of {origins[0]}", advice)
+
+
+def _report_string(module: Module, changes: Changes, node: Any, code: str | None) -> None:
+    """A string that names contrib, or holds code that TensorFlow 2 does not run; `code` is what it runs with."""
+    text = constant_string(node) or ""
+    severity = "warning" if code is None else "error"
+    if found := IN_STRINGS.search(text):
+        advice = "where the string names code, write the name in tfbn"
+        changes.find(node, NAME, f"a string names `{found[0]}`", advice, severity=severity)
+    elif code_strings.imports_tensorflow(text):
+        lacking = sorted(filter(names.is_lacking, code_strings.own_names(code or text)))
+        if lacking:
+            name = lacking[0].replace("tensorflow", "tf", 1)
+            problem = f"a string holds code that reads {name}, which TensorFlow 2 does not have"
+            advice = f"{'where it is run, ' if code is None else ''}import tensorflow.compat.v1 in the string"
+            changes.find(node, NAME, problem, advice, severity=severity)
+
+
+def _strings_that_run(module: Module) -> dict[int, str]:
+    """By the id of each string that a call runs, directly or under a name: all the code of the call."""
+    calls: dict[int, list[Any]] = {}
+    for node in module.nodes:
+        if isinstance(node, (cst.SimpleString, cst.Name)):
+            for above in module.parents(node):
+                if isinstance(above, cst.Call) and last_part(above.func) in RUNNING:
+                    calls.setdefault(id(above), []).append(module.assigned_value(node))
+    code = {call: "\n".join(constant_string(string) or "" for string in strings) for call, strings in calls.items()}
+    return {id(string): code[call] for call, strings in calls.items() for string in strings}
 
 
 def _report_values(module: Module, changes: Changes) -> None:
@@ -118,12 +143,6 @@ def is_looked_up(module: Module, node: Any) -> bool:
         and isinstance(call.func, cst.Name)
         and call.func.value in LOOKUPS
     )
-
-
-def _is_run(module: Module, node: Any) -> bool:
-    """Whether a string is the argument of a call that imports or runs what it names."""
-    call = module.parent(module.parent(node))
-    return isinstance(call, cst.Call) and last_part(call.func) in RUNNING
 
 
 def _star_imports(module: Module, changes: Changes) -> list[str]:

@@ -32,7 +32,7 @@ _IMPORT = re.compile(rb"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+)?import[ \t]+([^#\n;]
 _IMPORTS = re.compile(rb"^[ \t]*(?:import|from)[ \t][^\n#;]*", re.MULTILINE)
 _BY_STRING = re.compile(
     rb"\b(?:getattr|vars|attrgetter|eval|exec)\s*\(|\b__dict__\b|\b(?:import_module|__import__)\s*\(|\bsys\.modules\b"
-    rb"|\btensorflow\s+import\s*\*"
+    rb"|\btensorflow\s+import\s*\*|\b(?:timeit|cProfile|profile)\b"
 )
 _TENSORFLOW_AS = re.compile(rb"\btensorflow((?:\.[a-zA-Z]\w*)*)\s+as\s+(\w+)")
 _FROM_TENSORFLOW = re.compile(rb"\bfrom\s+(tensorflow(?:\.\w+)*)\s+import\s*(\([^)]*|(?:\\\r?\n|[^#\n;])*)")
