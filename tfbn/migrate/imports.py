@@ -14,6 +14,7 @@ from tfbn.migrate import names, v1_names
 from tfbn.migrate.changes import Changes
 from tfbn.migrate.module import Binding, Module, last_part, source_module
 from tfbn.migrate.placement import add_imports
+from tfbn.migrate.prepared import is_caught
 from tfbn.migrate.source.notebook import MARKER
 from tfbn.migrate.standard_library import builds_no_ops
 from tfbn.migrate.statements import Removal, replace_statement
@@ -298,7 +299,8 @@ def _report_dead(
 ) -> None:
     for binding in bindings:
         is_left = id(binding) not in gone and id(binding.alias) not in moved
-        if names.is_dead(binding.name) and is_left and not binding.is_foreign:
+        is_expected = is_caught(module, binding.statement)
+        if names.is_dead(binding.name) and is_left and not binding.is_foreign and not is_expected:
             changes.find(
                 binding.statement if binding.alias is None else binding.alias,
                 changes.dead_imports,

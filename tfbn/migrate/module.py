@@ -176,6 +176,21 @@ class Module:
         assignments = list(self._scopes[node][node.value])
         return self._value_of(assignments[0]) if len(assignments) == 1 else None
 
+    def bindings_of(self, node: Any) -> Iterator[tuple[Any, frozenset[str]]]:
+        """What binds the name that an expression begins with, but to None, each with the full names it may then be."""
+        while isinstance(node, cst.Attribute):
+            node = node.value
+        if not isinstance(node, cst.Name) or self._scopes.get(node) is None:
+            return
+        for assignment in self._scopes[node][node.value]:
+            if isinstance(assignment, metadata.ImportAssignment):
+                full = self._full_name(_full_name_of(assignment, node.value))
+                yield assignment.node, frozenset([full] if full else [])
+            else:
+                value = self._value_of(assignment)
+                if not (isinstance(value, cst.Name) and value.value == "None"):
+                    yield getattr(assignment, "node", None), self.resolve(value)[0]
+
     def is_load(self, node: Any) -> bool:
         """Whether an expression is read, and not assigned to or deleted."""
         return self._contexts.get(node) is metadata.ExpressionContext.LOAD

@@ -11,6 +11,7 @@ import libcst as cst
 from tfbn.migrate import names, v1_names
 from tfbn.migrate.changes import Changes
 from tfbn.migrate.module import Module, source_module
+from tfbn.migrate.prepared import is_caught
 from tfbn.migrate.rule import Rule, constant_string, keyword_arguments
 from tfbn.migrate.source.prefilter import mentions_tensorflow
 from tfbn.migrate.tensorflow_names import LOST_ARGUMENTS
@@ -125,18 +126,6 @@ def v1_mentions(module: Module) -> list[tuple[str, Any]]:
         and f"tensorflow.{part}" not in assigned
         and not is_caught(module, node)
     ]
-
-
-def is_caught(module: Module, node: Any) -> bool:
-    """Whether the module is prepared for a name that is not there: in the body of a `try` for that."""
-    body = node
-    for above in module.parents(node):
-        if isinstance(above, cst.Try) and above.body is body:
-            caught = " ".join(module.text(handler.type) for handler in above.handlers if handler.type is not None)
-            if re.search(r"\b(?:AttributeError|ImportError|ModuleNotFoundError)\b", caught):
-                return True
-        body = above
-    return False
 
 
 def lost_arguments(module: Module) -> Iterator[tuple[str, Any]]:

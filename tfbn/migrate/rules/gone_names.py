@@ -8,8 +8,9 @@ from typing import Any
 from tfbn.migrate import names, v1_names
 from tfbn.migrate.changes import Changes
 from tfbn.migrate.module import Module
+from tfbn.migrate.prepared import is_caught
 from tfbn.migrate.rule import Rule
-from tfbn.migrate.rules.compat_v1 import is_caught, mentions
+from tfbn.migrate.rules.compat_v1 import mentions
 from tfbn.migrate.source.prefilter import tensorflow_names
 
 NAME = "gone-names"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tfbn.migrate import names
 from tfbn.migrate.changes import Changes
 from tfbn.migrate.module import Module
+from tfbn.migrate.prepared import is_caught, may_be_unbound
 from tfbn.migrate.rule import Rule
 from tfbn.migrate.rules.dynamic import is_looked_up
 
@@ -27,8 +28,11 @@ def accuracy(predictions, labels):
 
 def check_file(module: Module, changes: Changes) -> None:
     for use in module.uses:
-        if use.known is None and use.certain and not is_looked_up(module, use.node):
-            changes.find(use.node, NAME, names.what_is_wrong(use.name), names.advice(use.name))
+        if use.known is None and use.certain and not is_looked_up(module, use.node) and not is_caught(module, use.node):
+            problem, severity = names.what_is_wrong(use.name), "error"
+            if may_be_unbound(module, use.node):
+                problem, severity = f"{problem}, and what is left without it is not followed", "warning"
+            changes.find(use.node, NAME, problem, names.advice(use.name), severity=severity)
 
 
 RULE = Rule(

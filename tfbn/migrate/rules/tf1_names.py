@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import libcst as cst
+
 from tfbn.migrate import v1_names
 from tfbn.migrate.changes import Changes
 from tfbn.migrate.module import Module
@@ -48,13 +52,25 @@ def check_file(module: Module, changes: Changes) -> None:
     found = compat_v1.v1_mentions(module)
     if found:
         names = list(dict.fromkeys(f"tf.{name}" for name, _ in found))
+        is_compared = all(_is_handled(module, node) for _, node in found)
         others = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
         changes.find(
             found[0][1],
             NAME,
             f"TensorFlow 2 has no {', '.join(names[:MAX_NAMES])}{others}: the program raises at the first that it uses",
             "run tfbn migrate with --compat-v1, which imports tensorflow.compat.v1, or tf_upgrade_v2 of TensorFlow",
+            severity="warning" if is_compared else "error",
         )
+
+
+def _is_handled(module: Module, node: Any) -> bool:
+    """Whether a node is in what an `except` compares with, which is evaluated where something has been raised."""
+    child = node
+    for above in module.parents(node):
+        if isinstance(above, cst.ExceptHandler):
+            return child is above.type
+        child = above
+    return False
 
 
 def worth_parsing(raw: bytes) -> bool:

@@ -6,6 +6,7 @@ import libcst as cst
 
 from tfbn.migrate.changes import Changes
 from tfbn.migrate.module import Module, Use
+from tfbn.migrate.prepared import has_fallback
 from tfbn.migrate.rule import Rule, may_rewrite
 
 NAME = "uncertain"
@@ -39,7 +40,7 @@ def head(images):
 
 def check_file(module: Module, changes: Changes) -> None:
     for use in module.uses:
-        if id(use.node) in changes.kept or (not use.certain and _is_rewritten(use, changes)):
+        if id(use.node) in changes.kept or (not use.certain and _is_right(module, use, changes)):
             continue
         if not use.certain:
             reason = f"may be {use.name}, or something else that the name is bound to as well"
@@ -52,8 +53,10 @@ def check_file(module: Module, changes: Changes) -> None:
         changes.find(use.node, NAME, f"`{' '.join(module.text(use.node).split())}` {reason}", remedy)
 
 
-def _is_rewritten(use: Use, changes: Changes) -> bool:
-    """Whether what a plain name is bound to is, or becomes, tfbn's: then the name is right, whatever else it may be."""
+def _is_right(module: Module, use: Use, changes: Changes) -> bool:
+    """Whether a name is right, whatever it is bound to: one of both is, or becomes, tfbn's, or is a fallback."""
+    if has_fallback(module, use.node):
+        return True
     if not isinstance(use.node, cst.Name) or use.known is None or use.known.target is None:
         return False
     return use.name.startswith("tfbn.") or use.known.rule in changes.enabled

@@ -1,0 +1,41 @@
+"""Whether a program is prepared for a name that TensorFlow 2 lacks: by a `try`, a test of the version, a fallback."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import libcst as cst
+
+from tfbn.migrate import names
+from tfbn.migrate.module import Module
+from tfbn.migrate.version_guards import is_skipped
+
+_MISSING = re.compile(r"\b(?:AttributeError|ImportError|ModuleNotFoundError)\b")
+
+
+def is_caught(module: Module, node: Any) -> bool:
+    """Whether a name may be missing where a node stands: in the body of a `try` for that, or behind a test."""
+    if is_skipped(module, node):
+        return True
+    body = node
+    for above in module.parents(node):
+        if isinstance(above, cst.Try) and above.body is body:
+            caught = " ".join(module.text(handler.type) for handler in above.handlers if handler.type is not None)
+            if _MISSING.search(caught):
+                return True
+        body = above
+    return False
+
+
+def may_be_unbound(module: Module, node: Any) -> bool:
+    """Whether all that gives an expression's first name a value may be missing: `slim` is None then, or unbound."""
+    statements = [statement for statement, _ in module.bindings_of(node)]
+    return bool(statements) and all(is_caught(module, statement) for statement in statements)
+
+
+def has_fallback(module: Module, node: Any) -> bool:
+    """Whether an expression's first name is bound to something else where TensorFlow 2 lacks what it stands for."""
+    others = [found for statement, found in module.bindings_of(node) if not is_caught(module, statement)]
+    is_sure = not any(map(names.is_dead, frozenset().union(*others)))
+    return bool(others) and is_sure and any(is_caught(module, statement) for statement, _ in module.bindings_of(node))
