@@ -25,6 +25,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 TABLE = CHECKOUT / "tfbn" / "migrate" / "tensorflow_names.py"
 # The other version; and Keras, which is another Keras from one installation to the next.
 NOT_WALKED = ("compat", "keras", "contrib")
+MAX_KERAS_DEPTH = 5
 # Folders of an installation whose files nothing imports by their paths.
 NOT_LISTED = ("_api", "contrib", "include", "__pycache__")
 # Where the modules of the interface are defined; beside them lie private ones, and those of other packages.
@@ -63,6 +64,7 @@ class Installation(NamedTuple):
     lost_arguments: dict[
         str, list[str]
     ]  # by name: what the function of tf.compat.v1 takes, and TensorFlow 2's does not
+    keras: set[str]  # the names of tf.keras and tf.compat.v1.keras together
 
 
 class Tables(NamedTuple):
@@ -86,7 +88,18 @@ def installed() -> Installation:
     v1, v2 = (
         Interface(set(found), {name for name, is_module in found.items() if is_module}) for found in (first, second)
     )
-    return Installation(v1, v2, set(_files(Path(tf.__file__).parent)), dict(_lost_arguments(v1.names & v2.names)))
+    files, lost = set(_files(Path(tf.__file__).parent)), dict(_lost_arguments(v1.names & v2.names))
+    return Installation(v1, v2, files, lost, {*_walk_keras(tf.compat.v1.keras), *_walk_keras(tf.keras)})
+
+
+def _walk_keras(module: ModuleType, prefix: str = "keras.") -> Iterator[str]:
+    """The names of Keras' own modules, which load what is below them when it is read."""
+    for name in dir(module):
+        value = None if name.startswith("_") else getattr(module, name, None)
+        if value is not None:
+            yield prefix + name
+            if isinstance(value, ModuleType) and "keras" in value.__name__ and prefix.count(".") < MAX_KERAS_DEPTH:
+                yield from _walk_keras(value, f"{prefix}{name}.")
 
 
 def _lost_arguments(names: set[str]) -> Iterator[tuple[str, list[str]]]:
@@ -160,9 +173,10 @@ def gone(newest: Installation, others: Sequence[Installation]) -> tuple[set[str]
     # A module is gone where nothing is left in it: without Keras 2, tf.nn.rnn_cell is there and has no names.
     present -= {name for name in modules if not any(other.startswith(f"{name}.") for other in present)}
     files = set().union(*(found.files for found in others))
+    keras = set().union(*(found.keras for found in others)) - newest.keras
     here = newest.files.union(*map(_above, newest.files))
     gone_files = {part for name in files for part in (name, *_above(name)) if part not in here}
-    return _shortest(names - present), _shortest(gone_files)
+    return _shortest((names - present) | keras), _shortest(gone_files)
 
 
 def _shortest(names: set[str]) -> set[str]:
@@ -206,8 +220,8 @@ def _entry(name: str, value: str) -> str:
 def _ask(python: str) -> Installation:
     command = [python, "-m", __spec__.name, "--print"]
     output = subprocess.run(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True, check=True).stdout
-    first, second, files, lost = json.loads(output)
-    return Installation(Interface(*map(set, first)), Interface(*map(set, second)), set(files), lost)
+    first, second, files, lost, keras = json.loads(output)
+    return Installation(Interface(*map(set, first)), Interface(*map(set, second)), set(files), lost, set(keras))
 
 
 def main() -> int:
@@ -217,8 +231,9 @@ def main() -> int:
     parser.add_argument("--print", action="store_true", help="what is installed here, as JSON")
     given = parser.parse_args()
     if given.print:
-        v1, v2, files, lost = installed()
-        print(json.dumps([[sorted(names) for names in v1], [sorted(names) for names in v2], sorted(files), lost]))
+        v1, v2, files, lost, keras = installed()
+        interfaces = [[sorted(names) for names in interface] for interface in (v1, v2)]
+        print(json.dumps([*interfaces, sorted(files), lost, sorted(keras)]))
         return 0
     if len(given.pythons) < 3:
         parser.error("name three interpreters, with TensorFlow 1.15, with the oldest and with the newest TensorFlow")

@@ -106,21 +106,25 @@ def test_the_table_is_as_it_was_made():
 def test_several_tensorflows_together():
     """A name is of one version where no TensorFlow has it in the other; what it stands for is not named again."""
     nothing = Interface(set(), set())
-    first = Installation(Interface({"a", "m", "m.x", "old", "old.y"}, {"m", "old"}), nothing, {"p.q", "p.r"}, {})
+    first = Installation(
+        Interface({"a", "m", "m.x", "old", "old.y"}, {"m", "old"}), nothing, {"p.q", "p.r"}, {}, {"keras.n"}
+    )
     old = (
         Interface({"a", "b", "b.c", "d", "e", "e.f", "g"}, {"b", "e"}),
         Interface({"d", "h", "k"}, set()),
         {"s.t"},
         {"a": ["x", "y"]},
+        {"keras.o", "keras.p.q"},
     )
     new = (
         Interface({"a", "b", "e", "e.f", "m"}, {"e"}),
         Interface({"e", "g", "k.l"}, set()),
         {"p.r.u"},
         {"a": ["y", "z"], "e": ["x"]},
+        {"keras.o", "keras.p"},
     )
     tables = tensorflow_names.combined(first, [Installation(*old), Installation(*new)])
-    gone = {"b", "d", "h", "k", "m", "old"}
+    gone = {"b", "d", "h", "k", "m", "old", "keras.n", "keras.p.q"}
     assert tables == Tables({"a", "b", "e.f", "m"}, {"h", "k"}, {"e"}, gone, {"p.q", "s"}, {"a": ["y"]})
 
 

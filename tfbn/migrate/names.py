@@ -121,6 +121,12 @@ _RNN_CELLS = (
     "has its cells, GRUCell and LSTMCell among them. Or write the cell: tf.compat.v1.nn.dynamic_rnn takes any object "
     "with state_size, output_size, zero_state(batch_size, dtype) and __call__(inputs, state, scope=None)"
 )
+_KERAS_2 = (
+    "use what Keras 3 has in its place; or, for Keras 2, pip install tf_keras and set TF_USE_LEGACY_KERAS=1 before "
+    "TensorFlow is imported"
+)
+_PHASES = "pass training=True or False to the layers and to the model, in place of a phase for all of them"
+_KERAS_SESSIONS = "make the session with tf.compat.v1.Session, and layers with tfbn.layers.v1 or tfbn.layers"
 _ESTIMATORS = (
     "run the train op in a tf.compat.v1.train.MonitoredTrainingSession; what model_fn and input_fn build stays as it is"
 )
@@ -184,6 +190,38 @@ ADVICE = {
     "data.experimental": "leave it out of the pipeline: it only measured or tuned tf.data, or see tf.data.Options",
     "estimator": _ESTIMATORS,
     "examples": "its data are in tf.keras.datasets, MNIST as tf.keras.datasets.mnist; copy the rest of its source",
+    "keras": _KERAS_2,
+    **{
+        f"keras.backend.{name}": _PHASES
+        for name in ("in_test_phase in_train_phase learning_phase learning_phase_scope set_learning_phase").split()
+    },
+    "keras.backend.get_session": _KERAS_SESSIONS,
+    "keras.backend.placeholder": "use tf.keras.Input, or tf.compat.v1.placeholder in a graph",
+    "keras.backend.print_tensor": "use tf.print",
+    "keras.backend.set_session": _KERAS_SESSIONS,
+    "keras.estimator": _ESTIMATORS,
+    "keras.initializers.normal": "use tf.keras.initializers.RandomNormal",
+    "keras.initializers.uniform": "use tf.keras.initializers.RandomUniform",
+    "keras.layers.CuDNNGRU": "use tf.keras.layers.GRU, which takes the kernel of cuDNN by itself",
+    "keras.layers.CuDNNLSTM": "use tf.keras.layers.LSTM, which takes the kernel of cuDNN by itself",
+    "keras.layers.experimental": "the preprocessing layers are in tf.keras.layers: tf.keras.layers.Rescaling",
+    **{
+        f"keras.{module}.{name}": f"use tf.keras.losses.{successor}"
+        for module in ("losses", "metrics")
+        for name, successor in {
+            "cosine": "cosine_similarity",
+            "cosine_proximity": "cosine_similarity",
+            "kl_divergence": "KLD",
+            "log_cosh": "LogCosh()",
+            "mean_absolute_error": "MAE",
+            "mean_absolute_percentage_error": "MAPE",
+            "mean_squared_error": "MSE",
+            "mean_squared_logarithmic_error": "MSLE",
+        }.items()
+    },
+    "keras.mixed_precision.experimental": "use tf.keras.mixed_precision.set_global_policy",
+    "keras.models.model_from_yaml": "save the model with to_json, and use tf.keras.models.model_from_json",
+    "keras.utils.multi_gpu_model": "build the model in the scope of a tf.distribute.MirroredStrategy",
     "losses": "write the loss with TensorFlow's operations, or use one of tf.keras.losses",
     "metrics": "compute it with TensorFlow's operations, or use one of tf.keras.metrics",
     "nn.rnn_cell": _RNN_CELLS,

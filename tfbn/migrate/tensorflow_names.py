@@ -228,7 +228,40 @@ GONE = frozenset(
     """
     config.experimental_list_devices data.experimental.CheckpointInputPipelineHook
     data.experimental.MapVectorizationOptions data.experimental.StatsAggregator data.experimental.StatsOptions
-    data.experimental.bytes_produced_stats data.experimental.latency_stats estimator layers
+    data.experimental.bytes_produced_stats data.experimental.latency_stats estimator keras.applications.RegNetX002
+    keras.applications.RegNetX004 keras.applications.RegNetX006 keras.applications.RegNetX008
+    keras.applications.RegNetX016 keras.applications.RegNetX032 keras.applications.RegNetX040
+    keras.applications.RegNetX064 keras.applications.RegNetX080 keras.applications.RegNetX120
+    keras.applications.RegNetX160 keras.applications.RegNetX320 keras.applications.RegNetY002
+    keras.applications.RegNetY004 keras.applications.RegNetY006 keras.applications.RegNetY008
+    keras.applications.RegNetY016 keras.applications.RegNetY032 keras.applications.RegNetY040
+    keras.applications.RegNetY064 keras.applications.RegNetY080 keras.applications.RegNetY120
+    keras.applications.RegNetY160 keras.applications.RegNetY320 keras.applications.ResNetRS101
+    keras.applications.ResNetRS152 keras.applications.ResNetRS200 keras.applications.ResNetRS270
+    keras.applications.ResNetRS350 keras.applications.ResNetRS420 keras.applications.ResNetRS50
+    keras.applications.regnet keras.applications.resnet_rs keras.backend.experimental keras.backend.function
+    keras.backend.get_session keras.backend.in_test_phase keras.backend.in_train_phase keras.backend.learning_phase
+    keras.backend.learning_phase_scope keras.backend.local_conv1d keras.backend.local_conv2d
+    keras.backend.manual_variable_initialization keras.backend.normalize_batch_in_training keras.backend.placeholder
+    keras.backend.print_tensor keras.backend.random_binomial keras.backend.reset_uids keras.backend.set_learning_phase
+    keras.backend.set_session keras.callbacks.BaseLogger keras.callbacks.experimental keras.constraints.RadialConstraint
+    keras.constraints.radial_constraint keras.dtensor keras.estimator keras.experimental keras.initializers.normal
+    keras.initializers.uniform keras.layers.AbstractRNNCell keras.layers.CuDNNGRU keras.layers.CuDNNLSTM
+    keras.layers.DenseFeatures keras.layers.LocallyConnected1D keras.layers.LocallyConnected2D
+    keras.layers.disable_v2_dtype_behavior keras.layers.enable_v2_dtype_behavior keras.layers.experimental
+    keras.losses.cosine keras.losses.cosine_proximity keras.losses.kl_divergence keras.losses.log_cosh
+    keras.losses.mean_absolute_error keras.losses.mean_absolute_percentage_error keras.losses.mean_squared_error
+    keras.losses.mean_squared_logarithmic_error keras.metrics.MeanRelativeError keras.metrics.MeanTensor
+    keras.metrics.cosine keras.metrics.cosine_proximity keras.metrics.kl_divergence keras.metrics.log_cosh
+    keras.metrics.mean_absolute_error keras.metrics.mean_absolute_percentage_error keras.metrics.mean_squared_error
+    keras.metrics.mean_squared_logarithmic_error keras.mixed_precision.experimental keras.models.LinearModel
+    keras.models.WideDeepModel keras.models.experimental keras.models.model_from_config keras.models.model_from_yaml
+    keras.optimizers.experimental keras.optimizers.legacy.Adadelta keras.optimizers.legacy.Adamax
+    keras.optimizers.legacy.Nadam keras.saving keras.utils.DeterministicRandomTestTool keras.utils.GeneratorEnqueuer
+    keras.utils.HDF5Matrix keras.utils.OrderedEnqueuer keras.utils.SequenceEnqueuer keras.utils.SidecarEvaluator
+    keras.utils.convert_all_kernels_in_model keras.utils.experimental keras.utils.get_or_create_layer
+    keras.utils.multi_gpu_model keras.utils.to_ordinal keras.utils.track_tf1_style_variables
+    keras.utils.warmstart_embedding_matrix keras.wrappers.scikit_learn layers
     lite.experimental.get_potentially_supported_ops lite.experimental.nn losses.kl_divergence losses.log_cosh
     losses.mean_absolute_error losses.mean_absolute_percentage_error losses.mean_squared_logarithmic_error
     metrics.MeanRelativeError metrics.MeanTensor metrics.kl_divergence metrics.log_cosh

@@ -16,6 +16,15 @@ from tfbn.migrate import driver
         ("from tensorflow.python.training import tracking, saver\nx = tracking, saver\n", [1]),
         ("import tensorflow.examples.tutorials.mnist.input_data as data\ndata.x\n", [1]),
         ("import tensorflow as tf\nnn = tf.nn\ny = nn.rnn_cell.GRUCell(8)\n", [3]),
+        (
+            "import tensorflow as tf\nx = tf.keras.layers.CuDNNLSTM(8)\ny = tf.compat.v1.keras.backend.get_session()\n",
+            [2, 3],
+        ),
+        ("from tensorflow.keras.utils import multi_gpu_model, to_categorical\n", [1]),
+        ("from tensorflow.keras import losses\nx = losses.mean_squared_error, losses.MSE\n", [2]),
+        ("import tensorflow.compat.v1.keras.backend as K\nK.epsilon()\n", [1]),
+        ("import tensorflow.compat.v1 as tf\nx = tf.keras.layers.LSTM, tf.compat.v1.keras.Model\n", []),
+        ("from keras import backend as K\nK.get_session()\n", []),
         # Prepared for it, assigned, another package's; what another rule is about.
         ("try:\n    from tensorflow import estimator\nexcept ImportError:\n    estimator = 1\n", []),
         ("import tf\nx = tf.estimator\n", []),

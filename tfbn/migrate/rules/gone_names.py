@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
+import libcst as cst
+
 from tfbn.migrate import names, v1_names
 from tfbn.migrate.changes import Changes
-from tfbn.migrate.module import Module
+from tfbn.migrate.module import Module, source_module
 from tfbn.migrate.prepared import is_caught
 from tfbn.migrate.rule import Rule
 from tfbn.migrate.rules.compat_v1 import mentions
@@ -33,7 +36,10 @@ def rows():
     ),
     ("import tensorflow as tf\nx = tf.compat.v1.nn.rnn_cell.GRUCell(8)\ny = tf.compat.v1.nn.rnn_cell\n", 2),
     ("import os, tensorflow.python.training.tracking.base\n", 1),
+    ("from tensorflow.keras import backend as K\nx = 1\nK.set_session(x)\n", 3),
+    ("from tensorflow.compat.v1.keras.layers import Dense\n", 1),
 ]
+COMPAT_KERAS = re.compile(r"tensorflow\.compat\.v[12]\.keras\b")
 WITH_KERAS_2 = ("nn.rnn_cell",)  # is there, and raises at each of its names
 
 
@@ -44,9 +50,27 @@ def check_file(module: Module, changes: Changes) -> None:
         if part and part not in reported and not names.is_dead(f"tensorflow.{name}") and not is_caught(module, node):
             reported.add(part)
             problem = f"newer TensorFlow, such as 2.21, has no tensorflow.{part}"
+            if part.startswith("keras."):
+                problem += ", which Keras 3 has lost"
             if part in WITH_KERAS_2:
                 problem += " without Keras 2"
             changes.find(node, NAME, problem, names.advice(f"tensorflow.{name}"))
+    for statement, home in _imports_of_keras(module):
+        problem = f"newer TensorFlow, such as 2.21, has no module {home} to import from"
+        changes.find(statement, NAME, problem, "import it from tensorflow.keras, which has Keras 3 there as well")
+
+
+def _imports_of_keras(module: Module) -> Iterator[tuple[Any, str]]:
+    """The imports below `tensorflow.compat.v1.keras`, which newer TensorFlow has as an attribute alone."""
+    for node in module.nodes:
+        homes = []
+        if isinstance(node, cst.ImportFrom):
+            homes = [source_module(node)]
+        elif isinstance(node, cst.Import):
+            homes = [alias.evaluated_name for alias in node.names]
+        for home in homes:
+            if COMPAT_KERAS.match(home) and not is_caught(module, node):
+                yield node, home
 
 
 def _names(module: Module) -> Iterator[tuple[str, Any]]:
@@ -59,7 +83,9 @@ def _names(module: Module) -> Iterator[tuple[str, Any]]:
 
 def worth_parsing(raw: bytes) -> bool:
     """Whether one of the names is imported, or stands below what an import binds."""
-    return any(v1_names.gone(names.below_tensorflow(f"tensorflow.{name}") or "") for name in tensorflow_names(raw))
+    read = tensorflow_names(raw)
+    is_of_compat_keras = any(name.startswith(("compat.v1.keras", "compat.v2.keras")) for name in read)
+    return is_of_compat_keras or any(v1_names.gone(names.below_tensorflow(f"tensorflow.{name}") or "") for name in read)
 
 
 RULE = Rule(
