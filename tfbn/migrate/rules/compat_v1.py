@@ -8,8 +8,9 @@ from typing import Any
 
 import libcst as cst
 
-from tfbn.migrate import names, v1_names
+from tfbn.migrate import names, syntax, v1_names
 from tfbn.migrate.changes import Changes
+from tfbn.migrate.dimension_values import dimension_values
 from tfbn.migrate.module import Module, source_module
 from tfbn.migrate.prepared import is_caught
 from tfbn.migrate.rule import Rule, constant_string, keyword_arguments
@@ -58,7 +59,7 @@ def check_file(module: Module, changes: Changes) -> None:
     used = mentions(module)
     upgraded = any(name.startswith("compat.v1.") for name, _ in used)
     elsewhere = module.surroundings.used  # by the names that this file binds
-    is_of_tf1 = bool(module.uses) or any(lost_arguments(module))
+    is_of_tf1 = bool(module.uses) or any(lost_arguments(module)) or _reads_dimensions(module)
     is_v1 = bool(v1_mentions(module)) or (is_of_tf1 and not upgraded) or any(map(_is_of_v1, elsewhere))
     of_v2 = [(part, node) for name, node in used if (part := v1_names.v2_only(name))]
     if not of_v2:
@@ -75,6 +76,13 @@ def check_file(module: Module, changes: Changes) -> None:
     elif is_v1:
         changes.v1_imports = NAME
         changes.is_program = _is_program(module) and not re.search(rb"\bdisable_(v2_behavior|eager_exec)", module.data)
+
+
+def _reads_dimensions(module: Module, *, in_functions: bool = True) -> bool:
+    if b".value" not in module.data:
+        return False
+    values = dimension_values(syntax.parse(module.data), in_functions=in_functions)
+    return next(values, None) is not None
 
 
 def _is_of_v1(name: str) -> bool:
@@ -151,7 +159,7 @@ def _is_program(module: Module) -> bool:
         if isinstance(node, cst.Call) and names.below_tensorflow(module.name(node.func)) in v1_names.IN_PROGRAMS:
             if not any(isinstance(above, (cst.FunctionDef, cst.ClassDef)) for above in module.parents(node)):
                 return True
-    return False
+    return _reads_dimensions(module, in_functions=False)
 
 
 RULE = Rule(

@@ -52,13 +52,15 @@ def missing_disable_v2_behavior(project: Project) -> dict[str, list[Finding]]:
     """One finding at each program; where TF1 code has neither a program nor a switch, one at the first such file."""
     graph = project.import_graph
     relevant = graph.relevant()
-    needing = {path: need for path in relevant if (need := _first_need(graph, path))}
+    needing = {path: need for path in relevant if (need := first_need(graph, path))}
     if not needing:
         return {}
     imported = {other for path in relevant for other in graph.imported_files(path) - {path}}
     reaching = [path for path in relevant if not graph.program(path).isdisjoint(needing)]
     programs: list[tuple[str, ast.stmt, ast.FunctionDef | None]] = [
-        (path, start, None) for path in reaching if (start := _start(graph, path, is_imported=path in imported))
+        (path, start, None)
+        for path in reaching
+        if (start := start_of_program(graph, path, is_imported=path in imported))
     ]
     programs += [(path, function, function) for path, function in entry_points(graph)]
     findings: dict[str, list[Finding]] = {}
@@ -94,7 +96,7 @@ def missing_disable_v2_behavior(project: Project) -> dict[str, list[Finding]]:
     return findings
 
 
-def _first_need(graph: ImportGraph, path: str) -> Read | None:
+def first_need(graph: ImportGraph, path: str) -> Read | None:
     """The first expression of a file that needs a graph around it, and what it is."""
     text = graph.project.text(path)
     if not (text.find(b"compat") >= 0 or graph.takes_from_files(path)) or not _MAY_NEED.search(text):
@@ -108,7 +110,7 @@ def _first_need(graph: ImportGraph, path: str) -> Read | None:
     return next((read for read in graph.read_by_value(path) if needs_graph(read.full)), None)
 
 
-def _start(graph: ImportGraph, path: str, *, is_imported: bool) -> ast.stmt | None:
+def start_of_program(graph: ImportGraph, path: str, *, is_imported: bool) -> ast.stmt | None:
     """The statement that tells that a file is run: its `__main__`, or a call in a file that no other imports."""
     body = getattr(graph.tree(path), "body", [])
     for node in body:
