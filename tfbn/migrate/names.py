@@ -11,6 +11,7 @@ from tfbn.migrate import v1_names
 
 CONTRIB = "contrib."  # names here are written without the `tensorflow.` in front
 SLIM = "contrib.slim"
+V1 = "tensorflow.compat.v1"
 
 
 class Known(NamedTuple):
@@ -58,6 +59,40 @@ MODULES: dict[str, tuple[str, ...]] = {
     "python.layers.normalization": ("tf.layers",),
     "python.layers.pooling": ("tf.layers",),
 }
+# What tf.compat.v1 has elsewhere, with the arguments and the results of contrib: the module of each, and its names.
+MOVED = {
+    "contrib.cluster_resolver": ("distribute.cluster_resolver", "TPUClusterResolver"),
+    "contrib.data": (
+        "data.experimental",
+        "AUTOTUNE Counter CsvDataset RandomDataset Reducer SqlDataset TFRecordWriter bucket_by_sequence_length "
+        "choose_from_datasets copy_to_device dense_to_sparse_batch enumerate_dataset get_next_as_optional "
+        "get_single_element group_by_reducer group_by_window ignore_errors make_batched_features_dataset "
+        "make_csv_dataset make_saveable_from_iterator map_and_batch parallel_interleave parse_example_dataset "
+        "prefetch_to_device rejection_resample sample_from_datasets scan shuffle_and_repeat unbatch unique",
+    ),
+    "contrib.distributions": (
+        "distributions",
+        "Bernoulli Beta Categorical Dirichlet DirichletMultinomial Exponential Gamma Laplace Multinomial Normal "
+        "RegisterKL StudentT Uniform kl_divergence",
+    ),
+    "contrib.framework": ("", "TensorSpec argsort assert_same_float_dtype assert_scalar is_tensor sort"),
+    "contrib.framework.nest": ("nest", "assert_same_structure flatten is_nested map_structure pack_sequence_as"),
+    "contrib.lookup": ("lookup", "KeyValueTensorInitializer TextFileIndex TextFileInitializer"),
+    "contrib.metrics": ("math", "confusion_matrix"),
+    "contrib.rnn": ("nn", "static_bidirectional_rnn static_rnn static_state_saving_rnn"),
+    "contrib.signal": (
+        "signal",
+        "frame hamming_window hann_window inverse_stft inverse_stft_window_fn linear_to_mel_weight_matrix "
+        "mfccs_from_log_mel_spectrograms overlap_and_add stft",
+    ),
+    "contrib.tpu": (
+        "tpu",
+        "CrossShardOptimizer batch_parallel cross_replica_sum initialize_system outside_compilation replicate rewrite "
+        "shard shutdown_system",
+    ),
+}
+for _module in MOVED:
+    MODULES[_module] = (*MODULES.get(_module, ()), _module)
 for _package in _LAYERS_PACKAGES:
     MODULES[_package] = ("layers", "framework") if _package == "contrib.slim.layers" else ("layers",)
     MODULES[_package + ".layers"] = ("layers",)
@@ -113,6 +148,11 @@ KNOWN: dict[tuple[str, str], Known] = {
         Known("batch-normalization", "tf.layers", "BatchNormalization", "tfbn.BatchNormalization"),
         *(Known("tf-layers", "tf.layers", leaf, f"tfbn.layers.v1.{leaf}") for leaf in _TF_LAYERS),
         *(Known("slim-losses", "losses", leaf, None) for leaf in _LOSSES),
+        *(
+            Known("moved-names", module, leaf, ".".join(filter(None, (V1, place, leaf))))
+            for module, (place, leaves) in MOVED.items()
+            for leaf in leaves.split()
+        ),
     ]
 }
 
@@ -136,14 +176,11 @@ _PRIVATE = "it was private to TensorFlow: use what is public in its place, or co
 ADVICE = {
     "": "TensorFlow's release notes may name a successor; else copy its source into the project",
     "contrib": "tf.contrib is gone from TensorFlow 2: find what replaces it, or copy its source",
-    **{
-        f"contrib.data.{name}": f"use tf.data.experimental.{name}, with the same arguments"
-        for name in (
-            "bucket_by_sequence_length dense_to_sparse_batch enumerate_dataset get_single_element group_by_reducer "
-            "group_by_window ignore_errors map_and_batch parallel_interleave prefetch_to_device scan "
-            "shuffle_and_repeat unbatch unique"
-        ).split()
-    },
+    "contrib.data.batch_and_drop_remainder": "use lambda dataset: dataset.batch(batch_size, drop_remainder=True)",
+    "contrib.data.padded_batch_and_drop_remainder": (
+        "use lambda dataset: dataset.padded_batch(batch_size, padded_shapes, padding_values, drop_remainder=True)"
+    ),
+    "contrib.data.sloppy_interleave": "use tf.data.experimental.parallel_interleave with sloppy=True",
     "contrib.framework": "see the tables of contrib's layers in the migration guide; contrib.framework is among them",
     "contrib.framework.current_arg_scope": "keep the scope that `with tfbn.arg_scope(...) as scope` gives",
     "contrib.framework.get_trainable_variables": "use tfbn.layers.get_variables(scope, suffix, 'trainable_variables')",
@@ -182,7 +219,6 @@ ADVICE = {
         "give create_train_op lambda pairs: [(g if g is None else tf.clip_by_norm(g, norm), v) for g, v in pairs] as "
         "transform_grads_fn"
     ),
-    "contrib.tpu.CrossShardOptimizer": "use tf.compat.v1.tpu.CrossShardOptimizer",
     "contrib.training.HParams": "use types.SimpleNamespace(**values), setattr for set_hparam, and vars for values",
     "core": _PRIVATE,
     "compiler": _PRIVATE,

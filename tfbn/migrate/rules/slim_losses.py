@@ -7,9 +7,9 @@ from typing import Any
 import libcst as cst
 
 from tfbn.migrate.changes import Changes
-from tfbn.migrate.module import Binding, Module
-from tfbn.migrate.placement import conflicting_binding
+from tfbn.migrate.module import Module
 from tfbn.migrate.rule import Rule, call_of, keyword_arguments
+from tfbn.migrate.tensorflow_home import name_of_v1
 
 NAME = "slim-losses"
 VALID = [
@@ -73,7 +73,7 @@ def check_file(module: Module, changes: Changes) -> None:
             arguments = ARGUMENTS[use.known.leaf]
             call = call_of(module, use.node)
             reason = None if arguments is None else _reason(call, arguments)
-            home = None if reason else _home(module, changes, use.node)
+            home = None if reason else name_of_v1(module, changes, use.node)
             if reason or home is None:
                 changes.find(
                     use.node,
@@ -82,7 +82,7 @@ def check_file(module: Module, changes: Changes) -> None:
                     f"call tf.compat.v1.losses.{use.known.leaf} with every argument named: labels come first there",
                 )
                 continue
-            changes.replace(use.node, f"{home}.{use.known.leaf}", NAME)
+            changes.replace(use.node, f"{home}.losses.{use.known.leaf}", NAME)
             for argument, name in zip(call.args if arguments and call else (), arguments or ()):
                 if argument.keyword is None:
                     start, _ = module.span(argument)  # with its parentheses
@@ -121,31 +121,6 @@ def _report_weights(changes: Changes, leaf: str, call: Any) -> None:
             "where the weights have fewer dimensions than the losses, add those of size 1: for a batch of vectors "
             "weights[:, tf.newaxis], with the same result",
         )
-
-
-def _home(module: Module, changes: Changes, node: Any) -> str | None:
-    """`tf.compat.v1.losses` under the name that TensorFlow has where `node` stands."""
-    for binding in module.bindings():
-        if binding.alias is not None and _is_visible(module, binding, node):
-            v1 = binding.name == "tensorflow.compat.v1"
-            if v1 or binding.name == "tensorflow":
-                changes.needed.add(binding.local)
-                return f"{binding.local}.losses" if v1 or changes.v1_imports else f"{binding.local}.compat.v1.losses"
-    if conflicting_binding(module, "tf") is None:
-        changes.use("tf", "import tensorflow.compat.v1 as tf")
-        return "tf.losses"
-    return None
-
-
-def _is_visible(module: Module, binding: Binding, node: Any) -> bool:
-    scope = module.scope(_first_name(node))
-    return scope is not None and module.resolve_in(scope, binding.local) == frozenset([binding.name])
-
-
-def _first_name(node: Any) -> Any:
-    while isinstance(node, cst.Attribute):
-        node = node.value
-    return node
 
 
 RULE = Rule(
