@@ -44,9 +44,21 @@ def test_layer_of_layers_trains(resource):
         np.testing.assert_allclose(session.run(layer.table)[[1, 6]], [np.ones(5), 1 - 0.08 * values[0]], rtol=1e-5)
 
 
-def test_classes_take_no_integers():
+@pytest.mark.parametrize("layer", [v1.Dense(3), v1.Conv1D(3, 2), v1.Conv3DTranspose(3, 2), v1.Dropout()])
+def test_classes_take_no_integers(layer):
     with tf.Graph().as_default(), pytest.raises(TypeError, match="expected float16, .* got int32"):
-        v1.Dense(3)(tf.zeros([2, 3], tf.int32))
+        layer(tf.zeros([2, 3], tf.int32))
+
+
+@pytest.mark.parametrize(
+    "layer, name, has",
+    [(v1.Conv3D(3, 2), "kernel", "kernel, bias"), (v1.SeparableConv1D(3, 2, use_bias=False), "pointwise_kernel", "")],
+)
+def test_variables_before_the_first_call(layer, name, has):
+    """As any attribute that is not there yet, so that getattr has its default."""
+    with pytest.raises(AttributeError, match=f"{type(layer).__name__} has no {name}: its first call creates .*{has}"):
+        getattr(layer, name)
+    assert getattr(layer, name, None) is None
 
 
 def test_what_the_codemod_reports_as_missing_is():

@@ -17,6 +17,8 @@ BLOCKS = VALUES.reshape(2, 2, 2, 3, 2, 3)
     [
         (lambda x: layers.max_pool2d(x, 2), BLOCKS.max((2, 4))),
         (lambda x: layers.avg_pool2d(x, [2, 2]), BLOCKS.mean((2, 4))),
+        (lambda x: layers.max_pool3d(x[:, None], [1, 2, 2], [1, 2, 2])[:, 0], BLOCKS.max((2, 4))),
+        (lambda x: layers.avg_pool3d(x[..., None], [2, 2, 1], [2, 2, 1])[..., 0], BLOCKS.mean((2, 4))),
         (lambda x: layers.v1.max_pooling2d(x, 2, (2, 2)), BLOCKS.max((2, 4))),
         (lambda x: layers.v1.average_pooling2d(x, 2, 2), BLOCKS.mean((2, 4))),
         (lambda x: layers.v1.max_pooling1d(x[:, 0], 2, 2), BLOCKS[:, 0, 0].max(2)),

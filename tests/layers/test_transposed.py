@@ -32,3 +32,24 @@ def test_is_the_gradient_of_a_convolution(padding, size, data_format):
     # One kernel does both; another layout adds its 45 terms up in another order.
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
     assert np.abs(expected).max() > 1
+
+
+@pytest.mark.parametrize("padding, size", [("same", (4, 6, 4)), ("valid", (5, 7, 5))])
+@pytest.mark.parametrize("order", ["channels_last", "channels_first"])
+def test_volumes(padding, size, order):
+    """The gradient of a convolution of volumes; with channels first also where the original has no kernel."""
+    volumes = np.random.RandomState(5).normal(1.0, 2.0, [2, 2, 3, 2, 5]).astype(np.float32)
+    places = [0, 4, 1, 2, 3] if order == "channels_first" else range(5)
+    with tf.Graph().as_default(), tf.Session() as session:
+        outputs = layers.v1.conv3d_transpose(
+            tf.constant(volumes.transpose(places)), 4, 3, 2, padding, order, use_bias=False, name="up"
+        )
+        results = tf.zeros([2, *size, 4])
+        convolved = tf.nn.conv3d(
+            results, tf.global_variables("up/kernel")[0], strides=[1, 2, 2, 2, 1], padding=padding.upper()
+        )
+        (gradient,) = tf.gradients(convolved, [results], grad_ys=[tf.constant(volumes)])
+        session.run(tf.global_variables_initializer())
+        found, expected = session.run([outputs, gradient])
+    np.testing.assert_allclose(found, expected.transpose(places), rtol=0, atol=1e-5)
+    assert np.abs(expected).max() > 1

@@ -53,10 +53,10 @@ def _around(rng: random.Random, function: str, shape: List[int], arguments: Dict
         function,
         shape,
         arguments,
-        "float32" if "pooling" in function else rng.choice(["float32", "float32", "float64", "float16"]),
+        "float32" if "pool" in function else rng.choice(["float32", "float32", "float64", "float16"]),
         tuple(axis for axis in unknown if rng.random() < 0.5),
         rng.choice([None, None, None, "regularizer", "partitioner"]),
-        rng.random() < 0.3 and bool({"scope", "name"} & set(arguments)) and "pooling" not in function,
+        rng.random() < 0.3 and bool({"scope", "name"} & set(arguments)) and "pool" not in function,
     )
 
 
@@ -107,7 +107,7 @@ def _group_norm(rng: random.Random) -> Tuple[List[int], Dict[str, Any], List[int
     return shape, arguments, [0]
 
 
-def _convolution(rank: int) -> Callable:
+def _convolution(rank: int, ways: Tuple[Dict[str, Any], ...] = ({"rate": 2},)) -> Callable:
     def drawn(rng: random.Random) -> Tuple[List[int], Dict[str, Any], List[int]]:
         shape = [rng.choice([2, 3]), *[rng.choice([4, 5]) for _ in range(rank)], rng.choice([2, 3])]
         arguments = _maybe(
@@ -119,22 +119,27 @@ def _convolution(rank: int) -> Callable:
             weights_regularizer=["l2"],
             normalizer_fn=["layer_norm", "batch_norm"],
         )
-        arguments.update(rng.choice([{}, {"stride": 2}, {"rate": 2}, {"stride": [1] * (rank - 1) + [2]}]))
+        arguments.update(rng.choice([{}, {"stride": 2}, *ways, {"stride": [1] * (rank - 1) + [2]}]))
         arguments.update(num_outputs=rng.choice([1, 4]), kernel_size=rng.choice([1, 2, [2] * rank]))
         return shape, arguments, [0]
 
     return drawn
 
 
-def _v1_convolution(rank: int, kernels: Tuple[str, ...] = ("kernel",)) -> Callable:
+def _v1_convolution(
+    rank: int, kernels: Tuple[str, ...] = ("kernel",), ways: Tuple[Dict[str, Any], ...] = ({"dilation_rate": 2},)
+) -> Callable:
     def drawn(rng: random.Random) -> Tuple[List[int], Dict[str, Any], List[int]]:
         shape = [rng.choice([2, 3]), *[rng.choice([4, 5]) for _ in range(rank)], rng.choice([2, 3])]
         regularized = {f"{name}_regularizer": ["l2"] for name in (*kernels, "bias", "activity")}
         arguments = _maybe(
             rng, padding=["same", "VALID"], activation=["elu"], use_bias=[False], trainable=[False], **regularized
         )
-        ways = [{}, {"strides": 2}, {"dilation_rate": 2}]
-        arguments.update(rng.choice(ways), filters=rng.choice([1, 4]), kernel_size=rng.choice([1, 2, [2] * rank]))
+        arguments.update(
+            rng.choice([{}, {"strides": 2}, *ways]),
+            filters=rng.choice([1, 4]),
+            kernel_size=rng.choice([1, 2, [2] * rank]),
+        )
         if len(kernels) > 1 and rng.random() < 0.5:
             arguments["depth_multiplier"] = 2
         return shape, arguments, [0]
@@ -142,14 +147,18 @@ def _v1_convolution(rank: int, kernels: Tuple[str, ...] = ("kernel",)) -> Callab
     return drawn
 
 
-def _pooling(rank: int) -> Callable:
+def _pooling(rank: int, names: Tuple[str, ...] = ("pool_size", "strides")) -> Callable:
+    """Of tf.layers; with other names of contrib."""
+    first, last = ("channels_first", "channels_last") if names[0] == "pool_size" else ("NCDHW", "NDHWC")
+
     def drawn(rng: random.Random) -> Tuple[List[int], Dict[str, Any], List[int]]:
         shape = [rng.choice([2, 3]), *[rng.choice([4, 5]) for _ in range(rank)], rng.choice([2, 4])]
-        arguments = _maybe(rng, padding=["same", "VALID"], data_format=["channels_first", "channels_last"])
-        if arguments.get("data_format") == "channels_first":
+        arguments = _maybe(rng, padding=["same", "VALID"], data_format=[first, last])
+        if arguments.get("data_format") == first:
             shape[1] = rng.choice([2, 4])
             shape[-1] = 5
-        arguments.update(pool_size=rng.choice([1, 2, [2] * rank]), strides=rng.choice([1, 2, [1] * (rank - 1) + [2]]))
+        for name, choices in zip(names, ([1, 2, [2] * rank], [1, 2, [1] * (rank - 1) + [2]])):
+            arguments[name] = rng.choice(choices)
         return shape, arguments, list(range(rank + 2))
 
     return drawn
@@ -168,6 +177,11 @@ DRAWN: Dict[str, Callable] = {
     "v1.average_pooling1d": _pooling(1),
     "v1.max_pooling3d": _pooling(3),
     "v1.average_pooling3d": _pooling(3),
+    "conv3d_transpose": _convolution(3, ()),
+    "v1.conv3d_transpose": _v1_convolution(3, ways=()),
+    "v1.separable_conv1d": _v1_convolution(1, ("depthwise", "pointwise")),
+    "max_pool3d": _pooling(3, ("kernel_size", "stride")),
+    "avg_pool3d": _pooling(3, ("kernel_size", "stride")),
 }
 REFUSED: Dict[str, Case] = {
     f"refused {name}": case
@@ -191,6 +205,9 @@ REFUSED: Dict[str, Case] = {
         "images to v1.conv1d": Case("v1.conv1d", [2, 3, 3, 6], {"filters": 2, "kernel_size": 1}),
         "images to max_pooling3d": Case("v1.max_pooling3d", [2, 3, 3, 6], {"pool_size": 2, "strides": 2}),
         "unknown channels": Case("v1.conv3d", [2, 3, 3, 3, 6], {"filters": 2, "kernel_size": 1}, unknown=(4,)),
+        "images to conv3d_transpose": Case("v1.conv3d_transpose", [2, 3, 3, 6], {"filters": 2, "kernel_size": 1}),
+        "format of volumes": Case("max_pool3d", [2, 3, 3, 3, 6], {"kernel_size": 2, "data_format": "NHWC"}),
+        "images to v1.separable_conv1d": Case("v1.separable_conv1d", [2, 3, 3, 6], {"filters": 2, "kernel_size": 1}),
         "window": Case("v1.conv1d", [2, 3, 6], {"filters": 2, "kernel_size": [1, 2]}),
     }.items()
 }
@@ -469,9 +486,56 @@ def _dense_and_convolution(functions: Functions) -> Any:
     return [*found, [variable.op.name for variable in tf.global_variables()]]
 
 
+def _classes(functions: Functions) -> Any:
+    """The other classes, called twice: names, variables, and numbers that are exact."""
+    tf, v1 = functions.tf, functions.v1
+    found: Dict[str, Any] = {}
+    for name, axes, arguments in CLASSES:
+        shape = [1, *[4, 4, 4][:axes], 2]
+        inputs = tf.reshape(tf.range(float(np.prod(shape))) - 5.0, shape)
+        common = {} if "Pooling" in name or axes == 0 else {"bias_initializer": tf.ones_initializer()}
+        layer = getattr(v1, name)(*arguments, **common)
+        outputs = [layer(inputs), layer.apply(inputs)]
+        kernels = [
+            getattr(layer, kernel, None) for kernel in ("kernel", "depthwise_kernel", "pointwise_kernel", "bias")
+        ]
+        with tf.Session() as session:
+            session.run([variable.assign(tf.ones_like(variable)) for variable in layer.variables])
+            found[name] = {
+                "outputs": [[each.name, each.shape.as_list()] for each in outputs],
+                "variables": [[each.op.name, each.shape.as_list()] for each in layer.variables],
+                "kernels": [kernel is not None and kernel.op.name for kernel in kernels],
+                "read": [layer.scope_name, layer.built, layer.trainable, len(layer.losses)],
+                "sum": float(np.square(session.run(outputs[1])).sum()),
+            }
+    drop = v1.Dropout(0.5, seed=3, name="drop")
+    images = tf.reshape(tf.range(24.0), [1, 2, 3, 4])
+    found["others"] = [drop(images).name, drop(images, training=True).name, drop.rate, v1.Flatten()(images).name]
+    found["others"] += [v1.Flatten("channels_first", name="turned")(images).name, drop.variables]
+    return found
+
+
+# The class, how many spatial axes, and the arguments by position.
+CLASSES = (
+    ("Conv1D", 1, (3, 2, 2, "same")),
+    ("Conv3D", 3, (3, 2, (2, 1, 1))),
+    ("Conv2DTranspose", 2, (3, 3, 2)),
+    ("Conv3DTranspose", 3, (3, 2, (1, 2, 2), "SAME")),
+    ("SeparableConv1D", 1, (3, 2, 1, "valid", "channels_last", 2, 2)),
+    ("SeparableConv2D", 2, (3, 2, 2)),
+    ("MaxPooling1D", 1, (2, 1)),
+    ("MaxPooling2D", 2, ((1, 2), 2, "same")),
+    ("MaxPooling3D", 3, (2, 2)),
+    ("AveragePooling1D", 1, (2, 2)),
+    ("AveragePooling2D", 2, (2, 2, "same")),
+    ("AveragePooling3D", 3, (2, (1, 2, 2))),
+)
+
+
 PROGRAMS: Dict[str, Callable] = {
     "layer class": _layer_class,
     "dense and convolution": _dense_and_convolution,
+    "classes": _classes,
     "refused keyword": lambda functions: functions.v1.Layer(units=3),
     "created": _created,
     "custom getter": _got,

@@ -37,7 +37,7 @@ def test_the_same_as_the_original(name, ours):
     for key in ("initial", "outputs", "gradients", "losses"):
         if f"{name}: {key}" in ARRAYS:
             expected, tolerance = ARRAYS[f"{name}: {key}"], TOLERANCES[layer_cases.draw()[name].dtype]
-            scale = np.abs(expected).max(initial=0.0)
+            scale = np.abs(expected[np.isfinite(expected)]).max(initial=0.0)
             np.testing.assert_allclose(arrays[f"{name}: {key}"], expected, 0, tolerance * scale, err_msg=key)
 
 
@@ -54,7 +54,7 @@ def test_refused_as_by_the_original(name, ours):
 def _alike(text):
     """Unknown sizes, shapes and counted names as both write them."""
     text = text.replace("?", "None").replace("[2, 3, 3, 6]", "(2, 3, 3, 6)")
-    return re.sub(r"(of layer \w+d)_\d", r"\1", text)
+    return re.sub(r"(of layer \w+?)_\d is", r"\1 is", text)
 
 
 def test_the_cases_do_what_they_are_for():

@@ -1,7 +1,7 @@
 """The layers of `tf.contrib.layers` and slim that code with batch norm is made of, in TF1 graphs and without Keras.
 
 The signatures, variables, collections and numbers are those of TensorFlow 1.15.5. `utils` has what was in
-`tf.contrib.layers.utils`, `v1` the functions of `tf.layers`.
+`tf.contrib.layers.utils`, `v1` the functions and classes of `tf.layers`.
 """
 
 from tfbn.layers import utils as utils
@@ -14,7 +14,7 @@ from tfbn.layers.initializers import (
     xavier_initializer_conv2d,
 )
 from tfbn.layers.norms import group_norm, instance_norm, layer_norm
-from tfbn.layers.pools import avg_pool2d, max_pool2d
+from tfbn.layers.pools import avg_pool2d, avg_pool3d, max_pool2d, max_pool3d
 from tfbn.layers.regularizers import (
     apply_regularization,
     l1_l2_regularizer,
@@ -24,7 +24,7 @@ from tfbn.layers.regularizers import (
 from tfbn.layers.repeats import repeat
 from tfbn.layers.restoring import assign_from_checkpoint, assign_from_checkpoint_fn, init_from_checkpoint
 from tfbn.layers.separable import separable_convolution2d
-from tfbn.layers.transposed import convolution2d_transpose
+from tfbn.layers.transposed import convolution2d_transpose, convolution3d_transpose
 from tfbn.layers.unweighted import dropout, flatten, one_hot_encoding, softmax
 from tfbn.layers.variables import (
     add_model_variable,
@@ -42,6 +42,7 @@ conv1d = convolution1d
 conv2d = convolution2d
 conv3d = convolution3d
 conv2d_transpose = convolution2d_transpose
+conv3d_transpose = convolution3d_transpose
 separable_conv2d = separable_convolution2d
 
 __all__ = [
@@ -50,15 +51,18 @@ __all__ = [
     "assign_from_checkpoint",
     "assign_from_checkpoint_fn",
     "avg_pool2d",
+    "avg_pool3d",
     "conv1d",
     "conv2d",
     "conv2d_transpose",
     "conv3d",
+    "conv3d_transpose",
     "convolution",
     "convolution1d",
     "convolution2d",
     "convolution2d_transpose",
     "convolution3d",
+    "convolution3d_transpose",
     "create_global_step",
     "dropout",
     "flatten",
@@ -76,6 +80,7 @@ __all__ = [
     "l2_regularizer",
     "layer_norm",
     "max_pool2d",
+    "max_pool3d",
     "model_variable",
     "one_hot_encoding",
     "repeat",

@@ -1,4 +1,7 @@
-"""The classes of `tf.layers`, which Keras 3 has taken away: `Layer`, to derive from, `Dense` and `Conv2D`."""
+"""The classes of `tf.layers`, which Keras 3 has taken away: `Layer`, to derive from, and those without a window.
+
+Those with one are in `tfbn.layers.window_classes`.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,11 @@ import tensorflow as tf
 
 from tfbn.arguments import checks, shapes
 from tfbn.graph import tf_layer
-from tfbn.layers import convolutions, dense, sizes
+from tfbn.layers import dense, sizes, unweighted
 from tfbn.layers.weighted import Parameter
 
 _keys = tf.compat.v1.GraphKeys
-_ZEROS = tf.compat.v1.zeros_initializer()
+ZEROS = tf.compat.v1.zeros_initializer()
 
 
 class Layer(tf_layer.Layer):
@@ -125,28 +128,42 @@ class Layer(tf_layer.Layer):
         return tf_layer.snake_case(type(self).__name__) if not (self._name or self._scope) else super().name
 
 
-class _Weighted(Layer):
-    """What `Dense` and `Conv2D` have in common: floating inputs, and their variables as attributes."""
+class WeightedLayer(Layer):
+    """What the classes with a kernel have in common: floating inputs, and their variables as attributes."""
 
     floating_only = True
+    parameters: dict[str, Parameter]
     weights_by_name: dict[str, Any]
 
     @property
     def kernel(self) -> Any:
         """The variable, once there is one."""
-        return self.weights_by_name["kernel"]
+        return self.weight("kernel")
 
     @property
     def bias(self) -> Any:
         """The variable; None without one."""
         return self.weights_by_name.get("bias")
 
+    def weight(self, name: str) -> Any:
+        """The variable of this name.
+
+        Raises:
+          AttributeError: no call has created it yet, or the layer has none of this name.
+        """
+        if name not in self.weights_by_name:
+            raise AttributeError(
+                f"{type(self).__name__} has no {name}: its first call creates {', '.join(self.parameters)}. Call it "
+                "before."
+            )
+        return self.weights_by_name[name]
+
     @property
     def use_bias(self) -> bool:
-        return "bias" in self.parameters  # type: ignore[attr-defined]  # of the layer beside
+        return "bias" in self.parameters
 
 
-class Dense(dense.Dense, _Weighted):
+class Dense(dense.Dense, WeightedLayer):
     """The dense layer as tf.layers.Dense of TensorFlow 1.15, in a TF1 graph and without Keras.
 
     Its variables are `kernel` and `bias`, shared by all calls.
@@ -171,7 +188,7 @@ class Dense(dense.Dense, _Weighted):
         activation: Callable | None = None,
         use_bias: bool = True,
         kernel_initializer: Any = None,
-        bias_initializer: Any = _ZEROS,
+        bias_initializer: Any = ZEROS,
         kernel_regularizer: Callable | None = None,
         bias_regularizer: Callable | None = None,
         activity_regularizer: Callable | None = None,
@@ -193,59 +210,58 @@ class Dense(dense.Dense, _Weighted):
         )
 
 
-class Conv2D(convolutions.Convolution, _Weighted):
-    """The convolution as tf.layers.Conv2D of TensorFlow 1.15, in a TF1 graph and without Keras.
-
-    Its variables are `kernel` and `bias`, shared by all calls.
+class Dropout(unweighted.Dropout, Layer):
+    """Dropout as tf.layers.Dropout of TensorFlow 1.15, in a TF1 graph and without Keras.
 
     Args:
-      name: name of the scope. Default 'conv2d', made unique.
-      **kwargs: `_scope`, a name or VariableScope to open as it is, and `_reuse`.
-      filters, kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias, kernel_initializer,
-        bias_initializer, kernel_regularizer, bias_regularizer, activity_regularizer, kernel_constraint,
-        bias_constraint, trainable: as in `tfbn.layers.v1.conv2d`.
+      name: name of the scope. Default 'dropout', made unique.
+      **kwargs: `trainable` and `dtype`, which change nothing, and `_scope`.
+      rate, noise_shape, seed: as in `tfbn.layers.v1.dropout`.
+
+    Raises:
+      ValueError: a rate out of range; training None, in the call.
 
     Example:
       >>> with tf.Graph().as_default():
-      ...     layer = Conv2D(4, 3, padding="same")
-      ...     print(layer(tf.zeros([2, 8, 8, 3])).shape, layer.bias.op.name)
-      (2, 8, 8, 4) conv2d/bias
+      ...     Dropout(0.2)(tf.zeros([2, 8]), training=False)
+      <tf.Tensor 'dropout/Identity:0' shape=(2, 8) dtype=float32>
     """
 
+    floating_only = True
+
     def __init__(
-        self,
-        filters: int,
-        kernel_size: Any,
-        strides: Any = (1, 1),
-        padding: str = "valid",
-        data_format: str = "channels_last",
-        dilation_rate: Any = (1, 1),
-        activation: Callable | None = None,
-        use_bias: bool = True,
-        kernel_initializer: Any = None,
-        bias_initializer: Any = _ZEROS,
-        kernel_regularizer: Callable | None = None,
-        bias_regularizer: Callable | None = None,
-        activity_regularizer: Callable | None = None,
-        kernel_constraint: Callable | None = None,
-        bias_constraint: Callable | None = None,
-        trainable: bool = True,
-        name: str | None = None,
-        **kwargs: Any,
+        self, rate: Any = 0.5, noise_shape: Any = None, seed: int | None = None, name: str | None = None, **kwargs: Any
     ) -> None:
-        super().__init__(
-            rank=2,
-            filters=filters,
-            kernel_size=kernel_size,
-            strides=strides,
-            padding=padding,
-            order=sizes.check_order(data_format),
-            rate=dilation_rate,
-            kernels={"kernel": Parameter(kernel_initializer, kernel_regularizer, kernel_constraint)},
-            bias=Parameter(bias_initializer, bias_regularizer, bias_constraint) if use_bias else None,
-            activation=activation,
-            activity_regularizer=activity_regularizer,
-            trainable=trainable,
-            name=name,
-            **kwargs,
-        )
+        super().__init__(rate, noise_shape, seed, name=name, **kwargs)
+
+    def call(self, inputs: tf.Tensor, training: Any = False) -> tf.Tensor:
+        """The outputs.
+
+        Args:
+          inputs: floating tensor.
+          training: bool, 0 or 1, or a scalar boolean tensor or variable, read in each run.
+
+        Returns:
+          A tensor of the inputs' shape and dtype.
+        """
+        return super().call(inputs, checks.check_flag(training, "training").value)
+
+
+class Flatten(unweighted.Flatten, Layer):
+    """Makes one axis of all but the first, as tf.layers.Flatten of TensorFlow 1.15, without Keras.
+
+    Args:
+      data_format: 'channels_last' or None, or 'channels_first', which moves the channels to the end before.
+      **kwargs: `name` of the scope, 'flatten' made unique by default, `trainable`, `dtype` and `_scope`.
+
+    Raises:
+      ValueError: another data_format; inputs of unknown rank, or a scalar.
+
+    Example:
+      >>> with tf.Graph().as_default():
+      ...     Flatten()(tf.zeros([2, 4, 4, 3]))
+      <tf.Tensor 'flatten/Reshape:0' shape=(2, 48) dtype=float32>
+    """
+
+    def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(sizes.check_order(data_format or sizes.CHANNELS_LAST), **kwargs)

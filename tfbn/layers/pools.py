@@ -1,4 +1,4 @@
-"""Pooling over one to three spatial axes, and contrib's `max_pool2d` and `avg_pool2d`."""
+"""Pooling over one to three spatial axes, and contrib's functions of it."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def max_pool2d(
       <tf.Tensor 'pool1/MaxPool:0' shape=(2, 4, 4, 3) dtype=float32>
     """
     window = Window(kernel_size, stride, padding, data_format)
-    return _pool("max_pool2d", "MaxPool2D", MAX, inputs, window, outputs_collections, scope)
+    return _pool("MaxPool2D", MAX, 2, inputs, window, outputs_collections, scope)
 
 
 @add_arg_scope
@@ -142,21 +142,91 @@ def avg_pool2d(
       <tf.Tensor 'pool2/AvgPool:0' shape=(2, 1, 1, 3) dtype=float32>
     """
     window = Window(kernel_size, stride, padding, data_format)
-    return _pool("avg_pool2d", "AvgPool2D", AVERAGE, inputs, window, outputs_collections, scope)
+    return _pool("AvgPool2D", AVERAGE, 2, inputs, window, outputs_collections, scope)
+
+
+@add_arg_scope
+def max_pool3d(
+    inputs: Any,
+    kernel_size: Any,
+    stride: Any = 2,
+    padding: str = "VALID",
+    data_format: str = "NDHWC",
+    outputs_collections: Any = None,
+    scope: Any = None,
+) -> tf.Tensor:
+    """The maximum of each window of volumes, as tf.contrib.layers.max_pool3d of TensorFlow 1.15 gives it.
+
+    Usable under `arg_scope`.
+
+    Args:
+      inputs: floating tensor of shape [N, D, H, W, C], or [N, C, D, H, W] with data_format 'NCDHW'.
+      kernel_size: int, or (depth, height, width).
+      stride: int, or (depth, height, width). Default 2.
+      data_format: 'NDHWC' or 'NCDHW'.
+      scope: name scope of the ops. Default 'MaxPool3D'.
+      padding, outputs_collections: as in `max_pool2d`.
+
+    Returns:
+      A tensor of the inputs' dtype and layout.
+
+    Raises:
+      ValueError, RuntimeError: as `max_pool2d`.
+
+    Example:
+      >>> with tf.Graph().as_default():
+      ...     max_pool3d(tf.zeros([2, 4, 8, 8, 3]), 2, scope="pool1")
+      <tf.Tensor 'pool1/MaxPool3D:0' shape=(2, 2, 4, 4, 3) dtype=float32>
+    """
+    window = Window(kernel_size, stride, padding, data_format)
+    return _pool("MaxPool3D", MAX, 3, inputs, window, outputs_collections, scope)
+
+
+@add_arg_scope
+def avg_pool3d(
+    inputs: Any,
+    kernel_size: Any,
+    stride: Any = 2,
+    padding: str = "VALID",
+    data_format: str = "NDHWC",
+    outputs_collections: Any = None,
+    scope: Any = None,
+) -> tf.Tensor:
+    """The mean of each window of volumes, as tf.contrib.layers.avg_pool3d of TensorFlow 1.15 gives it.
+
+    Usable under `arg_scope`. With padding 'SAME' the padding does not count in the mean.
+
+    Args:
+      scope: name scope of the ops. Default 'AvgPool3D'.
+      inputs, kernel_size, stride, padding, data_format, outputs_collections: as in `max_pool3d`.
+
+    Returns:
+      A tensor of the inputs' dtype and layout.
+
+    Raises:
+      ValueError, RuntimeError: as `max_pool2d`.
+
+    Example:
+      >>> with tf.Graph().as_default():
+      ...     avg_pool3d(tf.zeros([2, 4, 8, 8, 3]), 2, scope="pool2")
+      <tf.Tensor 'pool2/AvgPool3D:0' shape=(2, 2, 4, 4, 3) dtype=float32>
+    """
+    window = Window(kernel_size, stride, padding, data_format)
+    return _pool("AvgPool3D", AVERAGE, 3, inputs, window, outputs_collections, scope)
 
 
 def _pool(
-    caller: str,
     default: str,
     ops: Mapping[int, Callable],
+    rank: int,
     inputs: Any,
     window: Window,
     outputs_collections: Any,
     scope: Any,
 ) -> tf.Tensor:
-    checks.check_graph(caller)
+    checks.check_graph(tf_layer.snake_case(default))
     checks.check_collections(outputs_collections=outputs_collections)
-    sizes.check_contrib_format(window.data_format)
+    sizes.check_contrib_format(window.data_format, rank)
     with tf.compat.v1.name_scope(scope, default, [inputs]) as name_scope:
-        layer = Pooling(ops, 2, window, sizes.channels_order(window.data_format), _scope=name_scope)
+        layer = Pooling(ops, rank, window, sizes.channels_order(window.data_format), _scope=name_scope)
         return collect_named_outputs(outputs_collections, name_scope, layer(inputs))

@@ -1,4 +1,4 @@
-"""The depthwise separable convolution, and contrib's `separable_convolution2d`."""
+"""The depthwise separable convolution of one or two spatial axes, and contrib's `separable_convolution2d`."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ class SeparableConvolution(Weighted):
 
     def __init__(
         self,
+        rank: int,
         filters: int | None,
         kernel_size: Any,
         depth_multiplier: int,
@@ -32,20 +33,20 @@ class SeparableConvolution(Weighted):
     ) -> None:
         super().__init__(**common)
         self.filters = filters if filters is None else sizes.check_count("filters", filters)
-        self.kernel_size = sizes.check_ints("kernel_size", kernel_size, 2)
+        self.kernel_size = sizes.check_ints("kernel_size", kernel_size, rank)
         self.depth_multiplier = sizes.check_count("depth_multiplier", depth_multiplier)
-        self.strides = sizes.check_ints("strides", strides, 2)
-        self.rate = sizes.check_ints("dilation_rate", rate, 2)
+        self.strides = sizes.check_ints("strides", strides, rank)
+        self.rate = sizes.check_ints("dilation_rate", rate, rank)
         self.padding = sizes.check_padding(padding)
         self.order = order
 
     def build(self, input_shape: Any) -> None:
         """Creates the kernels and the bias."""
-        shape = tf.TensorShape(input_shape)
-        sizes.check_rank(self.name, shape, 4)
+        shape, rank = tf.TensorShape(input_shape), len(self.kernel_size)
+        sizes.check_rank(self.name, shape, rank + 2)
         channels = sizes.channel_count(shape, self.order)
         sizes.check_window(shape, self.order, self.kernel_size, self.padding, self.strides, self.rate)
-        if self.strides[0] != self.strides[1]:
+        if len(set(self.strides)) > 1:
             raise ValueError(
                 f"strides: expected one stride for both axes, got {self.strides}. TensorFlow's depthwise kernel has no "
                 "other."
@@ -55,25 +56,36 @@ class SeparableConvolution(Weighted):
         if self.filters is None:
             self.create_replacing(depthwise_kernel=depthwise, bias=[multiplied])
         else:
-            pointwise = [1, 1, multiplied, self.filters]
+            pointwise = [*[1] * rank, multiplied, self.filters]
             self.create(depthwise_kernel=depthwise, pointwise_kernel=pointwise, bias=[self.filters])
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """The outputs."""
-        data_format = sizes.tensorflow_format(self.order, 2)
+        if len(self.kernel_size) == 2:
+            return self.finish(self._convolve(inputs), sizes.tensorflow_format(self.order, 2))
+        # There is no op for one axis: vectors are images of height 1.
+        height = sizes.spatial_axes(self.order, 2)[0]
+        outputs = self.add_bias(self._convolve(tf.expand_dims(inputs, height)), sizes.tensorflow_format(self.order, 2))
+        return self.activate(tf.squeeze(outputs, [height]))
+
+    def _convolve(self, images: tf.Tensor) -> tf.Tensor:
+        """Applies the kernels, those of one axis as kernels of images of height 1."""
+        strides, rate = self.strides, self.rate
+        kernels = {name: self.kernel_value(name) for name in self.parameters if name != "bias"}
+        if len(self.kernel_size) == 1:
+            strides, rate = strides * 2, (1, *rate)
+            kernels = {name: tf.expand_dims(kernel, 0) for name, kernel in kernels.items()}
         window = {
-            "strides": sizes.with_batch_and_channels(self.order, self.strides),
+            "strides": sizes.with_batch_and_channels(self.order, strides),
             "padding": self.padding,
-            "data_format": data_format,
-            "dilations": self.rate,
+            "data_format": sizes.tensorflow_format(self.order, 2),
+            "dilations": rate,
         }
-        depthwise = self.kernel_value("depthwise_kernel")
         if self.filters is None:
-            outputs = tf.nn.depthwise_conv2d(inputs, depthwise, name="depthwise", **window)
-        else:
-            pointwise = self.kernel_value("pointwise_kernel")
-            outputs = tf.nn.separable_conv2d(inputs, depthwise, pointwise, name="separable_conv2d", **window)
-        return self.finish(outputs, data_format)
+            return tf.nn.depthwise_conv2d(images, kernels["depthwise_kernel"], name="depthwise", **window)
+        return tf.nn.separable_conv2d(
+            images, kernels["depthwise_kernel"], kernels["pointwise_kernel"], name="separable_conv2d", **window
+        )
 
 
 @add_arg_scope
@@ -144,6 +156,7 @@ def separable_convolution2d(
     biases = Parameter(biases_initializer, biases_regularizer)
     with scopes.layer_scope(scope, "SeparableConv2d", inputs, reuse, _NAMES) as variable_scope:
         layer = SeparableConvolution(
+            rank=2,
             filters=num_outputs,
             kernel_size=kernel_size,
             depth_multiplier=depth_multiplier,

@@ -41,9 +41,10 @@ def check_padding(value: Any) -> str:
     return value.upper()
 
 
-def check_contrib_format(data_format: Any) -> None:
-    if data_format not in ("NHWC", "NCHW"):
-        raise ValueError(f"data_format has to be either NCHW or NHWC. Got {data_format!r}.")
+def check_contrib_format(data_format: Any, n: int = 2) -> None:
+    last, first = _FORMATS[n]
+    if data_format not in (last, first):
+        raise ValueError(f"data_format has to be either {first} or {last}. Got {data_format!r}.")
 
 
 def channels_order(data_format: str | None) -> str:

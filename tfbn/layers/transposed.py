@@ -1,4 +1,4 @@
-"""The transposed convolution of images, and contrib's `convolution2d_transpose`."""
+"""The transposed convolution of two or three spatial axes, and contrib's functions of it."""
 
 from __future__ import annotations
 
@@ -13,51 +13,55 @@ from tfbn.layers import sizes
 from tfbn.layers.initializers import xavier_initializer
 from tfbn.layers.weighted import Parameter, Weighted
 
+_OPS = {2: tf.nn.conv2d_transpose, 3: tf.nn.conv3d_transpose}
+
 
 class TransposedConvolution(Weighted):
     """The gradient of a convolution, with a kernel of shape [*kernel_size, filters, channels]."""
 
-    def __init__(self, filters: int, kernel_size: Any, strides: Any, padding: Any, order: str, **common: Any) -> None:
+    def __init__(
+        self, rank: int, filters: int, kernel_size: Any, strides: Any, padding: Any, order: str, **common: Any
+    ) -> None:
         super().__init__(**common)
         self.filters = sizes.check_count("filters", filters)
-        self.kernel_size = sizes.check_ints("kernel_size", kernel_size, 2)
-        self.strides = sizes.check_ints("strides", strides, 2)
+        self.kernel_size = sizes.check_ints("kernel_size", kernel_size, rank)
+        self.strides = sizes.check_ints("strides", strides, rank)
         self.padding = sizes.check_padding(padding)
         self.order = order
 
     def build(self, input_shape: Any) -> None:
         """Creates the kernel and the bias."""
         shape = tf.TensorShape(input_shape)
-        sizes.check_rank(self.name, shape, 4)
+        sizes.check_rank(self.name, shape, len(self.kernel_size) + 2)
         channels = sizes.channel_count(shape, self.order)
         self.create(kernel=[*self.kernel_size, self.filters, channels], bias=[self.filters])
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """The outputs."""
-        data_format = sizes.tensorflow_format(self.order, 2)
-        # TensorFlow's CPU kernel knows channels last only; the original transposes for it as well.
+        rank = len(self.kernel_size)
+        # TensorFlow's CPU kernels know channels last only; for images the original transposes as well.
         turned = self.order == sizes.CHANNELS_FIRST and not tf.config.list_physical_devices("GPU")
         if turned:
-            inputs = tf.transpose(inputs, [0, 2, 3, 1])
+            inputs = tf.transpose(inputs, [0, *range(2, rank + 2), 1])
         order = sizes.CHANNELS_LAST if turned else self.order
-        outputs = tf.nn.conv2d_transpose(
+        outputs = _OPS[rank](
             inputs,
             self.kernel_value(),
-            tf.stack(self._output_shape(list(tf.unstack(tf.shape(inputs), 4)), order)),
+            tf.stack(self._output_shape(list(tf.unstack(tf.shape(inputs), rank + 2)), order)),
             strides=self.strides,
             padding=self.padding,
-            data_format=sizes.tensorflow_format(order, 2),
-            name="conv2d_transpose",
+            data_format=sizes.tensorflow_format(order, rank),
+            name=f"conv{rank}d_transpose",
         )
         outputs.set_shape(self._output_shape(inputs.shape.as_list(), order))
         if turned:
-            outputs = tf.transpose(outputs, [0, 3, 1, 2])
-        return self.finish(outputs, data_format)
+            outputs = tf.transpose(outputs, [0, rank + 1, *range(1, rank + 1)])
+        return self.finish(outputs, sizes.tensorflow_format(self.order, rank))
 
     def _output_shape(self, shape: list[Any], order: str) -> list[Any]:
         lengths = [
             sizes.transposed_length(shape[axis], window, self.padding, stride)
-            for axis, window, stride in zip(sizes.spatial_axes(order, 2), self.kernel_size, self.strides)
+            for axis, window, stride in zip(sizes.spatial_axes(order, len(shape) - 2), self.kernel_size, self.strides)
         ]
         return (
             [shape[0], self.filters, *lengths] if order == sizes.CHANNELS_FIRST else [shape[0], *lengths, self.filters]
@@ -110,18 +114,89 @@ def convolution2d_transpose(
       ...     convolution2d_transpose(tf.zeros([2, 4, 4, 8]), 3, 5, stride=2, scope="deconv")
       <tf.Tensor 'deconv/Relu:0' shape=(2, 8, 8, 3) dtype=float32>
     """
-    after = scopes.After(activation_fn, normalizer_fn, normalizer_params, variables_collections, outputs_collections)
-    scopes.check("conv2d_transpose", after, ("weights", "biases"), scope, reuse)
-    sizes.check_contrib_format(data_format)
+    return _transposed(2, **locals())
+
+
+@add_arg_scope
+def convolution3d_transpose(
+    inputs: Any,
+    num_outputs: int,
+    kernel_size: Any,
+    stride: Any = 1,
+    padding: str = "SAME",
+    data_format: str = "NDHWC",
+    activation_fn: Callable | None = tf.nn.relu,
+    normalizer_fn: Callable | None = None,
+    normalizer_params: Mapping[str, Any] | None = None,
+    weights_initializer: Any = xavier_initializer(),
+    weights_regularizer: Callable | None = None,
+    biases_initializer: Any = tf.compat.v1.zeros_initializer(),
+    biases_regularizer: Callable | None = None,
+    reuse: Any = None,
+    variables_collections: Any = None,
+    outputs_collections: Any = None,
+    trainable: bool = True,
+    scope: Any = None,
+) -> tf.Tensor:
+    """A transposed convolution of volumes, as tf.contrib.layers.conv3d_transpose of TensorFlow 1.15 makes it.
+
+    Usable under `arg_scope`. `conv3d_transpose` and `convolution3d_transpose` are one function.
+
+    Args:
+      inputs: floating tensor of shape [N, D, H, W, C], or [N, C, D, H, W] with data_format 'NCDHW'; C known.
+      num_outputs: int, the number of filters. The weights have the shape [depth, height, width, num_outputs, C].
+      kernel_size, stride: an int, or one for each spatial axis.
+      data_format: 'NDHWC' or 'NCDHW'; the normalizer_fn is not told, as in `conv2d`.
+      scope: name or VariableScope of the variables `weights` and `biases`. Default 'Conv3d_transpose', made unique.
+      padding, activation_fn, normalizer_fn, normalizer_params, weights_initializer, weights_regularizer,
+        biases_initializer, biases_regularizer, reuse, variables_collections, outputs_collections, trainable: as in
+        `conv2d_transpose`.
+
+    Returns:
+      A tensor of the inputs' dtype and layout, with num_outputs channels.
+
+    Raises:
+      ValueError, TypeError, RuntimeError: as `conv2d`.
+
+    Example:
+      >>> with tf.Graph().as_default():
+      ...     convolution3d_transpose(tf.zeros([2, 2, 4, 4, 8]), 3, 5, stride=2, scope="deconv")
+      <tf.Tensor 'deconv/Relu:0' shape=(2, 4, 8, 8, 3) dtype=float32>
+    """
+    return _transposed(3, **locals())
+
+
+def _transposed(
+    rank: int,
+    inputs: Any,
+    num_outputs: int,
+    kernel_size: Any,
+    stride: Any,
+    padding: str,
+    data_format: str,
+    weights_initializer: Any,
+    weights_regularizer: Callable | None,
+    biases_initializer: Any,
+    biases_regularizer: Callable | None,
+    reuse: Any,
+    trainable: bool,
+    scope: Any,
+    **after: Any,
+) -> tf.Tensor:
+    """What contrib's functions do, for any number of spatial axes; the `after` are the fields of scope.After."""
+    caller, following = f"conv{rank}d_transpose", scopes.After(**after)
+    scopes.check(caller, following, ("weights", "biases"), scope, reuse)
+    sizes.check_contrib_format(data_format, rank)
     kernels = {"kernel": Parameter(weights_initializer, weights_regularizer)}
     biases = Parameter(biases_initializer, biases_regularizer)
-    with scopes.layer_scope(scope, "Conv2d_transpose", inputs, reuse, scopes.KERNEL) as variable_scope:
+    with scopes.layer_scope(scope, f"Conv{rank}d_transpose", inputs, reuse, scopes.KERNEL) as variable_scope:
         layer = TransposedConvolution(
+            rank=rank,
             filters=num_outputs,
             kernel_size=kernel_size,
             strides=stride,
             padding=padding,
             order=sizes.channels_order(data_format),
-            **scopes.layer_arguments(variable_scope, reuse, trainable, after, kernels, biases),
+            **scopes.layer_arguments(variable_scope, reuse, trainable, following, kernels, biases),
         )
-        return scopes.finish("conv2d_transpose", variable_scope, layer(inputs), layer, after, data_format)
+        return scopes.finish(caller, variable_scope, layer(inputs), layer, following, data_format)

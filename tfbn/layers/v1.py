@@ -5,24 +5,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
 from tfbn.arguments import checks
-from tfbn.layers import convolutions as _convolutions
-from tfbn.layers import dense as _dense
-from tfbn.layers import pools, sizes, unweighted
-from tfbn.layers import separable as _separable
-from tfbn.layers import transposed as _transposed
-from tfbn.layers.classes import Conv2D, Dense, Layer
-from tfbn.layers.weighted import Parameter
+from tfbn.graph import tf_layer
+from tfbn.layers.classes import Dense, Dropout, Flatten, Layer
+from tfbn.layers.window_classes import (
+    AveragePooling1D,
+    AveragePooling2D,
+    AveragePooling3D,
+    Conv1D,
+    Conv2D,
+    Conv2DTranspose,
+    Conv3D,
+    Conv3DTranspose,
+    MaxPooling1D,
+    MaxPooling2D,
+    MaxPooling3D,
+    SeparableConv1D,
+    SeparableConv2D,
+)
 
 __all__ = [
+    "AveragePooling1D",
+    "AveragePooling2D",
+    "AveragePooling3D",
+    "Conv1D",
     "Conv2D",
+    "Conv2DTranspose",
+    "Conv3D",
+    "Conv3DTranspose",
     "Dense",
+    "Dropout",
+    "Flatten",
     "Layer",
+    "MaxPooling1D",
+    "MaxPooling2D",
+    "MaxPooling3D",
+    "SeparableConv1D",
+    "SeparableConv2D",
     "average_pooling1d",
     "average_pooling2d",
     "average_pooling3d",
@@ -30,12 +54,14 @@ __all__ = [
     "conv2d",
     "conv2d_transpose",
     "conv3d",
+    "conv3d_transpose",
     "dense",
     "dropout",
     "flatten",
     "max_pooling1d",
     "max_pooling2d",
     "max_pooling3d",
+    "separable_conv1d",
     "separable_conv2d",
 ]
 
@@ -91,15 +117,7 @@ def dense(
       ...     print([variable.op.name for variable in tf.compat.v1.trainable_variables()])
       ['dense/kernel', 'dense/bias', 'dense_1/kernel', 'dense_1/bias']
     """
-    checks.check_graph("dense")
-    kernel = Parameter(kernel_initializer, kernel_regularizer, kernel_constraint)
-    bias = Parameter(bias_initializer, bias_regularizer, bias_constraint)
-    return _dense.Dense(
-        units=sizes.check_count("units", units),
-        activation=activation,
-        activity_regularizer=activity_regularizer,
-        **_layer_arguments("dense", name, reuse, trainable, kernel, bias if use_bias else None),
-    )(inputs)
+    return _apply(Dense, **locals())
 
 
 def conv2d(
@@ -153,21 +171,7 @@ def conv2d(
       ...     conv2d(tf.zeros([2, 8, 8, 3]), 16, 3, padding="same", activation=tf.nn.relu)
       <tf.Tensor 'conv2d/Relu:0' shape=(2, 8, 8, 16) dtype=float32>
     """
-    checks.check_graph("conv2d")
-    kernel = Parameter(kernel_initializer, kernel_regularizer, kernel_constraint)
-    bias = Parameter(bias_initializer, bias_regularizer, bias_constraint)
-    return _convolutions.Convolution(
-        rank=2,
-        filters=filters,
-        kernel_size=kernel_size,
-        strides=strides,
-        padding=padding,
-        order=sizes.check_order(data_format),
-        rate=dilation_rate,
-        activation=activation,
-        activity_regularizer=activity_regularizer,
-        **_layer_arguments("conv2d", name, reuse, trainable, kernel, bias if use_bias else None),
-    )(inputs)
+    return _apply(Conv2D, **locals())
 
 
 def conv1d(
@@ -211,21 +215,7 @@ def conv1d(
       ...     conv1d(tf.zeros([2, 8, 3]), 4, 3, padding="same")
       <tf.Tensor 'conv1d/BiasAdd:0' shape=(2, 8, 4) dtype=float32>
     """
-    checks.check_graph("conv1d")
-    kernel = Parameter(kernel_initializer, kernel_regularizer, kernel_constraint)
-    bias = Parameter(bias_initializer, bias_regularizer, bias_constraint)
-    return _convolutions.Convolution(
-        rank=1,
-        filters=filters,
-        kernel_size=kernel_size,
-        strides=strides,
-        padding=padding,
-        order=sizes.check_order(data_format),
-        rate=dilation_rate,
-        activation=activation,
-        activity_regularizer=activity_regularizer,
-        **_layer_arguments("conv1d", name, reuse, trainable, kernel, bias if use_bias else None),
-    )(inputs)
+    return _apply(Conv1D, **locals())
 
 
 def conv3d(
@@ -269,21 +259,56 @@ def conv3d(
       ...     conv3d(tf.zeros([2, 4, 8, 8, 3]), 4, 3, padding="same")
       <tf.Tensor 'conv3d/BiasAdd:0' shape=(2, 4, 8, 8, 4) dtype=float32>
     """
-    checks.check_graph("conv3d")
-    kernel = Parameter(kernel_initializer, kernel_regularizer, kernel_constraint)
-    bias = Parameter(bias_initializer, bias_regularizer, bias_constraint)
-    return _convolutions.Convolution(
-        rank=3,
-        filters=filters,
-        kernel_size=kernel_size,
-        strides=strides,
-        padding=padding,
-        order=sizes.check_order(data_format),
-        rate=dilation_rate,
-        activation=activation,
-        activity_regularizer=activity_regularizer,
-        **_layer_arguments("conv3d", name, reuse, trainable, kernel, bias if use_bias else None),
-    )(inputs)
+    return _apply(Conv3D, **locals())
+
+
+def separable_conv1d(
+    inputs: Any,
+    filters: int,
+    kernel_size: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    data_format: str = "channels_last",
+    dilation_rate: Any = 1,
+    depth_multiplier: int = 1,
+    activation: Callable | None = None,
+    use_bias: bool = True,
+    depthwise_initializer: Any = None,
+    pointwise_initializer: Any = None,
+    bias_initializer: Any = tf.compat.v1.zeros_initializer(),
+    depthwise_regularizer: Callable | None = None,
+    pointwise_regularizer: Callable | None = None,
+    bias_regularizer: Callable | None = None,
+    activity_regularizer: Callable | None = None,
+    depthwise_constraint: Callable | None = None,
+    pointwise_constraint: Callable | None = None,
+    bias_constraint: Callable | None = None,
+    trainable: bool = True,
+    name: str | None = None,
+    reuse: Any = None,
+) -> tf.Tensor:
+    """A separable convolution of one spatial axis, as tf.layers.separable_conv1d of TensorFlow 1.15 makes it.
+
+    Args:
+      inputs: floating tensor of rank 3; the number of channels known.
+      name: name of the scope. Default 'separable_conv1d', made unique.
+      filters, kernel_size, strides, padding, data_format, dilation_rate, depth_multiplier, activation, use_bias,
+        depthwise_initializer, pointwise_initializer, bias_initializer, depthwise_regularizer, pointwise_regularizer,
+        bias_regularizer, activity_regularizer, depthwise_constraint, pointwise_constraint, bias_constraint, trainable,
+        reuse: as in `separable_conv2d`.
+
+    Returns:
+      A tensor of the inputs' dtype and layout.
+
+    Raises:
+      ValueError, TypeError, RuntimeError: as `conv2d`.
+
+    Example:
+      >>> with tf.Graph().as_default():
+      ...     separable_conv1d(tf.zeros([2, 8, 3]), 4, 3)
+      <tf.Tensor 'separable_conv1d/Squeeze:0' shape=(2, 6, 4) dtype=float32>
+    """
+    return _apply(SeparableConv1D, **locals())
 
 
 def separable_conv2d(
@@ -337,24 +362,7 @@ def separable_conv2d(
       ...     print([variable.op.name.partition("/")[2] for variable in tf.compat.v1.trainable_variables()])
       ['depthwise_kernel', 'pointwise_kernel', 'bias']
     """
-    checks.check_graph("separable_conv2d")
-    depthwise = Parameter(depthwise_initializer, depthwise_regularizer, depthwise_constraint)
-    pointwise = Parameter(pointwise_initializer, pointwise_regularizer, pointwise_constraint)
-    bias = Parameter(bias_initializer, bias_regularizer, bias_constraint)
-    common = _layer_arguments("separable_conv2d", name, reuse, trainable, depthwise, bias if use_bias else None)
-    common["kernels"] = {"depthwise_kernel": depthwise, "pointwise_kernel": pointwise}
-    return _separable.SeparableConvolution(
-        filters=sizes.check_count("filters", filters),
-        kernel_size=kernel_size,
-        depth_multiplier=depth_multiplier,
-        strides=strides,
-        padding=padding,
-        order=sizes.check_order(data_format),
-        rate=dilation_rate,
-        activation=activation,
-        activity_regularizer=activity_regularizer,
-        **common,
-    )(inputs)
+    return _apply(SeparableConv2D, **locals())
 
 
 def conv2d_transpose(
@@ -400,19 +408,50 @@ def conv2d_transpose(
       ...     conv2d_transpose(tf.zeros([2, 4, 4, 8]), 3, 5, strides=2)
       <tf.Tensor 'conv2d_transpose/BiasAdd:0' shape=(2, 11, 11, 3) dtype=float32>
     """
-    checks.check_graph("conv2d_transpose")
-    kernel = Parameter(kernel_initializer, kernel_regularizer, kernel_constraint)
-    bias = Parameter(bias_initializer, bias_regularizer, bias_constraint)
-    return _transposed.TransposedConvolution(
-        filters=filters,
-        kernel_size=kernel_size,
-        strides=strides,
-        padding=padding,
-        order=sizes.check_order(data_format),
-        activation=activation,
-        activity_regularizer=activity_regularizer,
-        **_layer_arguments("conv2d_transpose", name, reuse, trainable, kernel, bias if use_bias else None),
-    )(inputs)
+    return _apply(Conv2DTranspose, **locals())
+
+
+def conv3d_transpose(
+    inputs: Any,
+    filters: int,
+    kernel_size: Any,
+    strides: Any = (1, 1, 1),
+    padding: str = "valid",
+    data_format: str = "channels_last",
+    activation: Callable | None = None,
+    use_bias: bool = True,
+    kernel_initializer: Any = None,
+    bias_initializer: Any = tf.compat.v1.zeros_initializer(),
+    kernel_regularizer: Callable | None = None,
+    bias_regularizer: Callable | None = None,
+    activity_regularizer: Callable | None = None,
+    kernel_constraint: Callable | None = None,
+    bias_constraint: Callable | None = None,
+    trainable: bool = True,
+    name: str | None = None,
+    reuse: Any = None,
+) -> tf.Tensor:
+    """A transposed convolution of volumes, as tf.layers.conv3d_transpose of TensorFlow 1.15 makes it, without Keras.
+
+    Args:
+      filters: int, the number of channels of the outputs. The kernel has the shape [depth, height, width, filters, C].
+      name: name of the scope. Default 'conv3d_transpose', made unique.
+      inputs, kernel_size, strides, padding, data_format, activation, use_bias, kernel_initializer, bias_initializer,
+        kernel_regularizer, bias_regularizer, activity_regularizer, kernel_constraint, bias_constraint, trainable,
+        reuse: as in `conv3d`.
+
+    Returns:
+      A tensor of the inputs' dtype and layout.
+
+    Raises:
+      ValueError, TypeError, RuntimeError: as `conv2d`.
+
+    Example:
+      >>> with tf.Graph().as_default():
+      ...     conv3d_transpose(tf.zeros([2, 2, 4, 4, 8]), 3, 2, strides=2)
+      <tf.Tensor 'conv3d_transpose/BiasAdd:0' shape=(2, 4, 8, 8, 3) dtype=float32>
+    """
+    return _apply(Conv3DTranspose, **locals())
 
 
 def flatten(inputs: Any, name: str | None = None, data_format: str = "channels_last") -> tf.Tensor:
@@ -435,8 +474,7 @@ def flatten(inputs: Any, name: str | None = None, data_format: str = "channels_l
       ...     flatten(tf.zeros([2, 4, 4, 3]))
       <tf.Tensor 'flatten/Reshape:0' shape=(2, 48) dtype=float32>
     """
-    checks.check_graph("flatten")
-    return unweighted.Flatten(sizes.check_order(data_format), name=name)(inputs)
+    return _apply(Flatten, **locals())
 
 
 def dropout(
@@ -473,8 +511,7 @@ def dropout(
       <tf.Tensor 'dropout/Identity:0' shape=(2, 8) dtype=float32>
     """
     checks.check_graph("dropout")
-    training = checks.check_flag(training, "training").value
-    return unweighted.Dropout(rate, noise_shape, seed, name=name)(inputs, training)
+    return Dropout(rate, noise_shape, seed, name)(tf.convert_to_tensor(inputs), training)
 
 
 def max_pooling2d(
@@ -507,8 +544,7 @@ def max_pooling2d(
       ...     max_pooling2d(tf.zeros([2, 8, 8, 3]), 2, 2)
       <tf.Tensor 'max_pooling2d/MaxPool:0' shape=(2, 4, 4, 3) dtype=float32>
     """
-    window = pools.Window(pool_size, strides, padding, data_format)
-    return _pool("max_pooling2d", pools.MAX, 2, inputs, window, name)
+    return _apply(MaxPooling2D, **locals())
 
 
 def average_pooling2d(
@@ -539,8 +575,7 @@ def average_pooling2d(
       ...     average_pooling2d(tf.zeros([2, 8, 8, 3]), 8, 8)
       <tf.Tensor 'average_pooling2d/AvgPool:0' shape=(2, 1, 1, 3) dtype=float32>
     """
-    window = pools.Window(pool_size, strides, padding, data_format)
-    return _pool("average_pooling2d", pools.AVERAGE, 2, inputs, window, name)
+    return _apply(AveragePooling2D, **locals())
 
 
 def max_pooling1d(
@@ -570,8 +605,7 @@ def max_pooling1d(
       ...     max_pooling1d(tf.zeros([2, 8, 3]), 2, 2)
       <tf.Tensor 'max_pooling1d/Squeeze:0' shape=(2, 4, 3) dtype=float32>
     """
-    window = pools.Window(pool_size, strides, padding, data_format)
-    return _pool("max_pooling1d", pools.MAX, 1, inputs, window, name)
+    return _apply(MaxPooling1D, **locals())
 
 
 def average_pooling1d(
@@ -601,8 +635,7 @@ def average_pooling1d(
       ...     average_pooling1d(tf.zeros([2, 8, 3]), 2, 2)
       <tf.Tensor 'average_pooling1d/Squeeze:0' shape=(2, 4, 3) dtype=float32>
     """
-    window = pools.Window(pool_size, strides, padding, data_format)
-    return _pool("average_pooling1d", pools.AVERAGE, 1, inputs, window, name)
+    return _apply(AveragePooling1D, **locals())
 
 
 def max_pooling3d(
@@ -632,8 +665,7 @@ def max_pooling3d(
       ...     max_pooling3d(tf.zeros([2, 4, 8, 8, 3]), 2, 2)
       <tf.Tensor 'max_pooling3d/MaxPool3D:0' shape=(2, 2, 4, 4, 3) dtype=float32>
     """
-    window = pools.Window(pool_size, strides, padding, data_format)
-    return _pool("max_pooling3d", pools.MAX, 3, inputs, window, name)
+    return _apply(MaxPooling3D, **locals())
 
 
 def average_pooling3d(
@@ -663,30 +695,12 @@ def average_pooling3d(
       ...     average_pooling3d(tf.zeros([2, 4, 8, 8, 3]), 2, 2)
       <tf.Tensor 'average_pooling3d/AvgPool3D:0' shape=(2, 2, 4, 4, 3) dtype=float32>
     """
-    window = pools.Window(pool_size, strides, padding, data_format)
-    return _pool("average_pooling3d", pools.AVERAGE, 3, inputs, window, name)
+    return _apply(AveragePooling3D, **locals())
 
 
-def _layer_arguments(
-    default: str, name: str | None, reuse: Any, trainable: bool, kernel: Parameter, bias: Parameter | None
-) -> dict[str, Any]:
-    """The arguments of a layer with weights that have nothing to do with its kind."""
-    return {
-        "kernels": {"kernel": kernel},
-        "bias": bias,
-        "trainable": trainable,
-        "name": name or default,
-        "_scope": name,
-        "_reuse": reuse,
-    }
-
-
-def _pool(
-    caller: str, ops: Mapping[int, Callable], rank: int, inputs: Any, window: pools.Window, name: str | None
-) -> tf.Tensor:
-    checks.check_graph(caller)
-    if window.strides is None:
-        raise ValueError(
-            f"Argument `strides` must not be None. Expected an int or a pair of them; pass {window.size!r}."
-        )
-    return pools.Pooling(ops, rank, window, sizes.check_order(window.data_format), name=name or caller)(inputs)
+def _apply(class_: type[Layer], inputs: Any, **arguments: Any) -> tf.Tensor:
+    """Makes a layer and calls it once; one with variables opens the scope of its name as it is."""
+    checks.check_graph(tf_layer.snake_case(class_.__name__))
+    if "reuse" in arguments:
+        arguments.update(_scope=arguments["name"], _reuse=arguments.pop("reuse"))
+    return class_(**arguments)(tf.convert_to_tensor(inputs))

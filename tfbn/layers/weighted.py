@@ -77,8 +77,16 @@ class Weighted(tf_layer.Layer):
 
     def finish(self, outputs: tf.Tensor, data_format: str | None = None) -> tf.Tensor:
         """Adds the bias and applies the activation."""
-        if "bias" in self.weights_by_name:
-            outputs = tf.nn.bias_add(outputs, self.weights_by_name["bias"], data_format=data_format, name="BiasAdd")
+        return self.activate(self.add_bias(outputs, data_format))
+
+    def add_bias(self, outputs: tf.Tensor, data_format: str | None = None) -> tf.Tensor:
+        """The outputs as they are in a layer without bias."""
+        if "bias" not in self.weights_by_name:
+            return outputs
+        return tf.nn.bias_add(outputs, self.weights_by_name["bias"], data_format=data_format, name="BiasAdd")
+
+    def activate(self, outputs: tf.Tensor) -> tf.Tensor:
+        """Applies the activation, and collects the loss of the activity_regularizer."""
         if self.activation is not None:
             outputs = self.activation(outputs)
         if self.activity_regularizer is not None:
