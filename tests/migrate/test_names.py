@@ -24,6 +24,8 @@ from tfbn.migrate.names import KNOWN
         ("tensorflow.contrib.slim.utils.last_dimension", "tfbn.layers.utils.last_dimension"),
         ("tensorflow.contrib.layers.python.layers.utils.last_dimension", "tfbn.layers.utils.last_dimension"),
         ("tensorflow.layers.conv2d", "tfbn.layers.v1.conv2d"),
+        ("tensorflow.python.layers.convolutional.Conv3DTranspose", "tfbn.layers.v1.Conv3DTranspose"),
+        ("tensorflow.contrib.slim.convolution3d_transpose", "tfbn.layers.conv3d_transpose"),
         ("tensorflow.contrib.layers.conv2d", "tfbn.layers.conv2d"),
         ("tensorflow.contrib.layers.convolution2d_transpose", "tfbn.layers.conv2d_transpose"),
         ("tensorflow.contrib.layers.python.layers.normalization.instance_norm", "tfbn.layers.instance_norm"),
@@ -99,7 +101,7 @@ def test_slim_has_what_contrib_has(rule):
         ("contrib.framework.local_variable", "contrib.framework is among them"),
         ("contrib.training.clip_gradient_norms_fn", "transform_grads_fn"),
         ("contrib.crf.crf_decode", "tf.contrib is gone"),
-        ("layers.conv3d_transpose", "raises under Keras 3"),
+        ("layers.InputSpec", "raises under Keras 3"),
     ],
 )
 def test_advice(name, advice):

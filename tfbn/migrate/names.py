@@ -105,15 +105,16 @@ _LAYERS = {
     **{
         name: name
         for name in (
-            "apply_regularization avg_pool2d conv1d conv2d conv2d_transpose conv3d convolution convolution2d dropout "
-            "flatten fully_connected group_norm instance_norm l1_l2_regularizer l1_regularizer l2_regularizer "
-            "layer_norm max_pool2d one_hot_encoding repeat separable_conv2d softmax variance_scaling_initializer "
-            "xavier_initializer xavier_initializer_conv2d"
+            "apply_regularization avg_pool2d avg_pool3d conv1d conv2d conv2d_transpose conv3d conv3d_transpose "
+            "convolution convolution2d dropout flatten fully_connected group_norm instance_norm l1_l2_regularizer "
+            "l1_regularizer l2_regularizer layer_norm max_pool2d max_pool3d one_hot_encoding repeat separable_conv2d "
+            "softmax variance_scaling_initializer xavier_initializer xavier_initializer_conv2d"
         ).split()
     },
     "convolution1d": "conv1d",
     "convolution2d_transpose": "conv2d_transpose",
     "convolution3d": "conv3d",
+    "convolution3d_transpose": "conv3d_transpose",
     "separable_convolution2d": "separable_conv2d",
 }
 _VARIABLES = (
@@ -123,10 +124,17 @@ _VARIABLES = (
 ).split()
 _ARG_SCOPE = "add_arg_scope arg_scope arg_scope_func_key arg_scoped_arguments has_arg_scope".split()
 _UTILS = "collect_named_outputs convert_collection_to_dict last_dimension".split()
-_TF_LAYERS = (
-    "Conv2D Dense Layer average_pooling1d average_pooling2d average_pooling3d conv1d conv2d conv2d_transpose conv3d "
-    "dense dropout flatten max_pooling1d max_pooling2d max_pooling3d separable_conv2d"
+_TF_LAYER_CLASSES = (
+    "AveragePooling1D AveragePooling2D AveragePooling3D Conv1D Conv2D Conv2DTranspose Conv3D Conv3DTranspose Dense "
+    "Dropout Flatten Layer MaxPooling1D MaxPooling2D MaxPooling3D SeparableConv1D SeparableConv2D"
 ).split()
+_TF_LAYERS = [
+    *_TF_LAYER_CLASSES,
+    *(
+        "average_pooling1d average_pooling2d average_pooling3d conv1d conv2d conv2d_transpose conv3d conv3d_transpose "
+        "dense dropout flatten max_pooling1d max_pooling2d max_pooling3d separable_conv1d separable_conv2d"
+    ).split(),
+]
 # What contrib.losses has and tf.compat.v1.losses has with the same numbers; mean_pairwise_squared_error is not there.
 _LOSSES = (
     "absolute_difference add_loss compute_weighted_loss cosine_distance get_losses get_regularization_losses "
@@ -299,7 +307,8 @@ def known(name: str) -> Known | None:
 
 def _ours(name: str) -> Known | None:
     """What has been migrated already: no rule rewrites it, and the rules that look for mistakes do see it."""
-    known_by_rules = ("batch_norm", "batch_normalization", "BatchNormalization", "layers.v1.Layer")
+    classes = [f"layers.v1.{leaf}" for leaf in _TF_LAYER_CLASSES]
+    known_by_rules = ("batch_norm", "batch_normalization", "BatchNormalization", *classes)
     place, _, leaf = name.partition(".")
     return Known("", "tfbn", leaf.rpartition(".")[2], name) if place == "tfbn" and leaf in known_by_rules else None
 

@@ -58,7 +58,7 @@ def test_a_few_are_named(names, text):
 
 def test_names_that_other_rules_are_about():
     """contrib and tf.layers have their own."""
-    source = PLAIN + "x = tf.layers.conv3d_transpose(x), tf.contrib.rnn.LSTMCell\n"
+    source = PLAIN + "x = tf.layers.InputSpec(x), tf.contrib.rnn.LSTMCell\n"
     assert [rule for rule, _ in findings(source)] == ["leftovers", "leftovers"]
 
 

@@ -1,4 +1,4 @@
-"""Classes over `tf.layers.Layer` that use what `tfbn.layers.v1.Layer` does not have."""
+"""Classes over those of `tf.layers` that use what the classes of `tfbn.layers.v1` do not have."""
 
 from __future__ import annotations
 
@@ -19,6 +19,12 @@ MISSING = frozenset(
     "get_config get_input_at get_input_mask_at get_input_shape_at get_losses_for get_output_at get_output_mask_at "
     "get_output_shape_at get_updates_for get_weights graph inbound_nodes input input_mask input_shape input_spec "
     "metrics name_scope outbound_nodes output output_mask output_shape set_weights submodules with_name_scope".split()
+)
+# And what its classes with a window or a kernel keep of their arguments.
+MISSING_ARGUMENTS = frozenset(
+    "bias_constraint bias_initializer bias_regularizer data_format depthwise_constraint depthwise_initializer "
+    "depthwise_regularizer dilation_rate kernel_constraint kernel_initializer kernel_regularizer pointwise_constraint "
+    "pointwise_initializer pointwise_regularizer pool_function rank _convolution_op _padding_op".split()
 )
 VALID = [
     """\
@@ -52,6 +58,17 @@ class Scale(tfbn.layers.v1.Layer):
 """,
         6,
     ),
+    (
+        """\
+import tensorflow as tf
+
+class Masked(tf.layers.Conv2D):
+    def build(self, input_shape):
+        self.kernel_shape = self.kernel_size + (self.filters, self.filters)
+        self.masked = self.add_weight("kernel", self.kernel_shape, initializer=self.kernel_initializer)
+""",
+        6,
+    ),
     ("import tfbn\nclass A(tfbn.layers.v1.Layer):\n    def f(self):\n        return super().get_config()\n", 4),
 ]
 
@@ -59,18 +76,21 @@ class Scale(tfbn.layers.v1.Layer):
 def check_file(module: Module, changes: Changes) -> None:
     for use in module.uses:
         class_ = module.parent(module.parent(use.node))
-        if use.known and use.known.leaf == "Layer" and isinstance(class_, cst.ClassDef):
-            for node, member in _missing(module, class_):
+        target = use.known.target if use.known else None
+        base = (target or "").rpartition("tfbn.layers.v1.")[2]
+        if target and target.startswith("tfbn.layers.v1.") and base[0].isupper() and isinstance(class_, cst.ClassDef):
+            missing = MISSING if base == "Layer" else MISSING | MISSING_ARGUMENTS
+            for node, member in _missing(module, class_, missing):
                 changes.find(
                     node,
                     NAME,
-                    f"tfbn.layers.v1.Layer, the base of {class_.name.value}, has no {member}",
+                    f"{target}, the base of {class_.name.value}, has no {member}",
                     "write it in the class, or use what it has: build, call, add_weight, add_variable, add_loss, "
                     "add_update, name, scope_name, variables, trainable_variables, losses and updates",
                 )
 
 
-def _missing(module: Module, class_: cst.ClassDef) -> Iterator[tuple[Any, str]]:
+def _missing(module: Module, class_: cst.ClassDef, missing: frozenset[str]) -> Iterator[tuple[Any, str]]:
     """The members of the original that the class reads and does not define: where, and which, each once."""
     # Both of itself and of the base, where the class may well define a method of the name.
     of_self = matchers.findall(class_, matchers.Attribute(value=matchers.Name("self")))
@@ -79,14 +99,14 @@ def _missing(module: Module, class_: cst.ClassDef) -> Iterator[tuple[Any, str]]:
     own |= {node.name.value for node in matchers.findall(class_.body, matchers.FunctionDef())}
     reported: set[str] = set()
     for node in [*(node for node in of_self if node.attr.value not in own), *of_base]:
-        if node.attr.value in MISSING - reported:
+        if node.attr.value in missing - reported:
             reported.add(node.attr.value)
             yield node, node.attr.value
 
 
 RULE = Rule(
     name=NAME,
-    summary="reports classes over tf.layers.Layer that use what tfbn.layers.v1.Layer does not have",
+    summary="reports classes over those of tf.layers that use what the classes of tfbn.layers.v1 do not have",
     valid=VALID,
     invalid=INVALID,
     check_file=check_file,

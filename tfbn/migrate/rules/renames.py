@@ -190,7 +190,7 @@ def restore(path):
     ),
     _rule(
         "tf-layers",
-        "renames the functions of tf.layers, and its Layer, Dense and Conv2D, to those of tfbn.layers.v1",
+        "renames the functions and classes of tf.layers to those of tfbn.layers.v1",
         valid=["import tensorflow as tf\ny = tf.keras.layers.Dense(10)(tf.x)\n"],
         invalid=[
             (
