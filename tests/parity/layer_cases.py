@@ -9,6 +9,8 @@ or the error. Runs on Python 3.7.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import random
@@ -222,9 +224,9 @@ class Functions:
         if side == "v2_off":
             tf.disable_v2_behavior()
         if side == "original":
-            from tensorflow.contrib import framework, layers
+            from tensorflow.contrib import framework, layers, slim
 
-            homes = [layers, framework]
+            homes = [layers, framework, slim.model_analyzer]
             v1 = tf.layers
         else:
             import tfbn
@@ -400,6 +402,25 @@ def _encoded(functions: Functions) -> Any:
     return [[[each.name, each.dtype.name, str(each.shape)] for each in tensors], values, collected, aliases]
 
 
+def _analyzed(functions: Functions) -> Any:
+    """The tables of a graph with unknown sizes, and what is counted."""
+    tf = functions.tf
+    with tf.variable_scope("net"):
+        weights = tf.get_variable("weights", [4, 3], tf.float64)
+        unknown = tf.Variable(tf.placeholder(tf.int32), validate_shape=False, name="unknown")
+    counted = [functions.analyze_vars([weights])]
+    graph = tf.Graph()
+    with graph.as_default():
+        tf.unstack(tf.nn.relu(tf.placeholder(tf.float32, [None, 2])), axis=1)
+        tf.nn.softplus([[1.5, 2.5]])
+        tf.placeholder(tf.bool)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        counted.append(functions.analyze_vars([weights], print_info=True))
+        counted.append(functions.analyze_ops(graph, print_info=True))
+    return [counted, printed.getvalue(), functions.analyze_vars([unknown])]
+
+
 def _calls(layer: Any, inputs: Any, tf: Any) -> List[Any]:
     """What can be seen of a layer that is called twice."""
     outputs, again = layer(inputs), layer.apply(inputs, factor=2.0)
@@ -541,6 +562,7 @@ PROGRAMS: Dict[str, Callable] = {
     "custom getter": _got,
     "restored": _restored,
     "encoded": _encoded,
+    "analyzed": _analyzed,
     "refused no variables": lambda functions: functions.assign_from_checkpoint_fn("model", []),
     "refused no weights": lambda functions: functions.apply_regularization(functions.l2_regularizer(0.5)),
     "refused vector": lambda functions: functions.apply_regularization(

@@ -7,7 +7,7 @@ from typing import Any, Dict
 from .graphs import Side
 
 NAMES = ("original", "v2_off", "v2_on")
-# Of contrib.layers, and of its utils; contrib.framework; tf.layers.
+# Of contrib.layers, and of its utils; contrib.framework; slim.model_analyzer; tf.layers.
 LAYERS = (
     "apply_regularization",
     "avg_pool2d",
@@ -57,6 +57,7 @@ FRAMEWORK = (
     "model_variable",
     "variable",
 )
+MODEL_ANALYZER = ("analyze_ops", "analyze_vars")
 UTILS = ("collect_named_outputs", "convert_collection_to_dict", "last_dimension")
 TF_LAYERS = (
     "AveragePooling1D",
@@ -99,7 +100,7 @@ def load(name: str) -> Side:
     """Import and configure one side; v2 behaviour cannot be changed afterwards, so a process holds one side."""
     if name == "original":
         import tensorflow.compat.v1 as tf
-        from tensorflow.contrib import framework, layers, training
+        from tensorflow.contrib import framework, layers, slim, training
         from tensorflow.contrib.layers.python.layers import utils
 
         functions = {
@@ -107,7 +108,7 @@ def load(name: str) -> Side:
             "batch_normalization": tf.layers.batch_normalization,
             "BatchNormalization": tf.layers.BatchNormalization,
             "create_train_op": training.create_train_op,
-            **_layers(layers, framework, utils, tf.layers),
+            **_layers(layers, framework, utils, tf.layers, slim.model_analyzer),
         }
         return Side(name, tf, functions, framework.arg_scope)
     import tensorflow.compat.v1 as tf
@@ -124,14 +125,15 @@ def load(name: str) -> Side:
         "batch_normalization": tfbn.batch_normalization,
         "BatchNormalization": tfbn.BatchNormalization,
         "create_train_op": tfbn.create_train_op,
-        **_layers(tfbn.layers, tfbn.layers, tfbn.layers.utils, tfbn.layers.v1),
+        **_layers(tfbn.layers, tfbn.layers, tfbn.layers.utils, tfbn.layers.v1, tfbn.layers),
     }
     return Side(name, tf, functions, tfbn.arg_scope)
 
 
-def _layers(layers: Any, framework: Any, utils: Any, tf_layers: Any) -> Dict[str, Any]:
+def _layers(layers: Any, framework: Any, utils: Any, tf_layers: Any, model_analyzer: Any) -> Dict[str, Any]:
     """What stands in tfbn.layers, by its name below tfbn."""
     homes = {"layers.": (layers, LAYERS), "layers.utils.": (utils, UTILS), "layers.v1.": (tf_layers, TF_LAYERS)}
     found = {prefix + name: getattr(home, name) for prefix, (home, names) in homes.items() for name in names}
     found.update({f"layers.{name}": getattr(framework, name) for name in FRAMEWORK})
+    found.update({f"layers.{name}": getattr(model_analyzer, name) for name in MODEL_ANALYZER})
     return found

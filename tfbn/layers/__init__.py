@@ -6,6 +6,7 @@ The signatures, variables, collections and numbers are those of TensorFlow 1.15.
 
 from tfbn.layers import utils as utils
 from tfbn.layers import v1 as v1
+from tfbn.layers.analyzer import analyze_ops, analyze_vars
 from tfbn.layers.convolutions import convolution, convolution1d, convolution2d, convolution3d
 from tfbn.layers.dense import fully_connected
 from tfbn.layers.initializers import (
@@ -47,6 +48,8 @@ separable_conv2d = separable_convolution2d
 
 __all__ = [
     "add_model_variable",
+    "analyze_ops",
+    "analyze_vars",
     "apply_regularization",
     "assign_from_checkpoint",
     "assign_from_checkpoint_fn",
