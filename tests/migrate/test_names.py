@@ -29,6 +29,7 @@ from tfbn.migrate.names import KNOWN
         ("tensorflow.contrib.layers.conv2d", "tfbn.layers.conv2d"),
         ("tensorflow.contrib.layers.convolution2d_transpose", "tfbn.layers.conv2d_transpose"),
         ("tensorflow.contrib.layers.python.layers.normalization.instance_norm", "tfbn.layers.instance_norm"),
+        ("tensorflow.contrib.slim.model_analyzer.analyze_vars", "tfbn.layers.analyze_vars"),
         ("tensorflow.contrib.slim.layer_norm", "tfbn.layers.layer_norm"),
         ("tensorflow.contrib.framework.init_from_checkpoint", "tfbn.layers.init_from_checkpoint"),
         ("tensorflow.contrib.slim.assign_from_checkpoint_fn", "tfbn.layers.assign_from_checkpoint_fn"),
@@ -85,7 +86,7 @@ def test_every_target_is_in_tfbn():
 def test_slim_has_what_contrib_has(rule):
     """slim is a view of contrib.layers and contrib.framework."""
     for (kind, leaf), known in KNOWN.items():
-        if known.rule == rule and kind != "utils":
+        if known.rule == rule and kind not in ("utils", "analyzer"):
             assert names.known(f"tensorflow.contrib.slim.{leaf}") == known
 
 

@@ -39,6 +39,8 @@ MODULES: dict[str, tuple[str, ...]] = {
     "contrib.slim.losses.loss_ops": ("losses",),
     "contrib.slim.initializers": ("layers",),
     "contrib.slim.regularizers": ("layers",),
+    "contrib.slim.model_analyzer": ("analyzer",),
+    "contrib.slim.python.slim.model_analyzer": ("analyzer",),
     "contrib.slim.utils": ("utils",),
     "contrib.framework": ("framework",),
     "contrib.framework.python.framework.checkpoint_utils": ("framework",),
@@ -149,6 +151,7 @@ KNOWN: dict[tuple[str, str], Known] = {
         *(Known("contrib-layers", "layers", leaf, f"tfbn.layers.{new}") for leaf, new in _LAYERS.items()),
         *(Known("contrib-layers", "framework", leaf, f"tfbn.layers.{leaf}") for leaf in _VARIABLES),
         *(Known("contrib-layers", "utils", leaf, f"tfbn.layers.utils.{leaf}") for leaf in _UTILS),
+        *(Known("contrib-layers", "analyzer", leaf, f"tfbn.layers.{leaf}") for leaf in ("analyze_ops", "analyze_vars")),
         *(Known("arg-scope", "framework", leaf, f"tfbn.{leaf}") for leaf in _ARG_SCOPE),
         Known("train-op", "training", "create_train_op", "tfbn.create_train_op"),
         Known("slim-train-op", "learning", "create_train_op", None),
@@ -214,10 +217,7 @@ ADVICE = {
     "contrib.slim.get_trainable_variables": "use tfbn.layers.get_variables(scope, suffix, 'trainable_variables')",
     "contrib.slim.learning.train": "run the train op in a tf.compat.v1.train.MonitoredTrainingSession",
     "contrib.slim.metrics": "use the function of tf.compat.v1.metrics; its arguments have another order",
-    "contrib.slim.model_analyzer": (
-        "for analyze_vars(variables) write sum(v.shape.num_elements() for v in variables), and print v.op.name and "
-        "v.shape of each; tfbn.list_layers lists the batch norms"
-    ),
+    "contrib.slim.model_analyzer": "use tfbn.layers.analyze_vars; tfbn.list_layers lists the batch norms",
     "contrib.slim.nets": (
         "copy the network's source into the project, from the folder nets of tf_slim, import it from there and migrate "
         "it: the guide's page on tf_slim has the commands"
