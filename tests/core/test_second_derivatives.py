@@ -73,7 +73,8 @@ def test_tapes_outside_of_the_function(name):
     function = tf.function(layer)
     for training in (True, False):
         expected = penalized(norm, x, slope, lambda x, training=training: layer(x, training))
-        check(penalized(norm, x, slope, lambda x, flag=tf.constant(training): function(x, flag)), expected, name)
+        flag = tf.constant(training)
+        check(penalized(norm, x, slope, lambda x, flag=flag: function(x, flag)), expected, name)
 
 
 @pytest.mark.parametrize("persistent", [False, True])
