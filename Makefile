@@ -105,6 +105,7 @@ clean:
 	rm -rf .venv build dist tfbn.egg-info .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+# Python compiles the modules that it imports, a third of what pip would.
 # A stamp is written when pip has succeeded, and is out of date when the requirements have changed.
 # Keras 2 is a package of its own from TensorFlow 2.16 on, with the same versions; before, Keras 2 is what is there.
 BUILD := 'tensorflow$(addprefix ==,$(TENSORFLOW))'
@@ -121,5 +122,5 @@ $(ENV)/.installed-%: pyproject.toml
 	  { echo 'PYTHON=$(PYTHON) is not a Python of version 3.9 or newer that runs; name one: make PYTHON=python3.11 ...' >&2; exit 1; }
 	@echo 'Installing into $(ENV): once, a few minutes'
 	$(PYTHON) -m venv $(ENV)
-	$(RUN) -m pip install --quiet --disable-pip-version-check -e '.[$(EXTRAS)]' $(BESIDE)
+	$(RUN) -m pip install --quiet --disable-pip-version-check --no-compile -e '.[$(EXTRAS)]' $(BESIDE)
 	@touch $@

@@ -45,9 +45,9 @@ def compared(
     other = "original" if python_of else side
     with contextlib.ExitStack() as stack:
         start = functools.partial(peers.started, module="models.run")
-        own, _, run = stack.enter_context(start("tfbn", network, *size))
-        theirs, _, run_other = stack.enter_context(start(other, network, *size, **python_of))
-        if own["inference parameters"] != theirs["inference parameters"]:
+        own, _, run = stack.enter_context(start("tfbn", network, *size, *MODES))
+        theirs, _, run_other = stack.enter_context(start(other, network, *size, *MODES, **python_of))
+        if any(own[f"{mode} parameters"] != theirs[f"{mode} parameters"] for mode in MODES):
             raise RuntimeError(f"{network}: the network on tfbn and that on {other} are not the same.")
         groups = {
             mode: {"path": functools.partial(run, mode), "baseline": functools.partial(run_other, mode)}

@@ -1,7 +1,7 @@
-"""One network in a process of its own: `python -m benchmarks.models.run SIDE NETWORK BATCH IMAGE`.
+"""One network in a process of its own: `python -m benchmarks.models.run SIDE NETWORK BATCH IMAGE MODES`.
 
-SIDE is "tfbn", "original" or "by hand". Serves steps as the worker does; in place of a library's version stand the
-figures that one run of them gives.
+SIDE is "tfbn", "original" or "by hand", a mode "training", "placeholder" or "inference". Serves steps as the worker
+does; in place of a library's version stand the figures that one run of them gives.
 """
 
 from __future__ import annotations
@@ -60,11 +60,11 @@ def trained(number: int) -> Any:
     return v1.trainable_variables(("discriminator", "generator")[number]) or v1.trainable_variables()
 
 
-def main(side: str, network: str, batch: int, image: int) -> None:
+def main(side: str, network: str, batch: int, image: int, *modes: str) -> None:
     v1.disable_v2_behavior()
     serve = worker.open_protocol()
     made, figures = {}, {}
-    for mode in ("training", "placeholder", "inference"):
+    for mode in modes:
         run, built = build(side, network, batch, image, mode)
         memory.forget_peak()
         before = memory.peak()
@@ -76,4 +76,4 @@ def main(side: str, network: str, batch: int, image: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), *sys.argv[5:])
