@@ -19,10 +19,10 @@ METRICS = [name.partition(".")[2] for name in sorted(V1_ONLY) if name.startswith
 NAMED = re.compile(r"\b(tf|tfbn)((?:\.[A-Za-z_]\w*)+)")
 
 
-@pytest.mark.parametrize("key", [*sorted(names.ADVICE), *(f"contrib.metrics.streaming_{name}" for name in METRICS)])
+@pytest.mark.parametrize("key", [*sorted(names.ANSWERS), *(f"contrib.metrics.streaming_{name}" for name in METRICS)])
 def test_every_name_is_there(key):
     """And none raises, but behind a switch that the advice names."""
-    advice = names.advice(f"tensorflow.{key}")
+    advice = names.advice(f"tensorflow.{key}").partition("\n")[0]  # the lines below it are run by another test
     for root, chain in NAMED.findall(advice):
         if chain.startswith(".contrib"):
             continue  # what it is about

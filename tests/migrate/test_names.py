@@ -93,13 +93,13 @@ def test_slim_has_what_contrib_has(rule):
 @pytest.mark.parametrize(
     ("name", "advice"),
     [
-        ("contrib.slim.stack", "see the table of contrib's layers"),
-        ("contrib.layers.python.layers.layers.stack", "see the table of contrib's layers"),
+        ("contrib.slim.stack", "write the loop, with the scopes that stack gave"),
+        ("contrib.layers.python.layers.layers.stack", "write the loop, with the scopes that stack gave"),
         ("contrib.slim.learning.train", "MonitoredTrainingSession"),
         ("contrib.slim.metrics.streaming_mean", "tf.compat.v1.metrics"),
         ("contrib.slim.nets.vgg.vgg_16", "copy the network's source into the project"),
         ("contrib.slim.tfexample_decoder.Image", "tf.data"),
-        ("contrib.framework.local_variable", "contrib.framework is among them"),
+        ("contrib.framework.local_variable", "use tf.compat.v1.Variable with trainable=False"),
         ("contrib.training.clip_gradient_norms_fn", "transform_grads_fn"),
         ("contrib.crf.crf_decode", "tf.contrib is gone"),
         ("layers.InputSpec", "raises under Keras 3"),

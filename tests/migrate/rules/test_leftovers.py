@@ -14,7 +14,7 @@ from tests.migrate.helpers import migrated, run
         ("contrib.slim.relu6", "activation_fn=tf.nn.relu6"),
         ("contrib.layers.python.layers.layers.relu6", "activation_fn=tf.nn.relu6"),
         ("contrib.slim.linear", "activation_fn=None"),
-        ("contrib.layers.bias_add", "see the table"),
+        ("contrib.layers.bias_add", "tf.nn.bias_add"),
         ("contrib.metrics.streaming_accuracy", "labels come before predictions"),
         ("contrib.slim.learning.train", "MonitoredTrainingSession"),
         ("contrib.slim.get_trainable_variables", "tfbn.layers.get_variables"),

@@ -9,7 +9,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from tests.migrate.helpers import migrated, run
-from tfbn.migrate import names
+from tfbn.migrate import name_table, names
 
 # Each name with the parameters that it has in TensorFlow 1.15.5.
 ORIGINAL = """
@@ -125,7 +125,7 @@ def test_arguments_are_the_originals(name):
 def test_all_names_are_recorded():
     """And no others."""
     assert set(PARAMETERS) == {
-        f"{module}.{leaf}" for module, (_, leaves) in names.MOVED.items() for leaf in leaves.split()
+        f"{module}.{leaf}" for module, (_, leaves) in name_table.MOVED.items() for leaf in leaves.split()
     }
 
 
