@@ -41,7 +41,8 @@ def page() -> str:
         "TensorFlow 1.15, by `shuffle_and_repeat` as by `shuffle`.\n"
     )
     parts.append("\n## Replaced by hand\n\n| Name | Gone since | Now |\n|---|---|---|\n")
-    others = [answer for answer in ANSWERS if answer.module not in ("", "contrib.layers", "contrib.framework")]
+    others = [answer for answer in ANSWERS if answer.module not in ("contrib.layers", "contrib.framework")]
+    others = [answer for answer in others if answer.module or answer.names]
     parts += [f"| {_named(answer)} | {answer.since or 'it depends'} | {_now(answer)} |\n" for answer in others]
     parts.append("\n## Examples\n")
     seen = set()
@@ -86,7 +87,8 @@ def _listed(names: str) -> str:
 
 
 def _named(answer: Answer) -> str:
-    return f"`tf.{answer.module}`" + (f": {_listed(answer.names)}" if answer.names else "")
+    module = f"tf.{answer.module}".rstrip(".")
+    return f"`{module}`" + (f": {_listed(answer.names)}" if answer.names else "")
 
 
 def _now(answer: Answer) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import functools
+import importlib
 import inspect
 import json
 import os
@@ -26,6 +27,15 @@ TABLE = CHECKOUT / "tfbn" / "migrate" / "tensorflow_names.py"
 # The other version; and Keras, which is another Keras from one installation to the next.
 NOT_WALKED = ("compat", "keras", "contrib")
 MAX_KERAS_DEPTH = 5
+# Private modules that programs take names from, by their folders; and those that pass on what others define.
+PRIVATE = tuple(
+    f"python.{name}"
+    for name in (
+        "client data.ops eager framework lib.io ops ops.distributions ops.losses platform saved_model summary "
+        "training util"
+    ).split()
+)
+PASSING_ON = ("python.framework.graph_util", "python.ops.nn", "python.training.training")
 # Folders of an installation whose files nothing imports by their paths.
 NOT_LISTED = ("_api", "contrib", "include", "__pycache__")
 # Where the modules of the interface are defined; beside them lie private ones, and those of other packages.
@@ -65,6 +75,7 @@ class Installation(NamedTuple):
         str, list[str]
     ]  # by name: what the function of tf.compat.v1 takes, and TensorFlow 2's does not
     keras: set[str]  # the names of tf.keras and tf.compat.v1.keras together
+    private: dict[str, bool] = {}  # names in private modules, `python.framework.ops.Tensor`; whether they are theirs
 
 
 class Tables(NamedTuple):
@@ -90,6 +101,21 @@ def installed() -> Installation:
     )
     files, lost = set(_files(Path(tf.__file__).parent)), dict(_lost_arguments(v1.names & v2.names))
     return Installation(v1, v2, files, lost, {*_walk_keras(tf.compat.v1.keras), *_walk_keras(tf.keras)})
+
+
+def private_names(files: set[str]) -> Iterator[tuple[str, bool]]:
+    """The names in private modules, and whether the module defines them, or is there to pass them on."""
+    for name in sorted(files):
+        if name.rpartition(".")[0] in PRIVATE and "test" not in name:
+            try:
+                module = importlib.import_module(f"tensorflow.{name}")
+            except Exception:  # one for another machine, or of a package that is not installed
+                continue
+            if hasattr(module, "__getattr__"):
+                yield f"{name}.*", False  # it finds names elsewhere as they are asked for
+            values = {leaf: value for leaf, value in vars(module).items() if not leaf.startswith("__")}
+            own = {leaf for leaf, value in values.items() if getattr(value, "__module__", None) == module.__name__}
+            yield from ((f"{name}.{leaf}", name in PASSING_ON or leaf in own) for leaf in values)
 
 
 def _walk_keras(module: ModuleType, prefix: str = "keras.") -> Iterator[str]:
@@ -174,9 +200,16 @@ def gone(newest: Installation, others: Sequence[Installation]) -> tuple[set[str]
     present -= {name for name in modules if not any(other.startswith(f"{name}.") for other in present)}
     files = set().union(*(found.files for found in others))
     keras = set().union(*(found.keras for found in others)) - newest.keras
+    private = {
+        name
+        for found in others
+        for name, is_own in found.private.items()
+        for module in [name.rpartition(".")[0]]
+        if is_own and module in newest.files and newest.private.keys().isdisjoint({name, f"{module}.*"})
+    }
     here = newest.files.union(*map(_above, newest.files))
     gone_files = {part for name in files for part in (name, *_above(name)) if part not in here}
-    return _shortest((names - present) | keras), _shortest(gone_files)
+    return _shortest((names - present) | keras | private), _shortest(gone_files)
 
 
 def _shortest(names: set[str]) -> set[str]:
@@ -220,8 +253,9 @@ def _entry(name: str, value: str) -> str:
 def _ask(python: str) -> Installation:
     command = [python, "-m", __spec__.name, "--print"]
     output = subprocess.run(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True, check=True).stdout
-    first, second, files, lost, keras = json.loads(output)
-    return Installation(Interface(*map(set, first)), Interface(*map(set, second)), set(files), lost, set(keras))
+    first, second, files, lost, keras, private = json.loads(output)
+    interfaces = Interface(*map(set, first)), Interface(*map(set, second))
+    return Installation(*interfaces, set(files), lost, set(keras), private)
 
 
 def main() -> int:
@@ -231,9 +265,9 @@ def main() -> int:
     parser.add_argument("--print", action="store_true", help="what is installed here, as JSON")
     given = parser.parse_args()
     if given.print:
-        v1, v2, files, lost, keras = installed()
+        v1, v2, files, lost, keras, _ = installed()
         interfaces = [[sorted(names) for names in interface] for interface in (v1, v2)]
-        print(json.dumps([*interfaces, sorted(files), lost, sorted(keras)]))
+        print(json.dumps([*interfaces, sorted(files), lost, sorted(keras), dict(private_names(files))]))
         return 0
     if len(given.pythons) < 3:
         parser.error("name three interpreters, with TensorFlow 1.15, with the oldest and with the newest TensorFlow")

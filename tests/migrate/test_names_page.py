@@ -44,9 +44,9 @@ def test_since(answer):
         value = tf
         for part in filter(None, f"{answer.module}.{name}".split(".")):
             value = getattr(value, part, None)
-        assert answer.since in ("2.0", "2.16")
-        is_one_of_many = v1_names.gone(f"{answer.module}.{name}".strip(".")) is None and answer.since != "2.0"
-        if answer.since == "2.0" or not (has_keras_2 or is_one_of_many):
+        assert answer.since in ("1.0", "2.0", "2.16")
+        is_one_of_many = v1_names.gone(f"{answer.module}.{name}".strip(".")) is None and answer.since > "2.0"
+        if answer.since <= "2.0" or not (has_keras_2 or is_one_of_many):
             assert value is None or answer.module in ("layers", "nn.rnn_cell"), name
 
 

@@ -115,16 +115,18 @@ def test_several_tensorflows_together():
         {"s.t"},
         {"a": ["x", "y"]},
         {"keras.o", "keras.p.q"},
+        {"p.r.lost": True, "p.r.taken": False, "p.r.kept": True, "p.q.lost": True},
     )
     new = (
         Interface({"a", "b", "e", "e.f", "m"}, {"e"}),
         Interface({"e", "g", "k.l"}, set()),
-        {"p.r.u"},
+        {"p.r", "p.r.u"},
         {"a": ["y", "z"], "e": ["x"]},
         {"keras.o", "keras.p"},
+        {"p.r.kept": False},
     )
     tables = tensorflow_names.combined(first, [Installation(*old), Installation(*new)])
-    gone = {"b", "d", "h", "k", "m", "old", "keras.n", "keras.p.q"}
+    gone = {"b", "d", "h", "k", "m", "old", "keras.n", "keras.p.q", "p.r.lost"}
     assert tables == Tables({"a", "b", "e.f", "m"}, {"h", "k"}, {"e"}, gone, {"p.q", "s"}, {"a": ["y"]})
 
 
@@ -135,6 +137,11 @@ def test_gone_names(here):
     assert present == {"layers", "nn.rnn_cell"} if has_keras_3 else present > {"layers", "nn.rnn_cell", "estimator"}
     for name, leaf in [("nn.rnn_cell", "GRUCell"), ("layers", "dense")]:
         assert has(tf.compat.v1, f"{name}.{leaf}") == (not has_keras_3)
+    private = [name.rpartition(".") for name in GONE if name.startswith("python.")]
+    if has_keras_3:
+        modules = {module: importlib.import_module(f"tensorflow.{module}") for module, *_ in private}
+        assert [f"{module}.{leaf}" for module, _, leaf in private if hasattr(modules[module], leaf)] == []
+    assert len(private) > 100
     listed = here.files.union(*map(tensorflow_names._above, here.files))
     assert bool(GONE_MODULES & listed) == (not has_keras_3)
 

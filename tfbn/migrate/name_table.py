@@ -166,6 +166,48 @@ ANSWERS = (
         "TensorFlow's release notes may name a successor; else copy its source into the project",
         since="",
     ),
+    # What was renamed before TensorFlow 1.15.
+    Answer("", "pack", "use `tf.stack`", since="1.0"),
+    Answer("", "unpack", "use `tf.unstack`", since="1.0"),
+    Answer("", "mul", "use `tf.multiply`", since="1.0"),
+    Answer("", "sub", "use `tf.subtract`", since="1.0"),
+    Answer("", "neg", "use `tf.negative`", since="1.0"),
+    Answer("", "select", "use `tf.compat.v1.where`", since="1.0"),
+    Answer("", "batch_matmul", "use `tf.matmul`", since="1.0"),
+    Answer("", "complex_abs", "use `tf.abs`", since="1.0"),
+    Answer("", "listdiff", "use `tf.compat.v1.setdiff1d`", since="1.0"),
+    Answer("", "inv", "use `tf.math.reciprocal`", since="1.0"),
+    Answer("", "concat_v2", "use `tf.concat`", since="1.0"),
+    Answer("", "split_v", "use `tf.split`", since="1.0"),
+    Answer("", "scalar_summary", "use `tf.compat.v1.summary.scalar`", since="1.0"),
+    Answer("", "histogram_summary", "use `tf.compat.v1.summary.histogram`", since="1.0"),
+    Answer("", "image_summary", "use `tf.compat.v1.summary.image`", since="1.0"),
+    Answer("", "audio_summary", "use `tf.compat.v1.summary.audio`", since="1.0"),
+    Answer("", "merge_summary", "use `tf.compat.v1.summary.merge`", since="1.0"),
+    Answer("", "merge_all_summaries", "use `tf.compat.v1.summary.merge_all`", since="1.0"),
+    Answer("", "batch_cholesky", "use `tf.linalg.cholesky`", since="1.0"),
+    Answer("", "batch_matrix_band_part", "use `tf.linalg.band_part`", since="1.0"),
+    Answer("", "batch_matrix_determinant", "use `tf.linalg.det`", since="1.0"),
+    Answer("", "batch_matrix_diag", "use `tf.linalg.diag`", since="1.0"),
+    Answer("", "batch_matrix_inverse", "use `tf.linalg.inv`", since="1.0"),
+    Answer("", "batch_matrix_solve", "use `tf.linalg.solve`", since="1.0"),
+    Answer("", "batch_matrix_transpose", "use `tf.linalg.matrix_transpose`", since="1.0"),
+    Answer("", "batch_self_adjoint_eig", "use `tf.linalg.eigh`", since="1.0"),
+    Answer("", "batch_svd", "use `tf.linalg.svd`", since="1.0"),
+    Answer("nn", "rnn", "use `tf.compat.v1.nn.static_rnn`", since="1.0"),
+    Answer("nn", "bidirectional_rnn", "use `tf.compat.v1.nn.static_bidirectional_rnn`", since="1.0"),
+    Answer("nn", "state_saving_rnn", "use `tf.compat.v1.nn.static_state_saving_rnn`", since="1.0"),
+    Answer("nn", "deconv2d", "use `tf.nn.conv2d_transpose`", since="1.0"),
+    Answer("train", "SummaryWriter", "use `tf.compat.v1.summary.FileWriter`", since="1.0"),
+    Answer("image", "per_image_whitening", "use `tf.image.per_image_standardization`", since="1.0"),
+    Answer(
+        "", "pywrap_tensorflow", "use `tf.compat.v1.train.NewCheckpointReader` for its NewCheckpointReader", since="1.0"
+    ),
+    Answer("python.ops", "rnn_cell seq2seq", "copy its source into the project", since="1.0"),
+    Answer("python.ops.rnn_cell_impl", "_linear", "use `tfbn.layers.fully_connected` of `tf.concat`", since="1.0"),
+    Answer("python.ops.gen_nn_ops", "_max_pool_grad", "use `tf.raw_ops.MaxPoolGrad`", since="1.0"),
+    Answer("python.pywrap_tensorflow", "NewCheckpointReader", "use `tf.compat.v1.train.NewCheckpointReader`"),
+    Answer("nn", "seq2seq", "write the decoder in a `tf.while_loop`, or copy its source into the project", since="1.0"),
     Answer(
         "contrib",
         "",
@@ -604,6 +646,7 @@ class GRUCell:
 
     def __call__(self, inputs, state, scope=None):
         with tf.variable_scope(scope or "gru_cell", reuse=tf.AUTO_REUSE):
+
             def dense(x, size, name, bias):
                 kernel = tf.get_variable(f"{name}/kernel", [x.shape[-1], size], x.dtype)
                 return tf.matmul(x, kernel) + tf.get_variable(f"{name}/bias", [size], x.dtype, initializer=bias)
@@ -684,6 +727,7 @@ class GRUCell:
 
     def __call__(self, inputs, state, scope=None):
         with tf.variable_scope(scope or "gru_cell", reuse=tf.AUTO_REUSE):
+
             def dense(x, size, name, bias):
                 kernel = tf.get_variable(f"{name}/kernel", [x.shape[-1], size], x.dtype)
                 return tf.matmul(x, kernel) + tf.get_variable(f"{name}/bias", [size], x.dtype, initializer=bias)
@@ -756,9 +800,7 @@ outputs = tf.one_hot(tf.argmax(logits, axis=-1), logits.shape[-1], dtype=logits.
         "",
         ("decode in a `tf.while_loop` or with `tf.compat.v1.nn.raw_rnn`, or copy its source into the project"),
         example="""\
-def decode(cell, step, state, first, length):
-    '''Feeds each output back: `step` turns it into ids and the next inputs.'''
-
+def decode(cell, step, state, first, length):  # `step` turns outputs into ids and the next inputs
     def body(time, inputs, state, ids):
         outputs, state = cell(inputs, state)
         new_ids, inputs = step(outputs)

@@ -266,7 +266,278 @@ GONE = frozenset(
     losses.mean_absolute_error losses.mean_absolute_percentage_error losses.mean_squared_logarithmic_error
     metrics.MeanRelativeError metrics.MeanTensor metrics.kl_divergence metrics.log_cosh
     metrics.mean_absolute_percentage_error metrics.mean_squared_logarithmic_error nn.rnn_cell optimizers.experimental
-    optimizers.legacy.Adadelta optimizers.legacy.Adamax optimizers.legacy.Nadam raw_ops.CompareAndBitpack
+    optimizers.legacy.Adadelta optimizers.legacy.Adamax optimizers.legacy.Nadam
+    python.client._pywrap_tf_session.AddControlInput python.client._pywrap_tf_session.RemoveAllControlInputs
+    python.client._pywrap_tf_session.SetRequestedDevice python.client._pywrap_tf_session.SetRequireShapeInferenceFns
+    python.client._pywrap_tf_session.TF_DeleteGraph python.client._pywrap_tf_session.TF_Graph
+    python.client._pywrap_tf_session.TF_GraphGetOpDef python.client._pywrap_tf_session.TF_GraphGetTensorShapeHelper
+    python.client._pywrap_tf_session.TF_GraphGetTensorShape_wrapper
+    python.client._pywrap_tf_session.TF_GraphSetTensorShape_wrapper python.client._pywrap_tf_session.TF_GraphVersions
+    python.client._pywrap_tf_session.TF_NewGraph python.client._pywrap_tf_session.TF_OperationGetControlInputs_wrapper
+    python.client._pywrap_tf_session.TF_OperationOutputConsumers_wrapper python.data.ops.dataset_ops.AutotuneAlgorithm
+    python.data.ops.dataset_ops.CacheDataset python.data.ops.dataset_ops.ConcatenateDataset
+    python.data.ops.dataset_ops.FilterDataset python.data.ops.dataset_ops.FlatMapDataset
+    python.data.ops.dataset_ops.InterleaveDataset python.data.ops.dataset_ops.MapDataset
+    python.data.ops.dataset_ops.Options python.data.ops.dataset_ops.PaddedBatchDataset
+    python.data.ops.dataset_ops.ParallelInterleaveDataset python.data.ops.dataset_ops.ParallelMapDataset
+    python.data.ops.dataset_ops.RangeDataset python.data.ops.dataset_ops.ShardDataset
+    python.data.ops.dataset_ops.SkipDataset python.data.ops.dataset_ops.SparseTensorSliceDataset
+    python.data.ops.dataset_ops.TakeDataset python.data.ops.dataset_ops.TensorDataset
+    python.data.ops.dataset_ops.TensorSliceDataset python.data.ops.dataset_ops.WindowDataset
+    python.data.ops.dataset_ops.ZipDataset python.data.ops.dataset_ops._GeneratorDataset
+    python.data.ops.dataset_ops._MaxIntraOpParallelismDataset python.data.ops.dataset_ops._MemoryCache
+    python.data.ops.dataset_ops._MemoryCacheDeleter python.data.ops.dataset_ops._ModelDataset
+    python.data.ops.dataset_ops._OptimizeDataset python.data.ops.dataset_ops._PrivateThreadPoolDataset
+    python.data.ops.dataset_ops._RandomSeedGenerator python.data.ops.dataset_ops._RandomSeedGeneratorDeleter
+    python.data.ops.dataset_ops._SetStatsAggregatorDataset python.data.ops.dataset_ops._UnbatchDataset
+    python.data.ops.dataset_ops._apply_rewrite python.data.ops.dataset_ops._default_padding
+    python.data.ops.dataset_ops._is_padded_shape_compatible_with python.data.ops.dataset_ops._padded_shape_to_tensor
+    python.data.ops.dataset_ops._padding_value_to_tensor python.data.ops.dataset_ops._should_unpack_args
+    python.data.ops.iterator_ops.IteratorResourceDeleter python.data.ops.iterator_ops.IteratorV2
+    python.data.ops.multi_device_iterator_ops.MultiDeviceIteratorResourceDeleter
+    python.data.ops.multi_device_iterator_ops.MultiDeviceIteratorV2 python.eager.backprop._record_gradient
+    python.eager.backprop.aggregate_indexed_slices_gradients python.eager.backprop.flatten_nested_indexed_slices
+    python.eager.context.VirtualDeviceConfiguration python.eager.context._ThreadLocalData
+    python.eager.context.add_function python.eager.context.list_devices python.eager.context.mirroring_policy
+    python.eager.context.namescope python.eager.context.shared_name python.eager.def_function.FunctionDeleter
+    python.eager.def_function.UnliftedInitializerVariable python.eager.forwardprop.ForwardGradientAccumulator
+    python.eager.forwardprop._forward_gradient python.eager.function.CacheKey
+    python.eager.function.ConcreteFunctionGarbageCollector python.eager.function.Function
+    python.eager.function.FunctionCache python.eager.function.FunctionSpec
+    python.eager.function._DelayedRewriteGradientFunctions python.eager.function._EagerDefinedFunction
+    python.eager.function._EagerDefinedFunctionDeleter python.eager.function._FirstOrderTapeGradientFunctions
+    python.eager.function._FunctionGarbageCollector python.eager.function._HigherOrderTapeGradientFunctions
+    python.eager.function._InterpolateFunctionError python.eager.function._PossibleTapeGradientTypes
+    python.eager.function._TapeGradientFunctions python.eager.function._backward_name
+    python.eager.function._compatible_shapes python.eager.function._convert_inputs_to_signature
+    python.eager.function._convert_numpy_inputs python.eager.function._deterministic_dict_values
+    python.eager.function._flat_shape_list python.eager.function._forward_name python.eager.function._parse_func_attrs
+    python.eager.function._shape_less_specific_than python.eager.function.class_method_to_instance_method
+    python.eager.function.common_shape python.eager.function.defun python.eager.function.defun_with_attributes
+    python.eager.function.is_same_structure python.eager.function.register python.eager.function.validate_signature
+    python.eager.graph_only_ops.graph_zeros_like python.eager.tape.VariableWatcher
+    python.eager.tape.could_possibly_record python.eager.tape.delete_trace python.eager.tape.record_operation
+    python.eager.tape.record_operation_backprop_only python.eager.tape.record_operation_forwardprop_only
+    python.eager.tape.should_record python.eager.tape.should_record_backprop python.eager.tape.stop_recording
+    python.framework.c_api_util.ScopedTFGraph python.framework.c_api_util.new_tf_operations
+    python.framework.c_api_util.tf_operations python.framework.common_shapes._call_cpp_shape_fn_impl
+    python.framework.common_shapes.avg_pool_shape python.framework.common_shapes.call_cpp_shape_fn
+    python.framework.common_shapes.conv2d_shape python.framework.common_shapes.depthwise_conv2d_native_shape
+    python.framework.common_shapes.get2d_conv_output_size python.framework.common_shapes.get_conv_output_size
+    python.framework.common_shapes.has_fully_defined_shape python.framework.common_shapes.matmul_shape
+    python.framework.common_shapes.max_pool_shape python.framework.common_shapes.no_outputs
+    python.framework.common_shapes.rank python.framework.common_shapes.scalar_shape
+    python.framework.common_shapes.separable_conv2d_shape python.framework.common_shapes.unchanged_shape
+    python.framework.common_shapes.unchanged_shape_with_rank
+    python.framework.common_shapes.unchanged_shape_with_rank_at_least
+    python.framework.common_shapes.unchanged_shape_with_rank_at_most python.framework.common_shapes.unknown_shape
+    python.framework.config.get_virtual_device_configuration python.framework.config.set_virtual_device_configuration
+    python.framework.constant_op._constant_tensor_conversion_function python.framework.constant_op._eager_const
+    python.framework.convert_to_constants._get_control_flow_function_data
+    python.framework.convert_to_constants._get_new_function_name
+    python.framework.convert_to_constants._get_node_defs_list python.framework.convert_to_constants._get_tensor_data
+    python.framework.convert_to_constants._get_tensor_name python.framework.convert_to_constants._populate_const_op
+    python.framework.convert_to_constants._populate_identity_op python.framework.convert_to_constants._populate_if_op
+    python.framework.convert_to_constants._populate_while_op python.framework.cpp_shape_inference_pb2._b
+    python.framework.error_interpolation._build_error_message
+    python.framework.error_interpolation._find_index_of_defining_frame_for_op
+    python.framework.error_interpolation._get_defining_frame_from_op
+    python.framework.error_interpolation._sources_for_node python.framework.error_interpolation.compute_field_dict
+    python.framework.error_interpolation.interpolate python.framework.error_interpolation.traceback_files_common_prefix
+    python.framework.errors_impl._compact_stack_trace python.framework.func_graph._create_substitute_placeholder
+    python.framework.func_graph._get_defun_inputs python.framework.func_graph._get_defun_inputs_from_args
+    python.framework.func_graph._get_defun_inputs_from_kwargs python.framework.func_graph.check_mutation
+    python.framework.func_graph.maybe_captured python.framework.function.function_def_from_tf_function
+    python.framework.graph_util.absolute_import python.framework.graph_util.convert_variables_to_constants
+    python.framework.graph_util.division python.framework.graph_util.print_function
+    python.framework.graph_util_impl.convert_variables_to_constants python.framework.meta_graph._op_name
+    python.framework.op_callbacks._OpCallbackContextManager python.framework.op_callbacks.op_callback
+    python.framework.op_def_library.OpDefLibrary python.framework.op_def_library._OpInfo
+    python.framework.op_def_registry.get_registered_ops python.framework.op_def_registry.register_op_list
+    python.framework.ops.RegisterShape python.framework.ops.Tensor python.framework.ops._DefaultStack
+    python.framework.ops._TensorIterator python.framework.ops._call_cpp_shape_fn
+    python.framework.ops._call_cpp_shape_fn_and_require_op python.framework.ops._default_session_stack
+    python.framework.ops._error_prefix python.framework.ops._eval_using_default_session
+    python.framework.ops._is_keras_symbolic_tensor python.framework.ops._operation_conversion_error
+    python.framework.ops._override_helper python.framework.ops._set_call_cpp_shape_fn
+    python.framework.ops.convert_to_tensor_v1 python.framework.ops.convert_to_tensor_v1_with_dispatch
+    python.framework.ops.convert_to_tensor_v2 python.framework.ops.convert_to_tensor_v2_with_dispatch
+    python.framework.ops.default_session python.framework.ops.disable_tensor_equality
+    python.framework.ops.enable_numpy_style_type_promotion python.framework.ops.enable_tensor_equality
+    python.framework.ops.enter_eager_name_scope python.framework.ops.get_handle_data
+    python.framework.ops.register_dense_tensor_like_type
+    python.framework.tensor_conversion_registry._default_conversion_function python.framework.tensor_shape.matrix
+    python.framework.tensor_shape.scalar python.framework.tensor_shape.vector
+    python.framework.tensor_spec._BoundedTensorSpecCodec python.framework.tensor_spec._TensorSpecCodec
+    python.framework.tensor_spec.sanitize_spec_name python.framework.tensor_util.ExtractBitsFromFloat8e4m3fn
+    python.framework.tensor_util.ExtractBitsFromFloat8e5m2 python.framework.tensor_util.maybe_set_static_shape
+    python.framework.tensor_util.shape_tensor python.ops.array_ops._SliceHelperVar python.ops.array_ops._check_index
+    python.ops.array_ops._is_undefined_dimension python.ops.array_ops._normalize_sparse_shape
+    python.ops.array_ops._slice_helper python.ops.array_ops.stack python.ops.array_ops.unstack
+    python.ops.bincount_ops.sparse_bincount python.ops.bincount_ops.validate_ragged_weights
+    python.ops.bincount_ops.validate_sparse_weights python.ops.check_ops._get_diff_for_monotonic_comparison
+    python.ops.control_flow_ops.Assert python.ops.control_flow_ops._SetShapeInvariants
+    python.ops.control_flow_ops._UnpackIfSingleton python.ops.control_flow_ops._assert_at_most_n_true
+    python.ops.control_flow_ops._case_create_default_action python.ops.control_flow_ops._case_helper
+    python.ops.control_flow_ops._case_verify_and_canonicalize_args
+    python.ops.control_flow_ops._cast_indexed_slice_indices python.ops.control_flow_ops._convert_flows_to_tensorarrays
+    python.ops.control_flow_ops._eager_cond_implementation python.ops.control_flow_ops._get_shape_invariant
+    python.ops.control_flow_ops._indexed_case_helper
+    python.ops.control_flow_ops._indexed_case_verify_and_canonicalize_args python.ops.control_flow_ops._summarize_eager
+    python.ops.control_flow_ops.case python.ops.control_flow_ops.case_v2 python.ops.control_flow_ops.cond
+    python.ops.control_flow_ops.cond_for_tf_v2 python.ops.control_flow_ops.execute_fn_for_device
+    python.ops.control_flow_ops.switch_case python.ops.control_flow_ops.while_loop
+    python.ops.control_flow_ops.while_loop_v2 python.ops.control_flow_state.ZerosLikeOutsideLoop
+    python.ops.control_flow_v2_toggles.output_all_intermediates python.ops.custom_gradient.copy_handle_data
+    python.ops.custom_gradient.get_dependent_variables python.ops.embedding_ops.embedding_lookup_ragged
+    python.ops.functional_ops._set_read_only_resource_inputs_attr python.ops.functional_ops.partitioned_call
+    python.ops.gen_array_ops._InitOpDefLibrary python.ops.gen_audio_ops._InitOpDefLibrary
+    python.ops.gen_batch_ops._InitOpDefLibrary python.ops.gen_bitwise_ops._InitOpDefLibrary
+    python.ops.gen_boosted_trees_ops._InitOpDefLibrary python.ops.gen_candidate_sampling_ops._InitOpDefLibrary
+    python.ops.gen_checkpoint_ops._InitOpDefLibrary python.ops.gen_clustering_ops._InitOpDefLibrary
+    python.ops.gen_collective_ops._InitOpDefLibrary python.ops.gen_control_flow_ops._InitOpDefLibrary
+    python.ops.gen_ctc_ops._InitOpDefLibrary python.ops.gen_cudnn_rnn_ops._InitOpDefLibrary
+    python.ops.gen_data_flow_ops._InitOpDefLibrary python.ops.gen_dataset_ops.OptionalFromValue
+    python.ops.gen_dataset_ops.OptionalGetValue python.ops.gen_dataset_ops.OptionalHasValue
+    python.ops.gen_dataset_ops.OptionalNone python.ops.gen_dataset_ops._InitOpDefLibrary
+    python.ops.gen_dataset_ops.optional_from_value python.ops.gen_dataset_ops.optional_from_value_eager_fallback
+    python.ops.gen_dataset_ops.optional_get_value python.ops.gen_dataset_ops.optional_get_value_eager_fallback
+    python.ops.gen_dataset_ops.optional_has_value python.ops.gen_dataset_ops.optional_has_value_eager_fallback
+    python.ops.gen_dataset_ops.optional_none python.ops.gen_dataset_ops.optional_none_eager_fallback
+    python.ops.gen_decode_proto_ops._InitOpDefLibrary python.ops.gen_encode_proto_ops._InitOpDefLibrary
+    python.ops.gen_experimental_dataset_ops.DatasetCardinality python.ops.gen_experimental_dataset_ops._InitOpDefLibrary
+    python.ops.gen_experimental_dataset_ops.dataset_cardinality
+    python.ops.gen_experimental_dataset_ops.dataset_cardinality_eager_fallback
+    python.ops.gen_functional_ops._InitOpDefLibrary python.ops.gen_image_ops._InitOpDefLibrary
+    python.ops.gen_io_ops._InitOpDefLibrary python.ops.gen_linalg_ops._InitOpDefLibrary
+    python.ops.gen_list_ops._InitOpDefLibrary python.ops.gen_logging_ops._InitOpDefLibrary
+    python.ops.gen_lookup_ops._InitOpDefLibrary python.ops.gen_manip_ops._InitOpDefLibrary
+    python.ops.gen_math_ops.BesselI0e python.ops.gen_math_ops.BesselI1e python.ops.gen_math_ops.CompareAndBitpack
+    python.ops.gen_math_ops._InitOpDefLibrary python.ops.gen_math_ops.bessel_i0e
+    python.ops.gen_math_ops.bessel_i0e_eager_fallback python.ops.gen_math_ops.bessel_i1e
+    python.ops.gen_math_ops.bessel_i1e_eager_fallback python.ops.gen_math_ops.compare_and_bitpack
+    python.ops.gen_math_ops.compare_and_bitpack_eager_fallback python.ops.gen_nccl_ops._InitOpDefLibrary
+    python.ops.gen_nn_ops._InitOpDefLibrary python.ops.gen_parsing_ops._InitOpDefLibrary
+    python.ops.gen_ragged_array_ops._InitOpDefLibrary python.ops.gen_ragged_conversion_ops._InitOpDefLibrary
+    python.ops.gen_ragged_math_ops._InitOpDefLibrary python.ops.gen_random_ops._InitOpDefLibrary
+    python.ops.gen_resource_variable_ops._InitOpDefLibrary python.ops.gen_rnn_ops._InitOpDefLibrary
+    python.ops.gen_script_ops._InitOpDefLibrary python.ops.gen_sdca_ops._InitOpDefLibrary
+    python.ops.gen_set_ops._InitOpDefLibrary python.ops.gen_sparse_ops._InitOpDefLibrary
+    python.ops.gen_spectral_ops._InitOpDefLibrary python.ops.gen_state_ops._InitOpDefLibrary
+    python.ops.gen_stateful_random_ops._InitOpDefLibrary python.ops.gen_stateless_random_ops._InitOpDefLibrary
+    python.ops.gen_string_ops._InitOpDefLibrary python.ops.gen_summary_ops._InitOpDefLibrary
+    python.ops.gen_tpu_ops.LoadTPUEmbeddingADAMParametersGradAccumDebug
+    python.ops.gen_tpu_ops.LoadTPUEmbeddingAdadeltaParametersGradAccumDebug
+    python.ops.gen_tpu_ops.LoadTPUEmbeddingAdagradParametersGradAccumDebug
+    python.ops.gen_tpu_ops.LoadTPUEmbeddingFTRLParametersGradAccumDebug
+    python.ops.gen_tpu_ops.LoadTPUEmbeddingMomentumParametersGradAccumDebug
+    python.ops.gen_tpu_ops.LoadTPUEmbeddingProximalAdagradParametersGradAccumDebug
+    python.ops.gen_tpu_ops.LoadTPUEmbeddingRMSPropParametersGradAccumDebug
+    python.ops.gen_tpu_ops.RetrieveTPUEmbeddingADAMParametersGradAccumDebug
+    python.ops.gen_tpu_ops.RetrieveTPUEmbeddingAdadeltaParametersGradAccumDebug
+    python.ops.gen_tpu_ops.RetrieveTPUEmbeddingAdagradParametersGradAccumDebug
+    python.ops.gen_tpu_ops.RetrieveTPUEmbeddingFTRLParametersGradAccumDebug
+    python.ops.gen_tpu_ops.RetrieveTPUEmbeddingMomentumParametersGradAccumDebug
+    python.ops.gen_tpu_ops.RetrieveTPUEmbeddingProximalAdagradParametersGradAccumDebug
+    python.ops.gen_tpu_ops.RetrieveTPUEmbeddingRMSPropParametersGradAccumDebug python.ops.gen_tpu_ops._InitOpDefLibrary
+    python.ops.gen_tpu_ops._RetrieveTPUEmbeddingADAMParametersGradAccumDebugOutput
+    python.ops.gen_tpu_ops._RetrieveTPUEmbeddingAdadeltaParametersGradAccumDebugOutput
+    python.ops.gen_tpu_ops._RetrieveTPUEmbeddingAdagradParametersGradAccumDebugOutput
+    python.ops.gen_tpu_ops._RetrieveTPUEmbeddingFTRLParametersGradAccumDebugOutput
+    python.ops.gen_tpu_ops._RetrieveTPUEmbeddingMomentumParametersGradAccumDebugOutput
+    python.ops.gen_tpu_ops._RetrieveTPUEmbeddingProximalAdagradParametersGradAccumDebugOutput
+    python.ops.gen_tpu_ops._RetrieveTPUEmbeddingRMSPropParametersGradAccumDebugOutput
+    python.ops.gen_tpu_ops.load_tpu_embedding_adadelta_parameters_grad_accum_debug
+    python.ops.gen_tpu_ops.load_tpu_embedding_adadelta_parameters_grad_accum_debug_eager_fallback
+    python.ops.gen_tpu_ops.load_tpu_embedding_adagrad_parameters_grad_accum_debug
+    python.ops.gen_tpu_ops.load_tpu_embedding_adagrad_parameters_grad_accum_debug_eager_fallback
+    python.ops.gen_tpu_ops.load_tpu_embedding_adam_parameters_grad_accum_debug
+    python.ops.gen_tpu_ops.load_tpu_embedding_adam_parameters_grad_accum_debug_eager_fallback
+    python.ops.gen_tpu_ops.load_tpu_embedding_ftrl_parameters_grad_accum_debug
+    python.ops.gen_tpu_ops.load_tpu_embedding_ftrl_parameters_grad_accum_debug_eager_fallback
+    python.ops.gen_tpu_ops.load_tpu_embedding_momentum_parameters_grad_accum_debug
+    python.ops.gen_tpu_ops.load_tpu_embedding_momentum_parameters_grad_accum_debug_eager_fallback
+    python.ops.gen_tpu_ops.load_tpu_embedding_proximal_adagrad_parameters_grad_accum_debug
+    python.ops.gen_tpu_ops.load_tpu_embedding_proximal_adagrad_parameters_grad_accum_debug_eager_fallback
+    python.ops.gen_tpu_ops.load_tpu_embedding_rms_prop_parameters_grad_accum_debug
+    python.ops.gen_tpu_ops.load_tpu_embedding_rms_prop_parameters_grad_accum_debug_eager_fallback
+    python.ops.gen_tpu_ops.retrieve_tpu_embedding_adadelta_parameters_grad_accum_debug
+    python.ops.gen_tpu_ops.retrieve_tpu_embedding_adadelta_parameters_grad_accum_debug_eager_fallback
+    python.ops.gen_tpu_ops.retrieve_tpu_embedding_adagrad_parameters_grad_accum_debug
+    python.ops.gen_tpu_ops.retrieve_tpu_embedding_adagrad_parameters_grad_accum_debug_eager_fallback
+    python.ops.gen_tpu_ops.retrieve_tpu_embedding_adam_parameters_grad_accum_debug
+    python.ops.gen_tpu_ops.retrieve_tpu_embedding_adam_parameters_grad_accum_debug_eager_fallback
+    python.ops.gen_tpu_ops.retrieve_tpu_embedding_ftrl_parameters_grad_accum_debug
+    python.ops.gen_tpu_ops.retrieve_tpu_embedding_ftrl_parameters_grad_accum_debug_eager_fallback
+    python.ops.gen_tpu_ops.retrieve_tpu_embedding_momentum_parameters_grad_accum_debug
+    python.ops.gen_tpu_ops.retrieve_tpu_embedding_momentum_parameters_grad_accum_debug_eager_fallback
+    python.ops.gen_tpu_ops.retrieve_tpu_embedding_proximal_adagrad_parameters_grad_accum_debug
+    python.ops.gen_tpu_ops.retrieve_tpu_embedding_proximal_adagrad_parameters_grad_accum_debug_eager_fallback
+    python.ops.gen_tpu_ops.retrieve_tpu_embedding_rms_prop_parameters_grad_accum_debug
+    python.ops.gen_tpu_ops.retrieve_tpu_embedding_rms_prop_parameters_grad_accum_debug_eager_fallback
+    python.ops.gradients_util.IsTrainable python.ops.gradients_util._IsBackpropagatable
+    python.ops.lookup_ops._check_table_dtypes python.ops.map_fn._most_general_compatible_type
+    python.ops.math_grad._safe_shape_div python.ops.math_ops._BroadcastShape
+    python.ops.math_ops._OverrideBinaryOperatorHelper python.ops.math_ops._calc_batch_mat_mul_flops
+    python.ops.math_ops._calc_mat_mul_flops python.ops.math_ops._maybe_get_dtype
+    python.ops.math_ops._promote_dtypes_decorator python.ops.math_ops._sparse_dense_truediv
+    python.ops.math_ops.bincount_v1 python.ops.math_ops.maybe_promote_tensors python.ops.nn.absolute_import
+    python.ops.nn.bidirectional_dynamic_rnn python.ops.nn.control_flow_ops python.ops.nn.division python.ops.nn.ds
+    python.ops.nn.dynamic_rnn python.ops.nn.embedding_lookup_ragged python.ops.nn.function_eager
+    python.ops.nn.l2_normalize_v2 python.ops.nn.logging python.ops.nn.print_function python.ops.nn.ragged_functional_ops
+    python.ops.nn.ragged_tensor python.ops.nn.raw_rnn python.ops.nn.rnn_cell python.ops.nn.static_rnn
+    python.ops.nn.static_state_saving_rnn python.ops.nn.xrange python.ops.nn_grad._BatchNormGrad
+    python.ops.nn_grad._FusedBatchNormGradGrad python.ops.nn_grad._FusedBatchNormGradGradV2
+    python.ops.nn_grad._FusedBatchNormGradGradV3 python.ops.nn_impl._enclosing_tpu_context
+    python.ops.nn_impl.compute_average_loss python.ops.nn_impl.l2_normalize_v2
+    python.ops.nn_impl.scale_regularization_loss python.ops.nn_ops._convert_padding
+    python.ops.nn_ops._enclosing_tpu_context python.ops.nn_ops._softmax python.ops.numpy_ops.max
+    python.ops.numpy_ops.min python.ops.numpy_ops.round python.ops.op_selector._path_from
+    python.ops.parsing_ops._features_to_raw_params python.ops.parsing_ops._parse_single_example_raw
+    python.ops.parsing_ops._parse_single_example_v2_raw python.ops.parsing_ops._process_raw_parameters
+    python.ops.parsing_ops.parse_single_example_v2_unoptimized python.ops.random_ops.random_crop
+    python.ops.random_ops.stateless_random_crop python.ops.resource_variable_ops._to_proto_fn
+    python.ops.resource_variable_ops.variable_handle_from_shape_and_dtype python.ops.rnn._is_keras_rnn_cell
+    python.ops.rnn_cell_impl._LSTMStateTuple python.ops.rnn_cell_impl._RNNCellWrapperV1
+    python.ops.rnn_cell_impl._check_rnn_cell_input_dtypes python.ops.rnn_cell_impl._check_supported_dtypes
+    python.ops.special_math_ops._einsum_parse_and_resolve_equation python.ops.special_math_ops._einsum_reduction
+    python.ops.special_math_ops._exponential_space_einsum python.ops.stateless_random_ops.Algorithm
+    python.ops.stateless_random_ops._get_key_counter python.ops.stateless_random_ops._get_key_counter_alg
+    python.ops.stateless_random_ops._philox_scramble_seed python.ops.stateless_random_ops.convert_alg_to_int
+    python.ops.stateless_random_ops.uint32s_to_uint64 python.ops.stateless_random_ops.unsupported_alg_error_msg
+    python.ops.summary_ops_v2.NoopSummaryWriter python.ops.summary_ops_v2.ResourceSummaryWriter
+    python.ops.summary_ops_v2._flush_fn python.ops.summary_ops_v2._graph
+    python.ops.summary_ops_v2._should_record_summaries_v2 python.ops.summary_ops_v2.create_db_writer
+    python.ops.summary_ops_v2.keras_model python.ops.variable_scope.default_variable_creator
+    python.ops.variable_scope.default_variable_creator_v2 python.ops.variable_scope.disable_resource_variables
+    python.ops.variable_scope.enable_resource_variables python.ops.variable_scope.resource_variables_enabled
+    python.ops.variables.AbstractVariable python.ops.variables.AbstractVariableMetaclass
+    python.ops.variables.RefVariable python.ops.variables.VariableV1 python.ops.variables.is_variable_initialized
+    python.ops.while_v2._OperationWithOutputs python.ops.while_v2._graph_name
+    python.saved_model.function_deserialization._fix_fdef python.saved_model.load._RestoredResource
+    python.saved_model.load.load_internal python.saved_model.loader_impl._parse_saved_model
+    python.saved_model.nested_structure_coder.StructureCoder python.saved_model.nested_structure_coder._TensorShapeCodec
+    python.saved_model.nested_structure_coder._TensorSpecCodec python.saved_model.save._CapturedConstant
+    python.saved_model.save._call_function_with_mapped_captures python.saved_model.save._map_captures_to_created_tensors
+    python.saved_model.save._process_asset python.saved_model.save._trace_resource_initializers
+    python.saved_model.signature_serialization._is_flat
+    python.saved_model.signature_serialization.validate_saveable_view
+    python.saved_model.utils_impl.byte_swap_tensor_content python.saved_model.utils_impl.get_assets_dir
+    python.saved_model.utils_impl.get_or_create_assets_dir python.saved_model.utils_impl.get_or_create_variables_dir
+    python.saved_model.utils_impl.get_variables_dir python.saved_model.utils_impl.get_variables_path
+    python.training.checkpoint_state_pb2._b python.training.training.absolute_import python.training.training.division
+    python.training.training.do_quantize_training_on_graphdef
+    python.training.training.enable_mixed_precision_graph_rewrite python.training.training.functools
+    python.training.training.learning_rate_schedule python.training.training.print_function python.training.training.sys
+    python.training.training.vs python.training.training.xrange
+    python.util._pywrap_utils.IsBF16SupportedByOneDNNOnThisCPU python.util._pywrap_utils.RegisterType
+    python.util._tf_stack.StackTraceWrapper python.util._tf_stack.extract_stack_for_op
+    python.util.deprecation.DeprecatedNamesAlreadySet python.util.keras_deps.get_load_context_function
+    python.util.keras_deps.register_load_context_function python.util.nest._DOT python.util.nest._DotString
+    python.util.nest._get_attrs_items python.util.nest._pack_sequence_as python.util.nest._packed_nest_with_indices
+    python.util.nest._sorted python.util.nest._yield_flat_up_to python.util.nest.is_sequence
+    python.util.tf_export.SymbolAlreadyExposedError python.util.tf_should_use.must_use_result_or_fatal
+    python.util.tf_stack.convert_stack python.util.tf_stack.extract_stack_for_op raw_ops.CompareAndBitpack
     raw_ops.LoadTPUEmbeddingADAMParametersGradAccumDebug raw_ops.LoadTPUEmbeddingAdadeltaParametersGradAccumDebug
     raw_ops.LoadTPUEmbeddingAdagradParametersGradAccumDebug raw_ops.LoadTPUEmbeddingFTRLParametersGradAccumDebug
     raw_ops.LoadTPUEmbeddingMomentumParametersGradAccumDebug

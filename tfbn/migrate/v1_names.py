@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from tfbn.migrate.name_table import ANSWERS
 from tfbn.migrate.tensorflow_names import GONE, GONE_MODULES, V1_MODULES, V1_ONLY, V2_ONLY
 
 # Calls that make a file a program, or a part of one that needs a graph around it.
@@ -28,6 +29,15 @@ NEEDS_GRAPH = (
 IN_PROGRAMS = NEEDS_GRAPH | {"app.run"}
 
 
+# What had gone before the TensorFlow 1.15 that the tables were made with.
+OLDER = frozenset(
+    f"{answer.module}.{name}".lstrip(".")
+    for answer in ANSWERS
+    if answer.since.startswith("1.") or answer.module == "python.pywrap_tensorflow"
+    for name in answer.names.split()
+)
+
+
 def v1_only(name: str) -> str | None:
     """The part of a name that tf.compat.v1 has and TensorFlow 2 lacks, `train.Saver` of `train.Saver.restore`."""
     return _part_in(name, V1_ONLY)
@@ -40,7 +50,7 @@ def v2_only(name: str) -> str | None:
 
 def gone(name: str) -> str | None:
     """The part of a name, public or private, that newer TensorFlow has neither as tf nor as tf.compat.v1."""
-    return _part_in(name, GONE) or _part_in(name, GONE_MODULES)
+    return _part_in(name, GONE) or _part_in(name, GONE_MODULES) or _part_in(name, OLDER)
 
 
 def is_v1_module(name: str) -> bool:

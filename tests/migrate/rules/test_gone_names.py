@@ -25,6 +25,17 @@ from tfbn.migrate import driver
         ("import tensorflow.compat.v1.keras.backend as K\nK.epsilon()\n", [1]),
         ("import tensorflow.compat.v1 as tf\nx = tf.keras.layers.LSTM, tf.compat.v1.keras.Model\n", []),
         ("from keras import backend as K\nK.get_session()\n", []),
+        ("import tensorflow as tf\nx = tf.pack([1, 2])\nw = tf.train.SummaryWriter(d)\n", [2, 3]),
+        ("import tensorflow as tf\nx = tf.python.ops.rnn, tf.pywrap_tensorflow.NewCheckpointReader\n", [2]),
+        ("import tensorflow.python.ops.nn\nx = tensorflow.python.ops.nn\n", [2]),
+        ("from tensorflow.python.framework.ops import Tensor, Graph\n", [1]),
+        ("from tensorflow.python.framework import graph_util as g\nx = g.convert_variables_to_constants\n", [2]),
+        (
+            "from tensorflow.python.framework import ops\nfrom tensorflow.python import debug\nx = ops.Graph, debug\n",
+            [],
+        ),
+        ("from tensorflow.python.ops.nn_ops import _get_noise_shape\n", [1]),
+        ("from tensorflow.python.pywrap_tensorflow import NewCheckpointReader\n", [1]),
         # Prepared for it, assigned, another package's; what another rule is about.
         ("try:\n    from tensorflow import estimator\nexcept ImportError:\n    estimator = 1\n", []),
         ("import tf\nx = tf.estimator\n", []),

@@ -40,12 +40,20 @@ def rows():
     ("from tensorflow.compat.v1.keras.layers import Dense\n", 1),
 ]
 COMPAT_KERAS = re.compile(r"tensorflow\.compat\.v[12]\.keras\b")
+UNDERSCORED = re.compile(r"python\.(?:\w+\.)*_[a-zA-Z]\w*$")
+PRIVATE = ("compiler", "core", "python")
 WITH_KERAS_2 = ("nn.rnn_cell",)  # is there, and raises at each of its names
 
 
 def check_file(module: Module, changes: Changes) -> None:
     reported = set()
     for name, node in _names(module):
+        if UNDERSCORED.match(name) and not v1_names.gone(name) and name not in reported and not is_caught(module, node):
+            reported.add(name)
+            problem = (
+                f"tensorflow.{name} is private even to its module: whether newer TensorFlow has it is not known here"
+            )
+            changes.find(node, NAME, problem, names.advice(f"tensorflow.{name}"), severity="warning")
         part = v1_names.gone(name)
         if part and part not in reported and not names.is_dead(f"tensorflow.{name}") and not is_caught(module, node):
             reported.add(part)
@@ -55,9 +63,24 @@ def check_file(module: Module, changes: Changes) -> None:
             if part in WITH_KERAS_2:
                 problem += " without Keras 2"
             changes.find(node, NAME, problem, names.advice(f"tensorflow.{name}"))
+    for root, node in _private_attributes(module):
+        if root not in reported:
+            reported.add(root)
+            problem = f"newer TensorFlow, such as 2.21, does not show tensorflow.{root} as an attribute"
+            advice = f"import what is used of it: from tensorflow.{root}... import ..., or what is public in its place"
+            changes.find(node, NAME, problem, advice)
     for statement, home in _imports_of_keras(module):
         problem = f"newer TensorFlow, such as 2.21, has no module {home} to import from"
         changes.find(statement, NAME, problem, "import it from tensorflow.keras, which has Keras 3 there as well")
+
+
+def _private_attributes(module: Module) -> Iterator[tuple[str, Any]]:
+    """`tf.python.ops` and its like: modules that are imported, and no attributes of `tensorflow`."""
+    for name, node in mentions(module):
+        root = name.partition(".")[0]
+        if root in PRIVATE and isinstance(node, cst.Attribute) and not is_caught(module, node):
+            if f".{root}" in module.text(node):
+                yield root, node
 
 
 def _imports_of_keras(module: Module) -> Iterator[tuple[Any, str]]:
@@ -85,7 +108,12 @@ def worth_parsing(raw: bytes) -> bool:
     """Whether one of the names is imported, or stands below what an import binds."""
     read = tensorflow_names(raw)
     is_of_compat_keras = any(name.startswith(("compat.v1.keras", "compat.v2.keras")) for name in read)
-    return is_of_compat_keras or any(v1_names.gone(names.below_tensorflow(f"tensorflow.{name}") or "") for name in read)
+    is_private = any(name.startswith(PRIVATE) for name in read)  # most of these are there; see check_file
+    return (
+        is_of_compat_keras
+        or is_private
+        or any(v1_names.gone(names.below_tensorflow(f"tensorflow.{name}") or "") for name in read)
+    )
 
 
 RULE = Rule(
