@@ -56,9 +56,9 @@ def page() -> str:
 def layer_tables() -> str:
     """The tables of contrib.layers and contrib.framework."""
     parts = []
-    for module in ("layers", "framework"):
+    for module, family in (("layers", "layers"), ("framework", "framework"), ("slim.model_analyzer", "analyzer")):
         parts.append(f"| Name in `tf.contrib.{module}` | Now |\n|---|---|\n")
-        for home, leaves in _here(module):
+        for home, leaves in _here(family):
             parts.append(f"| {_listed(leaves)} | the same name in `{home}` |\n")
         for answer in ANSWERS:
             if answer.module == f"contrib.{module}" and answer.names:

@@ -118,10 +118,17 @@ def private_names(files: set[str]) -> Iterator[tuple[str, bool]]:
             yield from ((f"{name}.{leaf}", name in PASSING_ON or leaf in own) for leaf in values)
 
 
+def _value_of(module: ModuleType, name: str) -> object:
+    try:
+        return getattr(module, name)
+    except (AttributeError, ImportError):  # what is loaded when it is read, from a Keras that is not there
+        return None
+
+
 def _walk_keras(module: ModuleType, prefix: str = "keras.") -> Iterator[str]:
     """The names of Keras' own modules, which load what is below them when it is read."""
     for name in dir(module):
-        value = None if name.startswith("_") else getattr(module, name, None)
+        value = None if name.startswith("_") else _value_of(module, name)
         if value is not None:
             yield prefix + name
             if isinstance(value, ModuleType) and "keras" in value.__name__ and prefix.count(".") < MAX_KERAS_DEPTH:
@@ -164,7 +171,7 @@ def _walk(module: ModuleType, prefix: str) -> Iterator[tuple[str, bool]]:
     """Each name, and whether it is a module of the interface."""
     for name in dir(module):
         if not name.startswith("_") and not (prefix == "" and name in NOT_WALKED):
-            value = getattr(module, name, None)
+            value = _value_of(module, name)
             # Some modules of Keras 2 have no name where it is not installed, and nothing in them.
             place = getattr(value, "__name__", "") if isinstance(value, ModuleType) else ""
             is_public = place.startswith(PLACES)

@@ -20,8 +20,8 @@ from tests.migrate.helpers import migrated, run
         ("contrib.slim.get_trainable_variables", "tfbn.layers.get_variables"),
         ("contrib.framework.get_trainable_variables", "tfbn.layers.get_variables"),
         ("contrib.opt.LazyAdamOptimizer", "tf.contrib is gone"),
-        ("layers.Conv1D", "raises under Keras 3"),
-        ("compat.v1.layers.conv3d_transpose", "raises under Keras 3"),
+        ("layers.InputSpec", "raises under Keras 3"),
+        ("compat.v1.layers.experimental", "raises under Keras 3"),
         ("contrib", "tf.contrib is gone"),
     ],
 )

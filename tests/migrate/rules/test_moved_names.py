@@ -166,7 +166,7 @@ def test_order_of_elements():
     [
         (
             "from tensorflow.contrib.framework import nest, sort\nnest.flatten(sort(x))\n",
-            "from tensorflow.compat.v1 import sort\nimport tensorflow.compat.v1 as tf\ntf.nest.flatten(sort(x))\n",
+            "import tensorflow.compat.v1 as tf\nfrom tensorflow.compat.v1 import sort\ntf.nest.flatten(sort(x))\n",
         ),
         ("import tensorflow.contrib.lookup as l\nl.KeyValueTensorInitializer(k, v), l.HashTable\n", None),
     ],
