@@ -14,7 +14,9 @@ NAMES = {leaf: known.target for (_, leaf), known in KNOWN.items() if known.rule 
 def test_every_name(name):
     """By attribute, and imported by itself."""
     kind = next(kind for (kind, leaf), known in KNOWN.items() if leaf == name and known.rule == "contrib-layers")
-    module = {"layers": "layers", "framework": "framework", "utils": "slim.utils"}[kind]
+    module = {"layers": "layers", "framework": "framework", "utils": "slim.utils", "analyzer": "slim.model_analyzer"}[
+        kind
+    ]
     home, _, leaf = NAMES[name].rpartition(".")
     assert migrated(f"import tensorflow as tf\ny = tf.contrib.{module}.{name}(tf.x)\n") == (
         f"import tensorflow as tf\nimport tfbn\ny = {NAMES[name]}(tf.x)\n"
