@@ -152,6 +152,12 @@ MOVED = {
         "frame hamming_window hann_window inverse_stft inverse_stft_window_fn linear_to_mel_weight_matrix "
         "mfccs_from_log_mel_spectrograms overlap_and_add stft",
     ),
+    "contrib.slim.init_ops": (
+        "",
+        "constant_initializer glorot_normal_initializer glorot_uniform_initializer ones_initializer "
+        "orthogonal_initializer random_normal_initializer random_uniform_initializer truncated_normal_initializer "
+        "uniform_unit_scaling_initializer variance_scaling_initializer zeros_initializer",
+    ),
     "contrib.tpu": (
         "tpu",
         "CrossShardOptimizer batch_parallel cross_replica_sum initialize_system outside_compilation replicate rewrite "

@@ -96,6 +96,17 @@ ORIGINAL = """
     contrib.signal.mfccs_from_log_mel_spectrograms log_mel_spectrograms name
     contrib.signal.overlap_and_add signal frame_step name
     contrib.signal.stft signals frame_length frame_step fft_length window_fn pad_end name
+    contrib.slim.init_ops.constant_initializer value dtype verify_shape
+    contrib.slim.init_ops.glorot_normal_initializer seed dtype
+    contrib.slim.init_ops.glorot_uniform_initializer seed dtype
+    contrib.slim.init_ops.ones_initializer dtype
+    contrib.slim.init_ops.orthogonal_initializer gain seed dtype
+    contrib.slim.init_ops.random_normal_initializer mean stddev seed dtype
+    contrib.slim.init_ops.random_uniform_initializer minval maxval seed dtype
+    contrib.slim.init_ops.truncated_normal_initializer mean stddev seed dtype
+    contrib.slim.init_ops.uniform_unit_scaling_initializer factor seed dtype
+    contrib.slim.init_ops.variance_scaling_initializer scale mode distribution seed dtype
+    contrib.slim.init_ops.zeros_initializer dtype
     contrib.tpu.CrossShardOptimizer opt reduction name group_assignment
     contrib.tpu.batch_parallel computation inputs num_shards infeed_queue device_assignment name
     contrib.tpu.cross_replica_sum x group_assignment name
