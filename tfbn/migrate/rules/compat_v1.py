@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import libcst as cst
@@ -89,6 +90,7 @@ def _is_of_v1(name: str) -> bool:
     return v1_names.v1_only(name) is not None or names.is_dead(f"tensorflow.{name}")
 
 
+@lru_cache(maxsize=1)  # several rules ask it of each file
 def mentions(module: Module) -> list[tuple[str, Any]]:
     """What the module reads or imports of `tensorflow` itself, `train.Saver` of `tf.train.Saver`, in order."""
     imported = {id(b.alias): b for b in module.bindings() if isinstance(b.statement, cst.ImportFrom)}
