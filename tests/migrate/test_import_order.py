@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from tests.migrate.helpers import migrated
+from tests.migrate.helpers import migrated, project
+from tfbn.migrate import driver
 
 # Files that ruff accepts, and what becomes of them; each as a whole.
 ACCEPTED = {
@@ -207,3 +208,60 @@ def test_v2_behaviour_is_switched_off_before_what_may_build(imports, place):
     expected = "".join([*lines[:place], *switch, *lines[place:]])
     source, after = (f"import tensorflow{v1} as tf\n{{}}tf.app.run()\n" for v1 in ("", ".compat.v1"))
     assert migrated(source.format(imports), compat=True) == after.format(expected)
+
+
+DEFINITIONS = """\
+import collections
+import os
+
+import tensorflow as tf
+
+FLAGS = tf.app.flags
+FLAGS.DEFINE_string("folder", os.path.join("a", "b"), "where")
+tf.logging.set_verbosity(tf.logging.INFO)
+Batch = collections.namedtuple("Batch", "images labels")
+
+
+class Net:
+    size = len("abc")
+
+    @property
+    def outputs(self, activation=tf.nn.relu):
+        return activation(tf.placeholder(tf.float32))
+"""
+
+
+@pytest.mark.parametrize(
+    ("model", "is_quiet"),
+    [
+        (DEFINITIONS, True),
+        ("import other\n" + DEFINITIONS, True),
+        (DEFINITIONS + "\n\nif __name__ == '__main__':\n    Net()\n", True),
+        (DEFINITIONS + "\n\nnet = Net()\n", False),
+        (DEFINITIONS + "\n\nx = tf.placeholder(tf.float32)\n", False),
+        ("def f(x=tf.zeros([1])):\n    return x\n", False),
+        ("import noisy\n" + DEFINITIONS, False),
+        ("import unknown_package\n", False),
+        ("import numpy as np\n\nx = np.zeros(3)\ny = x.sum()\n", False),
+        ("from os import path\n\nx = path.join('a', 'b').upper()\n", True),
+    ],
+)
+def test_modules_of_the_project(model, is_quiet, tmp_path):
+    """Those that only define something are imported above the switch, too."""
+    program = """\
+import tensorflow as tf
+
+import model
+
+tf.app.run(model)
+"""
+    files = {
+        "model.py": model,
+        "main.py": program,
+        "other.py": "import model\n",
+        "noisy.py": "import tensorflow as tf\n\nx = tf.constant(1)\n",
+    }
+    after = project(tmp_path, files, driver.chosen_rules(compat=True))["main.py"]
+    switch, local = "tf.disable_v2_behavior()\n", "import model\n"
+    assert (after.index(local) < after.index(switch)) == is_quiet
+    assert after.replace(switch, "", 1).split() == program.replace("tensorflow", "tensorflow.compat.v1", 1).split()

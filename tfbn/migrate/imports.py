@@ -256,12 +256,15 @@ def _switch_v2_off(module: Module, changes: Changes, whole: list[Binding], parts
 
 
 def _last_import_without_ops(module: Module, statement: Any) -> Any:
-    """The last of the imports that follow on one, none of which can build anything: the file's own may."""
+    """The last of the imports that follow on one, none of which can build anything."""
     line = module.parent(statement)
     lines = list(module.tree.body)
     start = next((index for index, other in enumerate(lines) if other is line), len(lines))
     for following in lines[start:]:
-        if not isinstance(following, cst.SimpleStatementLine) or not all(map(_builds_no_ops, following.body)):
+        if not isinstance(following, cst.SimpleStatementLine):
+            break
+        is_own = len(following.body) == 1 and module.line(following.body[0]) in module.surroundings.lines_without_ops
+        if not (is_own or all(map(_builds_no_ops, following.body))):
             break
         if following is not line and _begins_cell(following):
             break

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from tfbn.migrate import names, v1_names
+from tfbn.migrate.import_effects import ImportEffects
 from tfbn.migrate.import_graph import FILE, ImportGraph, first_part
 
 
@@ -20,6 +21,7 @@ class Surroundings(NamedTuple):
     used: frozenset[str] = frozenset()  # what they use by those names, if not every TensorFlow has it: `train.Saver`
     is_rewritten: bool = False  # it takes something that TensorFlow 2 lacks
     is_package: bool = False  # the file is a package's `__init__`
+    lines_without_ops: frozenset[int] = frozenset()  # of its imports of files that build nothing when they are imported
     written_before: frozenset[str] = frozenset()  # the files that lose the names of modules that this one takes
     written_after: frozenset[str] = frozenset()  # those that are TF1 code for what this one does with their names
 
@@ -54,8 +56,12 @@ def find_surroundings(graph: ImportGraph) -> dict[str, Surroundings]:
     starred: dict[str, dict[str, str]] = defaultdict(dict)
     before: dict[str, set[str]] = defaultdict(set)
     after: dict[str, set[str]] = defaultdict(set)
+    without_ops: dict[str, set[int]] = defaultdict(set)
+    effects = ImportEffects(graph)
     rewritten = set()
     for path in filter(graph.takes_from_files, graph.relevant()):
+        if lines := set(effects.lines_without_ops(path)):
+            without_ops[path] = lines
         for _, spelling, home, name in foreign_names(graph, path):
             bound = graph.bound(home, name)
             if names.below_tensorflow(bound.full) is None:
@@ -85,10 +91,11 @@ def find_surroundings(graph: ImportGraph) -> dict[str, Surroundings]:
             frozenset(shared[path]),
             frozenset(used[path] - {""}),
             path in rewritten,
+            lines_without_ops=frozenset(without_ops[path]),
             written_before=frozenset(before[path]),
             written_after=frozenset(after[path] - before[path]),
         )
-        for path in {*spelled, *starred, *shared, *used}
+        for path in {*spelled, *starred, *shared, *used, *without_ops}
     }
 
 
