@@ -24,5 +24,5 @@ def on_page_markdown(markdown, *, page, config, files):
 
 
 def on_page_content(html, **_):
-    """Marks options such as `--write`, which a browser would break behind their hyphens."""
-    return html.replace("<code>--", '<code class="option">--')
+    """Marks options such as `--write`, which a browser would break behind their hyphens; a row of them may break."""
+    return re.sub(r"<code>(--[^<]{0,30})</code>", r'<code class="option">\1</code>', html)

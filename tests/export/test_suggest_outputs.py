@@ -21,9 +21,10 @@ def classifier(name):
     tf1.train.Saver()
 
 
+@pytest.mark.parametrize("control_flow_v2", [False, True], ids=["v1", "v2"])
 @pytest.mark.parametrize("name", ["logits", "anything"])
-def test_logits_come_first(name):
-    with graph() as opened:
+def test_logits_come_first(name, control_flow_v2):
+    with graph(control_flow_v2=control_flow_v2) as opened:
         classifier(name)
     assert suggest_outputs(opened)[0] == name
     assert set(suggest_outputs(opened)) == {name, "classes", "loss"}
