@@ -61,6 +61,44 @@ def test_variables_before_the_first_call(layer, name, has):
     assert getattr(layer, name, None) is None
 
 
+_AFFINE = "use_bias activation activity_regularizer bias_initializer bias_regularizer bias_constraint"
+_WINDOW = "kernel_size strides padding data_format"
+_CONVOLUTION = f"rank filters dilation_rate {_WINDOW} {_AFFINE}"
+ATTRIBUTES = {
+    "Dense": ((3,), ["kernel"], f"units {_AFFINE}"),
+    "Conv1D": ((3, 2), ["kernel"], _CONVOLUTION),
+    "Conv2D": ((3, 2), ["kernel"], _CONVOLUTION),
+    "Conv3DTranspose": ((3, 2), ["kernel"], _CONVOLUTION),
+    "SeparableConv2D": ((3, 2), ["depthwise", "pointwise"], f"depth_multiplier {_CONVOLUTION}"),
+    "MaxPooling2D": ((2, 1), [], "pool_size strides padding data_format"),
+}
+
+
+@pytest.mark.parametrize(("name", "given"), ATTRIBUTES.items(), ids=ATTRIBUTES)
+def test_layers_keep_their_arguments(name, given):
+    """As attributes, which `vars` of the original's layers shows without an underscore (1.15.5)."""
+    sizes, kernels, recorded = given
+    kinds = {"initializer": "ones", "regularizer": tf.nn.l2_loss, "constraint": tf.nn.relu}
+    arguments = {f"{kernel}_{kind}": value for kernel in kernels for kind, value in kinds.items()}
+    layer = getattr(v1, name)(*sizes, **arguments)
+    assert [each for each in recorded.split() if not hasattr(layer, each)] == []
+    for kernel in kernels:
+        assert isinstance(getattr(layer, f"{kernel}_initializer"), tf.initializers.ones)
+        assert getattr(layer, f"{kernel}_regularizer") is tf.nn.l2_loss
+        assert getattr(layer, f"{kernel}_constraint") is tf.nn.relu
+
+
+def test_arguments_set_before_the_first_call_make_the_variables():
+    with regimes.graph(), tf.Session() as session:
+        layer = v1.Conv2D(3, 2, dilation_rate=2, data_format="channels_last")
+        assert (layer.rank, layer.dilation_rate, layer.data_format) == (2, (2, 2), "channels_last")
+        layer.kernel_initializer, layer.bias_regularizer = tf.constant_initializer(2.0), tf.nn.l2_loss
+        layer(tf.zeros([2, 5, 5, 3]))
+        session.run(tf.global_variables_initializer())
+        assert (session.run(layer.kernel) == 2.0).all()
+        assert len(layer.losses) == 1
+
+
 def test_what_the_codemod_reports_as_missing_is():
     """And the members that its advice names are there."""
     assert [name for name in sorted(layer_members.MISSING) if hasattr(v1.Layer(), name)] == []

@@ -129,7 +129,7 @@ class Layer(tf_layer.Layer):
 
 
 class WeightedLayer(Layer):
-    """What the classes with a kernel have in common: floating inputs, and their variables as attributes."""
+    """What the classes with a kernel have in common: floating inputs; their variables and arguments as attributes."""
 
     floating_only = True
     parameters: dict[str, Parameter]
@@ -161,6 +161,24 @@ class WeightedLayer(Layer):
     @property
     def use_bias(self) -> bool:
         return "bias" in self.parameters
+
+
+def argument_of(variable: str, kind: str) -> property:
+    """The initializer, regularizer or constraint of a variable as an attribute, which may be set before `build`."""
+
+    def read(layer: WeightedLayer) -> Any:
+        return getattr(layer.parameters.get(variable, Parameter()), kind)
+
+    def write(layer: WeightedLayer, value: Any) -> None:
+        if variable in layer.parameters:
+            layer.parameters[variable] = layer.parameters[variable]._replace(**{kind: value})
+
+    return property(read, write)
+
+
+for _kind in Parameter._fields:
+    for _name in ("kernel", "bias"):
+        setattr(WeightedLayer, f"{_name}_{_kind}", argument_of(_name, _kind))
 
 
 class Dense(dense.Dense, WeightedLayer):

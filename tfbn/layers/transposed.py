@@ -26,6 +26,7 @@ class TransposedConvolution(Weighted):
         self.filters = sizes.check_count("filters", filters)
         self.kernel_size = sizes.check_ints("kernel_size", kernel_size, rank)
         self.strides = sizes.check_ints("strides", strides, rank)
+        self.rate = (1,) * rank
         self.padding = sizes.check_padding(padding)
         self.order = order
 

@@ -32,8 +32,8 @@ class Weighted(tf_layer.Layer):
         activity_regularizer: Callable | None = None,
         **common: Any,
     ) -> None:
-        self.parameters = {**kernels, **({} if bias is None else {"bias": bias})}
-        for name, parameter in self.parameters.items():
+        self.parameters: dict[str, Parameter] = {}
+        for name, parameter in {**kernels, **({} if bias is None else {"bias": bias})}.items():
             checks.check_initializer(f"initializer of the {name}", parameter.initializer)
             checks.check_callables(
                 **{
@@ -41,6 +41,8 @@ class Weighted(tf_layer.Layer):
                     f"constraint of the {name}": parameter.constraint,
                 }
             )
+            initializer = variables.initializer_object(parameter.initializer)
+            self.parameters[name] = parameter._replace(initializer=initializer)
         checks.check_callables(activation=activation, activity_regularizer=activity_regularizer)
         super().__init__(**common)
         self.activation = activation

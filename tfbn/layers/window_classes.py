@@ -12,14 +12,37 @@ from typing import Any
 import tensorflow as tf  # noqa: F401  # of the examples
 
 from tfbn.layers import convolutions, pools, separable, sizes, transposed
-from tfbn.layers.classes import ZEROS, Layer, WeightedLayer
+from tfbn.layers.classes import ZEROS, Layer, WeightedLayer, argument_of
 from tfbn.layers.weighted import Parameter
 
 
-class _Convolution(convolutions.Convolution, WeightedLayer):
-    """A convolution of _AXES spatial axes."""
+class _Ordered:
+    """What the classes with a window keep under the original's names."""
+
+    order: str
+
+    @property
+    def data_format(self) -> str:
+        return self.order
+
+
+class _Spatial(_Ordered, WeightedLayer):
+    """And what those that are convolutions keep."""
 
     _AXES: int
+    rate: tuple[int, ...]
+
+    @property
+    def rank(self) -> int:
+        return self._AXES
+
+    @property
+    def dilation_rate(self) -> tuple[int, ...]:
+        return self.rate
+
+
+class _Convolution(convolutions.Convolution, _Spatial):
+    """A convolution of _AXES spatial axes."""
 
     def __init__(
         self,
@@ -108,10 +131,8 @@ class Conv3D(_Convolution):
     _AXES = 3
 
 
-class _Transposed(transposed.TransposedConvolution, WeightedLayer):
+class _Transposed(transposed.TransposedConvolution, _Spatial):
     """A transposed convolution of _AXES spatial axes."""
-
-    _AXES: int
 
     def __init__(
         self,
@@ -182,10 +203,8 @@ class Conv3DTranspose(_Transposed):
     _AXES = 3
 
 
-class _Separable(separable.SeparableConvolution, WeightedLayer):
+class _Separable(separable.SeparableConvolution, _Spatial):
     """A separable convolution of _AXES spatial axes."""
-
-    _AXES: int
 
     def __init__(
         self,
@@ -244,6 +263,11 @@ class _Separable(separable.SeparableConvolution, WeightedLayer):
         return self.weight("pointwise_kernel")
 
 
+for _kind in Parameter._fields:
+    for _name in ("depthwise", "pointwise"):
+        setattr(_Separable, f"{_name}_{_kind}", argument_of(f"{_name}_kernel", _kind))
+
+
 class SeparableConv1D(_Separable):
     """The separable convolution of one spatial axis, as tf.layers.SeparableConv1D of TensorFlow 1.15.
 
@@ -276,7 +300,7 @@ class SeparableConv2D(_Separable):
     _AXES = 2
 
 
-class _Pooling(pools.Pooling, Layer):
+class _Pooling(pools.Pooling, _Ordered, Layer):
     """A pooling op over _AXES spatial axes."""
 
     _OPS: Mapping[int, Callable]

@@ -20,12 +20,8 @@ MISSING = frozenset(
     "get_output_shape_at get_updates_for get_weights graph inbound_nodes input input_mask input_shape input_spec "
     "metrics name_scope outbound_nodes output output_mask output_shape set_weights submodules with_name_scope".split()
 )
-# And what its classes with a window or a kernel keep of their arguments.
-MISSING_ARGUMENTS = frozenset(
-    "bias_constraint bias_initializer bias_regularizer data_format depthwise_constraint depthwise_initializer "
-    "depthwise_regularizer dilation_rate kernel_constraint kernel_initializer kernel_regularizer pointwise_constraint "
-    "pointwise_initializer pointwise_regularizer pool_function rank _convolution_op _padding_op".split()
-)
+# And what its classes with a window or a kernel compute by.
+MISSING_ARGUMENTS = frozenset("pool_function _convolution_op _padding_op".split())
 VALID = [
     """\
 import tfbn
