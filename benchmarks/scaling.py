@@ -39,7 +39,7 @@ def table(settings: Settings, progress: Callable[[str], None]) -> report.Table:
         )
         for stage in STAGES
     ]
-    title = f"processor time for {sizes[-1]} layers in a row to that for {sizes[0]}, by the growth that is linear, {growth:g}"
+    title = f"processor time for {sizes[-1]} layers to that for {sizes[0]}, by the growth that is linear, {growth:g}"
     note = (
         "dense layers with batch norms that a placeholder takes into training; export from a session, fold without a "
         "comparison, the best of the rounds each"

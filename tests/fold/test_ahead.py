@@ -68,6 +68,21 @@ def test_every_layer(layer):
     assert graphs.types(folded.graph_def).count("BiasAdd") == 1
 
 
+@pytest.mark.parametrize(
+    "between",
+    [
+        lambda x: tf.nn.avg_pool2d(x, 3, 2, "SAME"),
+        lambda x: tf.reduce_mean(x, [1, 2], keepdims=True),
+        lambda x: tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], "SYMMETRIC"),
+    ],
+)
+def test_across_what_mixes_positions(between):
+    def make():
+        tf.nn.relu(tf.nn.conv2d(between(norm("centred")), kernel(1, 1, 4, 5), 1, "VALID"), name="outputs")
+
+    assert len(check(graphs.built(make)).folded) == 1
+
+
 def test_several_layers():
     """That all take it, and one of which has a batch norm behind it, too."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -74,6 +76,89 @@ def test_is_folded(make, count, layers):
     assert types.count("BiasAdd") == layers
     assert len(folded.folded[-1].layer.split(", ")) == layers
     assert "Identity" in types  # in place of the batch norm
+
+
+def average_pooled(x):
+    return tf.nn.avg_pool2d(conv(x), 3, 2, "SAME")
+
+
+def globally_averaged(x):
+    return norm(tf.reduce_mean(conv(x), [1, 2]), "tf.nn.batch_normalization")
+
+
+def mirrored(x):
+    return tf.pad(conv(x), [[0, 0], [2, 1], [0, 2], [0, 0]], "REFLECT")
+
+
+def max_pooled(x, sign=1.0):
+    """Of channels that the batch norm scales by factors of one sign."""
+    given = graphs.statistics(6)
+    return tf.nn.batch_normalization(
+        tf.nn.max_pool2d(conv(x), 2, 2, "VALID"),
+        *(given[name] for name in ("moving_mean", "moving_variance", "beta")),
+        np.abs(given["gamma"]) * np.float32(sign),
+        1e-3,
+    )
+
+
+def padded_and_scaled(x):
+    return tf.pad(conv(x), [[0, 0], [1, 1], [0, 2], [0, 0]]) * graphs.statistics(6)["gamma"]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda x: norm(average_pooled(x)),
+        lambda x: norm(average_pooled(x), "centred"),
+        globally_averaged,
+        lambda x: norm(mirrored(x)),
+        max_pooled,
+        padded_and_scaled,
+        lambda x: norm(tf.concat([average_pooled(x), tf.nn.avg_pool2d(conv(x, 3, 1), 3, 2, "SAME")], -1)),
+    ],
+)
+def test_what_mixes_positions_is_crossed(make):
+    folded = check(graphs.built(lambda: tf.nn.elu(make(graphs.images(batch=2)), name="outputs")))
+    assert len(folded.folded) == 1
+
+
+BORDER = [[0, 0], [1, 1], [1, 1], [0, 0]]
+
+
+@pytest.mark.parametrize("dtype, tolerance", [(tf.float64, 1e-5), (tf.bfloat16, 2e-2)])
+def test_a_cast_is_crossed(dtype, tolerance):
+    def make():
+        given = {name: tf.constant(value, dtype) for name, value in graphs.statistics(6).items()}
+        values = [given[name] for name in ("moving_mean", "moving_variance", "beta", "gamma")]
+        y = tf.nn.batch_normalization(tf.cast(conv(graphs.images()), dtype), *values, 1e-3)
+        tf.cast(tf.nn.relu(y), tf.float32, name="outputs")
+
+    folded = fold_graph(graphs.built(make), ["outputs"], tolerance=tolerance)
+    assert ([each.layer for each in folded.folded], folded.left) == (["Conv2D"], [])
+
+
+@pytest.mark.parametrize(
+    "make, reason",
+    [
+        (
+            lambda x: max_pooled(x, -1.0),
+            r"MaxPool2d \(MaxPool\) in front of it takes maxima, which a factor below 0 makes minima",
+        ),
+        (
+            lambda x: norm(tf.pad(conv(x), BORDER)),
+            r"Pad \(Pad\) in front of it pads with zeros",
+        ),
+        (
+            lambda x: norm(tf.pad(conv(x), BORDER, constant_values=2.0)),
+            r"PadV2 \(PadV2\) in front of it pads with a value, which would have to be another one behind it",
+        ),
+    ],
+)
+def test_what_would_change_is_named_and_lowered(make, reason):
+    graph_def = graphs.built(lambda: tf.nn.elu(make(graphs.images(batch=2)), name="outputs"))
+    (finding,) = fold_graph(graph_def, ["outputs"]).left
+    assert re.match(reason, finding.problem)
+    assert len(fold_graph(graph_def, ["outputs"], lower=True).lowered) == 1
 
 
 def biased(x):

@@ -9,14 +9,14 @@ import numpy as np
 
 from tfbn.fold import kernels
 from tfbn.fold.affine import Run
-from tfbn.fold.channels import Channels
+from tfbn.fold.channels import Channels, find_obstacle
 from tfbn.fold.frozen import Frozen
-from tfbn.fold.inventory import IDENTITIES, MOVING
+from tfbn.fold.inventory import IDENTITIES, MIXING_POSITIONS, MOVING
 from tfbn.fold.linear import LINEAR, Linear
 from tfbn.graphdef.constants import SHAPES, Constants
 from tfbn.graphdef.dataflow import Node, Tensor
 
-_PADDING = ("Pad", "PadV2", "SpaceToBatchND")
+_PADDING = "SpaceToBatchND"
 
 
 class Entry(NamedTuple):
@@ -52,14 +52,17 @@ def find_entries(
         channels = Channels(frozen, constants)
         numbers = channels.start(end, axis, len(slope))
         tensor, node = end, user
-        while numbers is not None and node.type in (*IDENTITIES, *MOVING):
+        while numbers is not None and node.type in (*IDENTITIES, *MOVING, *MIXING_POSITIONS):
+            obstacle = find_obstacle(node, slope, offset, constants, "before")
+            if obstacle:
+                return f"{node.name} ({node.type}) behind it {obstacle}"
             numbers = numbers if node.type in IDENTITIES else channels.move(node, tensor, numbers)
             tensor = (node, 0)
             following = frozen.users(tensor)
             if len(following) != 1 or tensor in frozen.outputs or frozen.has_other_use(node):
                 return None
             node = following[0]
-        if node.type in _PADDING and offset.any():
+        if node.type == _PADDING and offset.any():
             return f"{node.name} ({node.type}) behind it pads with zeros, which would have to be other values before it"
         if numbers is None or node.type not in LINEAR:
             return None

@@ -12,9 +12,9 @@ import numpy as np
 
 from tfbn.fold import kernels
 from tfbn.fold.affine import factor_and_term
-from tfbn.fold.channels import SPLITTING, Channels, by_number
+from tfbn.fold.channels import SPLITTING, Channels, by_number, find_obstacle
 from tfbn.fold.frozen import Frozen
-from tfbn.fold.inventory import ADDING, IDENTITIES, MOVING, NORMS, SCALING, explain
+from tfbn.fold.inventory import ADDING, IDENTITIES, MIXING_POSITIONS, MOVING, NORMS, SCALING, explain
 from tfbn.fold.linear import Linear
 from tfbn.graphdef.constants import SHAPES, Constants
 from tfbn.graphdef.dataflow import Node, Tensor
@@ -62,6 +62,8 @@ class Walk:
         self.slope: np.ndarray = np.concatenate([np.ones(0), *(walk.slope for walk in walks)])
         self.offset: np.ndarray = np.concatenate([np.zeros(0), *(walk.offset for walk in walks)])
         self.reasons: dict[Node, str] = {}
+        # Ops on the way that slopes and offsets behind them may not be moved across.
+        self._crossed: list[Node] = [node for walk in walks for node in walk._crossed]
         self.arrivals: list[tuple[Tensor, Node, np.ndarray]] = []  # at concatenations
         self._inherited = len(self.steps)
 
@@ -123,9 +125,10 @@ class Walk:
         node = users[0]
         if node.type in IDENTITIES:
             yield (node, 0), numbers, behind
-        elif node.type in MOVING:
+        elif node.type in (*MOVING, *MIXING_POSITIONS):
             moved = self._channels.move(node, tensor, numbers)
             if moved is not None:
+                self._crossed += [node] if node.type in MIXING_POSITIONS else []
                 yield (node, 0), moved, node if behind is not None and node.type == "BatchToSpaceND" else None
         elif node.type in SPLITTING:
             for index, part in enumerate(self._channels.split(node, tensor, numbers) or ()):
@@ -149,6 +152,12 @@ class Walk:
             for norm in _norms_from(node, self._frozen, self._constants, self._norms):
                 self.reasons[norm] = f"its constants are not one value for each output channel of {layers}"
             return False
+        for crossed in self._crossed:
+            obstacle = find_obstacle(crossed, factor, term, self._constants, "behind")
+            if obstacle:
+                for norm in _norms_from(node, self._frozen, self._constants, self._norms):
+                    self.reasons[norm] = f"{crossed.name} ({crossed.type}) in front of it {obstacle}"
+                return False
         self.slope, self.offset = self.slope * factor, self.offset * factor + term
         self.steps.append(Step(node, tensor, behind, _scales_channels(node, tensor, self._constants)))
         return True
@@ -201,7 +210,7 @@ def _norms_from(node: Node, frozen: Frozen, constants: Constants, norms: Set[Nod
     if node.type in (*ADDING, *SCALING):
         if all(constants.value(each) is None for each in node.inputs):
             return []
-    elif node.type not in (*MOVING, *IDENTITIES):
+    elif node.type not in (*MOVING, *MIXING_POSITIONS, *IDENTITIES):
         return []
     return [norm for user in frozen.users((node, 0)) for norm in _norms_from(user, frozen, constants, norms)]
 

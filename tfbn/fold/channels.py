@@ -12,15 +12,18 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from tfbn.fold import kernels
 from tfbn.fold.frozen import Frozen
+from tfbn.fold.inventory import AVERAGING, MAXIMA, PADDING
 from tfbn.graphdef.constants import Constants, squeeze
 from tfbn.graphdef.dataflow import Node, Tensor
 
 SPLITTING = ("Split", "SplitV")
 MAX_POSITIONS = 4_000_000  # to number, beyond which sizes that do not matter are taken for 2
 
+_FLOATING = tuple(each.as_datatype_enum for each in (tf.float16, tf.bfloat16, tf.float32, tf.float64))
 _MOVED: dict[str, Callable[..., np.ndarray]] = {
     "Reshape": np.reshape,
     "Transpose": np.transpose,
@@ -41,7 +44,7 @@ class Channels:
         return None if shape is None else self.note(tensor, _number(shape, axis, size))
 
     def move(self, node: Node, tensor: Tensor, numbers: np.ndarray) -> np.ndarray | None:
-        """The numbers in the output of an op that only rearranges the positions of a tensor."""
+        """The numbers in the output of an op that mixes no channels: that rearranges, averages, pools or pads."""
         if node.inputs[0] != tensor:
             return None
         if node.type == "Squeeze":
@@ -50,6 +53,14 @@ class Channels:
             moved = _or_none(_depth_to_space, node.attr, numbers)
         elif node.type == "BatchToSpaceND":
             moved = self._batch_to_space(node, numbers)
+        elif node.type == "Mean":
+            moved = self._average(node, numbers)
+        elif node.type in (*AVERAGING, *MAXIMA):
+            moved = self._pool(node, numbers)
+        elif node.type in PADDING:
+            moved = self._pad(node, numbers)
+        elif node.type == "Cast":
+            moved = numbers if all(node.attr[each].type in _FLOATING for each in ("SrcT", "DstT")) else None
         else:
             moved = self._rearrange(node, numbers)
         return self.note((node, 0), moved)
@@ -115,6 +126,29 @@ class Channels:
         order = np.moveaxis(numbers, axis, -1).reshape(-1, numbers.shape[axis])[0]
         return order[_number(shape, axis, len(order))]
 
+    def _average(self, node: Node, numbers: np.ndarray) -> np.ndarray | None:
+        axes = self._constants.value(node.inputs[1])
+        if axes is None:
+            return None
+        over = tuple(int(axis) % numbers.ndim for axis in np.atleast_1d(axes))
+        first = numbers[tuple(slice(1) if axis in over else slice(None) for axis in range(numbers.ndim))]
+        if (numbers != first).any():
+            return None
+        return first if node.attr["keep_dims"].b else np.squeeze(first, over)
+
+    def _pool(self, node: Node, numbers: np.ndarray) -> np.ndarray | None:
+        shape, axis = self._frozen.shape((node, 0)), _axis_of(numbers)
+        if shape is None or axis is None or node.attr["ksize"].list.i[axis] != 1:
+            return None
+        order = np.moveaxis(numbers, axis, -1).reshape(-1, numbers.shape[axis])[0]
+        return order[_number(shape, axis, len(order))]
+
+    def _pad(self, node: Node, numbers: np.ndarray) -> np.ndarray | None:
+        paddings, axis = self._constants.value(node.inputs[1]), _axis_of(numbers)
+        if paddings is None or axis is None or paddings[axis].any():
+            return None
+        return np.pad(numbers, [(int(before), int(after)) for before, after in paddings], "edge")
+
 
 def _number(shape: Sequence[int | None], axis: int, size: int) -> np.ndarray:
     sizes = [size if i == axis % len(shape) else known or 2 for i, known in enumerate(shape)]
@@ -127,6 +161,18 @@ def _axis_of(numbers: np.ndarray) -> int | None:
     """The one axis along which the numbers differ; None where there are several, or none."""
     axes = [i for i in range(numbers.ndim) if (numbers != np.take(numbers, [0], i)).any()]
     return axes[0] if len(axes) == 1 else None
+
+
+def find_obstacle(node: Node, slope: np.ndarray, offset: np.ndarray, constants: Constants, side: str) -> str:
+    """Why a slope and an offset for each channel cannot move across an op, to the other `side`; '' where they can."""
+    padded = constants.value(node.inputs[2]) if node.type == "PadV2" else np.zeros([])
+    if padded is None or padded.any():
+        return f"pads with a value, which would have to be another one {side} it"
+    if node.type in ("Pad", "PadV2") and offset.any():
+        return f"pads with zeros, which would have to be other values {side} it"
+    if node.type in MAXIMA and not (slope > 0).all():
+        return "takes maxima, which a factor below 0 makes minima"
+    return ""
 
 
 def by_number(value: np.ndarray, numbers: np.ndarray, size: int, other: float) -> np.ndarray | None:

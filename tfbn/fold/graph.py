@@ -84,7 +84,8 @@ def fold_graph(
     The layers are Conv2D, Conv3D, DepthwiseConv2dNative, Conv2DBackpropInput, Conv3DBackpropInputV2 and MatMul, in
     either layout, with a kernel that is a constant. A batch norm is FusedBatchNorm, V2 or V3 in inference,
     BatchNormWithGlobalNormalization, or the ops that it is composed of: every multiplication by a constant for each
-    channel, with the additions around it. Between the two may stand biases, reshapes, what follows a dilated
+    channel, with the additions around it. Between the two may stand biases, reshapes, casts, averages over positions,
+    maxima of what has positive factors, padding that copies or pads zeros without an offset, what follows a dilated
     convolution (BatchToSpaceND), DepthToSpace, a split, and a concatenation of layers. The layer gets a new kernel, and
     a BiasAdd takes the place, and the name, of the batch norm's last op. What depends on inputs only by their shapes
     does not count as a use of the layer's outputs; any other second use keeps the batch norm as it is.

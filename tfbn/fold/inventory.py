@@ -19,6 +19,10 @@ from tfbn.graphdef.slices import slice_of
 NORMS = (*FUSED, GLOBAL)
 IDENTITIES = ("Identity", "Snapshot", "StopGradient")
 MOVING = ("Reshape", "Squeeze", "ExpandDims", "Transpose", "DepthToSpace", "BatchToSpaceND")
+AVERAGING = ("Mean", "AvgPool", "AvgPool3D")
+MAXIMA = ("MaxPool", "MaxPool3D")
+PADDING = ("Pad", "PadV2", "MirrorPad")
+MIXING_POSITIONS = (*AVERAGING, *MAXIMA, *PADDING, "Cast")  # and no channels
 ADDING = ("BiasAdd", "BiasAddV1", "Add", "AddV2", "Sub")
 SCALING = ("Mul", "RealDiv", "Div")
 _ROOTS = ("Rsqrt", "Sqrt", "Pow")
@@ -109,8 +113,9 @@ def _explain_input(node: Node) -> str:
 
 
 def _source_of_data(node: Node) -> Node:
-    """The first op in front that does more than shape, shift or scale one input."""
-    while node.type in (*IDENTITIES, *MOVING, *ADDING, *SCALING) and node.inputs:
+    """The first op in front that does more than shape, average, shift or scale one input."""
+    through = (*IDENTITIES, *MOVING, *MIXING_POSITIONS, *ADDING, *SCALING)
+    while node.type in through and node.inputs:
         data = [source for source, _ in node.inputs if statistic((source, 0)) is None]
         if len(data) != 1:
             break

@@ -28,7 +28,7 @@ def rewrite(
     graph.redirect({(run.nodes[-1].name, 0): (run.data[0].name, run.data[1]) for run in absorbed})
     biases: dict[str, str] = {}
     for chain in chains:
-        biases.update(_fold(graph, chain))
+        biases.update(_fold(graph, chain, frozen))
     added = {*biases.values()}
     for node in graph.values():
         if biases and node.name not in added:
@@ -45,7 +45,7 @@ def rewrite(
     return folded
 
 
-def _fold(graph: Graph, chain: Chain) -> dict[str, str]:
+def _fold(graph: Graph, chain: Chain, frozen: Frozen) -> dict[str, str]:
     """Gives the layers their new weights; returns, by the ops that are gone, the BiasAdds in their place."""
     instead: dict[str, str] = {}
     in_place = chain.steps[-1].behind if len(chain.parts) == 1 and chain.steps else None
@@ -75,7 +75,7 @@ def _fold(graph: Graph, chain: Chain) -> dict[str, str]:
         set_inputs(added, [(anchor.name, 0), (bias, 0)], [])
     for step in chain.steps:
         if step.behind not in anchors:
-            become(graph[step.node.name], "Identity", T=dtype)
+            become(graph[step.node.name], "Identity", T=frozen.dtype(step.data))
             set_inputs(graph[step.node.name], [(step.data[0].name, step.data[1])], [])
     return instead
 
