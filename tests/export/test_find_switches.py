@@ -69,6 +69,25 @@ def test_either_of_two_is_refused():
     assert exported.report.pinned == ("a",)
 
 
+def test_what_leaves_the_layer_out_is_not_it():
+    """Where another placeholder makes it infer."""
+    with graph():
+        x = images()
+        used, is_training = tf1.placeholder_with_default(True, [], "used"), tf1.placeholder(tf.bool, [], name="b")
+
+        def normalized():
+            return tfbn.batch_norm(x, is_training=is_training, updates_collections=None, scope="one")
+
+        y = tf1.cond(used, normalized, lambda: x + 1.0)
+        with session() as running:
+            randomize(running)
+            exported = tfbn.export.inference_graph(running, y)
+            for value in (True, False):
+                expected = running.run(y, {x: IMAGES, is_training: False, used: value})
+                assert_close(run(exported.graph_def, exported.outputs[0], {"x:0": IMAGES, "used:0": value}), expected)
+    assert (exported.report.pinned, exported.report.layers) == (("b",), ("one",))
+
+
 def test_what_is_false_in_inference_may_be_any_tensor():
     """A placeholder that is True there is not found, and the tensor of the opposite can be named."""
     with graph():

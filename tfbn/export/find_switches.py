@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Set
 from typing import Any
 
@@ -46,25 +47,41 @@ def _has_zero(node: Any) -> bool:
 def find_switches(graph: Graph, decide: Callable[[tuple[str, ...]], DecidedGraph]) -> tuple[str, ...]:
     """The placeholders and variables of which a zero takes layers out of training.
 
-    `decide` decides the graph with a zero in place of ops.
+    `decide` decides the graph with a zero in place of ops. What takes a layer out of the graph altogether is none where
+    another makes it infer.
 
     Raises:
       ValueError: either of two would do for the same layer.
     """
     before = decide(())
     switches: dict[str, Set[str]] = {}
+    inferring: dict[str, bool] = {}
     for name in deciding(graph) if before.modes else []:
         after = decide((name,))
         turned = set() if after.absent else before.modes.keys() - after.modes.keys()
-        for other, ops in switches.items():
-            if turned & ops:
-                raise ValueError(
-                    f"expected one placeholder or variable that says whether {min(turned & ops)} trains, got {other} "
-                    f'and {name}. Say which to pin to False: is_training="{other}", or a list of both.'
-                )
         if turned:
             switches[name] = turned
+            inferring[name] = _infers({before.modes[op][0] for op in turned}, after)
+    for name in [name for name in switches if not inferring[name]]:
+        if any(inferring[other] and switches[name] & switches[other] for other in inferring):
+            del switches[name]
+    for name, other in itertools.combinations(switches, 2):
+        if both := switches[name] & switches[other]:
+            raise ValueError(
+                f"expected one placeholder or variable that says whether {min(both)} trains, got {name} and {other}. "
+                f'Say which to pin to False: is_training="{name}", or a list of both.'
+            )
     return tuple(switches)
+
+
+def _infers(scopes: Set[str], decided: DecidedGraph) -> bool:
+    """Whether any of these layers normalizes by its averages."""
+    layers = (layer for scope, layer in decided.recognized.layers.items() if scope in scopes)
+    return any(
+        each.mode == "inference" and each.node.name in decided.needed
+        for layer in layers
+        for each in layer.normalizations
+    )
 
 
 def pin(graph: Graph, names: Iterable[str]) -> Graph:
