@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from tfbn.ops.layout import Layout
@@ -33,7 +34,9 @@ class Shares(NamedTuple):
 
     def unbiased(self, variance: tf.Tensor) -> tf.Tensor:
         """variance * n / max(n - 1, 1): what the fused kernel hands to moving averages; variance where n is 0."""
-        correction = self.total / tf.maximum(self.total - 1, 1)
+        static = tf.get_static_value(self.total) if self.weights is None else None
+        total = self.total if static is None else static[()]
+        correction = total / _maximum(total - 1, 1)
         if self.weights is not None:
             correction = tf.where(tf.equal(self.total, 0), tf.ones_like(correction), correction)
         return variance * correction
@@ -43,7 +46,7 @@ def shares_of(inputs: tf.Tensor, weights: tf.Tensor | None, layout: Layout) -> S
     """The shares by weights of the inputs' rank that broadcast against them, or equal ones."""
     axes = layout.reduction_axes
     if weights is None:
-        return Shares(None, tf.cast(_positions(inputs, axes), inputs.dtype))
+        return Shares(None, tf.convert_to_tensor(_number(_positions(inputs, axes), inputs.dtype)))
     # A weight stands for as many samples as it is broadcast to.
     repeats = _positions(inputs, axes) // tf.maximum(_positions(weights, axes), 1)
     total = tf.reduce_sum(weights, axes, keepdims=True) * tf.cast(repeats, inputs.dtype)
@@ -124,5 +127,16 @@ def has_weight(inputs: tf.Tensor, weights: tf.Tensor) -> tf.Tensor | bool:
 def biased(variance: tf.Tensor, inputs: tf.Tensor, layout: Layout) -> tf.Tensor:
     """Undoes what the fused kernel does to the variance that it hands to moving averages."""
     elements = inputs.shape.num_elements() if inputs.shape.is_fully_defined() else tf.size(inputs)
-    n = tf.cast(elements // layout.channels, variance.dtype)
-    return variance * (tf.maximum(n - 1, 1) / n)
+    n = _number(elements // layout.channels, variance.dtype)
+    return variance * (_maximum(n - 1, 1) / n)
+
+
+def _number(count: int | tf.Tensor, dtype: tf.DType) -> Any:
+    """A count as a floating number: NumPy's where it is static, whose arithmetic takes no ops."""
+    if isinstance(count, int) and count:
+        return dtype.as_numpy_dtype(count)
+    return tf.cast(count, dtype)
+
+
+def _maximum(value: Any, bound: float) -> Any:
+    return max(value, type(value)(bound)) if isinstance(value, np.generic) else tf.maximum(value, bound)
