@@ -289,6 +289,27 @@ def test_graph_of_replica():
     assert _tensorflow.graph_of_replica() is None
 
 
+@pytest.mark.parametrize("nested", [False, True])
+def test_in_vectorized_map(nested):
+    """In its body, also in name scopes there; not beside it, nor in another scope of that name."""
+    found = []
+
+    def body(x):
+        with tf.name_scope("inner"):
+            found.append(_tensorflow.in_vectorized_map())
+        return x
+
+    def function(x):
+        tf.vectorized_map((lambda y: tf.vectorized_map(body, y)) if nested else body, x)
+        with tf.name_scope("loop_body"):
+            body(x)
+
+    tf.function(function, autograph=False)(tf.ones([2, 3]))
+    assert found[0]
+    assert not found[-1]
+    assert not _tensorflow.in_vectorized_map()
+
+
 class TestFunctionsRunEagerly:
     @pytest.fixture
     def look(self):

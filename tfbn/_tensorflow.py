@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -286,6 +286,23 @@ def graph_of_replica() -> tf.Graph | None:
     A collective in any other graph, as of a loop's body or a tf.function within, TensorFlow refuses by the same test.
     """
     return getattr(threading.current_thread(), "graph", None)
+
+
+def in_vectorized_map() -> bool:
+    """Whether ops go to the body of tf.vectorized_map, which is built in the graph around it and converted afterwards.
+
+    Its name scope is all that tells, with the number of the iteration as the first op there.
+    """
+    if tf.executing_eagerly():
+        return False
+    graph = tf.compat.v1.get_default_graph()
+    scopes = graph.get_name_scope().split("/")
+    for length, scope in enumerate(scopes, 1):
+        if scope.startswith("loop_body"):
+            with suppress(KeyError):
+                first = graph.get_operation_by_name("/".join([*scopes[:length], "PlaceholderWithDefault"]))
+                return bool(first.outputs[0].dtype == tf.int32 and first.outputs[0].shape == [])
+    return False
 
 
 def function_to_graph_def(function_def: Any) -> tuple[Any, dict[str, str]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import random
 import sys
 import time
 
@@ -12,11 +14,13 @@ import tensorflow as tf
 
 from tests.examples.program import EXAMPLES, load, run
 from tests.replicas import launch
+from tests.selection import SEED
 
 pytestmark = pytest.mark.slow
 
 NAME = "digits_replicas.py"
 STEPS = 150
+KILLS = min(int(os.environ.get("TFBN_KILLS", "2")), 10)  # each gets ten steps further
 
 
 def finished(folder, number):
@@ -43,26 +47,34 @@ def test_two_processes_learn(undisturbed):
     assert result["held_out_accuracy"] >= 0.95
 
 
-def test_training_survives_a_lost_process(undisturbed, tmp_path):
-    """The other one ends with a clear error within a minute; started again, both reach the same weights, bit by bit."""
-    with launch.Processes() as processes:
-        options = ["--steps", STEPS, "--save-every", 10, "--output-dir", tmp_path, "--no-progress"]
-        for config in launch.clusters(2):
-            processes.start(EXAMPLES / NAME, *options, TF_CONFIG=config)
-        chief, other = processes.started
-        patience = time.monotonic() + 180
-        while not (tmp_path / "ckpt-10.index").exists():
-            assert time.monotonic() < patience
-            assert chief.poll() is None, chief.stderr.read()
-            time.sleep(0.005)
-        other.kill()
-        printed, errors = chief.communicate(timeout=60)
-    assert chief.returncode == 4, errors[-2000:]
-    assert "Another process was lost: " in errors
-    assert f"go on from the last checkpoint in {tmp_path}" in errors
-    assert printed == ""
+def test_training_survives_lost_processes(undisturbed, tmp_path):
+    """Killed TFBN_KILLS times, either one at a random step, the other ends with a clear error within a minute.
+
+    Started again, both reach the weights of the undisturbed ones, bit by bit.
+    """
+    chance = random.Random(SEED)
+    for _ in range(KILLS):
+        with launch.Processes() as processes:
+            options = ["--steps", STEPS, "--save-every", 10, "--output-dir", tmp_path, "--no-progress"]
+            for config in launch.clusters(2):
+                processes.start(EXAMPLES / NAME, *options, TF_CONFIG=config)
+            chance.shuffle(processes.started)
+            lost, other = processes.started
+            before = tf.train.latest_checkpoint(str(tmp_path))
+            patience = time.monotonic() + 180
+            while tf.train.latest_checkpoint(str(tmp_path)) == before:
+                assert time.monotonic() < patience
+                assert other.poll() is None, other.stderr.read()
+                time.sleep(0.005)
+            time.sleep(chance.uniform(0, 0.1))
+            lost.kill()
+            printed, errors = other.communicate(timeout=60)
+        assert other.returncode == 4, errors[-2000:]
+        assert "Another process was lost: " in errors
+        assert f"go on from the last checkpoint in {tmp_path}" in errors
+        assert printed == ""
     result, reader = finished(tmp_path, 2)
-    assert 10 <= result["resumed_at"] < STEPS
+    assert 10 * KILLS <= result["resumed_at"] < STEPS
     expected, found = values(undisturbed[1]), values(reader)
     assert expected.keys() == found.keys()
     assert any("moving_variance" in name for name in found)

@@ -75,6 +75,8 @@ CALLS = {
     "while": of_replica(lambda x: tf.while_loop(lambda i, y: i < 2, lambda i, y: (i + 1, NORM(y)), [0, x])),
     "cond": of_replica(lambda x: tf.cond(tf.reduce_sum(x) > 0, lambda: NORM(x), lambda: x)),
     "map": of_replica(lambda x: tf.map_fn(NORM, x[None])),
+    "vectorized map": of_replica(lambda x: tf.vectorized_map(NORM, x[None])),
+    "vectorized map, eager": lambda: STRATEGY.run(lambda x: tf.vectorized_map(NORM, x[None]), [SHARES]),
     "function within": of_replica(lambda x: tf.function(NORM)(x)),
     "late variables": of_replica(lambda x: tf.function(LATE)(x)),
     "XLA within": of_replica(lambda x: tf.function(NORM, jit_compile=True)(x)),

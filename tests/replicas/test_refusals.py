@@ -20,6 +20,8 @@ REFUSED = {
     "while": NOT_RIGHT_IN,
     "cond": NOT_RIGHT_IN,
     "map": NOT_RIGHT_IN,
+    "vectorized map": NOT_RIGHT_IN,
+    "vectorized map, eager": NOT_RIGHT_IN,
     "function within": "decorate the function that calls strategy.run instead of one within",
     "late variables": NOT_RIGHT_IN,
     "XLA within": COMPILED,
@@ -95,3 +97,12 @@ def test_one_replica_with_nan(kind):
     named = [text for name, text in errors if name == "InvalidArgumentError"]
     assert any("got NaN or infinity from the replicas (counted from 0):] [1]" in text for text in named), errors
     assert all(name in ("InvalidArgumentError", "UnavailableError", "CancelledError") for name, _ in errors)
+
+
+def test_one_worker_that_leaves_a_call_out():
+    """It cannot be told from a slow one; the timeout of CommunicationOptions ends the other, which waits for it."""
+    waiting, absent = launch.together(
+        [["-m", "tests.replicas.spoiled", "fewer calls"]] * 2, launch.clusters(2), timeout=120
+    )
+    assert json.loads(waiting.splitlines()[-1])[0] == "DeadlineExceededError"
+    assert absent == ""

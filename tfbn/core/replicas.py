@@ -53,7 +53,8 @@ def several_replicas(synchronized: Any, is_training: Flag) -> bool:
             "synchronized."
         )
     here, begun = tf.compat.v1.get_default_graph(), _tensorflow.graph_of_replica()
-    if _tensorflow.in_v1_body() or (begun is not None and begun is not here):
+    elsewhere = begun is not None and begun is not here
+    if elsewhere or _tensorflow.in_v1_body() or _tensorflow.in_vectorized_map():
         raise RuntimeError(
             "synchronized: expected a training call right in the function that strategy.run runs, got one in the body "
             "of a loop, a map or a conditional, or in a tf.function, within it. TensorFlow refuses collectives there. "
