@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tests.fold.test_hostile import frozen
 from tests.graph.regimes import graph
+from tfbn import _tensorflow
+from tfbn.checkpoint import table_file
 
 tf1 = tf.compat.v1
 
@@ -111,7 +114,24 @@ def state_that_leads_out(path: Path) -> None:
     (path / "checkpoint").write_text('model_checkpoint_path: "/etc/passwd"\nall_model_checkpoint_paths: "../../x"\n')
 
 
+def odd_entry(change: Callable[[Any], object]) -> Callable[[Path], None]:
+    """Makes the index of a checkpoint, with right checksums, in which something else is wrong with a variable."""
+
+    def write(path: Path) -> None:
+        tensors = [tf.zeros([3]), tf.ones([3])]
+        names = ["bn/moving_mean", "bn/moving_variance"]
+        prefix = str(path.with_suffix(""))
+        tf.raw_ops.SaveV2(prefix=prefix, tensor_names=names, shape_and_slices=["", ""], tensors=tensors)
+        table = table_file.read(path.read_bytes())
+        entry = _tensorflow.bundle_types()[1].FromString(table[names[0].encode()])
+        change(entry)
+        path.write_bytes(table_file.build({**table, names[0].encode(): entry.SerializeToString()}))
+
+    return write
+
+
 FOLD, EXPORT, MIGRATE = "fold {} out.pb", "export {} out.pb --outputs outputs", "migrate --write {}"
+READ = ["checkpoint list {} --rename a=b", "checkpoint diagnose {}"]  # without a rename, of its index alone
 NO_FILE = "there is no such file"
 # Each file by its name, with what is done with it and what is said then: None where all is well.
 ATTACKS: dict[str, tuple[Callable[[Path], None], dict[str, str | None]]] = {
@@ -131,6 +151,19 @@ ATTACKS: dict[str, tuple[Callable[[Path], None], dict[str, str | None]]] = {
     "itself.py": (link_to_itself, {MIGRATE: "a symbolic link that leads back to itself"}),
     "itself.pb": (link_to_itself, {EXPORT: NO_FILE, FOLD: "Too many levels of symbolic links"}),
     "itself.h5": (link_to_itself, dict.fromkeys(["checkpoint list {}", "checkpoint diagnose {}"], NO_FILE)),
+    "dtype.index": (odd_entry(lambda entry: setattr(entry, "dtype", 0)), dict.fromkeys(READ, "its dtype is number 0")),
+    "variant.index": (
+        odd_entry(lambda entry: setattr(entry, "dtype", tf.variant.as_datatype_enum)),
+        {"checkpoint diagnose {}": "bn/moving_mean of the dtype variant"},
+    ),
+    "shape.index": (
+        odd_entry(lambda entry: entry.shape.dim.add(size=-3)),
+        dict.fromkeys(READ, r"its shape is \[3, -3\]"),
+    ),
+    "size.index": (
+        odd_entry(lambda entry: entry.shape.dim.add(size=2**62)),
+        dict.fromkeys(READ, r"it has more than 2\*\*63 bytes"),
+    ),
     "pickle.npz": (pickle, {"fold chain.pb out.pb --inputs {}": "Object arrays cannot be loaded"}),
     "leads_out": (
         state_that_leads_out,

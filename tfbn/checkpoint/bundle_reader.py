@@ -30,14 +30,14 @@ class BundleReader(Reader):
         self._v2 = tf.io.gfile.exists(f"{prefix}.index")
         self._location = _location(prefix)
         with _clear_errors(prefix, "cannot be opened"):
-            self._reader = tf.train.load_checkpoint(self._location)
+            self._reader = stored.load(self._location)
             shapes, dtypes = self._reader.get_variable_to_shape_map(), self._reader.get_variable_to_dtype_map()
+            entries = [(name, tuple(shapes[name]), dtypes[name].name) for name in sorted(shapes)]
         paths = {name: name for name in shapes}
         if object_graph.KEY in shapes:
             with _clear_errors(prefix, "has an object graph that cannot be read"):
                 paths = object_graph.paths(self._reader.get_tensor(object_graph.KEY), shapes)
-        entries = [Entry(name, paths[name], tuple(shapes[name]), dtypes[name].name) for name in sorted(shapes)]
-        super().__init__(prefix, {entry.name: entry for entry in entries})
+        super().__init__(prefix, {name: Entry(name, paths[name], shape, dtype) for name, shape, dtype in entries})
         self.format = format or ("V2" if self._v2 else "V1")
         self._stored: dict[str, Stored] | None = None
 
@@ -49,6 +49,12 @@ class BundleReader(Reader):
         return place if place and _describes(place.entry, self.entries[name]) else None
 
     def _read(self, name: str) -> Any:
+        if self.entries[name].dtype in stored.OPAQUE:
+            raise ValueError(
+                f"{self.path}: expected numbers, booleans and strings, got {name} of the dtype "
+                f"{self.entries[name].dtype}, which only the program that saved it can read. Save the checkpoint "
+                "without it."
+            )
         with _clear_errors(self.path, f"is damaged: {name} cannot be read"):
             try:
                 value = self._reader.get_tensor(name)
@@ -75,7 +81,7 @@ def contains(path: str, name: str) -> bool:
     try:
         prefix = find_prefix(path)
         with _clear_errors(prefix, "cannot be opened"):
-            return bool(tf.train.load_checkpoint(_location(prefix)).has_tensor(name))
+            return bool(stored.load(_location(prefix)).has_tensor(name))
     except (FileNotFoundError, ValueError):
         return False
 
@@ -133,7 +139,7 @@ def _clear_errors(path: str, what: str) -> Iterator[None]:
     """TensorFlow's reader raises many types for files that are damaged or no checkpoints."""
     try:
         yield
-    except (tf.errors.OpError, IndexError, RuntimeError, UnicodeDecodeError, ValueError) as error:
+    except (tf.errors.OpError, IndexError, RuntimeError, TypeError, UnicodeDecodeError, ValueError) as error:
         reason = getattr(error, "message", "") or str(error) or type(error).__name__
         if set(_PATTERN_CHARACTERS) & set(path):
             reason += (

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from tfbn.checkpoint.stored import OPAQUE, load
 from tfbn.graph import registry
 
 Values = Callable[[Any, list[str]], dict[str, np.ndarray]]  # of a GraphDef's variables, by the names of their ops
@@ -87,15 +88,16 @@ def _of_checkpoint(checkpoint: str | os.PathLike[str] | None) -> Values:
             )
         shapes = {node.name: node.attr["shape"].shape for node in graph_def.node if node.name in set(names)}
         try:
-            reader = tf.train.load_checkpoint(os.fspath(checkpoint))
+            reader = load(os.fspath(checkpoint))
             stored = reader.get_variable_to_shape_map()
-            found = {name: reader.get_tensor(name) for name in names if name in stored}
+            opaque = [name for name, dtype in reader.get_variable_to_dtype_map().items() if dtype.name in OPAQUE]
+            found = {name: reader.get_tensor(name) for name in names if name in stored and name not in opaque}
             found.update(_parts(reader, stored, shapes, [name for name in names if name not in found]))
         except (tf.errors.OpError, IndexError, RuntimeError, ValueError) as error:  # TensorFlow's, for damaged files
             raise ValueError(
                 f"expected a checkpoint that TensorFlow reads, got {os.fspath(checkpoint)}: {error}"
             ) from error
-        missing = [name for name in names if name not in found]
+        missing = [name for name in names if name not in found]  # or no numbers
         if missing:
             raise ValueError(
                 f"expected the checkpoint {os.fspath(checkpoint)} to hold each variable under the name of its op, got "
