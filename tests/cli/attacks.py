@@ -58,6 +58,13 @@ def constant_of_terabytes(path: Path) -> None:
     path.write_bytes(graph_def.SerializeToString())
 
 
+def constant_variant(path: Path) -> None:
+    graph_def = frozen(lambda: None)
+    tensor = next(node for node in graph_def.node if node.op == "Const").attr["value"].tensor
+    tensor.dtype = tf.variant.as_datatype_enum
+    path.write_bytes(graph_def.SerializeToString())
+
+
 def long_chain(path: Path) -> None:
     """More ops in a row than Python has frames."""
     with tf.Graph().as_default() as opened:
@@ -141,6 +148,7 @@ ATTACKS: dict[str, tuple[Callable[[Path], None], dict[str, str | None]]] = {
         constant_of_terabytes,
         dict.fromkeys([EXPORT, FOLD, f"{FOLD} --no-verify"], r"the constant \S+ of [\d,]+ bytes, more than the limit"),
     ),
+    "variant.pb": (constant_variant, dict.fromkeys([EXPORT, FOLD], "with the constant .* of the dtype variant")),
     "chain.pb": (long_chain, {EXPORT: None, FOLD: None}),
     "writes.pb": (writes, {FOLD: r"\(WriteFile\).*--no-verify", f"{FOLD} --no-verify": None, EXPORT: None}),
     "deep.pbtxt": (deep_text, dict.fromkeys([EXPORT, FOLD], "expected a GraphDef, got something else")),

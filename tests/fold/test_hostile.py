@@ -150,3 +150,11 @@ def test_inputs_that_unpack_to_too_much(tmp_path, monkeypatch):
     assert (tmp_path / "bomb.npz").stat().st_size < 10**5
     with pytest.raises(ValueError, match="its arrays are 8,000,128 bytes unpacked, more than the limit of 1,000,000"):
         read_inputs(tmp_path / "bomb.npz")
+
+
+def test_inputs_that_would_be_too_large():
+    graph_def = frozen(lambda: None)
+    images = next(node for node in graph_def.node if node.op == "Placeholder")
+    images.attr["shape"].shape.dim[1].size = 2**30
+    with pytest.raises(ValueError, match=r"inputs: .* random ones of [\d,]+ bytes are more than the limit"):
+        fold_graph(graph_def)

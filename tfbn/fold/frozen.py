@@ -12,7 +12,7 @@ from tfbn.graphdef import tensor_names, walks
 from tfbn.graphdef.arithmetic import VARIABLES
 from tfbn.graphdef.conditions import Conditions
 from tfbn.graphdef.dataflow import Dataflow, Node, Tensor, assigns, controls_of, source_of
-from tfbn.graphdef.messages import QUANTIZED_FOR_EVALUATION
+from tfbn.graphdef.messages import QUANTIZED_FOR_EVALUATION, reason
 
 _UNUSED = ("Const", "Placeholder", "PlaceholderWithDefault")
 _UPDATING = ("Scatter", "ResourceScatter", "Apply", "ResourceApply")
@@ -61,7 +61,7 @@ class Frozen:
                 tf.graph_util.import_graph_def(graph_def, name="")
             except (ValueError, tf.errors.OpError) as error:
                 raise ValueError(
-                    f"graph_def: expected a graph that can be imported, got one that cannot: {error}"
+                    f"graph_def: expected a graph that can be imported, got one that cannot: {reason(error)}"
                 ) from error
 
     def _check_updates_nothing(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import zipfile
 import zlib
@@ -72,6 +73,12 @@ def random_inputs(placeholders: Mapping[str, tf.Tensor], seed: int = 0) -> Feed:
             )
         sizes = tensor.shape.as_list()
         shape = [size or (BATCH if axis == 0 else SIZE) for axis, size in enumerate(sizes)]
+        if 8 * math.prod(shape) > MAX_INPUT_BYTES:
+            raise ValueError(
+                f"inputs: expected values for {name}, of shape {tensor.shape}, got none, and random ones of "
+                f"{8 * math.prod(shape):,} bytes are more than the limit of {MAX_INPUT_BYTES:,}. Give `inputs` "
+                "(--inputs), or fold without a comparison: verify=False (--no-verify)."
+            )
         value: np.ndarray = np.zeros(shape)
         if tensor.dtype.is_floating:
             value = random.normal(0.5, 1.0, shape)

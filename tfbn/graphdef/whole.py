@@ -79,7 +79,10 @@ def _check_recursion(calls: dict[str, set[str]]) -> None:
 
 def _check_constant(name: str, tensor: Any) -> None:
     _check_dtype(tensor.dtype, f"with the constant {name}")
-    size = tf.as_dtype(tensor.dtype).size * math.prod(dim.size for dim in tensor.tensor_shape.dim)
+    dtype = tf.as_dtype(tensor.dtype)
+    if dtype in (tf.resource, tf.variant):
+        raise ValueError(f"expected a whole graph, got one with the constant {name} of the dtype {dtype.name}.")
+    size = dtype.size * math.prod(dim.size for dim in tensor.tensor_shape.dim)
     if size > MAX_CONSTANT_BYTES:
         raise ValueError(
             f"expected a whole graph, got one with the constant {name} of {size:,} bytes, more than the limit of "
