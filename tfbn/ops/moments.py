@@ -36,7 +36,7 @@ class Shares(NamedTuple):
         """variance * n / max(n - 1, 1): what the fused kernel hands to moving averages; variance where n is 0."""
         static = tf.get_static_value(self.total) if self.weights is None else None
         total = self.total if static is None else static[()]
-        correction = total / _maximum(total - 1, 1)
+        correction = total / _degrees(total)
         if self.weights is not None:
             correction = tf.where(tf.equal(self.total, 0), tf.ones_like(correction), correction)
         return variance * correction
@@ -128,7 +128,7 @@ def biased(variance: tf.Tensor, inputs: tf.Tensor, layout: Layout) -> tf.Tensor:
     """Undoes what the fused kernel does to the variance that it hands to moving averages."""
     elements = inputs.shape.num_elements() if inputs.shape.is_fully_defined() else tf.size(inputs)
     n = _number(elements // layout.channels, variance.dtype)
-    return variance * (_maximum(n - 1, 1) / n)
+    return variance * (_degrees(n) / n)
 
 
 def _number(count: int | tf.Tensor, dtype: tf.DType) -> Any:
@@ -138,5 +138,9 @@ def _number(count: int | tf.Tensor, dtype: tf.DType) -> Any:
     return tf.cast(count, dtype)
 
 
-def _maximum(value: Any, bound: float) -> Any:
-    return max(value, type(value)(bound)) if isinstance(value, np.generic) else tf.maximum(value, bound)
+def _degrees(count: Any) -> Any:
+    """max(count - 1, 1), the degrees of freedom of a variance, in the dtype of the count."""
+    if isinstance(count, tf.Tensor):
+        return tf.maximum(count - 1, 1)
+    one = type(count)(1)
+    return np.maximum(count - one, one)
