@@ -114,6 +114,15 @@ def test_what_only_computes_is_run(tmp_path):
     assert fold_graph(frozen(ops), ["outputs"]).difference < 1e-5
 
 
+def test_a_loop_without_an_end(monkeypatch):
+    """Is given up after a time, with what to do."""
+    monkeypatch.setattr(verify, "MAX_RUN_SECONDS", 1)
+    graph_def = frozen(lambda: tf1.while_loop(lambda i: i >= 0, lambda i: i, [tf1.placeholder_with_default(1, [])]))
+    with pytest.raises(ValueError, match=r"^graph_def: expected a graph that runs in 1 seconds, .*\(--no-verify\)\.$"):
+        fold_graph(graph_def, ["outputs"])
+    assert fold_graph(graph_def, ["outputs"], verify=False).folded
+
+
 def test_unneeded_nodes_do_not_run(tmp_path):
     """Even where it is hostile."""
     graph_def = frozen(lambda: None)

@@ -21,6 +21,7 @@ BATCH, SIZE = 4, 32  # of random inputs where the graph leaves the first size, o
 
 # A small archive can claim, and unpack to, a thousand times its size; one batch is enough to compare two graphs on.
 MAX_INPUT_BYTES = 2**30
+MAX_RUN_SECONDS = 300  # of one batch: a graph may never end
 
 Feed = dict[str, np.ndarray]
 # What NumPy and zipfile raise for files that are cut, damaged or something else.
@@ -127,16 +128,22 @@ def _difference(name: str, expected: np.ndarray, found: np.ndarray) -> float:
 
 
 def _run(graph_def: Any, outputs: Sequence[str], feeds: Sequence[Feed], bar: Progress) -> list[list[Any]]:
-    results = []
+    results, limit = [], tf.compat.v1.RunOptions(timeout_in_ms=1000 * MAX_RUN_SECONDS)
     with tf.Graph().as_default() as graph, tf.compat.v1.Session() as session:
         tf.graph_util.import_graph_def(graph_def, name="")
         fetches = [graph.get_tensor_by_name(name) for name in outputs]
         try:
             for feed in feeds:
                 by_tensor = {name if ":" in name else f"{name}:0": value for name, value in feed.items()}
-                results.append(session.run(fetches, by_tensor))
+                results.append(session.run(fetches, by_tensor, options=limit))
                 bar.update()
             return results
+        except tf.errors.DeadlineExceededError as error:
+            raise ValueError(
+                f"graph_def: expected a graph that runs in {MAX_RUN_SECONDS} seconds, so that folding can be verified, "
+                "got one that does not. Give smaller `inputs` (--inputs), or fold without a comparison: verify=False "
+                "(--no-verify)."
+            ) from error
         except (tf.errors.OpError, ValueError, TypeError, KeyError) as error:
             raise ValueError(
                 "inputs: expected some that the graph runs on, so that folding can be verified, got an error: "
