@@ -59,9 +59,9 @@ class Scale(tfbn.layers.v1.Layer):
 import tensorflow as tf
 
 class Masked(tf.layers.Conv2D):
-    def build(self, input_shape):
-        self.kernel_shape = self.kernel_size + (self.filters, self.filters)
-        self.masked = self.add_weight("kernel", self.kernel_shape, initializer=self.kernel_initializer)
+    def call(self, inputs):
+        masked = self.kernel * self.mask
+        return self._convolution_op(inputs, masked)
 """,
         6,
     ),
