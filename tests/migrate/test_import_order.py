@@ -12,6 +12,30 @@ from tfbn.migrate import driver
 
 # Files that ruff accepts, and what becomes of them; each as a whole.
 ACCEPTED = {
+    "an alias with blank lines below": (
+        """\
+import tensorflow as tf
+
+slim = tf.contrib.slim
+
+
+FLAGS = tf.app.flags.FLAGS
+
+
+def net(x):
+    return slim.batch_norm(x, scope=FLAGS.scope)
+""",
+        """\
+import tensorflow.compat.v1 as tf
+import tfbn
+
+FLAGS = tf.app.flags.FLAGS
+
+
+def net(x):
+    return tfbn.batch_norm(x, scope=FLAGS.scope)
+""",
+    ),
     "imports above those with from": (
         """\
 import os

@@ -75,7 +75,16 @@ def sort_imports(before: bytes, after: bytes) -> list[Replacement]:
         if text is not None:
             is_ended = after[block.start : block.end].endswith((b"\n", b"\r"))
             replacements += _difference(after, block, text if is_ended else text.rstrip("\r\n"))
+        gap = _wide_gap(after, block)
+        if gap and not any(_wide_gap(before, old) for old in old_blocks):
+            replacements.append(Replacement(block.end, block.end + len(gap), newline))
     return replacements
+
+
+def _wide_gap(data: bytes, block: _Block) -> bytes:
+    """Blank lines below imports, where they are more than the one that is above any statement but a definition."""
+    blank = re.match(rb"(?:[ \t\f]*\r?\n){2,}(?=[^\s#@])(?!(?:async )?def |class )", data[block.end :])
+    return blank[0] if blank else b""
 
 
 def _difference(data: bytes, block: _Block, text: str) -> list[Replacement]:
