@@ -47,7 +47,7 @@ def slice_of(tensor: Tensor, controls: Iterable[Node] = ()) -> Slice:
     while waiting and len(seen) < MAX_SLICE_OPS:
         node, index = waiting.pop()
         locked = locked or any(each.type == "MutexLock" for each in controls_of(node))
-        corrected = corrected or node.type == "Maximum"
+        corrected = corrected or node.type == "Maximum" or _has_static_correction(node)
         following: list[Tensor] = []
         if node.type in VARIABLES or (node.type == "Const" and split_name(node.name)[1] in STATISTICS):
             variables.add(node)
@@ -70,6 +70,11 @@ def slice_of(tensor: Tensor, controls: Iterable[Node] = ()) -> Slice:
                 seen.add(each)
                 waiting.append(each)
     return Slice(frozenset(variables), frozenset(batch), chosen, locked, corrected)
+
+
+def _has_static_correction(node: Node) -> bool:
+    """Whether this multiplies the variance of tfbn's fused kernel by a number, which the size of its batch gives."""
+    return node.type == "Mul" and {source.type for source, _ in node.inputs} == {"Abs", "Const"}
 
 
 def _of_virtual_batches(node: Node) -> bool:

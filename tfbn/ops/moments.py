@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -34,9 +34,7 @@ class Shares(NamedTuple):
 
     def unbiased(self, variance: tf.Tensor) -> tf.Tensor:
         """variance * n / max(n - 1, 1): what the fused kernel hands to moving averages; variance where n is 0."""
-        static = tf.get_static_value(self.total) if self.weights is None else None
-        total = self.total if static is None else static[()]
-        correction = total / _degrees(total)
+        correction = self.total / tf.maximum(self.total - 1, 1)
         if self.weights is not None:
             correction = tf.where(tf.equal(self.total, 0), tf.ones_like(correction), correction)
         return variance * correction
@@ -46,7 +44,7 @@ def shares_of(inputs: tf.Tensor, weights: tf.Tensor | None, layout: Layout) -> S
     """The shares by weights of the inputs' rank that broadcast against them, or equal ones."""
     axes = layout.reduction_axes
     if weights is None:
-        return Shares(None, tf.convert_to_tensor(_number(_positions(inputs, axes), inputs.dtype)))
+        return Shares(None, tf.cast(_positions(inputs, axes), inputs.dtype))
     # A weight stands for as many samples as it is broadcast to.
     repeats = _positions(inputs, axes) // tf.maximum(_positions(weights, axes), 1)
     total = tf.reduce_sum(weights, axes, keepdims=True) * tf.cast(repeats, inputs.dtype)
@@ -126,21 +124,10 @@ def has_weight(inputs: tf.Tensor, weights: tf.Tensor) -> tf.Tensor | bool:
 
 def biased(variance: tf.Tensor, inputs: tf.Tensor, layout: Layout) -> tf.Tensor:
     """Undoes what the fused kernel does to the variance that it hands to moving averages."""
+    if inputs.shape.is_fully_defined() and inputs.shape.num_elements():
+        number = variance.dtype.as_numpy_dtype  # in which the ops below would compute
+        n, one = number(inputs.shape.num_elements() // layout.channels), number(1)
+        return variance * (np.maximum(n - one, one) / n)
     elements = inputs.shape.num_elements() if inputs.shape.is_fully_defined() else tf.size(inputs)
-    n = _number(elements // layout.channels, variance.dtype)
-    return variance * (_degrees(n) / n)
-
-
-def _number(count: int | tf.Tensor, dtype: tf.DType) -> Any:
-    """A count as a floating number: NumPy's where it is static, whose arithmetic takes no ops."""
-    if isinstance(count, int) and count:
-        return dtype.as_numpy_dtype(count)
-    return tf.cast(count, dtype)
-
-
-def _degrees(count: Any) -> Any:
-    """max(count - 1, 1), the degrees of freedom of a variance, in the dtype of the count."""
-    if isinstance(count, tf.Tensor):
-        return tf.maximum(count - 1, 1)
-    one = type(count)(1)
-    return np.maximum(count - one, one)
+    n = tf.cast(elements // layout.channels, variance.dtype)
+    return variance * (tf.maximum(n - 1, 1) / n)
