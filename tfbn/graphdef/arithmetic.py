@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tfbn.graphdef.dataflow import PASSING as PASSING
 from tfbn.graphdef.dataflow import VARIABLES as VARIABLES
-from tfbn.graphdef.dataflow import Node, Tensor, controls_of, is_assignment, origin_of
+from tfbn.graphdef.dataflow import ASSIGNMENTS, Node, Tensor, controls_of, is_assignment, origin_of
 
 FUSED = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3", "_FusedBatchNormEx")
 GLOBAL = "BatchNormWithGlobalNormalization"
@@ -47,7 +47,6 @@ ARITHMETIC = (
 FUNCTIONS = ("Abs", "Exp", "Log", "Log1p", "Expm1", "Sigmoid", "Tanh", "Softplus", "Relu", "Floor", "Ceil", "Round")
 COUNTS = ("Const", "Shape", "ShapeN", "Size", "Prod", "Rank", "Range")
 _PLACEHOLDERS = ("Placeholder", "PlaceholderV2", "PlaceholderWithDefault")
-ASSIGNMENTS = ("Assign", "AssignAdd", "AssignSub")
 MAX_OPS = 120  # between a standard deviation and the variables or reductions it is made of, which is some 30 ops away
 
 

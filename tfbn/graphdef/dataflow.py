@@ -35,7 +35,7 @@ PASSING = frozenset(
         "Exit",
     )
 )
-_ASSIGNMENTS = ("Assign", "AssignSub", "AssignAdd")
+ASSIGNMENTS = ("Assign", "AssignSub", "AssignAdd")
 # All callers of a body pass it the same variable; a value may differ from call to call.
 _PASSING_HANDLES = PASSING | {"_Arg"}
 _ARGUMENTS = {
@@ -290,7 +290,7 @@ def is_assignment(node: Node) -> bool:
 
 def assigns(type: str) -> bool:
     """Whether ops of this type assign a variable, as moving averages are."""
-    return type in _ASSIGNMENTS or (type.startswith("Assign") and type.endswith("VariableOp"))
+    return type in ASSIGNMENTS or (type.startswith("Assign") and type.endswith("VariableOp"))
 
 
 def source_of(tensor: Tensor) -> Node:
