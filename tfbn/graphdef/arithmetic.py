@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from tfbn.graphdef.dataflow import ASSIGNMENTS, Node, Tensor, controls_of, is_assignment, origin_of
 from tfbn.graphdef.dataflow import PASSING as PASSING
 from tfbn.graphdef.dataflow import VARIABLES as VARIABLES
-from tfbn.graphdef.dataflow import ASSIGNMENTS, Node, Tensor, controls_of, is_assignment, origin_of
 
 FUSED = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3", "_FusedBatchNormEx")
 GLOBAL = "BatchNormWithGlobalNormalization"
