@@ -125,6 +125,15 @@ def _value_of(module: ModuleType, name: str) -> object:
         return None
 
 
+def _is_there(module: ModuleType) -> bool:
+    """False for a module of Keras 2 that Keras 3 lacks: it has a name once something else has asked for it."""
+    try:
+        dir(module)
+    except ImportError:
+        return False
+    return True
+
+
 def _walk_keras(module: ModuleType, prefix: str = "keras.") -> Iterator[str]:
     """The names of Keras' own modules, which load what is below them when it is read."""
     for name in dir(module):
@@ -174,7 +183,7 @@ def _walk(module: ModuleType, prefix: str) -> Iterator[tuple[str, bool]]:
             value = _value_of(module, name)
             # Some modules of Keras 2 have no name where it is not installed, and nothing in them.
             place = getattr(value, "__name__", "") if isinstance(value, ModuleType) else ""
-            is_public = place.startswith(PLACES)
+            is_public = place.startswith(PLACES) and _is_there(value)
             yield prefix + name, is_public
             if is_public:
                 yield from _walk(value, f"{prefix}{name}.")
