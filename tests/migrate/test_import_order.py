@@ -121,6 +121,51 @@ def net():
     return tfbn.batch_norm(x, os, sys, tf)
 """,
     ),
+    "imports that may build ops": (
+        """\
+import os
+
+import tensorflow as tf
+import unknown_package
+
+from .model import net
+
+tf.app.run(net, os, unknown_package)
+""",
+        """\
+import os
+
+import tensorflow.compat.v1 as tf
+
+if tf.executing_eagerly():  # before the imports below, which may build ops
+    tf.disable_v2_behavior()
+
+import unknown_package
+
+from .model import net
+
+tf.app.run(net, os, unknown_package)
+""",
+    ),
+    "names, and an import that may build ops": (
+        """\
+from tensorflow import app, constant
+
+from .model import net
+
+app.run(net, constant)
+""",
+        """\
+from tensorflow.compat.v1 import app, constant, disable_v2_behavior, executing_eagerly
+
+if executing_eagerly():  # before the imports below, which may build ops
+    disable_v2_behavior()
+
+from .model import net
+
+app.run(net, constant)
+""",
+    ),
     "aliases between the imports": (
         """\
 import tensorflow as tf
@@ -229,6 +274,9 @@ def test_v2_behaviour_is_switched_off_before_what_may_build(imports, place):
     """Below imports that cannot build anything, above the project's own and those that are not known."""
     lines = imports.splitlines(keepends=True)
     switch = ["\n", "tf.disable_v2_behavior()\n"]
+    if "import" in "".join(lines[place : place + 1]):
+        guard = "if tf.executing_eagerly():  # before the imports below, which may build ops\n"
+        switch = ["\n", guard, "    tf.disable_v2_behavior()\n", "\n"]
     expected = "".join([*lines[:place], *switch, *lines[place:]])
     source, after = (f"import tensorflow{v1} as tf\n{{}}tf.app.run()\n" for v1 in ("", ".compat.v1"))
     assert migrated(source.format(imports), compat=True) == after.format(expected)
@@ -288,4 +336,7 @@ tf.app.run(model)
     after = project(tmp_path, files, driver.chosen_rules(compat=True))["main.py"]
     switch, local = "tf.disable_v2_behavior()\n", "import model\n"
     assert (after.index(local) < after.index(switch)) == is_quiet
-    assert after.replace(switch, "", 1).split() == program.replace("tensorflow", "tensorflow.compat.v1", 1).split()
+    guard = "if tf.executing_eagerly():  # before the imports below, which may build ops\n"
+    assert (guard in after) != is_quiet
+    after = after.replace(guard, "", 1).replace(switch, "", 1)
+    assert after.split() == program.replace("tensorflow", "tensorflow.compat.v1", 1).split()

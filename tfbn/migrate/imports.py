@@ -20,6 +20,7 @@ from tfbn.migrate.standard_library import builds_no_ops
 from tfbn.migrate.statements import Removal, replace_statement
 
 RULE = "imports"  # what edits of imports are listed under, whichever rule they are for
+_WHY_HERE = "before the imports below, which may build ops"
 
 
 def update_imports(module: Module, changes: Changes) -> None:
@@ -245,14 +246,38 @@ def _switch_v2_off(module: Module, changes: Changes, whole: list[Binding], parts
         return
     first = min(places, key=lambda binding: module.span(binding.statement))
     line = module.lines.start_of_line(module.span(first.statement)[0])
-    below = module.lines.end_of_line(module.span(_last_import_without_ops(module, first.statement))[1])
+    last = _last_import_without_ops(module, first.statement)
+    below = module.lines.end_of_line(module.span(last)[1])
     indent = re.match("[ \t]*", module.data[line:below].decode("utf-8"))[0]  # type: ignore[index]  # it always matches
     newline = module.lines.newline.decode("ascii")
-    lines = ["", f"{indent}{first.local}.disable_v2_behavior()"]  # a formatter wants an empty line below imports
+    guarded = _imports_follow(module, last)
+    lines, tf = [], f"{first.local}."
     if first not in whole or first.is_foreign:
-        lines = [f"{indent}from tensorflow.compat.v1 import disable_v2_behavior", "", f"{indent}disable_v2_behavior()"]
+        called = "disable_v2_behavior, executing_eagerly" if guarded else "disable_v2_behavior"
+        lines, tf = [f"from tensorflow.compat.v1 import {called}"], ""
+    lines.append("")  # a formatter wants an empty line below imports
+    if guarded:
+        # Linters let imports follow on an `if` (E402), but not on a call.
+        lines += [f"if {tf}executing_eagerly():  # {_WHY_HERE}", f"    {tf}disable_v2_behavior()"]
+        lines += [] if module.data[below:].startswith((b"\n", b"\r")) else [""]
+    else:
+        lines.append(f"{tf}disable_v2_behavior()")
     before = "" if module.data[below - 1 : below] in (b"\n", b"\r") else newline
-    changes.replace_span(below, below, before + "".join(line + newline for line in lines), changes.v1_imports)
+    text = "".join((indent + line if line else "") + newline for line in lines)
+    changes.replace_span(below, below, before + text, changes.v1_imports)
+
+
+def _imports_follow(module: Module, statement: Any) -> bool:
+    """Whether the module's imports go on below a statement among them."""
+    lines = list(module.tree.body)
+    line = module.parent(statement)
+    below = lines[lines.index(line) + 1 :] if line in lines else []
+    for following in below:
+        if isinstance(following, cst.SimpleStatementLine):
+            return all(isinstance(small, (cst.Import, cst.ImportFrom)) for small in following.body)
+        if not isinstance(following, (cst.If, cst.Try, cst.With)):
+            break
+    return False
 
 
 def _last_import_without_ops(module: Module, statement: Any) -> Any:
