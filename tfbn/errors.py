@@ -44,7 +44,7 @@ class FindingsError(ValueError):
 
 
 class UpdatesNotWiredError(FindingsError):
-    """`check_updates`: the step leaves moving statistics behind, or changes them in a way that nobody can mean."""
+    """`check_updates`: the step leaves moving statistics behind, or updates them in a way that cannot be intended."""
 
 
 class StatisticsNotSavedError(FindingsError):

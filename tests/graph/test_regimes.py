@@ -239,7 +239,7 @@ def test_with_v2_behavior_off(modules):
 @pytest.mark.slow
 def test_without_onednn():
     """TensorFlow's own kernels, which serve where oneDNN does not: on other processors, or when it is turned off."""
-    ops = [HERE.parent / "ops" / f"test_{name}.py" for name in ("normalize", "numerics", "own_moments")]
+    ops = [HERE.parent / "ops" / f"test_{name}.py" for name in ("normalize", "numerics", "closed_form_gradient")]
     modules = map(str, [*ops, HERE / "test_gradient_penalty.py"])
     # The test below is for bfloat16.
     chosen = ["--cases", "6", "-k", "not bfloat16", *modules]

@@ -12,15 +12,15 @@ LAYOUTS = [([7, 3, 2, 5], "NHWC", -1), ([7, 5, 3, 2], "NCHW", 1), ([7, 5], "NHWC
 
 
 def weighted(x, w, layout):
-    shares = moments.shares_of(tf.constant(x), layout.of_leading_axes(tf.constant(w)), layout)
-    return moments.of_shares(tf.constant(x), shares, layout)
+    shares = moments.weigh_samples(tf.constant(x), layout.of_leading_axes(tf.constant(w)), layout)
+    return moments.weighted_moments(tf.constant(x), shares, layout)
 
 
 @pytest.mark.parametrize(("shape", "data_format", "axis"), LAYOUTS)
 def test_plain(shape, data_format, axis):
     x = oracle.batch(shape, axis)
     layout = layout_of(tf.TensorShape(x.shape), [axis % x.ndim], data_format)
-    found = moments.of_shares(tf.constant(x), moments.shares_of(tf.constant(x), None, layout), layout)
+    found = moments.weighted_moments(tf.constant(x), moments.weigh_samples(tf.constant(x), None, layout), layout)
     for value, expected in zip(found, oracle.moments(x, axis)):
         np.testing.assert_allclose(value, expected, **TOLERANCE)
 
@@ -52,7 +52,7 @@ def test_weights_that_sum_to_zero_give_zeros():
 def test_unbiased(n):
     x = oracle.batch([n, 5])
     variance = oracle.moments(x)[1]
-    shares = moments.shares_of(tf.constant(x), None, layout_of(tf.TensorShape(x.shape), [x.ndim - 1]))
+    shares = moments.weigh_samples(tf.constant(x), None, layout_of(tf.TensorShape(x.shape), [x.ndim - 1]))
     found = shares.unbiased(tf.constant(variance))
     np.testing.assert_allclose(found, x.var(0, ddof=1) if n > 1 else variance, **TOLERANCE)
 

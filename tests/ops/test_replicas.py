@@ -16,8 +16,8 @@ def test_one_replica_pools_its_own(weighted):
     """To the last bit, in the shapes that they had."""
     layout = layout_of(X.shape, [2])
     weights = tf.reshape(tf.linspace(0.5, 2.0, 6), [6, 1, 1]) if weighted else None
-    shares = moments.shares_of(X, weights, layout)
-    own = moments.of_shares(X, shares, layout)
+    shares = moments.weigh_samples(X, weights, layout)
+    own = moments.weighted_moments(X, shares, layout)
     pooled = replicas.pool(own, shares)
     assert pooled.shares.weights is weights
     for one, other in zip((*own, shares.total), (*pooled.moments, pooled.shares.total)):

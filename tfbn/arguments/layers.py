@@ -47,6 +47,6 @@ def check_call(call: CallInputs, layout: Layout, synchronized: bool = False) -> 
         shapes.check_batch_weights(batch_weights, call.inputs)
     if mask is not None:
         mask = tf.convert_to_tensor(mask)
-        shapes.check_mask(mask, call.inputs, layout.whole.axes[0], call.mask_by_channel)
+        shapes.check_mask(mask, call.inputs, layout.pooled.axes[0], call.mask_by_channel)
     across = several_replicas(synchronized, call.is_training)
     return call._replace(batch_weights=batch_weights, mask=mask, across=across)

@@ -53,17 +53,17 @@ def _compute(
 ) -> tuple[tf.Tensor, Batch, Flag]:
     inputs = call.inputs
     pooled = normalization.pool(inputs, options, weights) if call.across else None
-    some = normalization.has_samples(inputs, weights, pooled)
+    nonempty = normalization.has_samples(inputs, weights, pooled)
     normalized = functools.partial(
         normalization.normalize_batch,
         options=options,
-        some=some,
+        nonempty=nonempty,
         weights=weights,
         adjustment=adjustment,
         pooled=pooled,
     )
     if call.is_training.always:
-        return (*normalized(inputs, params, state), Flag(some))
+        return (*normalized(inputs, params, state), Flag(nonempty))
 
     predicate = tf.convert_to_tensor(call.is_training.value)
 
@@ -85,7 +85,7 @@ def _compute(
     params = Params(*(None if value is None else tf.convert_to_tensor(value) for value in params))
     # The assignments stay outside: a ref variable cannot be assigned in a control flow v2 branch.
     outputs, *of_batch = choose(predicate, train, infer, inputs, params, state, call.across)
-    return outputs, Batch(*of_batch), Flag(predicate) & Flag(some)
+    return outputs, Batch(*of_batch), Flag(predicate) & Flag(nonempty)
 
 
 def choose(

@@ -12,7 +12,7 @@ import tensorflow as tf
 from tfbn import _tensorflow
 from tfbn.core.settings import Settings as Options
 from tfbn.core.values import Batch, Params, State
-from tfbn.ops import gradients, moments, normalize, own_moments, renorm, replicas
+from tfbn.ops import closed_form_gradient, gradients, moments, normalize, renorm, replicas
 from tfbn.ops.layout import Layout
 
 FUSED_EPSILON_FLOOR = normalize.FUSED_EPSILON_FLOOR
@@ -28,10 +28,10 @@ def sample_weights(
     `batch_weights` is [N]; `mask` has the axes of the inputs from the left without the channels', or all with size 1
     there.
     """
-    layout, dtype = options.layout.whole, compute_dtype(inputs.dtype)
+    layout, dtype = options.layout.pooled, compute_dtype(inputs.dtype)
     weights = None
     if batch_weights is not None:
-        # By way of the inputs' dtype, the precision that the original gives them.
+        # Cast to the inputs' dtype first: the original rounds them to it.
         weights = layout.of_leading_axes(tf.cast(tf.cast(tf.reshape(batch_weights, [-1]), inputs.dtype), dtype))
     if mask is not None:
         mask = layout.of_leading_axes(tf.cast(mask, dtype))
@@ -43,8 +43,8 @@ def pool(inputs: tf.Tensor, options: Options, weights: tf.Tensor | None = None) 
     """The moments of what all replicas have for inputs, in one collective. `weights` are `sample_weights`."""
     layout = _layout(inputs, options)
     wide = tf.cast(inputs, compute_dtype(inputs.dtype))
-    shares = moments.shares_of(wide, weights, layout)
-    return replicas.pool(moments.of_shares(wide, shares, layout), shares)
+    shares = moments.weigh_samples(wide, weights, layout)
+    return replicas.pool(moments.weighted_moments(wide, shares, layout), shares)
 
 
 def has_samples(
@@ -59,9 +59,9 @@ def has_samples(
     return moments.has_samples(inputs) if weights is None else moments.has_weight(inputs, weights)
 
 
-def truth(some: tf.Tensor | bool) -> tf.Tensor | bool:
+def as_bool(nonempty: tf.Tensor | bool) -> tf.Tensor | bool:
     """What `has_samples` says, as a boolean."""
-    return tf.cast(some, tf.bool) if tf.is_tensor(some) else some
+    return tf.cast(nonempty, tf.bool) if tf.is_tensor(nonempty) else nonempty
 
 
 def normalize_batch(
@@ -69,7 +69,7 @@ def normalize_batch(
     params: Params,
     state: State,
     options: Options,
-    some: tf.Tensor | bool,
+    nonempty: tf.Tensor | bool,
     weights: tf.Tensor | None = None,
     adjustment: tuple[tf.Tensor, tf.Tensor] | None = None,
     pooled: replicas.Pooled | None = None,
@@ -77,7 +77,7 @@ def normalize_batch(
     """Normalizes `inputs` by their own statistics, or by `pooled` ones, as training does.
 
     xhat = (x - mean) / sqrt(variance + epsilon); with renorm xhat = xhat * r + d; with an adjustment (a, b)
-    xhat = xhat * a + b; y = xhat * gamma + beta. `some` is what `has_samples` says: a batch, or a virtual batch,
+    xhat = xhat * a + b; y = xhat * gamma + beta. `nonempty` is what `has_samples` says: a batch, or a virtual batch,
     without samples is normalized by the moving statistics, with an r of 1 and a d of 0. `weights` are `sample_weights`.
     """
     layout = _layout(inputs, options)
@@ -86,25 +86,25 @@ def normalize_batch(
     scale, offset = gamma, beta
     if adjustment is not None:
         a, b = (layout.of_trailing_axes(tf.cast(part, dtype)) for part in adjustment)
-        scale, offset = _then(a, b, scale, offset, layout)
+        scale, offset = _compose_affine(a, b, scale, offset, layout)
     # XLA cancels all digits of the kernel's own moments where the mean is far from zero; without samples, TensorFlow's
     # second derivatives are NaN.
     own = weights is None and pooled is None and not _tensorflow.compiled_by_xla()
-    if own and some is not False and _takes_fused(inputs, options, layout) and _per_channel(scale, offset, layout):
-        return _by_fused_training(inputs, scale, offset, state, options, some, layout)
-    # Wide all along: gradients by way of the moments cancel, and have to before they are rounded to a half precision.
+    if own and nonempty is not False and _takes_fused(inputs, options, layout) and _per_channel(scale, offset, layout):
+        return _by_fused_training(inputs, scale, offset, state, options, nonempty, layout)
+    # Stay in float32: the gradients through the moments cancel, and must do so before rounding to half precision.
     wide = tf.cast(layout.view_virtual(inputs), dtype)
     if pooled is None:
         if weights is not None:
             weights = layout.view_virtual(layout.of_each_sample(weights, inputs))
-        shares = moments.shares_of(wide, weights, layout)
-        of_batch = moments.of_shares(wide, shares, layout)
+        shares = moments.weigh_samples(wide, weights, layout)
+        of_batch = moments.weighted_moments(wide, shares, layout)
     else:
         of_batch, shares = pooled
     if shares.weights is not None:
-        some = tf.not_equal(shares.total, 0)
+        nonempty = tf.not_equal(shares.total, 0)
     outputs, batch = _by_moments(
-        wide, scale, offset, state, options, some, layout, of_batch, shares, pooled is not None
+        wide, scale, offset, state, options, nonempty, layout, of_batch, shares, pooled is not None
     )
     return layout.restore(tf.cast(outputs, inputs.dtype), inputs), batch
 
@@ -115,18 +115,18 @@ def _by_fused_training(
     offset: tf.Tensor | None,
     state: State,
     options: Options,
-    some: tf.Tensor | bool,
+    nonempty: tf.Tensor | bool,
     layout: Layout,
 ) -> tuple[tf.Tensor, Batch]:
     """By the fused kernel's training mode, its gradient included."""
     epsilon, stddev, r, d = options.epsilon, None, None, None
     if options.renorm_clipping is not None:
         own = _fused_moments(inputs, options, layout)
-        scale, offset, stddev, r, d = _renormed(scale, offset, own, state, options, some, layout)
+        scale, offset, stddev, r, d = _renormed(scale, offset, own, state, options, nonempty, layout)
     scale, offset = normalize.or_constants(scale, offset, tf.float32, layout)
-    if some is not True and gradients.tape_may_differentiate():
+    if nonempty is not True and gradients.tape_may_differentiate():
         # TensorFlow's second derivatives by the scale divide by the number of samples.
-        scale = gradients.zero_where_empty(scale, tf.convert_to_tensor(some))
+        scale = gradients.zero_where_empty(scale, tf.convert_to_tensor(nonempty))
     found = normalize.fused_train(inputs, scale, offset, epsilon, layout)
     variance = found.variance if options.unbiased else moments.biased(found.variance, inputs, layout)
     batch = Batch(found.mean, variance, stddev, r, d)
@@ -139,9 +139,9 @@ def _by_fused_training(
 def _fused_moments(inputs: tf.Tensor, options: Options, layout: Layout) -> moments.Moments:
     """What the fused kernel is about to normalize by, as far as roundings go."""
     if layout.fused_format == "NCHW":
-        # Less than the transpositions of that kernel to and fro cost on a CPU.
+        # Cheaper on CPU than the kernel's two transposes.
         wide = tf.cast(inputs, compute_dtype(inputs.dtype))
-        return moments.of_shares(wide, moments.shares_of(wide, None, layout), layout)
+        return moments.weighted_moments(wide, moments.weigh_samples(wide, None, layout), layout)
     ones, zeros = normalize.or_constants(None, None, tf.float32, layout)
     found = normalize.fused_train(inputs, ones, zeros, options.epsilon, layout)
     return moments.Moments(found.mean, moments.biased(found.variance, inputs, layout))
@@ -153,82 +153,85 @@ def _by_moments(
     offset: tf.Tensor | None,
     state: State,
     options: Options,
-    some: tf.Tensor | bool,
+    nonempty: tf.Tensor | bool,
     layout: Layout,
     own: moments.Moments,
-    shares: moments.Shares,
+    shares: moments.SampleWeights,
     across: bool,
 ) -> tuple[tf.Tensor, Batch]:
     """By moments that composed ops take, and a kernel that is given them."""
-    of_batch = _or_moving(own, state, some, layout)
-    whole = moments.of_virtual_batches(of_batch, shares, layout)
+    of_batch = _fall_back_to_moving(own, state, nonempty, layout)
+    pooled = moments.average_over_virtual_batches(of_batch, shares, layout)
     stddev, r, d = None, None, None
     if options.renorm_clipping is not None:
-        scale, offset, stddev, r, d = _renormed(scale, offset, whole, state, options, some, layout)
+        scale, offset, stddev, r, d = _renormed(scale, offset, pooled, state, options, nonempty, layout)
     last = not _per_channel(scale, offset, layout)
     given = (None, None) if last else (scale, offset)
     fused = _takes_fused(inputs, options, layout) and layout.fused_format == "NHWC"
-    kernel = own_moments.fused if fused and not _differ_by_channel(shares, layout) else own_moments.composed
+    fused = fused and not _differ_by_channel(shares, layout)
+    kernel = closed_form_gradient.fused if fused else closed_form_gradient.composed
     outputs = kernel(inputs, of_batch, shares.normalized(layout), *given, options.epsilon, layout, across)
     if last:
         # One value per channel is all that the kernels take.
-        outputs = outputs if scale is None else outputs * _spread(scale, layout)
-        outputs = outputs if offset is None else outputs + _spread(offset, layout)
-    variance = whole.variance
+        outputs = outputs if scale is None else outputs * _broadcast_per_channel(scale, layout)
+        outputs = outputs if offset is None else outputs + _broadcast_per_channel(offset, layout)
+    variance = pooled.variance
     if options.unbiased:
         unbiased = of_batch._replace(variance=shares.unbiased(of_batch.variance))
-        variance = moments.of_virtual_batches(unbiased, shares, layout).variance
-    return outputs, Batch(whole.mean, variance, stddev, r, d)
+        variance = moments.average_over_virtual_batches(unbiased, shares, layout).variance
+    return outputs, Batch(pooled.mean, variance, stddev, r, d)
 
 
-def _or_moving(own: moments.Moments, state: State, some: tf.Tensor | bool, layout: Layout) -> moments.Moments:
+def _fall_back_to_moving(
+    own: moments.Moments, state: State, nonempty: tf.Tensor | bool, layout: Layout
+) -> moments.Moments:
     """The batch's own moments, or the moving ones where the batch, or a virtual batch, has none."""
-    if some is True:
+    if nonempty is True:
         return own
-    # As constants: a moving average that somebody trains gets no gradient from a batch that has samples.
+    # As constants: a trainable moving average gets no gradient from a batch that has samples.
     moving = (tf.stop_gradient(_read(value, own.mean.dtype)) for value in (state.moving_mean, state.moving_variance))
     if not layout.flat_statistics:
         moving = (layout.broadcast(value) for value in moving)
     # Added to the zeros that moments without samples are. A tf.where would need its condition for second derivatives,
     # and TensorFlow cannot add up what a tf.cond of a tf.function keeps of booleans.
-    without = 1 - tf.cast(tf.cast(some, tf.bool), own.mean.dtype)
+    without = 1 - tf.cast(tf.cast(nonempty, tf.bool), own.mean.dtype)
     return moments.Moments(*(mine + tf.math.multiply_no_nan(other, without) for mine, other in zip(own, moving)))
 
 
 def _renormed(
     scale: tf.Tensor | None,
     offset: tf.Tensor | None,
-    whole: moments.Moments,
+    pooled: moments.Moments,
     state: State,
     options: Options,
-    some: tf.Tensor | bool,
+    nonempty: tf.Tensor | bool,
     layout: Layout,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Scale and offset that follow renorm's corrections; the batch's deviation, and r and d.
+    """Scale and offset after renorm's corrections; the batch's stddev, and r and d.
 
     What is normalized by the moving statistics, a virtual batch or all, has nothing to correct: there the scale and
     the offset follow an r of 1 and a d of 0.
     """
     assert options.renorm_clipping is not None
-    dtype = whole.mean.dtype
-    stddev = tf.sqrt(whole.variance + options.epsilon)
-    # In a loop, what the round before left; there, a read with nothing to wait for may come too early.
-    with tf.control_dependencies([whole.mean]):
-        mean, deviation = (_read_now(value, dtype) for value in (state.renorm_mean, state.renorm_stddev))
-    r, d = renorm.corrections(whole.mean, stddev, mean, deviation, options.epsilon, options.renorm_clipping)
+    dtype = pooled.mean.dtype
+    stddev = tf.sqrt(pooled.variance + options.epsilon)
+    # In a loop, the value that the previous iteration left; a read without a dependency may run too early.
+    with tf.control_dependencies([pooled.mean]):
+        moving_mean, moving_stddev = (_read_now(value, dtype) for value in (state.renorm_mean, state.renorm_stddev))
+    r, d = renorm.corrections(pooled.mean, stddev, moving_mean, moving_stddev, options.epsilon, options.renorm_clipping)
     applied = r, d
-    if some is not True:
-        corrected = tf.convert_to_tensor(truth(some))
+    if nonempty is not True:
+        corrected = tf.convert_to_tensor(as_bool(nonempty))
         if corrected.shape.rank == layout.rank:  # each virtual batch may have weight or not
             applied = layout.broadcast(r), layout.broadcast(d)
         constants = tf.ones([], dtype), tf.zeros([], dtype)
         applied = tuple(tf.where(corrected, part, constant) for part, constant in zip(applied, constants))
-    return (*_then(*applied, scale, offset, layout), stddev, r, d)
+    return (*_compose_affine(*applied, scale, offset, layout), stddev, r, d)
 
 
 def normalize_by_moving(inputs: tf.Tensor, params: Params, state: State, options: Options) -> tf.Tensor:
     """y = (x - moving_mean) / sqrt(moving_variance + epsilon) * gamma + beta."""
-    layout = options.layout.whole
+    layout = options.layout.pooled
     dtype = compute_dtype(inputs.dtype)
     read = [_read(value, dtype) for value in (*params, state.moving_mean, state.moving_variance)]
     if options.layout.virtual_batch_size is not None and not options.layout.flat:
@@ -267,15 +270,15 @@ def _per_channel(scale: tf.Tensor | None, offset: tf.Tensor | None, layout: Layo
     return all(part is None or part.shape == shape for part in (scale, offset))
 
 
-def _differ_by_channel(shares: moments.Shares, layout: Layout) -> bool:
+def _differ_by_channel(shares: moments.SampleWeights, layout: Layout) -> bool:
     return shares.weights is not None and shares.weights.shape.as_list()[layout.axes[0]] not in (1, None)
 
 
-def _spread(part: tf.Tensor, layout: Layout) -> tf.Tensor:
+def _broadcast_per_channel(part: tf.Tensor, layout: Layout) -> tf.Tensor:
     return layout.broadcast(part) if part.shape.rank == 1 else part
 
 
-def _then(
+def _compose_affine(
     first_scale: tf.Tensor,
     first_offset: tf.Tensor,
     scale: tf.Tensor | None,
@@ -284,8 +287,9 @@ def _then(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """The transform x -> (x * first_scale + first_offset) * scale + offset, as one scale and one offset."""
     if not all(part is None or part.shape.rank == 1 for part in (first_scale, first_offset, scale, offset)):
-        first_scale, first_offset = _spread(first_scale, layout), _spread(first_offset, layout)
-        scale, offset = (None if part is None else _spread(part, layout) for part in (scale, offset))
+        first_scale = _broadcast_per_channel(first_scale, layout)
+        first_offset = _broadcast_per_channel(first_offset, layout)
+        scale, offset = (None if part is None else _broadcast_per_channel(part, layout) for part in (scale, offset))
     if scale is not None:
         first_scale, first_offset = first_scale * scale, first_offset * scale
     return first_scale, first_offset if offset is None else first_offset + offset

@@ -33,12 +33,12 @@ class CallSignature(NamedTuple):
 
     @property
     def rank(self) -> int:
-        return self.layout.whole.rank
+        return self.layout.pooled.rank
 
     @property
     def fusible(self) -> bool:
         """What the original's fused kernel can do, for the channels on axis 1 or the last."""
-        at_an_end = self.layout.whole.axes in ((1,), (self.rank - 1,))
+        at_an_end = self.layout.pooled.axes in ((1,), (self.rank - 1,))
         return self.fused and at_an_end and not (self.batch_weights or self.renorm or self.adjustment)
 
     @property

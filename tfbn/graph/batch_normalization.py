@@ -120,7 +120,7 @@ class BatchNormalization(tf_layer.Layer):
         shape, dtype = tf.TensorShape(input_shape), self.dtype or tf.float32
         flat = self.virtual_batch_size is None
         layout = shapes.layout_by_axis(shape, self.axis, self.virtual_batch_size, flat)
-        axes = layout.whole.axes
+        axes = layout.pooled.axes
         if axes == (1,):
             layout = layout._replace(data_format="NCHW")
         arguments = self._arguments(layout.channels if len(axes) == 1 else None)
@@ -153,7 +153,7 @@ class BatchNormalization(tf_layer.Layer):
         updating = checks.check_flag(self.update_statistics, "update_statistics")
         assert self._settings is not None
         layout = self._settings.layout
-        shapes.check_same_layer(self.name, inputs.shape, self._built_for, layout.whole.axes)
+        shapes.check_same_layer(self.name, inputs.shape, self._built_for, layout.pooled.axes)
         call = CallInputs(inputs, is_training, updating, adjustment=self.adjustment)
         call = layers.check_call(call, layout, self.synchronized)
         has_updates = bool(self.trainable) and not is_training.never

@@ -75,7 +75,7 @@ def reserve(call: CallInputs, settings: Settings, has_gamma: bool, has_updates: 
     inline = inline and has_updates
     waits = inline or (has_updates and (_tensorflow.in_v1_body() or _tensorflow.in_v2_body()))
     if settings.path.fused and _is_kernel_last(call, settings):
-        viewed = settings.layout.whole.rank != 4
+        viewed = settings.layout.pooled.rank != 4
         if call.is_training.tensors:
             if settings.path.name == "core-fused" and not waits and not viewed:
                 return Names(scope=None, counted=("cond",))
@@ -109,7 +109,7 @@ def _is_kernel_last(call: CallInputs, settings: Settings) -> bool:
 
 def _function_fused(call: CallInputs, settings: Settings, inline: bool) -> Names:
     updates: tuple[str, ...] = ()
-    flat = settings.layout.whole.rank == 2
+    flat = settings.layout.pooled.rank == 2
     if flat:
         _unique("Reshape")
     if call.is_training.tensors:

@@ -149,7 +149,7 @@ def to_keras(
 def _layer_arguments(norm: BatchNorm, spec: tf.TensorSpec, generation: Generation) -> dict[str, Any]:
     """The arguments of a layer of Keras like this module, for inputs like `spec`."""
     own, settings = norm.arguments(), norm.settings_for(spec)
-    axes, rank = settings.layout.whole.axes, spec.shape.rank
+    axes, rank = settings.layout.pooled.axes, spec.shape.rank
     arguments: dict[str, Any] = {
         "axis": -1 if axes[0] == rank - 1 else axes[0],
         "momentum": _number("decay", settings.decay),

@@ -3,4 +3,4 @@
 Importing it registers the gradients that MetaGraphs of tfbn may name.
 """
 
-from tfbn.ops import own_moments as own_moments
+from tfbn.ops import closed_form_gradient as closed_form_gradient

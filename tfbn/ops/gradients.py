@@ -49,13 +49,13 @@ def tape_may_differentiate() -> bool:
     return _tensorflow.tape_may_record() or _tensorflow.graph_around_bodies().building_function
 
 
-def zero_where_empty(value: tf.Tensor, some: tf.Tensor) -> tf.Tensor:
+def zero_where_empty(value: tf.Tensor, nonempty: tf.Tensor) -> tf.Tensor:
     """`value`, whose gradient is zero, not NaN, where `some` is 0: in eager code and functions."""
 
-    def masked(grads: Sequence[tf.Tensor], _: tf.Tensor, some: tf.Tensor) -> list[tf.Tensor | None]:
-        return [tf.math.multiply_no_nan(grads[0], some), None]
+    def masked(grads: Sequence[tf.Tensor], _: tf.Tensor, nonempty: tf.Tensor) -> list[tf.Tensor | None]:
+        return [tf.math.multiply_no_nan(grads[0], nonempty), None]
 
-    (value,) = under_tape(masked, [value], value, tf.cast(tf.cast(some, tf.bool), value.dtype))
+    (value,) = under_tape(masked, [value], value, tf.cast(tf.cast(nonempty, tf.bool), value.dtype))
     return value
 
 

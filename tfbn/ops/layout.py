@@ -29,7 +29,7 @@ class Layout(NamedTuple):
         return math.prod(self.sizes)
 
     @property
-    def whole(self) -> Layout:
+    def pooled(self) -> Layout:
         """The layout of the same inputs without the axis that counts the virtual batches."""
         if self.virtual_batch_size is None:
             return self

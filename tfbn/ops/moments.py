@@ -18,7 +18,7 @@ class Moments(NamedTuple):
     variance: tf.Tensor
 
 
-class Shares(NamedTuple):
+class SampleWeights(NamedTuple):
     """What each sample counts in the statistics of its channel and virtual batch."""
 
     weights: tf.Tensor | None  # of the inputs' rank, broadcasting against them; None where all count the same
@@ -40,15 +40,15 @@ class Shares(NamedTuple):
         return variance * correction
 
 
-def shares_of(inputs: tf.Tensor, weights: tf.Tensor | None, layout: Layout) -> Shares:
+def weigh_samples(inputs: tf.Tensor, weights: tf.Tensor | None, layout: Layout) -> SampleWeights:
     """The shares by weights of the inputs' rank that broadcast against them, or equal ones."""
     axes = layout.reduction_axes
     if weights is None:
-        return Shares(None, tf.cast(_positions(inputs, axes), inputs.dtype))
+        return SampleWeights(None, tf.cast(_positions(inputs, axes), inputs.dtype))
     # A weight stands for as many samples as it is broadcast to.
     repeats = _positions(inputs, axes) // tf.maximum(_positions(weights, axes), 1)
     total = tf.reduce_sum(weights, axes, keepdims=True) * tf.cast(repeats, inputs.dtype)
-    return Shares(weights, tf.reshape(total, [-1]) if layout.flat_statistics else total)
+    return SampleWeights(weights, tf.reshape(total, [-1]) if layout.flat_statistics else total)
 
 
 def _positions(values: tf.Tensor, axes: list[int]) -> int | tf.Tensor:
@@ -59,7 +59,7 @@ def _positions(values: tf.Tensor, axes: list[int]) -> int | tf.Tensor:
     return tf.reduce_prod(tf.gather(tf.shape(values), tf.constant(axes, tf.int32)))
 
 
-def of_shares(inputs: tf.Tensor, shares: Shares, layout: Layout) -> Moments:
+def weighted_moments(inputs: tf.Tensor, shares: SampleWeights, layout: Layout) -> Moments:
     """mean = sum(w * x) / sum(w); variance = sum(w * (x - mean)**2) / sum(w).
 
     What has no weight may be anything, NaN included. Weights that sum to zero give zeros.
@@ -81,7 +81,7 @@ def sum_over(values: tf.Tensor, axes: list[int]) -> tf.Tensor:
     return tf.reduce_sum(values, axes[:-1], keepdims=True) if len(axes) > 1 else values
 
 
-def _average(values: tf.Tensor, shares: Shares, layout: Layout) -> tf.Tensor:
+def _average(values: tf.Tensor, shares: SampleWeights, layout: Layout) -> tf.Tensor:
     axes = layout.reduction_axes
     if shares.weights is not None:
         # What is weighed alike is summed first, which leaves little to weigh.
@@ -95,7 +95,7 @@ def _average(values: tf.Tensor, shares: Shares, layout: Layout) -> tf.Tensor:
     return tf.math.divide_no_nan(sums, shares.total)
 
 
-def of_virtual_batches(moments: Moments, shares: Shares, layout: Layout) -> Moments:
+def average_over_virtual_batches(moments: Moments, shares: SampleWeights, layout: Layout) -> Moments:
     """Their mean over the virtual batches that have samples; the moments themselves without any virtual batches."""
     if layout.virtual_batch_size is None:
         return moments
@@ -117,9 +117,9 @@ def has_samples(inputs: tf.Tensor) -> tf.Tensor | bool:
 
 def has_weight(inputs: tf.Tensor, weights: tf.Tensor) -> tf.Tensor | bool:
     """Whether weighted statistics exist: some sample, and weights that do not cancel to zero."""
-    some = has_samples(inputs)
+    nonempty = has_samples(inputs)
     nonzero = tf.not_equal(tf.reduce_sum(weights), 0)
-    return nonzero if some is True else tf.logical_and(tf.cast(some, tf.bool), nonzero)
+    return nonzero if nonempty is True else tf.logical_and(tf.cast(nonempty, tf.bool), nonzero)
 
 
 def biased(variance: tf.Tensor, inputs: tf.Tensor, layout: Layout) -> tf.Tensor:

@@ -18,17 +18,17 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from tfbn.ops.moments import Moments, Shares
+from tfbn.ops.moments import Moments, SampleWeights
 
 
 class Pooled(NamedTuple):
     """Moments of the whole batch, and what each sample of this replica counts in them."""
 
     moments: Moments
-    shares: Shares
+    shares: SampleWeights
 
 
-def pool(own: Moments, shares: Shares) -> Pooled:
+def pool(own: Moments, shares: SampleWeights) -> Pooled:
     """The moments of all replicas' samples from those of each; to be called by all of them."""
     number, shape = _context().num_replicas_in_sync, own.mean.shape
     sizes = [shares.total.shape.num_elements(), shape.num_elements(), shape.num_elements()]
@@ -42,7 +42,7 @@ def pool(own: Moments, shares: Shares) -> Pooled:
     variance = tf.reduce_sum(parts * (variances + tf.square(means - mean)), 0)
     # A constant to the weights of which it is the sum: their gradient takes account of it.
     total = tf.stop_gradient(tf.reshape(total, shares.total.shape))
-    return Pooled(Moments(tf.reshape(mean, shape), tf.reshape(variance, shape)), Shares(shares.weights, total))
+    return Pooled(Moments(tf.reshape(mean, shape), tf.reshape(variance, shape)), SampleWeights(shares.weights, total))
 
 
 def sum_of(*values: tf.Tensor) -> list[tf.Tensor]:

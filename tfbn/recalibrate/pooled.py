@@ -123,4 +123,4 @@ def length(batches: Any) -> int | None:
 
 def summary_of(call: observation.TrainingCall) -> Summary:
     """The summary of what a call normalizes."""
-    return summarize(call.inputs, call.settings.layout.whole.axes, call.weights)
+    return summarize(call.inputs, call.settings.layout.pooled.axes, call.weights)

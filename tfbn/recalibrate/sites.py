@@ -138,7 +138,7 @@ def _of_calls(calls: list[registry.Call], graph: tf.Graph) -> Found:
         if not all(each.graph is graph and graph.is_fetchable(each) for each in needed):
             return [], "it is in a loop or a branch. Build it outside, and give it is_training as a tensor"
         settings = call.settings
-        axes = settings.layout.whole.axes
+        axes = settings.layout.pooled.axes
         sites.append(Site(call.inputs, call.outputs, axes, call.weights, settings, settings.unbiased, conditions))
     return sites, ""
 

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from tests import oracle
-from tfbn.ops import moments, own_moments
+from tfbn.ops import closed_form_gradient, moments
 from tfbn.ops.layout import layout_of
 
 tf1 = tf.compat.v1
@@ -30,9 +30,9 @@ def kernel(x, gamma, beta, weights, axis, fused):
     layout = layout_of(x.shape, [axis])
     if weights is not None:
         weights = layout.of_leading_axes(tf.convert_to_tensor(weights))
-    shares = moments.shares_of(x, weights, layout)
-    own = moments.of_shares(x, shares, layout)
-    return (own_moments.fused if fused else own_moments.composed)(
+    shares = moments.weigh_samples(x, weights, layout)
+    own = moments.weighted_moments(x, shares, layout)
+    return (closed_form_gradient.fused if fused else closed_form_gradient.composed)(
         x, own, shares.normalized(layout), gamma, beta, EPSILON, layout
     )
 
@@ -156,9 +156,9 @@ def test_zero_weights_keep_gradients_of_moments(fused):
     x, gamma, beta, _, slope = inputs_of([6, 3, 2, 5], 3, "float32")
     with tf.Graph().as_default(), tf1.Session() as session:
         tensor, layout = tf.constant(x), layout_of(tf.TensorShape(x.shape), [3])
-        shares = moments.shares_of(tensor, tf.zeros([6, 1, 1, 1]), layout)
+        shares = moments.weigh_samples(tensor, tf.zeros([6, 1, 1, 1]), layout)
         given = moments.Moments(tf.fill([5], 2.0), tf.fill([5], 3.0))
-        run = own_moments.fused if fused else own_moments.composed
+        run = closed_form_gradient.fused if fused else closed_form_gradient.composed
         outputs = run(tensor, given, shares.normalized(layout), tf.constant(gamma), tf.constant(beta), EPSILON, layout)
         found = session.run(tf.gradients(tf.reduce_sum(outputs * slope), tensor)[0])
     np.testing.assert_allclose(found, slope * gamma / np.sqrt(3.0 + EPSILON), rtol=1e-6)

@@ -86,7 +86,7 @@ def _composed_gradient(
     dgamma = _sum_to(dy * centred, mean) * inverse
     whole_dgamma, whole_dbeta = replicas.sum_of(dgamma, dbeta) if across else (dgamma, dbeta)
     dx = dy * slope - _shared(lambda a, b: centred * (inverse * a) + b, slope, whole_dgamma, whole_dbeta, shares)
-    dshares = _of_shares(centred, slope, inverse, whole_dgamma, whole_dbeta, shares, variance if across else None)
+    dshares = _dshares(centred, slope, inverse, whole_dgamma, whole_dbeta, shares, variance if across else None)
     return [dx, _sum_to(dgamma, gamma), _sum_to(dbeta, beta), None, None, dshares, None]
 
 
@@ -120,7 +120,7 @@ def _fused_gradient(grads: Sequence[tf.Tensor], *inputs: tf.Tensor, across: bool
     dx, dgamma, dbeta = gradients.with_gradient(name, [dx, dgamma, dbeta], dy, *inputs)
     if not across:
         whole_dgamma, whole_dbeta = dgamma, dbeta
-    dshares = _of_shares(x - mean, slope, inverse, whole_dgamma, whole_dbeta, shares, variance if across else None)
+    dshares = _dshares(x - mean, slope, inverse, whole_dgamma, whole_dbeta, shares, variance if across else None)
     return [dx, dgamma, dbeta, None, None, dshares, None]
 
 
@@ -160,7 +160,7 @@ def _shared(
     return normalized(slope * dgamma, slope * dbeta) * shares
 
 
-def _of_shares(
+def _dshares(
     centred: tf.Tensor,
     slope: tf.Tensor,
     inverse: tf.Tensor,
