@@ -115,13 +115,45 @@ class TestKeras:
                 assert_equal(found[step + 1], expected("norm", moving, moments(sample)))
 
     def test_layers_of_keras(self, keras):
-        """They are refused by name, unless left out; then their statistics stay."""
-        native = keras.layers.BatchNormalization(name="native")
-        model = self.model(keras, tfbn.keras.layer_class(keras)(name="norm"), native)
-        with pytest.raises(ValueError, match=r"got native of Keras' own layer.*tfbn.keras.wrap"):
-            tfbn.summaries(model, data(0, (8, 3)))
-        found = read(tfbn.summaries(model, data(0, (8, 3)), layers="norm").numpy())
-        assert_equal(found, expected("norm", (np.zeros(3), np.ones(3)), moments(data(0, (8, 3)))))
-        np.testing.assert_array_equal(native.moving_mean, np.zeros(3))
+        """Keras' own are summarized by the estimator that they have themselves, and nothing of them moves."""
+        natives = [keras.layers.BatchNormalization(name=name, momentum=0.9) for name in ("native", "frozen")]
+        natives[1].trainable = False
+        model = self.model(keras, natives[0], tfbn.keras.layer_class(keras)(name="norm"), natives[1])
+        x = data(0, (8, 3))
+        for native, value in zip(natives, (2.0, 3.0)):
+            native.moving_mean.assign([value] * 3)
+        before = model.get_weights()
+        found = read(tfbn.summaries(model, x).numpy())
+        for one, other in zip(before, model.get_weights()):
+            np.testing.assert_array_equal(one, other)
+        wanted = {
+            **expected("native", (np.full(3, 2.0), np.ones(3)), moments(x, unbiased=False)),
+            **expected("norm", (np.zeros(3), np.ones(3)), moments(natives[0](x, training=True).numpy())),
+            **expected("frozen", (np.full(3, 3.0), np.ones(3))),
+        }
+        assert found.keys() == wanted.keys()
+        for tag, value in wanted.items():
+            np.testing.assert_allclose(found[tag], value, rtol=1e-5, atol=1e-5, err_msg=tag)
+        assert natives[0].momentum == 0.9
+        assert "call" not in vars(natives[0])
+        assert read(tfbn.summaries(model, x, layers="native").numpy()).keys() == {t for t in wanted if "/native/" in t}
+        with pytest.raises(ValueError, match="call: expected a call in which some layer trains"):
+            tfbn.summaries(model, x, layers="frozen")
         with pytest.raises(TypeError, match="source: expected a model, got the layer 'native'"):
-            tfbn.summaries(native, data(0, (8, 3)))
+            tfbn.summaries(natives[0], x)
+
+    def test_a_layer_of_keras_that_is_called_twice(self, keras):
+        """The calls are pooled, each with its number of samples; rank 4 has the fused kernel's estimator in Keras 2."""
+        native = keras.layers.BatchNormalization(name="native")
+        inputs = keras.layers.Input([4, 5, 3])
+        model = keras.Model(inputs, [native(inputs), native(inputs[:, :2] * 2.0)])
+        x = data(3)
+        first, second = x, 2.0 * x[:, :2]
+        batches = [moments(part, unbiased=keras is generations.KERAS_2) for part in (first, second)]
+        share = first.size / (first.size + second.size)
+        mean = share * batches[0][0] + (1 - share) * batches[1][0]
+        variance = sum(part * (batch[1] + (batch[0] - mean) ** 2) for part, batch in zip((share, 1 - share), batches))
+        found = read(tfbn.summaries(model, x).numpy())
+        wanted = expected("native", (np.zeros(3), np.ones(3)), (mean, variance))
+        for tag, value in wanted.items():
+            np.testing.assert_allclose(found[tag], value, rtol=1e-5, atol=1e-5, err_msg=tag)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,11 +14,14 @@ from tfbn.keras.from_keras import find_batch_norms
 from tfbn.keras.generation import NAMES
 from tfbn.keras.layer import Layer as KerasLayer
 from tfbn.keras.wrap import module_of
+from tfbn.module import BatchNorm
 from tfbn.recalibrate import pooled
 from tfbn.recalibrate.module import Layer, Sums, find_layers, observed_pass, select
 from tfbn.recalibrate.session import summarize_site
 from tfbn.recalibrate.sites import find
 from tfbn.recalibrate.stored import value_tensor
+from tfbn.tensorboard.keras_layers import observed_layers
+from tfbn.tf1_module import TF1Module
 
 
 def summaries(
@@ -43,7 +46,7 @@ def summaries(
 
     Args:
       source: tf.Graph or session, default None for the default graph; or tf.Module with tfbn.BatchNorm or TF1Module
-        within, or a model of Keras with tfbn.keras.BatchNorm.
+        within, or a model of Keras, with Keras' own batch norms or tfbn.keras.BatchNorm.
       batch: what `call` takes; for a graph None.
       call: function of the batch that runs the model as in training, without the optimizer; for a graph None. Default:
         source(batch, is_training=True), of Keras training=True.
@@ -57,7 +60,7 @@ def summaries(
     Raises:
       ValueError: no layers, or not those asked for; of a graph, layers in loops and branches and the others whose
         batches no run can fetch, unless `layers` leaves them out; a finalized graph; of a model, layers without
-        variables yet, Keras' own batch norm, and a call in which no layer trains.
+        variables yet, and a call in which no layer trains.
       TypeError: another kind of source.
       RuntimeError: a module where a graph is built, be it that of a tf.function.
 
@@ -117,60 +120,55 @@ def _pool(calls: list[tuple[Any, pooled.Summary]]) -> pooled.Summary:
 
 def _summarize_model(source: Any, batch: Any, call: Callable[[Any], Any] | None, layers: Any) -> tf.Tensor:
     from_keras = any(cls.__module__.partition(".")[0] in NAMES for cls in type(source).__mro__)
-    all_layers = _find_keras_layers(source, layers) if from_keras else find_layers(source)
+    all_layers = _find_keras_layers(source) if from_keras else find_layers(source)
     chosen = select(all_layers, layers)
     argument = "training" if from_keras else "is_training"
     run = call or (lambda batch: source(batch, **{argument: True}))
-    with _state_kept(source if from_keras else None), observed_pass(all_layers, run, [batch], False) as (sums, before):
-        if not any(sums.of(layer) for layer in chosen):
-            raise ValueError(
-                "call: expected a call in which some layer trains, got none. Is it one with is_training=True?"
-            )
-        return tf.raw_ops.MergeSummary(
-            inputs=[
-                _summarize_layer(
-                    layer.scope,
-                    [before.values[id(layer.variables[name])] for name in pooled.STATISTICS],
-                    *_batch_of(sums, layer),
-                )
-                for layer in chosen
-            ]
-        )
+    own = [layer for layer in all_layers if not _is_of_keras(layer)]
+    others = [layer.module for layer in all_layers if _is_of_keras(layer)]
+    moving = {layer.scope: [np.array(layer.variables[name].numpy()) for name in pooled.STATISTICS] for layer in chosen}
+    with _state_kept(source if from_keras else None), observed_layers(others) as by_layer:
+        with observed_pass(own, run, [batch], False) as (sums, _):
+            pass
+    batches = {layer.scope: _batch_of(layer, sums, by_layer) for layer in chosen}
+    if all(batch is None for batch in batches.values()):
+        raise ValueError("call: expected a call in which some layer trains, got none. Is it one with is_training=True?")
+    nothing = pooled.Summary(0.0, 0.0, 0.0), False
+    return tf.raw_ops.MergeSummary(
+        inputs=[
+            _summarize_layer(layer.scope, moving[layer.scope], *(batches[layer.scope] or nothing)) for layer in chosen
+        ]
+    )
 
 
-def _batch_of(sums: Sums, layer: Layer) -> tuple[pooled.Summary, bool]:
-    """What went through a layer, of no samples where it never trained, and whether its estimator is unbiased."""
+def _is_of_keras(layer: Layer) -> bool:
+    return not isinstance(layer.module, (BatchNorm, TF1Module))
+
+
+def _batch_of(layer: Layer, sums: Sums, by_layer: Mapping[int, pooled.Pooled]) -> tuple[pooled.Summary, bool] | None:
+    """What went through a layer, and whether its variance has to be made unbiased; None where it never trained."""
     inputs = sums.of(layer)
-    if inputs is None:
-        return pooled.Summary(0.0, 0.0, 0.0), False
-    batch = inputs.pooled
-    unbiased = inputs.unbiased and "moving_stddev" not in layer.variables
+    batch = by_layer.get(id(layer.module)) if inputs is None else inputs.pooled
+    if batch is None:
+        return None
+    unbiased = inputs is not None and inputs.unbiased and "moving_stddev" not in layer.variables
     return pooled.Summary(batch.samples, batch.mean, batch.squares), unbiased
 
 
-def _find_keras_layers(model: Any, layers: Any) -> list[Layer]:
-    """The layers of tfbn in a model; raises ValueError for Keras' own that are asked for."""
+def _find_keras_layers(model: Any) -> list[Layer]:
+    """The batch norm layers of a model, tfbn's and Keras' own."""
     if not hasattr(model, "layers"):
         raise TypeError(f"source: expected a model, got the layer {model.name!r}. Pass the model that it is in.")
-    found, others = [], []
+    found = []
     for path, layer in find_batch_norms(model):
-        if not isinstance(layer, KerasLayer):
-            others.append(path)
-            continue
-        module = module_of(layer)
-        state = {name: getattr(module, name) for name in State._fields}
+        module = module_of(layer) if isinstance(layer, KerasLayer) else layer
+        state = {name: getattr(module, name, None) for name in State._fields}
         variables = {name: variable for name, variable in state.items() if variable is not None}
         if not variables:
             raise ValueError(f"source: expected layers that are built, got {path}. Call the model once before this.")
         found.append(Layer(path, variables, module))
-    if others and (layers is None or not found):
-        raise ValueError(
-            f"source: expected tfbn.keras.BatchNorm in the model, got {', '.join(others)} of Keras' own layer, whose "
-            "batches tfbn does not see. Put tfbn's in its place, tfbn.keras.wrap(tfbn.keras.from_keras(layer)), or "
-            "leave it out by naming the others in `layers`."
-        )
     if not found:
-        raise ValueError(f"source: expected a model with tfbn.keras.BatchNorm in it, got {model.name!r} without.")
+        raise ValueError(f"source: expected a model with batch norm layers in it, got {model.name!r} without.")
     return found
 
 
