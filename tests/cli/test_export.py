@@ -138,7 +138,7 @@ def test_keep_training(model, capsys):
     "line, text",
     [
         ("nothing.meta a.pb --outputs y", "tfbn export: nothing.meta: there is no such file or directory"),
-        ("model.meta a.pb", "tfbn export: expected --outputs: model.meta has no signature that names them."),
+        ("model.meta a.pb", "tfbn export: expected --outputs: model.meta has no signature that names them. These"),
         (
             "model.meta a.pb --outputs y=inline/outputs",
             "tfbn export: expected --outputs without keys, as a GraphDef has no signature, got y=inline/outputs.",
@@ -173,10 +173,10 @@ def test_keep_training(model, capsys):
     ],
 )
 def test_errors(model, capsys, line, text):
-    """Status 2 and a line."""
+    """Status 2 and a line, with one below for each candidate."""
     assert tfbn(line) == 2
     out, err = capsys.readouterr()
-    assert (out, err.count("\n")) == ("", 1)
+    assert (out, err.count("\n")) == ("", 1 + err.count("\n  --outputs "))
     assert err.startswith(text)
     assert not {model / "a.pb", model / "a"} & set(model.iterdir())
 

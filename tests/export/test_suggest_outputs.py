@@ -16,6 +16,7 @@ def classifier(name):
     logits = tf.matmul(hidden, tf1.get_variable("kernel", [3, 2]), name=name)
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=tf.zeros([8], tf.int64), logits=logits)
     tf.argmax(logits, 1, name="classes")
+    tf.shape(logits, name="shape")
     tf1.summary.histogram("hidden", hidden)
     tfbn.create_train_op(tf.reduce_mean(losses, name="loss"), tf1.train.AdamOptimizer(0.1))
     tf1.train.Saver()

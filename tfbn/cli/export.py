@@ -97,8 +97,11 @@ def _export(options: argparse.Namespace, loaded: Any) -> Any:
     inputs = _tensors(options.inputs, "--inputs", is_file) or loaded.inputs
     if not outputs:
         candidates = suggest_outputs(loaded.source)
-        hint = f" Is it {' or '.join(candidates)}?" if candidates else ""
-        raise ValueError(f"expected --outputs: {options.source} has no signature that names them.{hint}")
+        hint = "".join(f"\n  --outputs {name}" for name in candidates)
+        raise ValueError(
+            f"expected --outputs: {options.source} has no signature that names them."
+            + (f" These ops look like outputs:{hint}" if hint else "")
+        )
     arguments = {
         "is_training": names(options.is_training),
         "variables": options.variables,

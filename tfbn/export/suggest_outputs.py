@@ -13,7 +13,9 @@ from tfbn.graphdef.nodes import PLACEHOLDERS
 _MAX_SUGGESTED = 6
 _USUAL = re.compile("(.*_)?(logits|predictions?|probabilit(y|ies)|probs?|softmax|scores?|outputs?|embeddings?)")
 _LOSSES = re.compile(".*CrossEntropyWithLogits")
-_NO_OUTPUTS = re.compile("NoOp|Assert|.*Summary.*|(Resource|Sparse)?(Apply|Scatter).*|Assign.*|Save.*|Restore.*")
+_NO_OUTPUTS = re.compile(
+    "NoOp|Assert|.*Summary.*|(Resource|Sparse)?(Apply|Scatter).*|Assign.*|Save.*|Restore.*|Shape(N)?|Size|Rank"
+)
 
 
 def suggest_outputs(source: Any) -> list[str]:
