@@ -20,8 +20,8 @@ def rules_section() -> str:
     """Each rule with its summary and what it does to its example, or finds in it."""
     parts = [
         START,
-        "Each name is one for `--only` and `--skip`. Edits of import statements are listed under `imports`; they go "
-        "with the rule that makes them necessary.\n",
+        "`--only` and `--skip` take these names. Edits of import statements are listed under `imports`; they belong to "
+        "the rule that makes them necessary.\n",
     ]
     for rule in rules.RULES:
         request = " Only with `--compat-v1`." if rule.chosen else ""
