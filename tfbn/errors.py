@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 
 
 class CompatibilityWarning(UserWarning):
-    """The original accepts this call and silently does something else than it seems to ask for; so does tfbn.
+    """The original accepts this call and silently does something other than it seems to ask for; tfbn does the same.
 
     The text names the argument, the effect and the remedy.
     """
 
 
 class NoLayersWarning(UserWarning):
-    """An audit recognized no batch norm layer in the graph, so that its empty list says nothing."""
+    """An audit recognized no batch norm layer in the graph, so its empty list of findings proves nothing."""
 
 
 class Finding(NamedTuple):
@@ -52,9 +52,9 @@ class StatisticsNotSavedError(FindingsError):
 
 
 class TrainingModeError(FindingsError):
-    """`export`: layers normalize by the batch, and nothing tells by which statistics they would in inference.
+    """`export`: layers normalize by the batch, and the graph does not show their statistics for inference.
 
-    `report` has what the export did up to there.
+    `report` has what the export did until then.
     """
 
     def __init__(self, findings: Sequence[Finding], report: object = None) -> None:

@@ -35,33 +35,32 @@ class _Fixed:
 class BatchNorm(tf.Module):
     """Batch normalization as `batch_norm` does it, as a tf.Module for eager code and tf.function, without Keras.
 
-    The formulas are those of `batch_norm`, as is every number, with its default updates_collections; the statistics
-    are changed by the call itself. moving_variance follows variance * n / max(n - 1, 1), with n samples per channel,
-    for inputs of rank 2 and 4 whose channels are on axis 1 or the last. It follows the variance as it is for other
-    ranks, and with fused=False, batch_weights, renorm or an adjustment; `unbiased` settles it otherwise.
+    Formulas and numbers are those of `batch_norm` with its default updates_collections; the call itself updates the
+    statistics. moving_variance follows variance * n / max(n - 1, 1), with n samples per channel, for inputs of rank 2
+    and 4 whose channels are on axis 1 or the last. It follows the uncorrected variance for other ranks, and with
+    fused=False, batch_weights, renorm or an adjustment; `unbiased` overrides both.
 
     Args:
-      channels: int C, and the variables are created at once. Default None: on the first call, which may be in a
-        tf.function.
+      channels: int C, to create the variables at once. Default None: on the first call, which may be in a tf.function.
       decay: number in [0, 1] or floating scalar tensor or variable, per step: the share of a moving average that stays.
         None averages all batches alike, as PyTorch does for momentum=None. Default 0.999.
       center: whether to add `beta`. Default True.
       scale: whether to multiply by `gamma`. Default False.
       epsilon: number, at least 0, added to the variance. Default 0.001. Where moving_variance follows the corrected
-        variance, 1.001e-5 is the least.
+        variance, at least 1.001e-5 is used.
       data_format: 'NHWC' (channels last, any rank) or 'NCHW' (channels on axis 1, any rank from 2).
       axis: int, the axis of the channels, in place of data_format. Default None.
       param_initializers: dict with initializers for `beta`, `gamma`, `moving_mean` and `moving_variance`. Defaults
         zeros, ones, zeros, ones.
-      param_regularizers: dict with regularizers for `beta` and `gamma`; `losses` has what they give.
+      param_regularizers: dict with regularizers for `beta` and `gamma`; their values are in `losses`.
       param_constraints: dict with constraints for `beta` and `gamma`, functions that optimizers apply after a step.
       trainable: whether `beta` and `gamma` are trained. Default True.
       update_statistics: bool, or scalar boolean tensor or variable: the default of calls. Default True.
       fused: None or True for the fused kernel where it serves, False for composed ops.
-      unbiased: whether moving_variance follows variance * n / max(n - 1, 1), or variance. Default None, as said above.
-        Without effect on renorm.
-      frozen: whether all calls normalize by the moving statistics and update none, whatever is_training says, as
-        Keras does where a layer's trainable is False. Default False.
+      unbiased: whether moving_variance follows variance * n / max(n - 1, 1), or variance. Default None: as described
+        above. No effect with renorm.
+      frozen: whether all calls normalize by the moving statistics and update none, whatever is_training is, as in Keras
+        for a layer whose trainable is False. Default False.
       zero_debias_moving_mean: whether moving_mean corrects for its start at zero (arXiv:1412.6980, section 3).
       renorm: whether to apply batch renormalization. Default False.
       renorm_clipping: dict with `rmax`, `rmin`, `dmax`, each a number or a scalar tensor or variable; absent ones do
@@ -69,12 +68,12 @@ class BatchNorm(tf.Module):
       renorm_decay: as decay, for the averages behind r and d, but not None. Default 0.99.
       adjustment: function of the dynamic shape of inputs, giving (a, b) that broadcast against them: in training
         y = (xhat * a + b) * gamma + beta.
-      virtual_batch_size: int that divides N in training; virtual batches are normalized each by itself. Not with
+      virtual_batch_size: int that divides N in training; each virtual batch is normalized separately. Not with
         adjustment. No effect in inference.
       synchronized: whether to normalize by, and follow, the statistics of all replicas' inputs, as if one had the whole
-        batch, under tf.distribute.MirroredStrategy and MultiWorkerMirroredStrategy; shares may be unequal and empty.
-        Nothing changes without a strategy, with one replica, and in inference. Each replica has to call the layer right
-        in the function that strategy.run runs. A tensor is_training has both computed. Not with virtual_batch_size.
+        batch, under tf.distribute.MirroredStrategy and MultiWorkerMirroredStrategy; shares may be unequal and empty. No
+        effect without a strategy, with one replica, or in inference. Each replica has to call the layer directly in the
+        function that strategy.run runs. With a tensor is_training both sides are computed. Not with virtual_batch_size.
         Default False.
       param_dtype: dtype of all variables. Default: float32; on a first call float64 for inputs of float64.
       name: of the module, and the scope of its variables. Default 'batch_norm'.
@@ -84,18 +83,18 @@ class BatchNorm(tf.Module):
       renorm_mean, renorm_stddev, moving_stddev: with renorm, of shape [C].
       biased, local_step: with zero debias, of shapes [C] and []; local_step also where decay is None.
       decay, renorm_decay, renorm_clipping, adjustment: the arguments; may be set, to what the constructor takes.
-      trainable: may be set. False takes beta and gamma from trainable_variables, of modules around this one as well,
-        and tapes pass them by.
+      trainable: may be set. False removes beta and gamma from trainable_variables, also those of modules around this
+        one, and tapes do not watch them.
       update_statistics: may be set. False freezes the statistics while training normalizes by the batch.
       frozen: may be set, to a bool.
-      losses: list of the regularizers' losses, computed anew.
+      losses: list of the regularizers' losses, computed when read.
     Methods:
-      arguments(): the arguments that make another module like this one, as its attributes are now; a dict.
+      arguments(): the arguments, a dict, that create another module like this one in its current state.
       create(channels): creates the variables before the first call.
       settings_for(inputs): how inputs of this shape and dtype are normalized; a record for tfbn itself.
-    What is a Python value is read when a tf.function is traced: set it before, or make it a tf.Variable. Statistics are
-    not trainable; in a strategy's scope each replica has its own, and saving takes their mean, or the first's where
-    they are synchronized.
+    Python values are read when a tf.function is traced: set them before, or make them a tf.Variable. Statistics are
+    not trainable; in a strategy's scope each replica has its own, and saving takes their mean, or the
+    first's where they are synchronized.
 
     Raises:
       ValueError, TypeError: an argument out of range or of another type, as `batch_norm`; data_format with axis.

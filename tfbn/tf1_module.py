@@ -24,30 +24,30 @@ _keys = tf.compat.v1.GraphKeys
 
 
 class TF1Module(tf.Module):
-    """Makes a tf.Module of a function that builds a TF1 model, for eager code and tf.function.
+    """Turns a function that builds a TF1 model into a tf.Module, for eager code and tf.function.
 
     The builder may use get_variable, variable scopes, arg_scope, `batch_norm`, `batch_normalization` and regularizers,
-    and needs no change. Variables are made at the first call and found again by name at every other. Whatever
-    updates_collections says, a call moves the moving statistics once, in the order of the program: where two calls of a
-    layer share variables, the second moves what the first has left. A collection other than UPDATE_OPS is warned of.
+    and needs no change. Variables are created in the first call and found by name in all others. Whatever
+    updates_collections is, a call updates the moving statistics once, in program order: if two calls of a layer share
+    variables, the second update applies to the result of the first. A collection other than UPDATE_OPS gives a warning.
     Within a call collections, default scope names and reuse are those of a fresh graph.
 
     Args:
       builder: function of tensors, nests of tensors and Python values that returns a tensor or a nest of tensors. It is
         traced as tf.function traces: again for each new structure, dtype, rank or Python value, such as is_training
-        True after False; not for new values of tensors, such as a boolean tensor is_training. What it does in Python,
-        it does once per trace.
+        True after False; not for new values of tensors, such as a boolean tensor is_training. Its Python side effects
+        happen once per trace.
       name: name of the module. Default: from the class.
-      reduce_retracing: whether sizes that differ between calls, such as that of the batch, become unknown at the second
-        of them, so that no third size is traced. False traces each shape by itself, for builders that need the sizes.
-        Default True.
+      reduce_retracing: whether sizes that differ between calls, such as the batch size, become unknown when a second
+        one is seen, so that a third is not traced. False traces each shape separately, for builders that need the
+        sizes. Default True.
 
     Attributes:
-      tf1_variables: dict from TF1 name to variable, of all variables made so far; partitions count as variables.
+      tf1_variables: dict from TF1 name to variable, of all variables created so far; partitions count as variables.
       variables, trainable_variables, non_trainable_variables: as of every tf.Module.
 
     `tf.train.Checkpoint(model=module)` saves and restores by object, also before the first call; `save` and `restore`
-    by TF1 names. To export, give tf.saved_model.save a tf.function that calls the module as its signature.
+    by TF1 names. To export, pass tf.saved_model.save a tf.function that calls the module as its signature.
 
     Limits: variables are resource variables outside of any graph, whose `op` has a name and nothing to run; caching
     devices are not used; no deep copies, and no strategies of several replicas.
@@ -95,15 +95,15 @@ class TF1Module(tf.Module):
             return function(args, kwargs)
 
     def build(self, *args: Any, **kwargs: Any) -> None:
-        """Makes the variables that a call with these arguments, or tf.TensorSpecs for tensors, would make."""
+        """Creates the variables that a call with these arguments, or tf.TensorSpecs for tensors, would create."""
         self._function().get_concrete_function(args, kwargs)
 
     @property
     def losses(self) -> list[tf.Tensor]:
-        """The regularization losses of the builder as last traced, computed from the variables as they are now.
+        """The regularization losses of the builder as last traced, computed from the current variables.
 
-        Use it where the gradient is to be taken: under the tape, in the tf.function. Losses that depend on the inputs
-        as well are not among them; return these from the builder.
+        Read it where the gradient is taken: under the tape, in the tf.function. Losses that also depend on the inputs
+        are not included; return those from the builder.
         """
         untracked = self._untracked
         if untracked.specs is None:
@@ -122,7 +122,7 @@ class TF1Module(tf.Module):
         As in TF1, local variables are left out.
 
         Args:
-          path: prefix of the checkpoint's files; its folder is made where there is none.
+          path: prefix of the checkpoint's files; a missing folder is created.
 
         Returns:
           The prefix.
@@ -134,17 +134,17 @@ class TF1Module(tf.Module):
         return save(self._saved(self.tf1_variables), path)
 
     def restore(self, path: str, partial: bool = False) -> None:
-        """Gives the variables the values that a checkpoint of TF1, or of `save`, has under their names.
+        """Restores the variables by name from a checkpoint of TF1 or of `save`.
 
-        Variables that a later call makes get theirs when they are made.
+        Variables that a later call creates are restored when they are created.
 
         Args:
           path: prefix of the checkpoint's files, or a folder for the latest in it.
-          partial: whether variables that the checkpoint does not have may stay as they are. Default False.
+          partial: whether variables that the checkpoint lacks may keep their values. Default False.
 
         Raises:
-          ValueError: variables that the checkpoint does not have, or has with another shape or dtype. No variable is
-            changed then. At a later call for those it makes. A folder without a checkpoint.
+          ValueError: variables that the checkpoint lacks, or has with another shape or dtype; no variable is changed
+            then. For variables created later, in that call. A folder without a checkpoint.
           FileNotFoundError: no checkpoint of that prefix.
         """
         _check_eager()

@@ -69,7 +69,7 @@ def batch_norm(
 
     The correction n / max(n - 1, 1) and a lower bound of 1.001e-5 on epsilon belong to the fused kernel, which serves
     ranks 2 and 4 unless fused=False, batch_weights, renorm or adjustment is given; elsewhere the variance is averaged
-    as it is. With batch_weights w:
+    without the correction. With batch_weights w:
 
         mean = (w * x).sum(axes) / (w + 0 * x).sum(axes)
         variance = (w * (x - mean) ** 2).sum(axes) / (w + 0 * x).sum(axes)
@@ -86,9 +86,9 @@ def batch_norm(
         moving_variance = maximum(moving_stddev ** 2 - epsilon, 0)
 
     Where renorm and batch_weights, zero_debias_moving_mean or another updates_collections meet, and for float64, empty
-    batches and weights that sum to zero, the original fails; here each works. A batch without samples or weight leaves
-    every statistic as it is and is normalized by the moving ones, with r = 1 and d = 0; so is a virtual batch, which
-    the moving averages then leave out.
+    batches and weights that sum to zero, the original fails; here each works. A batch without samples or weight changes
+    no statistic and is normalized by the moving ones, with r = 1 and d = 0; so is a virtual batch, which the moving
+    averages then ignore.
 
     Args:
       inputs: tensor of float16, bfloat16, float32 or float64, of rank 1 or more, first axis the batch. Its rank and
@@ -125,27 +125,27 @@ def batch_norm(
       renorm_clipping: dict with `rmax`, `rmin`, `dmax`, each a number or a scalar tensor; absent ones do not clip.
       renorm_decay: as decay, for the averages behind r and d. Default 0.99.
       adjustment: function of the dynamic shape of inputs, giving (a, b) that broadcast against them: in training
-        y = (xhat * a + b) * gamma + beta, where xhat is what stands before gamma and beta above.
+        y = (xhat * a + b) * gamma + beta, where xhat is the expression above without gamma and beta.
       param_dtype: keyword only. dtype of all variables. Default: float32 for half precisions and the inputs' own
         otherwise, except that without renorm, batch_weights keep half-precision variables as the original does, and
         so do updates_collections and zero_debias_moving_mean with fused=False, adjustment or a rank other than 2 and 4.
       mask: keyword only. booleans or numbers along the axes of inputs from the left without the channels' ([N], [N, T],
-        [N, H, W]), or along all of them with size 1 there ([N, H, W, 1]); sizes of 1 broadcast. Masked positions, of
-        False or 0, don't count in the statistics, not even NaN does; but gradients need finite numbers there, such as
-        the zeros of padding. Numbers, and batch_weights, weigh the others. The outputs there are normalized all the
-        same. No effect in inference.
+        [N, H, W]), or along all of them with size 1 there ([N, H, W, 1]); sizes of 1 broadcast. Masked positions (False
+        or 0) do not count in the statistics, even if they are NaN; but gradients need finite numbers there, such as the
+        zeros of padding. Numbers, and batch_weights, weigh the other positions. Outputs at masked positions are
+        normalized too. No effect in inference.
       virtual_batch_size: keyword only. int V that divides N in training. Each of N / V virtual batches is normalized by
-        statistics of its own, and the moving averages follow the mean of these; virtual batch j takes the samples j,
-        j + N / V, j + 2 N / V and so on, as in `batch_normalization`. Not with adjustment or rank 1. The variables are
-        those of any other layer. No effect in inference.
+        its own statistics, and the moving averages follow their mean; virtual batch j takes the samples j, j + N / V,
+        j + 2 N / V and so on, as in `batch_normalization`. Not with adjustment or rank 1. The variables
+        are those of a layer without it. No effect in inference.
       update_statistics: keyword only. bool, 0 or 1, or a scalar boolean tensor or variable, read in each run. False
-        freezes the statistics, to the last bit and with those that renorm and zero debias keep, while training still
+        freezes the statistics to the last bit, including those of renorm and zero debias, while training still
         normalizes by the batch. No effect in inference. Default True.
       synchronized: keyword only. Under tf.distribute.MirroredStrategy or MultiWorkerMirroredStrategy, True takes the
         statistics over all replicas' inputs, as if one had the whole batch; shares may be unequal and empty, and the
         moving statistics are the same everywhere. Without a strategy, or with one replica, nothing changes. Not with
-        virtual_batch_size, nor in a loop, a conditional or a function within what strategy.run runs. No effect in
-        inference. Default False: each replica by itself, and what is read and saved is the mean of their statistics.
+        virtual_batch_size, nor in a loop, a conditional or a function inside the one that strategy.run runs. No effect
+        in inference. Default False: each replica has its own statistics, and their mean is read and saved.
 
     What is frozen, and what a layer normalizes by:
 
@@ -169,8 +169,8 @@ def batch_norm(
         virtual_batch_size.
       TypeError: inputs that are not floating; an argument of another type; ref variables in a control flow v2 body.
       RuntimeError: eager execution; synchronized where TensorFlow refuses collectives.
-    Each is raised before the first variable is created, but for what an initializer, a regularizer, the adjustment or
-    activation_fn raises itself.
+    All are raised before the first variable is created, except errors of an initializer, a regularizer, the adjustment
+    or activation_fn itself.
 
     Example:
       >>> import tensorflow.compat.v1 as tf1, tfbn

@@ -23,13 +23,13 @@ class BatchNormalization(tf_layer.Layer):
     """Batch normalization as tf.layers.BatchNormalization of TensorFlow 1.15 does it, in a TF1 graph, without Keras.
 
     The arguments are those of `batch_normalization`, whose docstring has the formulas, without inputs, training and
-    reuse; `dtype` is that of inputs that are given as a shape only, to `build`. The first call creates the variables,
+    reuse; `dtype` is the inputs' dtype for `build`, which gets only their shape. The first call creates the variables,
     further calls share them.
 
     Subclasses may override `build(input_shape)`, where `add_weight` creates their own variables, and
     `call(inputs, training=False)`. The arguments are attributes, which `build` reads; `fused` then says whether the
-    original would take the fused kernel. What belongs to Keras is left out: configs, masks, input specs, nodes,
-    `get_updates_for`, `get_losses_for`, weights as arrays; and so are the original's private methods: a subclass that
+    original would take the fused kernel. Keras' part is missing: configs, masks, input specs, nodes,
+    `get_updates_for`, `get_losses_for`, weights as arrays. So are the original's private methods: a subclass that
     overrides one of them, as TPU code did with `_moments`, gets a CompatibilityWarning.
 
     Example:
@@ -225,9 +225,9 @@ def batch_normalization(
     The formulas are those of `batch_norm`, with momentum and renorm_momentum for its decay and renorm_decay. The fused
     kernel, with its estimator and its bound on epsilon, serves rank 4 with the channels on axis 1 or 3.
 
-    With a virtual_batch_size V, a batch of N is split into N / V virtual batches, each normalized by statistics of its
-    own; virtual batch j takes the samples j, j + N / V, j + 2 N / V and so on. The moving averages follow the mean of
-    their statistics, and inference does without them.
+    With a virtual_batch_size V, a batch of N is split into N / V virtual batches, each normalized by its own
+    statistics; virtual batch j takes the samples j, j + N / V, j + 2 N / V and so on. The moving averages follow the
+    mean of their statistics. Inference has no virtual batches.
 
     Args:
       inputs: tensor of float16, bfloat16, float32 or float64 and known rank, at least 1; its sizes along axis known.
@@ -244,8 +244,8 @@ def batch_normalization(
       beta_constraint, gamma_constraint: functions of the variable; tf.compat.v1.train optimizers apply them after a
         step.
       training: bool, 0 or 1, or a scalar boolean tensor or variable, read in each run. Default False.
-      trainable: False keeps gamma and beta out of TRAINABLE_VARIABLES and the moving statistics still; batches are
-        normalized by their own statistics all the same.
+      trainable: False keeps gamma and beta out of TRAINABLE_VARIABLES and freezes the moving statistics; batches are
+        still normalized by their own statistics.
       name: name of the scope. Default 'batch_normalization', made unique.
       reuse: True shares the variables of an earlier call of the same name.
       renorm, renorm_clipping, renorm_momentum: as renorm, renorm_clipping and renorm_decay of `batch_norm`.

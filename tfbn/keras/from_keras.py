@@ -22,25 +22,26 @@ def from_keras(layer: Any) -> Any:
     """A module with the configuration and the weights of a built Keras BatchNormalization layer.
 
     Called with `is_training` where the layer is called with `training`, it gives equal outputs, and its moving
-    statistics are equal after steps: `unbiased` is what the layer's estimator is. A layer whose trainable is False
-    normalizes by its moving statistics even in training, and so does the module, by its attribute `frozen`. Not so one
-    of tf.compat.v1.keras.layers or tf.compat.v1.layers: it holds its moving statistics, and normalizes by the batch.
+    statistics are equal after steps: `unbiased` is set to the layer's estimator. A layer whose trainable is False
+    normalizes by its moving statistics even in training, and so does the module, with its attribute `frozen`. A layer
+    of tf.compat.v1.keras.layers or tf.compat.v1.layers instead freezes its moving statistics and normalizes by the
+    batch.
 
-    What differs: a layer casts its inputs to its compute dtype, the module computes in that of the inputs. Where Keras
-    2 runs its fused kernel (ranks 4 and 5) it ignores masks, and the module does not.
+    Differences: a layer casts its inputs to its compute dtype, the module computes in the inputs' dtype. Keras 2
+    ignores masks where it runs its fused kernel (ranks 4 and 5), and the module does not.
 
     Args:
       layer: BatchNormalization of Keras 2 or 3, or of a subclass, that has been built or called; or tfbn's own layer;
         or a model with such layers, in models within it too.
 
     Returns:
-      A tfbn.BatchNorm with its own copy of the weights. Of a model a dict of these by the layers' paths: the names
-      of the models on the way, and the layer's, with slashes between.
+      A tfbn.BatchNorm with its own copy of the weights. For a model, a dict of these by the layers' paths: the names of
+      the models around the layer and its own, with slashes between.
 
     Raises:
       TypeError: no BatchNormalization layer.
-      ValueError: a layer that is not built, has several axes, or is synchronized; a model that has such layers in other
-        layers than models and wrappers, or several of one path.
+      ValueError: a layer that is not built, has several axes, or is synchronized; a model that has such layers inside
+        layers other than models and wrappers, or several with one path.
 
     Example:
       >>> import numpy as np, tensorflow as tf, tfbn

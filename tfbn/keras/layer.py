@@ -70,29 +70,30 @@ class _Module(BatchNorm):
 def layer_class(keras: Any = None) -> Any:
     """The class of the layer that is tfbn.BatchNorm in a Keras Model; `tfbn.keras.BatchNorm` is that for `tf.keras`.
 
-    The layer computes what the module computes, in all that Keras has no layer for: weighted and masked statistics,
-    zero debias, adjustments, virtual batches, the corrected variance. It trains with fit, saves and loads (.keras, HDF5
-    and TensorFlow's checkpoints), has its regularizers' losses in `losses`, and works under every dtype policy and in
-    functions that XLA compiles. To load a model in a new process, make the class first: it registers itself.
+    The layer computes what the module computes, including everything that Keras has no layer for: weighted and masked
+    statistics, zero debias, adjustments, virtual batches, the corrected variance. It trains with fit, saves and loads
+    (.keras, HDF5 and TensorFlow's checkpoints), has its regularizers' losses in `losses`, and works under every dtype
+    policy and in functions that XLA compiles. To load a model in a new process, create the class first: it registers
+    itself.
 
-    It works in TF1 graphs as well. Under Keras 2 its updates are in `layer.updates` there, as those of Keras' own
+    It works in TF1 graphs too. There, under Keras 2, its updates are in `layer.updates`, like those of Keras' own
     layer, and training=None is the learning phase; under Keras 3 the outputs wait for the updates.
 
-    `trainable` is TF1's: False takes beta and gamma from the trainable weights, and the statistics go on normalizing
-    and moving. `frozen=True` is what Keras' own layer does in addition: moving statistics in training too.
+    `trainable` means what it means in TF1: False only removes beta and gamma from the trainable weights. `frozen=True`
+    does what Keras' own layer does in addition: normalize by the moving statistics in training too.
 
-    The class takes, by name, the arguments of tfbn.BatchNorm but `channels` and `param_dtype`, and those of a Keras
+    The class takes, by name, the arguments of tfbn.BatchNorm except `channels` and `param_dtype`, and those of a Keras
     layer: `name`, `trainable`, `dtype`. Initializers, regularizers and constraints may be names or objects of Keras. An
-    adjustment is saved by the name it is registered under with keras.utils.register_keras_serializable, and variables
-    as the number they are.
+    adjustment is saved by the name it is registered under with keras.utils.register_keras_serializable, and a variable
+    by its value.
 
-    Layers are called with inputs, `training`, and as the module with `mask`, `batch_weights`, `update_statistics`. A
-    mask is that of the inputs where none is passed, along their axes from the left wherever the channels are; it counts
-    in the statistics and goes on to the next layer. The attributes are the module's; decay, renorm_decay,
-    renorm_clipping, adjustment, update_statistics and frozen may be set.
+    Layers are called with inputs, `training`, and as the module with `mask`, `batch_weights`, `update_statistics`.
+    Without a mask argument, the mask of the inputs is used, along their axes from the left wherever the channels are;
+    it applies to the statistics and is passed on to the next layer. The attributes are the module's; decay,
+    renorm_decay, renorm_clipping, adjustment, update_statistics and frozen may be set.
 
     Args:
-      keras: `keras`, `tf_keras` or `tf.keras`, the default. Of Keras 3 the TensorFlow backend.
+      keras: `keras`, `tf_keras` or `tf.keras`, the default; for Keras 3, on the TensorFlow backend.
 
     Returns:
       A subclass of keras.layers.Layer, the same one for every call.

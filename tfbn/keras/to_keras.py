@@ -59,32 +59,33 @@ def to_keras(
     """A built Keras BatchNormalization layer with the configuration and the weights of a module, or of arrays.
 
     Called with `training` where the module is called with `is_training`, it gives equal outputs, and its moving
-    statistics are equal after steps. Where Keras cannot do as the module does the call is refused, unless `accept`
-    names the difference. Differences are in training alone, but for what narrower weights round. `tfbn.keras.wrap` has
-    none.
+    statistics are equal after steps. If Keras cannot do what the module does, the call is refused, unless `accept`
+    names the difference. Apart from rounding to narrower weights, differences concern only training. `tfbn.keras.wrap`
+    has none.
 
-    Keras 2 does not save `fused` and `adjustment`. A layer that it loads follows the estimator of its fused kernel for
-    ranks 4 and 5, whatever this one does.
+    Keras 2 does not save `fused` and `adjustment`. A loaded layer follows the estimator of the fused kernel for ranks 4
+    and 5, even if this layer does not.
 
     Args:
       norm: tfbn.BatchNorm with variables; or arrays of shape [C] by the names `beta`, `gamma`, `moving_mean`,
-        `moving_variance` and so on, whatever stands before the last slash; or a pair of functional.Params and State; or
-        a dict of modules by path, as `from_keras` makes of a model.
+        `moving_variance` and so on, whatever precedes the last slash; or a pair of functional.Params and State; or a
+        dict of modules by path, as `from_keras` returns for a model.
       input_shape: of the layer's inputs, None where a size is open; its rank decides on the estimator. For a dict of
         modules a dict of shapes by the same paths.
-      keras: the Keras to make the layer with: `keras`, `tf_keras` or `tf.keras`, the default.
-      accept: differences that are all right: names of arguments, 'unbiased', 'adjustment', 'zero_debias_moving_mean',
+      keras: the Keras to create the layer with: `keras`, `tf_keras` or `tf.keras`, the default.
+      accept: differences to accept, by the names of arguments: 'unbiased', 'adjustment', 'zero_debias_moving_mean',
         'virtual_batch_size', 'renorm', 'synchronized', 'trainable', 'update_statistics', 'param_dtype'.
       dtype: the layer's dtype or policy, such as 'mixed_float16'. Default: that of the variables.
-      name: the layer's. Default: Keras makes one up.
-      **config: for arrays, arguments of tfbn.BatchNorm that they do not tell, such as decay, epsilon or data_format.
+      name: the layer's name. Default: chosen by Keras.
+      **config: for arrays, the other arguments of tfbn.BatchNorm, such as decay, epsilon or data_format.
 
     Returns:
-      A layer with its own copy of the weights. For a dict of modules a dict of layers by path, named as its last part.
+      A layer with its own copy of the weights. For a dict of modules, a dict of layers by path, each named by the
+      path's last part.
 
     Raises:
-      ValueError: what Keras cannot express and `accept` does not name, with what to do; a decay or a bound that is no
-        number; a module without variables; arrays that are missing or unknown.
+      ValueError: a difference that Keras cannot express and `accept` does not name, with the remedy; a decay or a bound
+        that is not a number; a module without variables; arrays that are missing or unknown.
       TypeError: `norm` of another type; `config` with a module.
 
     Example:

@@ -11,21 +11,21 @@ from tfbn.module import BatchNorm
 
 
 def wrap(norm: BatchNorm, *, keras: Any = None, dtype: Any = None, name: str | None = None) -> Any:
-    """A layer, of the class that `layer_class` makes, with the arguments of a module and copies of its variables.
+    """A layer, of the class from `layer_class`, with the arguments of a module and copies of its variables.
 
-    Variables of half precision become float32. `tfbn.keras.from_keras` makes a module of the layer again.
+    Variables of half precision become float32. `tfbn.keras.from_keras` turns the layer back into a module.
 
     Args:
       norm: tfbn.BatchNorm; without variables the layer is not built yet.
       keras: as in `layer_class`.
       dtype: the layer's dtype or policy. Default: that of the module's variables.
-      name: the layer's. Default: Keras makes one up.
+      name: the layer's name. Default: chosen by Keras.
 
     Returns:
       The layer.
 
     Raises:
-      TypeError: `norm` is no tfbn.BatchNorm.
+      TypeError: `norm` is not a tfbn.BatchNorm.
 
     Example:
       >>> import numpy as np, tfbn

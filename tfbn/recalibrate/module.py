@@ -43,17 +43,17 @@ def recalibrate_module(
     each is pooled in float64: the mean and the variance over all samples of all batches, weighted by batch_weights and
     masks, as if they had been one batch. The variance has the layer's own estimator. One pass is enough for all layers
     together: in training the inputs of a layer depend on the batch's statistics in the layers before it, not on moving
-    ones. No statistic of the module moves during the pass; layers of other modules train as always.
+    ones. No statistic of the module changes during the pass; layers of other modules train as usual.
 
-    Renorm corrects nothing meanwhile (r = 1, d = 0), and its averages are replaced as well. With zero debias, what is
-    left of the start at zero counts as forgotten; with decay=None, the batches as averaged. Of virtual batches all
-    samples are pooled. A layer that is only called with is_training=False stays as it is.
+    Renorm corrects nothing during the pass (r = 1, d = 0), and its averages are replaced too. With zero debias, the
+    start at zero counts as forgotten; with decay=None, the batches count as averaged. All samples of virtual batches
+    are pooled. A layer that is only called with is_training=False does not change.
 
     Args:
       module: tf.Module with tfbn.BatchNorm or TF1Module within, or one of these itself; every layer has been called
         once, so that its variables exist.
-      batches: iterable of what `call` takes, gone through once. Large ones are better: the layers behind the first see
-        what their predecessors make of a batch of this size.
+      batches: iterable of what `call` takes, gone through once. Large ones are better: later layers see what the layers
+        before them compute from a batch of this size.
       call: function of a batch that runs the model as in training, and nothing else that changes variables, such as an
         optimizer. Default: module(batch, is_training=True). Each tf.function that it calls in this thread or in the
         replicas of a strategy runs as Python code, eagerly; those of other threads run as always.
@@ -66,9 +66,9 @@ def recalibrate_module(
 
     Raises:
       ValueError: no layers, or not those asked for; layers without variables yet; no batch, or no sample for a layer
-        asked for; NaN or infinities. Whatever is raised, Ctrl-C included, the statistics are then as they were before.
-      RuntimeError: a TF1 graph, for which there is recalibrate_session; a layer that another recalibration is at work
-        on; statistics that something else moved during the pass, such as a tf.function in another thread.
+        asked for; NaN or infinities. After any error, Ctrl-C included, the statistics are as they were before.
+      RuntimeError: a TF1 graph, for which there is recalibrate_session; a layer that another recalibration is using;
+        statistics that something else updated during the pass, such as a tf.function in another thread.
 
     Example:
       >>> import tensorflow as tf, tfbn

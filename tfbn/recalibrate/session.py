@@ -28,23 +28,23 @@ def recalibrate_session(
     pooled in float64: the mean and the variance over all samples of all batches, weighted by batch_weights and masks,
     as if they had been one batch. The variance has the layer's own estimator. One pass is enough for all layers
     together: in training the inputs of a layer depend on the batch's statistics in the layers before it, not on moving
-    ones. No update op that is collected runs; what inline ones move meanwhile is put back.
+    ones. Collected update ops do not run; changes by inline updates are undone.
 
-    A layer with renorm is the exception: what it puts out depends on its averages. Layers behind it are recalibrated in
-    a second call, after it; both at once are refused. With zero debias, what is left of the start at zero counts as
-    forgotten. Of virtual batches all samples are pooled, and so are those of all calls that share variables: towers, or
-    the batches of a discriminator. Calls with is_training=False stay out of it.
+    A layer with renorm is the exception: its outputs depend on its averages. Recalibrate layers behind it in a second
+    call, after it; both at once are refused. With zero debias, the start at zero counts as forgotten. All samples of
+    virtual batches are pooled, and so are those of all calls that share variables: towers, or the batches of a
+    discriminator. Calls with is_training=False are ignored.
 
-    Layers that tfbn has not built (those of an imported graph of contrib or tf.layers, of Keras in graph mode) are
-    recalibrated where they normalize by the fused op, whose statistics are those of its input. Refused by name, unless
-    `layers` leaves them out: layers of composed ops, as weights may be part of them; layers with renorm that tfbn has
-    not built; layers in the body of a loop or in a branch, whose inputs no run can fetch.
+    Layers that tfbn did not build (of an imported graph of contrib or tf.layers, of Keras in graph mode) are
+    recalibrated if they normalize by the fused op, whose statistics are those of its input. These are refused by name,
+    unless `layers` leaves them out: layers of composed ops, which may contain weights; layers with renorm that tfbn did
+    not build; layers in the body of a loop or in a branch, whose inputs no run can fetch.
 
     Args:
       session: session with the variables' values, such as restored ones. The first call for a layer adds a few ops to
         its graph, which must not be finalized.
       feeds: iterable of feed dicts, gone through once. Each must make is_training true, where it is a tensor. Large
-        batches are better: the layers behind the first see what their predecessors make of a batch of this size.
+        batches are better: later layers see what the layers before them compute from a batch of this size.
       layers: the scopes to recalibrate ('net/BatchNorm', or 'net' for all within), a string or a list. Default None,
         for all layers that train in this graph.
       progress: whether to draw a progress bar; it needs rich. Default: on terminals.

@@ -17,13 +17,13 @@ def summaries_callback(
 ) -> Any:
     """A callback of Keras that writes `tfbn.summaries` of the model to a folder for TensorBoard, by the step.
 
-    Every so many steps of the optimizer the model is called once more, as in training, with one batch that stays the
-    same, so that what is written can be compared from step to step. Training goes on as without it.
+    Every `every_steps` steps of the optimizer the model is called once more, as in training, always with the same
+    batch, so that the summaries can be compared from step to step. Training is not affected.
 
     Args:
       folder: where the event file goes; TensorBoard's --logdir.
-      batch: inputs of the model, without labels, such as some hundred of the training data.
-      every_steps: int, at least 1: how many steps there are between two that are written. Default 100.
+      batch: inputs of the model, without labels, such as a few hundred of the training data.
+      every_steps: int, at least 1: how many steps there are between two summaries. Default 100.
       layers: as in `tfbn.summaries`, by the layers' paths in the model.
       keras: as in `tfbn.keras.layer_class`: the Keras of the model, by default tf.keras.
 

@@ -15,12 +15,12 @@ def summaries_hook(
 ) -> tf.compat.v1.train.SessionRunHook:
     """A hook that writes `tfbn.summaries` of the graph to a folder for TensorBoard, by the global step.
 
-    In a step that is written, the ops run together with the train op and by its feeds. One that is to write belongs to
-    the chief alone: `chief_only_hooks` of tf.compat.v1.train.MonitoredTrainingSession.
+    In a step that is written, the ops run together with the train op, with its feeds. Give the hook only to the chief:
+    `chief_only_hooks` of tf.compat.v1.train.MonitoredTrainingSession.
 
     Args:
       folder: where the event file goes; TensorBoard's --logdir.
-      every_steps: int, at least 1: the first step is written, and then each of so many. Default 100.
+      every_steps: int, at least 1: the first step is written, and then every step after this many. Default 100.
       layers: as in `tfbn.summaries`.
 
     Returns:

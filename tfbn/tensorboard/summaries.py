@@ -31,18 +31,19 @@ def summaries(
 
     For each layer, under the tag `statistics/SCOPE`, there are histograms over the channels of `moving_mean`,
     `moving_variance`, `batch_mean` and `batch_variance`, and two scalars, root mean squares over the channels:
-    `mean_distance`, of the moving from the batch's mean in the batch's standard deviations, and `variance_distance`, of
-    the moving from the batch's variance relative to the latter. Where the update ops run, both fall to the noise from
-    batch to batch; where they are forgotten, both stay or grow. The statistics of the batch are weighted, pooled over
-    virtual batches and over calls that share variables, and the variance has the layer's own estimator.
+    `mean_distance`, between the moving and the batch's mean in standard deviations of the batch, and
+    `variance_distance`, between the moving and the batch's variance relative to the latter. Where the update ops run,
+    both fall to the noise from batch to batch; where they are forgotten, both stay or grow. The statistics of the batch
+    are weighted, pooled over virtual batches and over calls that share variables, and the variance has the layer's own
+    estimator.
 
-    A layer that does not normalize by the batch in this run, or has no sample, has its moving statistics alone. A
-    histogram with NaN or infinities is left out.
+    For a layer that does not normalize by the batch in this run, or has no sample, only the moving statistics are
+    written. A histogram with NaN or infinities is left out.
 
-    In a TF1 graph this is an op, as tf.compat.v1.summary.merge_all gives one, but in no collection: run it with the
+    In a TF1 graph this creates an op, as tf.compat.v1.summary.merge_all does, but in no collection: run it with the
     feeds of a training step, before, after or together with the train op. Together, it reads the moving statistics
-    before or after their update, as it happens. In eager code the batch runs once more, as in training, and nothing
-    changes: no statistic, and of a model of Keras neither its own batch norms nor its seeds.
+    either before or after their update. In eager code the batch runs once more, as in training, and nothing changes: no
+    statistic, and in a Keras model neither its own batch norms nor its seeds.
 
     Args:
       source: tf.Graph or session, default None for the default graph; or tf.Module with tfbn.BatchNorm or TF1Module
@@ -62,7 +63,7 @@ def summaries(
         batches no run can fetch, unless `layers` leaves them out; a finalized graph; of a model, layers without
         variables yet, and a call in which no layer trains.
       TypeError: another kind of source.
-      RuntimeError: a module where a graph is built, be it that of a tf.function.
+      RuntimeError: a module while a graph is built, including that of a tf.function.
 
     Example:
       >>> import tensorflow as tf, tfbn

@@ -24,19 +24,19 @@ def check_saver(
     *,
     checkpoint: str | os.PathLike[str] | None = None,
 ) -> list[Finding]:
-    """Checks that a Saver keeps the moving statistics, and what renorm and zero debias add, of every layer.
+    """Checks that a Saver saves the moving statistics of every layer, and those of renorm and zero debias.
 
-    It looks at what the Saver's save op reads, so the names in the checkpoint do not matter. Layers are found as
-    `list_layers` finds them.
+    It follows what the Saver's save op reads, so the names in the checkpoint do not matter. Layers are found as by
+    `list_layers`.
 
     Each layer that lacks something is a finding of the kind 'not saved': an error where moving_mean or moving_variance
     is missing, which inference needs; a warning where only variables of renorm or zero debias are, which further
-    training needs. What averages statistics of a batch in a form that is not known is a warning, too.
+    training needs. Averages of batch statistics in an unknown form give a warning too.
 
-    With a checkpoint it also says what restoring it would fail for, before anything is restored: each variable that the
-    Saver asks for, and that the checkpoint does not have, or has in another shape or dtype, is a finding of the kind
-    'not in the checkpoint', an error, with the nearest name that is there. 'not compared', a warning, says that the
-    names are in no constant of the graph, or in ops of before TensorFlow 1, so that nothing could be compared.
+    With a checkpoint it also reports, before anything is restored, why restoring would fail: each variable that the
+    Saver asks for, and that the checkpoint lacks or has in another shape or dtype, is an error of the kind 'not in the
+    checkpoint', with the nearest name in the checkpoint. The warning 'not compared' means that the names are not
+    constants of the graph, or belong to ops from before TensorFlow 1, so that nothing could be compared.
 
     Args:
       saver: a tf.compat.v1.train.Saver, with any var_list, in whose graph the layers are; or its SaverDef.

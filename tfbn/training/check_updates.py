@@ -27,12 +27,12 @@ def check_updates(
 ) -> list[Finding]:
     """Checks that a training step updates the moving statistics of each layer whose batch statistics it uses.
 
-    From what the step fetches it walks back over inputs, control inputs and function bodies, and looks for layers that
-    normalize by the batch and for the ops that move their statistics. Layers are found as `list_layers` finds them, so
-    the graph need not be built by tfbn. Each op is looked at a fixed number of times; nothing is added to the graph.
+    From the fetches it walks back over inputs, control inputs and function bodies, and looks for layers that normalize
+    by the batch and for the ops that update their statistics. Layers are found as by `list_layers`, so the graph need
+    not be built by tfbn. Each op is visited a fixed number of times; nothing is added to the graph.
 
-    A layer is looked at where the step normalizes by its batch statistics, or may (is_training is a tensor); and its
-    statistics count as moved if the updates of one of its calls are reached: of towers, for example, the first.
+    A layer is checked if the step normalizes by its batch statistics, or may (is_training is a tensor). Its statistics
+    count as updated if the step reaches the updates of one of its calls: with towers, for example, of the first.
 
     Kinds of findings:
 
@@ -41,8 +41,8 @@ def check_updates(
       trained either, as with trainable=False in `batch_normalization`: the layer seems frozen on purpose.
     * 'stuck' (error): the updates are in a branch or a loop, out of the step's reach, or the step waits for them from
       outside of it.
-    * 'unordered' (error): the step runs two updates of the same variable, and nothing says which comes first. Calls of
-      tfbn that share variables take turns, and are no finding.
+    * 'unordered' (error): the step runs two updates of the same variable in no fixed order. Calls of tfbn that share
+      variables take turns, and are no finding.
     * 'in evaluation' (warning): a tensor of the network, such as the loss, waits for collected updates of a layer with
       a constant is_training, so that evaluating it updates the statistics. updates_collections=None is no finding.
     * 'trainable' (warning; error where the step's optimizer changes them): moving statistics are among the trainable
@@ -50,24 +50,24 @@ def check_updates(
     * 'not copied' (warning): beta or gamma of a layer that only infers are assigned from those of another layer in the
       graph, as those of a target network are, and nothing assigns its statistics.
     * 'unrecognized' (warning): the step normalizes by the batch, and no moving averages of these statistics are known;
-      or averages of a batch shift or scale data in a form that is not known.
+      or averages of a batch shift or scale data in an unknown form.
 
-    Where the graph has no layer that is recognized, a `NoLayersWarning` says so.
+    If no layer is recognized in the graph, a `NoLayersWarning` says so.
 
     Args:
       fetches: what one step fetches: a train op, or anything that Session.run takes, names and nested structures too.
       graph: the graph of the fetches. Default: the default graph.
-      scope: a variable scope, or several, whose layers to look at; inner scopes belong to it. Default: all layers. Give
-        it where the step is meant to leave other layers alone: that of a GAN's discriminator runs the generator, too.
+      scope: a variable scope, or several, whose layers to check, inner scopes included. Default: all layers. Pass it if
+        the step should not update other layers: that of a GAN's discriminator also runs the generator.
       raise_on_error: whether to raise where a finding is an error; False returns it among the others.
 
     Returns:
-      A list of findings, named tuples (kind, severity, layer, problem, remedy), whose `str` is a text. None in a
-      tf.function, as that of a TF1Module, which runs all updates.
+      A list of findings, named tuples (kind, severity, layer, problem, remedy), whose `str` is a text. Empty in a
+      tf.function, as of a TF1Module, which runs all updates.
 
     Raises:
-      UpdatesNotWiredError: a finding is an error; its text has every such layer and how to mend it, its attribute
-        `findings` the list.
+      UpdatesNotWiredError: a finding is an error; its text names every such layer and the remedy, its attribute
+        `findings` has the list.
       ValueError, TypeError: fetches that are not in the graph, or that Session.run does not take; a scope that nothing
         in the graph is under.
 

@@ -59,14 +59,14 @@ class Layers(list):
 def list_layers(graph: tf.Graph | None = None, session: Any = None) -> Layers:
     """Lists the batch norm layers of a graph, no matter what built them.
 
-    Layers that tfbn built in this process are listed as it remembers them. The others (of an imported MetaGraph or
-    GraphDef, of tf.layers, of Keras in graph mode, written by hand) are recognized by their ops, whatever their
-    variables are called: a layer is what normalizes by a mean and a variance per channel that are variables, or are
-    averaged in variables. Nothing is added to the graph.
+    Layers that tfbn built in this process are listed from its records. Others (of an imported MetaGraph or GraphDef, of
+    tf.layers, of Keras in graph mode, written by hand) are recognized by their ops, whatever their variables are
+    called: a layer normalizes by a mean and a variance per channel that are variables, or are averaged in variables.
+    Nothing is added to the graph.
 
     Args:
       graph: the graph. Default: the session's, or the default graph.
-      session: a session whose variables have values; with one, the layers have `arrays`.
+      session: a session whose variables have values, for `arrays` of the layers.
 
     Returns:
       A list with a record for each layer, in the order of building; `print` shows it as a table. The fields: scope,

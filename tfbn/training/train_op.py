@@ -24,15 +24,15 @@ _USE_GLOBAL_STEP = 0
 def get_updates(scope: Any = None, collection: str = _keys.UPDATE_OPS, *, towers: str = "every") -> list[Any]:
     """The update ops of the layers under a scope, in the order in which they were built, for one step to run.
 
-    A layer is under a scope by the names of its variables, however often and under whatever name scope it is called:
-    `D` stands for `D/bn` and `D/block/bn`, not for `D2/bn`. Entries of the collection that other code put there count
-    by the variables that they assign, or by their own names where they assign none.
+    A layer is under a scope if its variables are, however often and in whatever name scope it is called: `D` stands for
+    `D/bn` and `D/block/bn`, not for `D2/bn`. Entries that other code put into the collection count by the variables
+    they assign, or by their own names if they assign none.
 
-    Calls that share variables would take turns in whatever order they come, and the last bits of the statistics would
-    vary from run to run. For those calls the list has ops of its own, which make the same updates in the order of the
-    calls, each once every call of the list has its batch statistics. So run them all in one step, and run them instead
-    of what the collection holds, not beside it: together they would count twice. Updates that run inline, with
-    updates_collections=None, are in no collection and keep no order.
+    Calls that share variables take turns in no fixed order, so the last bits of the statistics would vary from run to
+    run. For those calls the list has separate ops, which make the same updates in the order of the calls, after every
+    call in the list has its batch statistics. So run them all in one step, and instead of the collection's entries:
+    with both, the updates would count twice. Inline updates, with updates_collections=None, are in no collection and
+    keep no order.
 
     Args:
       scope: name, VariableScope, or a list of them; a slash at the end is the same scope. Default None, every entry.
@@ -91,17 +91,17 @@ def create_train_op(
     """A tensor that runs the updates, takes a training step and is the loss: tf.contrib.training.create_train_op.
 
     Every update runs before the gradients are taken, and the loss that comes back is the one before the step. Calls
-    that share variables update them in the order in which they were called, as `get_updates` has it, so that equal
-    runs give equal bits; where total_loss waits for the updates by itself, they stay as they were wired.
+    that share variables update them in the order of the calls, as with `get_updates`, so that equal runs give equal
+    bits; if total_loss already waits for the updates, their wiring does not change.
 
-    tf.contrib.slim.learning.create_train_op is the same but for two arguments: where it is given clip_gradient_norm or
+    tf.contrib.slim.learning.create_train_op is the same except for two arguments: in place of clip_gradient_norm and
     gradient_multipliers, pass a transform_grads_fn that clips or multiplies.
 
     Args:
       total_loss: scalar tensor.
       optimizer: optimizer of tf.compat.v1.train, or anything with its compute_gradients and apply_gradients.
-      global_step: variable that each step adds 1 to; None for no such variable. Default: the graph's global step, made
-        where there is none.
+      global_step: variable that each step increments; None for no such variable. Default: the graph's global step,
+        created if it is missing.
       update_ops: operations and tensors to run. Default None: the collection UPDATE_OPS. A list without some of these
         gives a log warning; [] runs none.
       variables_to_train: list of variables, all trainable. Default None: the collection TRAINABLE_VARIABLES.
@@ -111,9 +111,9 @@ def create_train_op(
         GATE_OP, None, False.
       check_numerics: whether a step with a loss that is not finite fails, with `LossTensor is inf or nan`. The
         variables may have been changed by then. Default True.
-      update_scopes: keyword only. Name, VariableScope, or a list of them: of the updates, only those of layers under
-        these run, as in `get_updates`. Default None, all of them. Inline updates run with the outputs all the same.
-      strict: keyword only. Whether to raise where `check_updates` finds something wrong with the step. Default False.
+      update_scopes: keyword only. Name, VariableScope, or a list of them: only updates of layers under these run, as in
+        `get_updates`. Default None, all updates. Inline updates run with the outputs in any case.
+      strict: keyword only. Whether to raise if `check_updates` finds an error in the step. Default False.
       towers: keyword only. 'every' or 'first', as in `get_updates`.
 
     Returns:
