@@ -39,16 +39,16 @@ def init(
       channels: int C of at least 1.
       center: whether there is a beta. Default True.
       scale: whether there is a gamma. Default False.
-      renorm: whether the state keeps what batch renormalization needs. Default False.
+      renorm: whether the state has the averages of batch renormalization. Default False.
       zero_debias_moving_mean: whether moving_mean corrects for its start at zero. Default False.
       cumulative: whether the state counts batches, for `train` with decay=None. Default False.
       param_initializers: dict with initializers for `beta`, `gamma`, `moving_mean` and `moving_variance`: functions of
-        shape and dtype, or their names. Defaults zeros, ones, zeros, ones. What renorm keeps starts at the same mean
-        and at the square root of the variance.
-      dtype: dtype of all of them. Default float32, which half-precision inputs want as well.
+        shape and dtype, or their names. Defaults zeros, ones, zeros, ones. The averages of renorm start at the same
+        mean and at the square root of the variance.
+      dtype: dtype of all of them. Default float32, which half-precision inputs need too.
 
     Returns:
-      Params and State, named tuples of tensors of shape [C], `local_step` of shape []; None for what is not asked for.
+      Params and State, named tuples of tensors of shape [C], `local_step` of shape []; unused fields are None.
 
     Raises:
       ValueError: channels below 1; zero_debias_moving_mean with cumulative; an initializer of an unknown name.
@@ -111,34 +111,34 @@ def train(
     update_statistics: Any = True,
     synchronized: bool = False,
 ) -> tuple[tf.Tensor, State]:
-    """Normalizes by the statistics of the inputs; the output, and the state after this step.
+    """Normalizes by the statistics of the inputs; returns the outputs and the state after this step.
 
     The formulas are those of `batch_norm`. A state with renorm_mean asks for renorm, one with biased for zero debias.
     No side effects: works under tf.function, jit_compile, tf.vectorized_map and gradient tapes of any order.
 
     Args:
       inputs: tensor or array of float16, bfloat16, float32 or float64, of rank 1 or more, of known rank and channels.
-      params: Params; None in place of beta stands for 0, in place of gamma for 1.
-      state: State, as `init` or an earlier step has made it. A batch without samples or weight leaves it as it is.
+      params: Params; a beta of None means 0, a gamma of None means 1.
+      state: State, from `init` or an earlier step. A batch without samples or weight does not change it.
       decay: number in [0, 1] or floating scalar tensor: the share of a moving average that stays. None for the
         cumulative average, in which all batches count the same; it needs a state with local_step. Default 0.999.
-      epsilon: number, at least 0, added to the variance. Default 0.001. TensorFlow's fused kernel needs 1.001e-5;
-        below that composed ops take its place.
+      epsilon: number, at least 0, added to the variance. Default 0.001. TensorFlow's fused kernel needs 1.001e-5; below
+        that composed ops replace it.
       axis: int, the axis of the channels. Default -1.
-      fused: whether to take the fused kernel where there is one. Default True. Through it the next state has no
-        gradient with respect to the inputs: it comes out as 0. With False it has.
+      fused: whether to take the fused kernel where there is one. Default True. With the kernel, the gradient of the
+        next state with respect to the inputs is 0; with False it is right.
       unbiased: whether moving_variance follows variance * n / max(n - 1, 1), with n samples per channel, or variance.
-        Default True, which is what `batch_norm` does for ranks 2 and 4. Without effect on renorm.
+        Default True, as `batch_norm` does for ranks 2 and 4. No effect with renorm.
       renorm_clipping: dict with `rmax`, `rmin`, `dmax`, each a number or a scalar tensor; absent ones do not clip.
       renorm_decay: as decay, for the averages behind r and d. Default 0.99.
       adjustment: pair (a, b) of tensors that broadcast against inputs: y = (xhat * a + b) * gamma + beta.
       batch_weights: weights of the samples, of shape [N], for the statistics only.
-      mask: booleans or numbers along the axes of inputs from the left without the channels'; False or 0 marks what is
-        not to count in the statistics.
-      virtual_batch_size: int that divides N; virtual batches are normalized each by itself.
-      update_statistics: bool or scalar boolean tensor; where it is False the state comes back as it was. Default True.
+      mask: booleans or numbers along the axes of inputs from the left without the channels'; False or 0 excludes a
+        position from the statistics.
+      virtual_batch_size: int that divides N; each virtual batch is normalized separately.
+      update_statistics: bool or scalar boolean tensor; with False the state does not change. Default True.
       synchronized: as in `BatchNorm`: whether to take the statistics over all replicas of tf.distribute, which then
-        have to call this together. Not under tf.vectorized_map, where TensorFlow would wait for ever. Default False.
+        have to call this together. Not under tf.vectorized_map, where TensorFlow would wait forever. Default False.
 
     Returns:
       The outputs, a tensor of the inputs' shape and dtype, and a State of tensors like `state`.
@@ -204,15 +204,15 @@ def infer(
     No side effects: works under tf.function, jit_compile, tf.vectorized_map and gradient tapes of any order.
 
     Args:
-      inputs: tensor or array of float16, bfloat16, float32 or float64 of any rank from 1 on, such as a single sample
-        of shape [C]; or any nest of such (dicts, tuples, lists), each of a shape of its own. A list of numbers is
-        a nest, and no array.
-      params: Params, tensors or arrays of shape [C]; None in place of beta stands for 0, in place of gamma for 1.
+      inputs: tensor or array of float16, bfloat16, float32 or float64 of any rank from 1 on, such as a single sample of
+        shape [C]; or any nest of these (dicts, tuples, lists), each with its own shape. A list of numbers is a nest,
+        not an array.
+      params: Params, tensors or arrays of shape [C]; a beta of None means 0, a gamma of None means 1.
       state: State, of which moving_mean and moving_variance of shape [C] are read.
       epsilon: number, at least 0, added to the variance. Default 0.001.
       axis: int, the axis of the channels in each of the inputs. Default -1.
-      fused: whether to take the fused kernel where there is one. It has no gradient with respect to the state; False
-        has. Default True.
+      fused: whether to use the fused kernel where there is one. It has no gradient with respect to the state; with
+        False there is one. Default True.
 
     Returns:
       The outputs in the structure of the inputs, each of its input's shape and dtype.

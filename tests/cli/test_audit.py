@@ -143,7 +143,7 @@ def test_nothing_to_check(command, tmp_path):
     assert (status, err) == (0, "")
     assert [line.partition(":")[0] for line in out.splitlines()] == [
         "0 layers",
-        "No Saver is in this MetaGraph",
+        "This MetaGraph has no Saver",
         "No op of this graph runs an optimizer",
         "0 layers, 0 errors, 0 warnings",
     ]

@@ -36,34 +36,34 @@ def convert(
 ) -> Plan:
     """Writes the variables of a checkpoint, with the batch norm layers among them, for another program.
 
-    Without `like` the names follow from those of the source. With `like`, a checkpoint that the other program has
+    Without `like` the names are derived from those of the source. With `like`, a checkpoint that the other program
     saved, the target has its names, shapes and dtypes. Variables are matched by scope and short name, as `list_layers`
     and `open(...).entries` show them, after `rename`.
 
-    No more is in memory than the largest variable, or 4 MB of small ones. The source is only read. The target is
-    written beside its place, synced, and renamed: killed at any moment, or cut off from power, this leaves the whole
-    target, or what was there before, and the next run to the same target removes the remains. Of two runs to one target
-    the second fails. A weight file that is a link is followed; a link among a checkpoint's files is refused.
+    Memory holds at most the largest variable, or 4 MB of small ones. The source is only read. The target is written
+    beside its place, synced, and renamed: if the process is killed or power fails, either the whole target or the old
+    one remains, and the next run to the same target removes the remains. If two runs write one target, the second
+    fails. A weight file that is a link is followed; a link among a checkpoint's files is refused.
 
     Args:
       source: as for `open`.
       target: path to write: the prefix of a checkpoint, or a file of Keras.
-      to: what is to read it: 'contrib', 'tf.layers' or 'TF1Module' for TF1 names, 'BatchNorm' for tf.train.Checkpoint
-        with an attribute for each part of the path, 'Keras' for model.load_weights (or, of a `.keras` file,
-        keras.models.load_model), which needs `like`. Default: as `like` is. Between contrib and tf.layers default
-        scopes change: BatchNorm_1 becomes batch_normalization_1.
+      to: the kind of program that reads it: 'contrib', 'tf.layers' or 'TF1Module' for TF1 names, 'BatchNorm' for
+        tf.train.Checkpoint with an attribute for each part of the path, 'Keras' for model.load_weights (or, of a
+        `.keras` file, keras.models.load_model), which needs `like`. Default: as `like` is. Between contrib and
+        tf.layers default scopes change: BatchNorm_1 becomes batch_normalization_1.
       like: a checkpoint of the other program, of the same kind as the target. Default None.
       rename: pairs of a regular expression and its replacement, as of re.sub, applied in turn to all paths. Default ().
-      moving_average: whether variables take the values of their /ExponentialMovingAverage, which itself is left out.
+      moving_average: whether variables take the values of their /ExponentialMovingAverage, which is then left out.
         Default False.
-      zero_debias: 'keep' the pair of biased and local_step; 'drop' it; 'synthesize' one for layers without, with which
-        the next steps are as they were. Default 'keep'.
-      fill_affine: whether layers without gamma get one of ones, without beta one of zeros. With `like` those get them
-        that have them there. Default False.
+      zero_debias: 'keep' the pair of biased and local_step; 'drop' it; 'synthesize' one for layers without, so that the
+        next steps do not change. Default 'keep'.
+      fill_affine: whether layers without gamma get ones, and without beta zeros. With `like`, layers that have them
+        there always do. Default False.
       epsilon: of layers with renorm of TensorFlow up to 1.14, whose state becomes that of 1.15: moving_stddev is
         sqrt(moving_variance + epsilon), renorm_mean and renorm_stddev are divided by their weights. Default 0.001.
-      allow: regular expressions of paths that may be lost, or with `like` may stay unmatched and keep the value they
-        have there. Default ().
+      allow: regular expressions of paths that may be lost, or with `like` may stay unmatched and keep their value from
+        there. Default ().
       dry_run: whether to write nothing. Default False.
       force: whether a target that exists is replaced. Default False.
 
@@ -72,9 +72,9 @@ def convert(
 
     Raises:
       ValueError: variables would be lost or stay unmatched, unless with dry_run; an argument out of range; a damaged
-        source, of which nothing is written; a target that is, or leads by a link to, a file of the source or of `like`.
+        source, in which case nothing is written; a target that is, or links to, a file of the source or of `like`.
       FileExistsError: the target exists, or appeared meanwhile; one of a checkpoint's files is a link.
-      FileNotFoundError, ImportError: as `open`; no folder to write to.
+      FileNotFoundError, ImportError: as `open`; the target's folder is missing.
 
     Example:
       >>> import tempfile, tensorflow as tf, tfbn

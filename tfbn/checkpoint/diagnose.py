@@ -45,7 +45,7 @@ class Diagnosis(list):
 def diagnose(
     path: str | os.PathLike[str] | Reader, decay: float | None = None, *, rename: Sequence[tuple[str, str]] = ()
 ) -> Diagnosis:
-    """Judges the moving statistics of the batch norm layers in a checkpoint, which `list_layers` finds.
+    """Checks the moving statistics of the batch norm layers in a checkpoint, as found by `list_layers`.
 
     The rules that give errors:
       not finite: NaN or infinity in any variable.
@@ -66,8 +66,8 @@ def diagnose(
 
     Args:
       path: as for `open`, or what `open` returned.
-      decay: of the moving averages, which checkpoints do not hold. Default None: 'slow decay' is judged by the pairs
-        alone, and 'half precision' by contrib's 0.999.
+      decay: of the moving averages, which checkpoints do not hold. Default None: 'slow decay' is checked only by the
+        pairs, and 'half precision' with contrib's 0.999.
       rename: as for `list_layers`. Default ().
 
     Returns:

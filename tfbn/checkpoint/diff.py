@@ -42,8 +42,8 @@ def diff(
 ) -> Differences:
     """Compares two checkpoints, of the same kind or not, with one variable of each in memory at a time.
 
-    Variables are matched by scope and short name; the detail of one that only one of them has names the most similar
-    one that only the other has, of the same shape. NaN is equal to NaN.
+    Variables are matched by scope and short name. For a variable that only one of them has, the detail names the most
+    similar one of the same shape that only the other has. NaN is equal to NaN.
 
     Args:
       first, second: as for `open`.

@@ -50,8 +50,8 @@ def list_layers(path: str | os.PathLike[str] | Reader, *, rename: Sequence[tuple
 
     Args:
       path: as for `open`, or what `open` returned.
-      rename: pairs of a regular expression and its replacement for the paths, as for `convert`, which make known what
-        has names of its own. Default ().
+      rename: pairs of a regular expression and its replacement for the paths, as for `convert`, for statistics with
+        unknown names. Default ().
 
     Returns:
       A list with a record for each layer, in the natural order of the scopes; `print` shows it as a table. The fields:

@@ -30,7 +30,7 @@ KINDS = discover()
 
 
 def open(path: str | os.PathLike[str]) -> Reader:
-    """Opens a checkpoint of any kind for reading; nothing is read of it yet but its list of variables.
+    """Opens a checkpoint of any kind for reading; at first only its list of variables is read.
 
     Args:
       path: the prefix of a TF1 or TF2 checkpoint (`model.ckpt-100`) or one of its files, a folder with checkpoints (the
@@ -42,10 +42,10 @@ def open(path: str | os.PathLike[str]) -> Reader:
 
     Raises:
       FileNotFoundError: nothing is there.
-      ValueError: the files are no checkpoint, or a damaged one; of a damaged array, when it is read. A folder whose
+      ValueError: the files are not a checkpoint, or a damaged one; for a damaged array, when it is read. A folder whose
         file `checkpoint` names a checkpoint outside; a file of Keras with links, virtual datasets or values in other
         files.
-      ImportError: a file of Keras, and no h5py.
+      ImportError: a file of Keras, and h5py is missing.
 
     Example:
       >>> import tempfile, tensorflow as tf, tfbn

@@ -17,7 +17,7 @@ _MAX_SCOPE_CHARACTERS = 44
 def plot(diagnosis: Diagnosis, path: str | os.PathLike[str]) -> None:
     """Draws, per layer, the spread of moving mean and standard deviation over channels, to a PNG; suspects are red.
 
-    A box has the middle half of the channels and the median, whiskers reach to the least and the largest.
+    A box shows the median and the middle half of the channels, the whiskers the minimum and the maximum.
 
     Args:
       diagnosis: what `diagnose` returned.

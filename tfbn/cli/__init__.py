@@ -140,7 +140,7 @@ def _run(options: argparse.Namespace) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="tfbn",
-        description="Batch normalization for code that TensorFlow left behind: its tools.",
+        description="Tools for batch normalization in TensorFlow 1 code, graphs and checkpoints.",
         formatter_class=HelpFormatter,
         epilog=EXIT_STATUSES,
         allow_abbrev=False,

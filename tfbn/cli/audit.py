@@ -18,7 +18,7 @@ example:
   tfbn audit model.ckpt-1000.meta --step train_op
   tfbn audit model.ckpt-1000.meta --step d_step --scope discriminator
 
-Without --step it lists the layers, checks the Saver, and names what may be the step (exit status 2).
+Without --step it lists the layers, checks the Saver, and names the ops that may be the step (exit status 2).
 
 {EXIT_STATUSES}"""
 
@@ -30,9 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.epilog = _EXAMPLE
     parser.add_argument("graph", metavar="MODEL.meta", help="a MetaGraph, as a Saver writes it beside its checkpoints")
-    parser.add_argument("--step", nargs="+", metavar="NAME", help="what one step of training fetches: ops or tensors")
-    parser.add_argument("--scope", nargs="+", metavar="SCOPE", help="whose layers the step trains (default: all)")
-    parser.add_argument("--checkpoint", metavar="PATH", help="one that it is to restore: what will it not find?")
+    parser.add_argument("--step", nargs="+", metavar="NAME", help="ops or tensors that one training step fetches")
+    parser.add_argument(
+        "--scope", nargs="+", metavar="SCOPE", help="scopes of the layers that the step trains (default: all)"
+    )
+    parser.add_argument("--checkpoint", metavar="PATH", help="a checkpoint to restore: report what it lacks")
     add_options(parser)
 
 
@@ -60,7 +62,7 @@ def run(options: argparse.Namespace, report: Report) -> None:
     report.findings += findings
     report.say(layers if layers else f"0 layers: no batch norm layer is recognized in {options.graph}.")
     if not audit.has_saver:
-        report.say("No Saver is in this MetaGraph: what a checkpoint will have is not checked.")
+        report.say("This MetaGraph has no Saver: whether checkpoints keep the statistics is not checked.")
     if options.step is None and not audit.steps:
         report.say("No op of this graph runs an optimizer: there is no step to check.")
     report.say_findings()

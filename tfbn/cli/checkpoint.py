@@ -11,7 +11,7 @@ from tfbn.cli.quiet import tensorflow
 from tfbn.errors import Finding
 from tfbn.report import EXIT_STATUSES, Report, add_options
 
-SUMMARY = "batch norm layers in checkpoints: list, diagnose, convert, compare"
+SUMMARY = "list, diagnose, convert and compare the batch norm layers of checkpoints"
 
 _PATH = """\
 the prefix of a checkpoint (model.ckpt-100), a folder of checkpoints or of a SavedModel, or a weights or model file of
@@ -44,7 +44,7 @@ _DIFFERENT = "Match names that differ with --rename PATTERN=REPLACEMENT; what di
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Lists, judges, converts and compares checkpoints of TensorFlow 1 and 2 and of Keras."
+    parser.description = "Lists, diagnoses, converts and compares checkpoints of TensorFlow 1 and 2 and of Keras."
     parser.epilog = f"{_EXAMPLES['diagnose']}\n{EXIT_STATUSES}"
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     listing = _action(actions, "list", _list, "the batch norm layers, with their variables")
@@ -54,13 +54,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         actions,
         "diff",
         _diff,
-        "what differs between two checkpoints, or what a graph will not find in one",
+        "what differs between two checkpoints, or what a checkpoint lacks for a graph",
     )
     for action in (listing, diagnosing):
         action.add_argument("path", help=_PATH)
-        _add_rename(action, "of its names, as re.sub, where statistics have names that are not known; repeatable")
+        _add_rename(action, "applied to its names as re.sub, for statistics with unknown names; repeatable")
     diagnosing.add_argument(
-        "--decay", type=float, help="of the moving averages, to judge whether they had steps enough"
+        "--decay", type=float, help="decay of the moving averages, to check whether they had enough steps"
     )
     diagnosing.add_argument(
         "--plot", metavar="FILE", help="draw the spread of the statistics, with suspects marked (PNG)"
@@ -69,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "first", help=f"{_PATH}; or MODEL.meta, a MetaGraph: then its variables' names, shapes and dtypes are compared"
     )
     comparing.add_argument("second", help=_PATH)
-    _add_rename(comparing, "of the first's names, as re.sub; repeatable")
+    _add_rename(comparing, "applied to the names of the first as re.sub; repeatable")
     _add_conversion(converting)
 
 
@@ -91,29 +91,33 @@ def _add_conversion(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", help=_PATH)
     parser.add_argument("target", help="prefix of the checkpoint, or file of Keras, to write")
     parser.add_argument(
-        "--to", metavar="KIND", help="what is to read it: contrib, tf.layers, TF1Module, BatchNorm or Keras"
+        "--to", metavar="KIND", help="what will read it: contrib, tf.layers, TF1Module, BatchNorm or Keras"
     )
     parser.add_argument(
-        "--like", metavar="PATH", help="a checkpoint that the other program has saved, whose names to use"
+        "--like", metavar="PATH", help="a checkpoint that the other program saved, whose names are used"
     )
-    _add_rename(parser, "as re.sub; repeatable")
-    parser.add_argument("--moving-average", action="store_true", help="take the values of /ExponentialMovingAverage")
+    _add_rename(parser, "applied to the names as re.sub; repeatable")
+    parser.add_argument("--moving-average", action="store_true", help="use the values of /ExponentialMovingAverage")
     parser.add_argument(
         "--zero-debias",
         choices=("keep", "drop", "synthesize"),
         default="keep",
-        help="biased and local_step",
+        help="what to do with biased and local_step",
     )
-    parser.add_argument("--fill-affine", action="store_true", help="gamma of ones, beta of zeros, where there is none")
-    parser.add_argument("--epsilon", type=float, default=0.001, help="for renorm up to 1.14 (default 0.001)")
+    parser.add_argument("--fill-affine", action="store_true", help="fill a missing gamma with ones, beta with zeros")
+    parser.add_argument(
+        "--epsilon", type=float, default=0.001, help="of layers with renorm of TensorFlow up to 1.14 (default 0.001)"
+    )
     parser.add_argument(
         "--allow",
         metavar="PATTERN",
         action="append",
         default=[],
-        help="what may be lost or unmatched; repeatable",
+        help="variables that may be lost or unmatched; repeatable",
     )
-    parser.add_argument("--dry-run", action="store_true", help="write nothing; 1 if the plan would be refused")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="write nothing; exit status 1 if the plan would be refused"
+    )
     parser.add_argument("--verbose", action="store_true", help="print the whole plan, a line for each variable")
     parser.add_argument("--force", action="store_true", help="replace a target that exists")
 

@@ -12,7 +12,7 @@ from tfbn.cli import names, quiet
 from tfbn.errors import TrainingModeError
 from tfbn.report import EXIT_STATUSES, Report, add_options
 
-SUMMARY = "make a graph for inference of the graph that a model was trained in"
+SUMMARY = "turn a training graph into a graph for inference"
 
 _EXAMPLE = f"""\
 example:
@@ -20,15 +20,15 @@ example:
   tfbn export model.ckpt-1000.meta model --outputs scores=logits --inputs images --is-training phase
   tfbn export checkpoints model.pbtxt --outputs logits
 
-Layers that only train, and of which nothing tells the moving statistics, are findings: nothing is written then.
+Layers that only train and whose moving statistics are unknown are findings; nothing is written then.
 
 {EXIT_STATUSES}"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
-        "Pins is_training to False, takes out what only training needs, and freezes the variables. Layers built with "
-        "is_training=True are made to normalize by their moving statistics where the graph tells which those are."
+        "Pins is_training to False, removes what only training needs, and freezes the variables. Layers built with "
+        "is_training=True are made to normalize by their moving statistics if the graph shows which those are."
     )
     parser.epilog = _EXAMPLE
     parser.add_argument(
@@ -40,21 +40,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--outputs",
         nargs="+",
         metavar="[KEY=]NAME",
-        help="tensors, KEY being their name in the signature to write (default: those of the source's signature)",
+        help="tensors; KEY is the name in the signature to write (default: those of the source's signature)",
     )
     parser.add_argument(
         "--inputs", nargs="+", metavar="[KEY=]NAME", help="tensors to feed (default: the placeholders needed)"
     )
-    parser.add_argument("--checkpoint", metavar="PATH", help="values of the variables (default: beside a .meta)")
     parser.add_argument(
-        "--is-training", nargs="+", metavar="NAME", help="what is False in inference (default: what the layers read)"
+        "--checkpoint", metavar="PATH", help="values of the variables (default: the one beside a .meta)"
+    )
+    parser.add_argument(
+        "--is-training",
+        nargs="+",
+        metavar="NAME",
+        help="tensors that are False in inference (default: those that the layers read)",
     )
     parser.add_argument("--variables", choices=("freeze", "keep"), default="freeze", help="default: %(default)s")
     parser.add_argument(
         "--keep-training",
         nargs="+",
         metavar="SCOPE",
-        help="layers, or ops of theirs, that go on normalizing by the batch",
+        help="layers, or their ops, that still normalize by the batch",
     )
     parser.add_argument("--tags", nargs="*", default=("serve",), metavar="TAG", help="of a SavedModel (default: serve)")
     add_options(parser)

@@ -25,7 +25,7 @@ Nothing is written where outputs differ by more than the tolerance (exit status 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
-        "Folds the batch norms of a frozen inference graph (GraphDef) into the weights in front of them."
+        "Folds the batch norms of a frozen inference graph (GraphDef) into the weights of the layers before them."
     )
     parser.epilog = EPILOG
     parser.add_argument("graph", type=Path, metavar="FROZEN", help="the frozen GraphDef, as `tfbn export` writes it")
@@ -34,30 +34,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--outputs",
         nargs="+",
         metavar="NAME",
-        help="tensors or ops that the graph is used for; others are left out (default: what nothing takes)",
+        help="tensors or ops that the graph is used for; others are left out (default: those that no op uses)",
     )
     parser.add_argument(
         "--inputs",
         type=Path,
         metavar="FILE.npz",
-        help="arrays by the placeholders' names to verify on (default: random numbers)",
+        help="arrays to verify with, by the placeholders' names (default: random numbers)",
     )
     parser.add_argument(
         "--tolerance",
         type=float,
         default=1e-5,
         metavar="SHARE",
-        help="by how much outputs may differ, as a share of the largest (default: 1e-5; half precisions need 1e-2)",
+        help="how much outputs may differ, as a share of the largest (default: 1e-5; half precisions need 1e-2)",
     )
     parser.add_argument(
         "--no-verify",
         action="store_true",
-        help="run neither graph, and compare no outputs: for graphs whose ops act on files, the network or Python",
+        help="do not run and compare the graphs: for graphs whose ops access files, the network or Python",
     )
     parser.add_argument(
         "--lower",
         action="store_true",
-        help="make one multiplication and one addition of what cannot be folded, for runtimes without batch norm",
+        help="turn what cannot be folded into one multiplication and one addition, for runtimes without batch norm",
     )
     add_options(parser)
 

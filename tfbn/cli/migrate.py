@@ -22,15 +22,15 @@ EPILOG = f"""\
 examples:
   tfbn migrate src/                     show what would change, as a diff, and what needs a look
   tfbn migrate --write src/             change the files
-  tfbn migrate --write --compat-v1 .    and import tensorflow.compat.v1 where the code is TF1
+  tfbn migrate --write --compat-v1 .    also import tensorflow.compat.v1 where the code is TF1
   tfbn migrate --check .                for CI: exit status 1 if anything is left to do
   tfbn migrate --check --format github .   the same, as remarks in a pull request
   tfbn migrate --write - < old.py       from standard input to standard output
 
 A comment `# tfbn: ignore[rule]` accepts a finding on its line. [tool.tfbn] in pyproject.toml may have lists: paths, \
-exclude (as .gitignore), select and ignore (rules). What .gitignore names is passed over, unless it is named here.
+exclude (as .gitignore), select and ignore (rules). Files that .gitignore names are skipped, unless named as PATH.
 
-A file that cannot be migrated gives exit status 2, or 70 after an internal error; the others are done all the same.
+A file that cannot be migrated gives exit status 2, or 70 after an internal error; the others are still migrated.
 
 {EXIT_STATUSES}"""
 
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.epilog = EPILOG
     parser.add_argument("paths", nargs="*", metavar="PATH", help="files and directories; - is standard input")
-    parser.add_argument("--write", action="store_true", help="change the files; of standard input, print the new text")
+    parser.add_argument("--write", action="store_true", help="change the files; for standard input, print the new text")
     parser.add_argument("--diff", action="store_true", help="show a diff (the default without --write and --check)")
     parser.add_argument("--check", action="store_true", help="exit status 1 if something would change or needs a look")
     parser.add_argument(
@@ -51,10 +51,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="text",
         help="print annotations for a pull request on GitHub, or a SARIF log for code scanning, in place of the diff",
     )
-    parser.add_argument("--only", type=_names, default=(), metavar="RULES", help="run these rules alone: a,b,c")
-    parser.add_argument("--skip", type=_names, default=(), metavar="RULES", help="run all rules but these")
+    parser.add_argument("--only", type=_names, default=(), metavar="RULES", help="run only these rules: a,b,c")
+    parser.add_argument("--skip", type=_names, default=(), metavar="RULES", help="run all rules except these")
     parser.add_argument("--compat-v1", action="store_true", help="import tensorflow.compat.v1 where the code is TF1")
-    parser.add_argument("--list-rules", action="store_true", help="print the rules, and do nothing else")
+    parser.add_argument("--list-rules", action="store_true", help="only print the rules")
     parser.add_argument("--jobs", type=int, metavar="N", help="processes (default: one for each CPU)")
     add_options(parser)
 

@@ -13,8 +13,8 @@ class Params(NamedTuple):
     """The affine parameters: tensors, arrays or variables of shape [C].
 
     Args:
-      beta: what is added. None stands for 0.
-      gamma: what is multiplied by. None stands for 1.
+      beta: the offset. None means 0.
+      gamma: the factor. None means 1.
     """
 
     beta: Any
@@ -22,17 +22,17 @@ class Params(NamedTuple):
 
 
 class State(NamedTuple):
-    """The statistics that training moves: tensors, arrays or variables of shape [C], but for `local_step`, of shape [].
+    """The statistics that training updates: tensors, arrays or variables of shape [C]; `local_step` has shape [].
 
-    None stands for what a layer does without; `init` makes what its arguments ask for.
+    Unused fields are None; `init` creates those that its arguments need.
 
     Args:
-      moving_mean: what inference subtracts.
-      moving_variance: what inference divides by the square root of.
+      moving_mean: the mean that inference subtracts.
+      moving_variance: the variance by whose square root inference divides.
       renorm_mean: with renorm, the mean that d is taken from.
       renorm_stddev: with renorm, the standard deviation that r is taken from.
       moving_stddev: with renorm, the standard deviation whose square moving_variance is, up to epsilon.
-      biased: with zero debias, the moving mean with the share of its start at zero still in it.
+      biased: with zero debias, the moving mean before the correction for its start at zero.
       local_step: with zero debias, and for the cumulative average of decay=None, how many batches have been averaged;
         a floating number.
     """

@@ -62,39 +62,39 @@ def inference_graph(
     checkpoint: str | os.PathLike[str] | None = None,
     keep_training: Iterable[str] = (),
 ) -> InferenceGraph:
-    """Makes a graph for inference of the one that a model was trained in.
+    """Turns the graph that a model was trained in into a graph for inference.
 
-    What says whether the graph trains is pinned to False, and every conditional that it decides goes, with the branch
-    for training. Layers built with is_training=True only are made to normalize by their moving statistics, where the
-    updates of their fused op, or the averages of what they normalize by, say which those are, or tfbn remembers: it
-    built the layer in this process, and `source` is that Session or Graph. The outputs wait for no update any more.
-    Control flow v2 and function calls are written out, devices left to TensorFlow. `source` stays as it is.
+    The switch between training and inference is pinned to False, and every conditional that it decides is removed, with
+    its training branch. Layers built with is_training=True only are made to normalize by their moving statistics. These
+    are known from the updates of their fused op, from the averages of what they normalize by, or because tfbn built the
+    layer in this process and `source` is that Session or Graph. The outputs no longer wait for updates. Control flow v2
+    and function calls are written out, and devices are left to TensorFlow. `source` does not change.
 
     Args:
       source: a Session; or, with a checkpoint, a Graph, GraphDef or MetaGraphDef, this TensorFlow's or one that 1.15
         wrote. A session's variables need values.
       outputs: tensors of the graph or their names, one or several. They keep their names.
-      inputs: tensors to feed, or their names. One that the graph computes becomes a placeholder of its name. Default:
-        the placeholders that the outputs are computed from, and in place of an input pipeline what it yields.
-      is_training: placeholders, variables or other tensors that are False in inference, or their names. Default: those
-        placeholders and variables of which a zero takes batch norm layers out of training.
-      variables: "freeze" makes constants of them, "keep" leaves them as they are.
+      inputs: tensors to feed, or their names. A tensor that the graph computes becomes a placeholder of its name.
+        Default: the placeholders that the outputs are computed from, and the tensors that an input pipeline yields.
+      is_training: placeholders, variables or other tensors that are False in inference, or their names. Default: the
+        placeholders and variables that take batch norm layers out of training when they are zero.
+      variables: "freeze" turns them into constants, "keep" keeps them.
       checkpoint: path of a checkpoint that holds the variables by the names of their ops. Default: the
         session's values.
-      keep_training: layers that go on normalizing by the batch: scopes of theirs or around them, or names of their
-        ops. Where a run decides it, the layer's own branch for training is taken, while others infer.
+      keep_training: layers that still normalize by the batch, by their scopes, scopes around them, or names of their
+        ops. If the mode is switched at run time, the layer's training branch is kept, while others infer.
 
     Returns:
-      A tuple of the GraphDef, the names of its inputs, those of its outputs, and a `Report` that says what was pinned,
-      rewritten, frozen and left out, with warnings, such as of layers whose statistics are as they were initialized.
+      A tuple of the GraphDef, the names of its inputs and of its outputs, and a `Report` of what was pinned, rewritten,
+      frozen and left out, with warnings, for example of layers whose statistics still have their initial values.
 
     Raises:
-      TrainingModeError: a layer would still normalize by the batch, because nothing tells its moving statistics, or
-        because is_training is none of what is pinned; or a layer of keep_training cannot without others, or without
-        what else training does. Its `findings` name each.
+      TrainingModeError: a layer would still normalize by the batch, because its moving statistics are unknown or its
+        is_training is not pinned; or a layer of keep_training cannot do so without other layers or other effects of
+        training. Its `findings` name each.
       ValueError: names that the graph does not have, or one twice; a scope of keep_training that names no layer behind
-        the outputs, or none that trains; outputs that are computed in training alone, or from what an update returns;
-        inputs that do not suffice; an input pipeline in a branch or a loop; variables without values.
+        the outputs, or none that trains; outputs that are computed only in training, or from the result of an update;
+        inputs that are not sufficient; an input pipeline in a branch or a loop; variables without values.
 
     Example:
       >>> import numpy as np, tensorflow.compat.v1 as tf1, tfbn

@@ -37,19 +37,18 @@ def saved_model(
     keep_training: Iterable[str] = (),
     signature: str = "serving_default",
 ) -> InferenceGraph:
-    """Writes a SavedModel for inference of the graph that a model was trained in.
+    """Writes the graph that a model was trained in as a SavedModel for inference.
 
-    The graph is what `inference_graph` makes of it, under the tag "serve" and with one signature, for
-    tf.saved_model.load of TensorFlow 2 as for TensorFlow Serving. Variables that are kept are resource variables in it,
-    under their names.
+    The graph is that of `inference_graph`, under the tag "serve" and with one signature, for tf.saved_model.load of
+    TensorFlow 2 and for TensorFlow Serving. Kept variables are resource variables in it, under their names.
 
     Args:
-      directory: where to write. It may not be there yet; what is written appears under its name once it is whole and
-        on the disk. A link to an empty directory is followed.
-      source: as in `inference_graph`, and so are the others.
+      directory: where to write. It must not exist yet, and appears only when it is complete and on the disk. A link to
+        an empty directory is followed.
+      source: as in `inference_graph`.
       outputs: as in `inference_graph`, or a dict of these by their names in the signature. Default names: those of the
         ops, with underscores for slashes.
-      inputs: the same of the inputs.
+      inputs: the same for the inputs.
       is_training: as in `inference_graph`.
       variables: as in `inference_graph`.
       checkpoint: as in `inference_graph`.
@@ -61,7 +60,7 @@ def saved_model(
 
     Raises:
       TrainingModeError: as `inference_graph`.
-      ValueError: as `inference_graph`; or the directory is there already.
+      ValueError: as `inference_graph`; or the directory already exists.
       FileExistsError: the directory appeared meanwhile.
       OSError: it cannot be written.
 

@@ -13,7 +13,7 @@ _RANKS = {"conv": (3, 4, 5), "conv_transpose": (3, 4, 5), "depthwise": (3, 4), "
 
 
 class FoldedArrays(NamedTuple):
-    """What takes the place of a linear layer's weights and of a batch norm."""
+    """The weights that replace those of a linear layer and its batch norm."""
 
     kernel: Any  # of the kernel's shape and dtype; of a separable convolution a pair
     bias: np.ndarray  # [outputs], of the kernel's dtype
@@ -43,9 +43,8 @@ def fold_arrays(
     along the kernel's output channels in the first case, its input channels in the second. Computed in float64 and
     rounded once, to the kernel's dtype.
 
-    Before a convolution this is exact only where it pads nothing: padding is zeros behind the batch norm, and would
-    have to be -offset / slope in front of it. A transposed convolution adds up fewer terms at its borders, so there is
-    no bias that does the same.
+    Before a convolution this is exact only without padding: padding adds zeros after the batch norm, which would have
+    to be -offset / slope before it. A transposed convolution sums fewer terms at its borders, so no bias does the same.
 
     Args:
       kernel: array, tensor or variable as TensorFlow's layers keep it, for NHWC and NCHW inputs alike. 'conv':
@@ -55,21 +54,21 @@ def fold_arrays(
       bias: what the layer adds, [outputs]. Default None, for 0.
       moving_mean, moving_variance: the statistics, [C], C being the channels of the batch norm.
       gamma, beta: [C]. Default None, for 1 and 0.
-      epsilon: number, at least 0, added to the variance. Default 0.001. The fused kernel of `batch_norm` takes
-        1.001e-5 at the least.
+      epsilon: number, at least 0, added to the variance. Default 0.001. The fused kernel of `batch_norm` uses at least
+        1.001e-5.
       layer: 'conv', 'conv_transpose', 'depthwise', 'separable' or 'dense'. Default 'conv'.
       before: whether the batch norm comes before the layer. Default False.
-      padding: 'VALID' or 'SAME', needed with before=True for all but dense layers. SAME will do where the kernel has
+      padding: 'VALID' or 'SAME', needed with before=True except for dense layers. SAME is accepted if the kernel has
         one position.
       data_format: 'NHWC' or 'NCHW': how the channels lie where a reshape stands between the batch norm and a dense
-        layer, whose outputs (or inputs, with before=True) are then a multiple of C. Without effect elsewhere. Default
+        layer, whose outputs (or inputs, with before=True) are then a multiple of C. No effect elsewhere. Default
         'NHWC'.
 
     Returns:
       FoldedArrays, a named tuple (kernel, bias) of arrays of the kernel's dtype.
 
     Raises:
-      ValueError: shapes that do not fit together; a variance below -epsilon; padding other than VALID, or a transposed
+      ValueError: shapes that do not match; a variance below -epsilon; padding other than VALID, or a transposed
         convolution, with before=True; an unknown layer, padding or data_format.
       TypeError: a kernel that is not floating.
 

@@ -43,7 +43,7 @@ class FoldedGraph(NamedTuple):
 
     @property
     def batch_norms(self) -> int:
-        """How many the graph had, without those that only look like one."""
+        """How many batch norms the graph had, without those that only look like one."""
         return len(self.folded) + len(self.lowered) + len(self._staying)
 
     @property
@@ -84,46 +84,46 @@ def fold_graph(
     The layers are Conv2D, Conv3D, DepthwiseConv2dNative, Conv2DBackpropInput, Conv3DBackpropInputV2 and MatMul, in
     either layout, with a kernel that is a constant. A batch norm is FusedBatchNorm, V2 or V3 in inference,
     BatchNormWithGlobalNormalization, or the ops that it is composed of: every multiplication by a constant for each
-    channel, with the additions around it. Between the two may stand biases, reshapes, casts, averages over positions,
-    maxima of what has positive factors, padding that copies or pads zeros without an offset, what follows a dilated
-    convolution (BatchToSpaceND), DepthToSpace, a split, and a concatenation of layers. The layer gets a new kernel, and
-    a BiasAdd takes the place, and the name, of the batch norm's last op. What depends on inputs only by their shapes
-    does not count as a use of the layer's outputs; any other second use keeps the batch norm as it is.
+    channel, with the additions around it. Between the two there may be biases, reshapes, casts, averages over
+    positions, maxima if the factors are positive, padding that copies values, or zeros if there is no offset, the
+    BatchToSpaceND of a dilated convolution, DepthToSpace, a split, and a concatenation of layers. The layer gets a new
+    kernel, and a BiasAdd replaces the batch norm's last op and takes its name. Ops that depend only on the shape of the
+    layer's outputs do not count as a use; any other second use keeps the batch norm as it is.
 
-    A batch norm with no such layer in front goes into those behind it, where nothing else takes it and they pad
-    nothing: into dense layers, and convolutions with padding VALID or a kernel of one position.
+    A batch norm with no such layer before it is folded into the layers after it, if nothing else uses it and they do
+    not pad: into dense layers, and convolutions with padding VALID or a kernel of one position.
 
-    A batch norm is known by what it computes, in any formula: less a mean per channel, over the root of a variance per
-    channel, of constants, of what is fed or of the batch, also in functions, branches and loops. Those that are not
-    folded are listed as left, each with the reason. What scales by such a root without being recognized may be one, and
-    is listed as a warning.
+    A batch norm is recognized by what it computes, in any formula: subtract a mean per channel and divide by the root
+    of a variance per channel, whether constants, fed or of the batch, also in functions, branches and loops. Those that
+    are not folded are listed as left, each with the reason. Ops that scale by such a root without being recognized may
+    be one, and are listed as a warning.
 
-    Both graphs are then run on the same inputs, and their floating outputs compared; where none is floating, what
-    comes out of the batch norms.
+    Both graphs are then run on the same inputs and their floating outputs compared, or, if no output is floating, those
+    of the batch norms.
 
     Args:
       graph_def: frozen GraphDef, of tfbn.export, of TensorFlow 1's convert_variables_to_constants or of TensorFlow 2's
         convert_variables_to_constants_v2. It is not changed.
-      outputs: names of the tensors or ops that the graph is used for. Where something is folded, ops that these do not
-        need are left out, but for placeholders. Default: what nothing takes; only what was folded is left out.
+      outputs: names of the tensors or ops that the graph is used for. If something is folded, ops that these do not
+        need are left out, except placeholders. Default: the outputs that no op uses; then only folded ops are left out.
       inputs: dict from a placeholder's name to an array, or several such dicts, to verify with. Default: random numbers
         around 0.5, with 4 for an open first size and 32 for any other.
       tolerance: by how much an output's elements may differ, as a share of its largest. Default 1e-5, for float32;
         half precisions need 1e-2.
-      verify: whether to run both graphs and compare. Default True. Graphs are programs: one whose ops act on files, the
+      verify: whether to run both graphs and compare. Default True. Graphs are programs: one whose ops access files, the
         network, other processes or Python is refused, and is folded only with False.
       lower: whether what cannot be folded becomes one multiplication and one addition, for runtimes without the op.
         Both are by constants of the data's dtype; the addition takes the place, and the name, of the batch norm's last
-        op. Default False. What has no constants stays, and so does what is in a function, a branch or a loop.
+        op. Default False. A batch norm without constants stays, and so does one in a function, a branch or a loop.
 
     Returns:
-      A FoldedGraph: graph_def; folded, a list of what went where; left, a list of findings about what stays;
-      difference, the worst one found, and the output that it is of; None where nothing was compared; lowered, the
-      names of what became a multiplication and an addition. `print` shows all of this.
+      A FoldedGraph: graph_def; folded, a list of which batch norm went into which layer; left, a list of findings about
+        those that stay; difference, the largest one and its output, or None if nothing was compared; lowered, the names
+        of those that became a multiplication and an addition. `print` shows all of this.
 
     Raises:
       ValueError: a graph with variables; outputs that it does not have, or one twice; inputs that it does not run on,
-        or none where random ones cannot be made; ops that do more than compute; outputs that differ by more than the
+        or none where random ones are impossible; ops that do more than compute; outputs that differ by more than the
         tolerance.
 
     Example:

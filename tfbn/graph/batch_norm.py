@@ -125,7 +125,7 @@ def batch_norm(
       renorm_clipping: dict with `rmax`, `rmin`, `dmax`, each a number or a scalar tensor; absent ones do not clip.
       renorm_decay: as decay, for the averages behind r and d. Default 0.99.
       adjustment: function of the dynamic shape of inputs, giving (a, b) that broadcast against them: in training
-        y = (xhat * a + b) * gamma + beta, where xhat is the expression above without gamma and beta.
+        y = (xhat * a + b) * gamma + beta, where xhat is what stands before gamma and beta above.
       param_dtype: keyword only. dtype of all variables. Default: float32 for half precisions and the inputs' own
         otherwise, except that without renorm, batch_weights keep half-precision variables as the original does, and
         so do updates_collections and zero_debias_moving_mean with fused=False, adjustment or a rank other than 2 and 4.
