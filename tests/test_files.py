@@ -168,7 +168,7 @@ class TestNewDirectory:
         (target if kind == "directory" else tmp_path).mkdir(exist_ok=True)
         mine = target / "mine" if kind == "directory" else target
         mine.write_text("old")
-        with pytest.raises(ValueError, match="a directory that is not there yet, got .*model"):
+        with pytest.raises(ValueError, match="a directory that does not exist yet, got .*model"):
             with new_directory(target):
                 pytest.fail("entered")
         assert mine.read_text() == "old"

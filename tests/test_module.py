@@ -237,7 +237,7 @@ class TestRefusals:
         "error, match, attribute, value",
         [
             (ValueError, "decay: expected a number in", "decay", 1.5),
-            (ValueError, "decay: expected a number for a state.*BatchNorm made with decay=None", "decay", None),
+            (ValueError, "decay: expected a number for a state.*BatchNorm created with decay=None", "decay", None),
             (ValueError, "renorm_decay: expected a number in", "renorm_decay", -0.1),
             (ValueError, r"contains keys not in.*\['max'\]", "renorm_clipping", {"max": 2.0}),
             (ValueError, "adjustment cannot be specified", "adjustment", lambda shape: (1.0, 0.0)),

@@ -431,7 +431,7 @@ def test_refusals():
     with pytest.raises(TypeError, match="builder: expected a function that builds the model, got 3"):
         tfbn.TF1Module(3)
     module = tfbn.TF1Module(model)
-    with pytest.raises(TypeError, match="got a deep copy. Give it the values"):
+    with pytest.raises(TypeError, match="got a deep copy. Copy the values"):
         copy.deepcopy([module])
     for use in (lambda: module(IMAGES, is_training=True), lambda: module.save("x"), lambda: module.restore("x")):
         with graph(), pytest.raises(RuntimeError, match="expected eager code or a tf.function, got a TF1 graph"):

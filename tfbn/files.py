@@ -76,7 +76,7 @@ def new_directory(target: str | os.PathLike[str]) -> Iterator[Path]:
     """
     final = Path(os.path.realpath(target))
     if _is_taken(final):
-        raise ValueError(f"expected a directory that is not there yet, got {os.fspath(target)}. Remove or rename it.")
+        raise ValueError(f"expected a directory that does not exist yet, got {os.fspath(target)}. Remove or rename it.")
     with working_folder(final) as folder, _naming(target):
         yield folder / "new"
         _sync_tree(folder / "new")
@@ -174,7 +174,7 @@ def sync(path: Path) -> None:
 
 def appeared(target: str | os.PathLike[str], file: Path) -> FileExistsError:
     return FileExistsError(
-        f"target: expected a path where nothing is, got {os.fspath(target)}: {file} appeared while this run was at "
+        f"target: expected a path that does not exist, got {os.fspath(target)}: {file} appeared while this run was at "
         "work, and stays as it is. Another run may have written it: look at that, or name another target."
     )
 

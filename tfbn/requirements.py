@@ -48,13 +48,13 @@ def check_tensorflow(tf: Any) -> None:
         places = ", ".join(getattr(tf, "__path__", ["an unknown place"]))
         raise ImportError(
             f"expected TensorFlow, got folders without its code in {places}. Uninstall every build of TensorFlow, and "
-            "install the one that you want again.",
+            "install the one you want again.",
             name="tensorflow",
         )
     if release(version) < OLDEST_TENSORFLOW:
         raise ImportError(
-            f"expected TensorFlow 2.12 or newer, got {version}. Install a newer one; tf.contrib itself is in "
-            "TensorFlow 1.15 alone.",
+            f"expected TensorFlow 2.12 or newer, got {version}. Install a newer one; tf.contrib itself is only in "
+            "TensorFlow 1.15.",
             name="tensorflow",
         )
 

@@ -154,8 +154,8 @@ class TF1Module(tf.Module):
 
     def __deepcopy__(self, memo: Any) -> Any:
         raise TypeError(
-            "TF1Module: expected another TF1Module of the builder for variables of its own, got a deep copy. Give it "
-            "the values with `save` and `restore`."
+            "TF1Module: expected another TF1Module of the builder for separate variables, got a deep copy. Copy the "
+            "values with `save` and `restore`."
         )
 
     def _function(self) -> Any:
@@ -164,7 +164,7 @@ class TF1Module(tf.Module):
         if replicas > 1:
             raise RuntimeError(
                 f"TF1Module: expected no more than one replica, got a strategy of {replicas}, all of which would "
-                "update the same variables. Take tfbn.BatchNorm, whose statistics each replica has for itself."
+                "update the same variables. Use tfbn.BatchNorm, which has statistics for each replica."
             )
         # What compiles as a whole has kernels of its own, and tf.function would not trace a second time for it.
         compiled = _tensorflow.compiled_by_xla()
@@ -308,8 +308,8 @@ def _check_fed(graph: Any, before: int, outputs: Any) -> None:
     if unfed & needed:
         raise ValueError(
             "TF1Module: expected a builder that takes its inputs as arguments, got one that makes the placeholders "
-            f"{sorted(unfed & needed)}, which nothing feeds. Make them arguments of the builder, and give the module "
-            "their values; a switch with a default may stay a tf.compat.v1.placeholder_with_default."
+            f"{sorted(unfed & needed)}, which nothing feeds. Make them arguments of the builder and pass their values "
+            "to the module; a switch with a default may stay a tf.compat.v1.placeholder_with_default."
         )
 
 
@@ -317,8 +317,8 @@ def _check_eager() -> None:
     with tf.init_scope():
         if not tf.executing_eagerly():
             raise RuntimeError(
-                "TF1Module: expected eager code or a tf.function, got a TF1 graph, for which this module's variables "
-                "are not. Call the builder itself there, and exchange values by checkpoint."
+                "TF1Module: expected eager code or a tf.function, got a TF1 graph, which cannot use this module's "
+                "variables. Call the builder itself there, and exchange values by checkpoint."
             )
 
 
@@ -344,7 +344,7 @@ def _value(name: str, tensor: tf.Tensor) -> Any:
             return session.run(copy)
         except tf.errors.InvalidArgumentError as error:
             raise ValueError(
-                f"Variable {name}: expected an initial value that can be computed when the variable is made, got "
+                f"Variable {name}: expected an initial value that can be computed when the variable is created, got "
                 f"{tensor}, which depends on inputs or other variables. Pass a function that returns the value."
             ) from error
 
@@ -360,9 +360,9 @@ def _check_same(name: str, variable: tf.Variable, arguments: dict[str, Any]) -> 
     same_dtype = dtype is None or tf.as_dtype(dtype).base_dtype == variable.dtype
     if not shape.is_compatible_with(variable.shape) or not same_dtype:
         raise ValueError(
-            f"Variable {name}: expected the shape {variable.shape} and dtype {variable.dtype.name} that it was made "
+            f"Variable {name}: expected the shape {variable.shape} and dtype {variable.dtype.name} that it was created "
             f"with, got a call that asks for shape {shape} and dtype {tf.as_dtype(dtype or variable.dtype).name}. Call "
-            "the module with inputs of the same channels and dtype, or make another module of the builder."
+            "the module with inputs of the same channels and dtype, or create another module of the builder."
         )
 
 

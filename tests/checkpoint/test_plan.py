@@ -164,7 +164,7 @@ class TestArguments:
                 "^like: expected a checkpoint of BatchNorm, got .*contrib",
             ),
             ({"target": "out.h5"}, "^target: expected the prefix of a checkpoint for contrib, got .*out.h5"),
-            ({"target": "source"}, "^target: expected another path than that of what is read, got "),
+            ({"target": "source"}, "^target: expected another path than that of its input, got "),
         ],
     )
     def test_refused(self, more, text, write, tmp_path):
@@ -184,7 +184,7 @@ class TestArguments:
         if target == "real":
             paths[name], target = str(tmp_path / "linked"), path
         before = {path: path.read_bytes() for path in tmp_path.iterdir()}
-        text = r"^target: expected another path than that of what is read, got .*\. Write beside it, and rename\."
+        text = r"^target: expected another path than that of its input, got .*\. Write to another path, and rename\."
         refused(tmp_path, text, paths["source"], tmp_path / target.format(name), like=paths["like"], force=True)
         assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
@@ -205,7 +205,7 @@ class TestArguments:
         """Both kinds of target, before anything is read."""
         source = write("source", STATISTICS)
         write("out", {"x": np.float32(1)})
-        with pytest.raises(FileExistsError, match="^target: expected a path where nothing is, .*out.index exists"):
+        with pytest.raises(FileExistsError, match="^target: expected a path that does not exist, .*out.index exists"):
             checkpoint.convert(source, tmp_path / "out", "contrib")
         checkpoint.convert(source, tmp_path / "out", "contrib", force=True)
         assert checkpoint.diff(source, tmp_path / "out") == []

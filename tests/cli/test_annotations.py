@@ -76,4 +76,4 @@ def test_nothing_left(folder, capsys):
 def test_one_output(folder, capsys, arguments):
     """Two on one stream are refused, and nothing is read."""
     assert cli.main(["migrate", "--format", "sarif", *arguments]) == 2
-    assert "--format sarif is all that standard output has" in capsys.readouterr().err
+    assert "--format sarif prints nothing else to standard output" in capsys.readouterr().err

@@ -90,7 +90,7 @@ def test_statistics_of_unknown_names(command, tmp_path):
     assert parse_json(command("list", prefix, *rename, "--json")[1])["layers"][0]["scope"] == "n"
     status, _, err = command("diagnose", prefix)
     assert status == 2
-    assert "none is recognized. It has\n  n/beta\n  n/mu\n  n/sigma2\nA layer is known by its statistics: " in err
+    assert "none is recognized. It has\n  n/beta\n  n/mu\n  n/sigma2\nA layer is recognized by its statistics: " in err
     status, out, _ = command("diagnose", prefix, *rename)
     assert status == 1
     assert "never updated" in out
@@ -151,7 +151,7 @@ def test_convert(command, tmp_path):
     for mode in ([], ["--dry-run"], ["--verbose"]):  # checked before anything is printed
         status, printed, err = command(*arguments, *mode)
         assert (status, printed) == (2, "")
-        assert err.startswith("tfbn checkpoint: target: expected a path where nothing is")
+        assert err.startswith("tfbn checkpoint: target: expected a path that does not exist")
     arguments += ["--force", "--moving-average", "--zero-debias", "drop", "--fill-affine"]
     status, printed, _ = command(*arguments)
     assert status == 0

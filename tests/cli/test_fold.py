@@ -151,7 +151,7 @@ def test_text_and_inputs(tmp_path, capsys):
     assert "BiasAdd" in graphs.types(text_format.Parse(target.read_text(), tf1.GraphDef()))
     np.savez(inputs, other=graphs.batch_of())
     assert cli.main(["fold", str(path), str(target), "--inputs", str(inputs)]) == 2
-    assert "inputs: expected some that the graph runs on" in capsys.readouterr().err
+    assert "inputs: expected arrays that the graph runs on" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_text_and_inputs(tmp_path, capsys):
     [
         ("outputs:3", "got 'outputs:3': outputs (Relu) has 1 output, outputs:0."),
         ("output", "got 'output', which it does not have. Is it outputs?"),
-        ("^outputs", "got '^outputs', which is a control input, and no tensor. Give 'outputs'."),
+        ("^outputs", "got '^outputs', which is a control input, not a tensor. Pass 'outputs'."),
         ("outputs,outputs:0", "expected each tensor or op once, got outputs:0 twice."),
     ],
 )

@@ -216,7 +216,7 @@ class TestStandardInput:
     def test_goes_alone(self, capsys):
         """A path beside it is a mistake."""
         assert cli.main(["migrate", "-", "a.py"]) == 2
-        assert capsys.readouterr().err == "tfbn migrate: - is standard input, and goes alone\n"
+        assert capsys.readouterr().err == "tfbn migrate: - is standard input, and must be the only PATH\n"
 
 
 def test_failures(file, capsys):

@@ -61,5 +61,5 @@ def test_cast():
 
 def test_python_has_no_answer():
     """Where `if flag:` would be True of every flag."""
-    with pytest.raises(TypeError, match="Flag: expected a question that Python can answer"):
+    with pytest.raises(TypeError, match="Flag: expected a value that is known when the graph is built"):
         bool(Flag(False))

@@ -1,4 +1,4 @@
-"""Input pipelines in the training graph: cut off at what they yield, or refused where no placeholder can stand."""
+"""Input pipelines in the training graph: cut off at what they yield, or refused."""
 
 import numpy as np
 import pytest

@@ -99,7 +99,7 @@ def test_outputs_of_training_are_refused():
         is_training = tf1.placeholder(tf.bool, [], name="is_training")
         inner = []
         tf1.cond(is_training, lambda: inner.append(tf.exp(x)) or inner[0], lambda: x)
-        with pytest.raises(ValueError, match="outputs that inference has, got cond/Exp, which is computed in training"):
+        with pytest.raises(ValueError, match="outputs that exist in inference, got cond/Exp, which is computed in"):
             export(inner[0], is_training=is_training)
 
 
@@ -107,8 +107,8 @@ UNUSABLE = {
     "net/logits:3": r"got 'net/logits:3': net/logits \(Identity\) has 1 output, net/logits:0\.",
     "halves:2": r"got 'halves:2': halves \(Split\) has 2 outputs, halves:0 to halves:1\.",
     "train": r"got 'train': train \(NoOp\) has no outputs\.",
-    "^x": r"got '\^x', which is a control input, and no tensor\. Give 'x'\.",
-    "x:one": "got 'x:one', which is no name of a tensor",
+    "^x": r"got '\^x', which is a control input, not a tensor\. Pass 'x'\.",
+    "x:one": "got 'x:one', which is not the name of a tensor",
     "net/logit": r"got 'net/logit', which it does not have\. Is it net/logits\?",
     "foreign": "got 'foreign': foreign is a SomebodysOwn, an op that this TensorFlow does not know",
 }

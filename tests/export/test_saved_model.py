@@ -116,7 +116,7 @@ def test_a_refusal_leaves_nothing_behind(tmp_path):
             assert os.listdir(tmp_path) == []
             (tmp_path / "model").mkdir()
             (tmp_path / "model" / "mine").touch()
-            with pytest.raises(ValueError, match="a directory that is not there yet, got .*model. Remove or rename it"):
+            with pytest.raises(ValueError, match="directory that does not exist yet, got .*model. Remove or rename it"):
                 tfbn.export.saved_model(tmp_path / "model", running, y)
     assert os.listdir(tmp_path / "model") == ["mine"]
 

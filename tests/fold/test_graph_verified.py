@@ -87,12 +87,12 @@ class TestVerification:
     @pytest.mark.parametrize(
         "inputs, text",
         [
-            ({"images": np.ones((2, 7, 6, 3), "f")}, "inputs: expected some that the graph runs on"),
+            ({"images": np.ones((2, 7, 6, 3), "f")}, "inputs: expected arrays that the graph runs on"),
             ({"image": np.ones((2, 7, 6, 4), "f")}, "that the graph runs on, got 'image', .* Is it images?"),
             ({"images:1": np.ones((2, 7, 6, 4), "f")}, r"got 'images:1': images \(Placeholder\) has 1 output"),
             ({"images": np.ones((2, 7, 6, 4), "f"), "images:0": 1}, "that the graph runs on, got images:0 twice"),
             ({3: np.ones((2, 7, 6, 4), "f")}, "that the graph runs on, got 3"),
-            ({"images": np.full((2, 7, 6, 4), np.nan, "f")}, "inputs: expected some that give finite outputs"),
+            ({"images": np.full((2, 7, 6, 4), np.nan, "f")}, "inputs: expected arrays that give finite outputs"),
             ([], "inputs: expected a dict from names to arrays, or several, got none at all"),
         ],
     )

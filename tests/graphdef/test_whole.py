@@ -57,10 +57,10 @@ DAMAGES = {
     forget_results: r"whose function \w+ does not return all of its outputs",
     misname_input: r"whose function \w+ takes 'nothing:output:0', which it has not",
     wait_for_nothing: r"whose function \w+ takes '\^nothing', which it has not",
-    mistype: r"whose function \w+ has \w+ of a dtype that there is none of: 99",
+    mistype: r"whose function \w+ has \w+ of an unknown dtype: 99",
     call_in_a_circle: r"whose functions call themselves: \w+, \w+",
     enlarge_constant: r"the constant .* of [\d,]+ bytes, more than the limit of 2,147,483,648",
-    mistype_constant: "with the constant .* of a dtype that there is none of: 0",
+    mistype_constant: "with the constant .* of an unknown dtype: 0",
 }
 
 

@@ -85,7 +85,7 @@ def test_failures_do_not_stop_other_files(tmp_path, monkeypatch):
 
 
 ODD = {
-    "rot13.py": (b"# coding: rot13\n" + SOURCE.encode(), "its coding cookie names rot13, which is no encoding of text"),
+    "rot13.py": (b"# coding: rot13\n" + SOURCE.encode(), "its coding cookie names rot13, which is not a text encoding"),
     "null.py": (SOURCE.encode() + b"\0", "line 3: a null byte: not Python source"),
     "return.py": (SOURCE.encode() + b"return\n", "line 3: does not compile: 'return' outside function: `return`"),
     "deep.py": (SOURCE.encode() + b"-" * 2000 + b"1\n", "line 3: its expressions are nested too deeply to be followed"),

@@ -114,5 +114,5 @@ def test_form_feeds_move_no_position(end, feed):
 
 def test_code_that_libcst_drops_is_refused():
     """Positions behind it would be wrong, and edits with them."""
-    with pytest.raises(ValueError, match="drops characters of it, such as a form feed at its start"):
+    with pytest.raises(ValueError, match="drops some characters, such as a form feed at the start"):
         Module(b"\fx = 1\n")

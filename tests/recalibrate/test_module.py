@@ -162,7 +162,7 @@ class TestBatchNorm:
         before = of(network)
         assert [each.layer for each in recalibrate_module(network, batches(), call)] == ["second"]
         assert np.array_equal(of(network)["first/moving_mean:0"], before["first/moving_mean:0"])
-        with pytest.raises(ValueError, match="layers: expected layers that batches reach in training, got first"):
+        with pytest.raises(ValueError, match="layers: expected layers that see batches in training, got first"):
             recalibrate_module(network, batches(), call, layers="first")
 
 

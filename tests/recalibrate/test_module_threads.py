@@ -203,7 +203,7 @@ class TestSeveralAtOnce:
         recalibrate_module(model, parts())
         assert_recalibrated(model.norm.moving_mean, model.norm.moving_variance)
         assert set(errors) == {
-            "norm: expected a layer that no recalibration is at work on, got one that another is replacing the "
+            "norm: expected a layer that no other recalibration uses, got one that another is replacing the "
             "statistics of. Wait until that one has ended."
         }
         recalibrate_module(model, batches((3,), seed=1))

@@ -118,7 +118,7 @@ def test_refusals():
         tf1.while_loop(lambda total: total < 2.0, lambda total: total + tf.reduce_max(tfbn.batch_norm(inputs)), [0.0])
         ops = len(graph.get_operations())
         for arguments, text in [
-            ({}, r"got some of which none can:\n  BatchNorm: it is in a loop or a branch[^\n]*\nName the others in"),
+            ({}, r"got some whose inputs it cannot:\n  BatchNorm: it is in a loop or a [^\n]*\nName the others in"),
             ({"layers": "net"}, "layers: expected scopes of layers, got 'net'"),
             ({"batch": inputs}, "batch: expected None for a graph, got .* Feed the op that is returned"),
         ]:

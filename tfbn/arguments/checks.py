@@ -37,13 +37,13 @@ def check_cumulative(zero_debias: bool, counts: bool = True) -> None:
     """For decay=None a count of batches, and no zero debias."""
     if zero_debias:
         raise ValueError(
-            "decay: expected a number with zero debias, got None. The cumulative average keeps nothing of its start; "
-            "leave out zero_debias_moving_mean."
+            "decay: expected a number with zero debias, got None. The cumulative average forgets its start; leave out "
+            "zero_debias_moving_mean."
         )
     if not counts:
         raise ValueError(
             "decay: expected a number for a state without local_step, got None. The cumulative average needs a count "
-            "of batches: init(..., cumulative=True), or a BatchNorm made with decay=None."
+            "of batches: init(..., cumulative=True), or a BatchNorm created with decay=None."
         )
 
 
@@ -77,8 +77,8 @@ def check_renorm_asked_for(renorm: bool, renorm_clipping: Any) -> None:
     """No clipping without renorm, where the original's silence is not to be kept."""
     if renorm_clipping is not None and not renorm:
         raise ValueError(
-            f"renorm_clipping: expected None without renorm, got {renorm_clipping!r}. Ask init, or the "
-            "module, for renorm=True."
+            f"renorm_clipping: expected None without renorm, got {renorm_clipping!r}. Pass renorm=True to init or to "
+            "the module."
         )
 
 
@@ -160,8 +160,8 @@ def check_param_dtype(param_dtype: Any, name: str = "param_dtype") -> tf.DType |
         dtype = None
     if dtype not in FLOATING:
         raise TypeError(
-            f"{name}: expected float16, bfloat16, float32, float64 or None, got {param_dtype!r}. tf.float32 keeps the "
-            "statistics of half-precision inputs moving."
+            f"{name}: expected float16, bfloat16, float32, float64 or None, got {param_dtype!r}. With tf.float32 the "
+            "statistics of half-precision inputs keep changing."
         )
     return dtype
 

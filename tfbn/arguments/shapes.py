@@ -47,7 +47,8 @@ def check_shape(name: str, value: tf.Tensor, expected: list[int]) -> None:
     """A floating tensor of this shape."""
     if not value.shape.is_compatible_with(expected):
         raise ValueError(
-            f"{name}: expected the shape {expected}, got {value.shape}. The inputs' channel axis tells; it is `axis`."
+            f"{name}: expected the shape {expected}, got {value.shape}. It follows from the inputs' channel axis, "
+            "`axis`."
         )
     if not value.dtype.is_floating:
         raise TypeError(f"{name}: expected a floating dtype, got {value.dtype.name}. Cast it to tf.float32.")
@@ -65,8 +66,8 @@ def check_leaf(inputs: tf.Tensor) -> None:
     """A tensor in a nest, and not a number of what was meant to be one array."""
     if inputs.shape.rank == 0:
         raise ValueError(
-            f"inputs: expected tensors of rank 1 or more, got the scalar {inputs}. A list is a nest of inputs: make "
-            "one input of it with np.asarray or tf.constant."
+            f"inputs: expected tensors of rank 1 or more, got the scalar {inputs}. A list is a nest of inputs: turn it "
+            "into one input with np.asarray or tf.constant."
         )
 
 
@@ -118,7 +119,7 @@ def check_same_channels(name: str, channels: int, built_for: int, shape: tf.Tens
     if channels != built_for:
         raise ValueError(
             f"inputs: expected {built_for} channels, for which the variables of {name} were created, got {channels} in "
-            f"the shape {shape}. Make another layer for other inputs, or name the channels' axis."
+            f"the shape {shape}. Create another layer for other inputs, or name the channels' axis."
         )
 
 
@@ -137,7 +138,7 @@ def check_divides(layout: Layout, shape: tf.TensorShape) -> None:
         raise ValueError(
             f"virtual_batch_size: expected a divisor of the batch size {shape.as_list()[0]}, got "
             f"{layout.virtual_batch_size}. Drop the remainder of the batch, or choose another size; in inference every "
-            "size will do."
+            "size works."
         )
 
 
@@ -160,7 +161,7 @@ def check_virtual_batch_size(virtual_batch_size: Any, adjustment: Any = None, sy
     if synchronized:
         raise ValueError(
             f"synchronized: expected False with a virtual_batch_size, got True with {virtual_batch_size}. Virtual "
-            "batches have statistics of their own, synchronized replicas share them; choose one of the two."
+            "batches have separate statistics, synchronized replicas share them; choose one of the two."
         )
 
 
@@ -172,7 +173,7 @@ def check_data_format(data_format: str, axis: int | None = None) -> None:
             "channels last and NCHW channels on axis 1."
         )
     if axis is not None and data_format != "NHWC":
-        raise ValueError(f"axis: expected None with data_format={data_format!r}, got {axis}. Give one of the two.")
+        raise ValueError(f"axis: expected None with data_format={data_format!r}, got {axis}. Pass one of the two.")
 
 
 def check_inputs(

@@ -139,8 +139,8 @@ def check_free(target: str, force: bool) -> None:
     there = _list_present(place)
     if there and not force:
         raise FileExistsError(
-            f"target: expected a path where nothing is, got {target}: {there[0]} exists. Name another, or replace it "
-            "with force=True (--force)."
+            f"target: expected a path that does not exist, got {target}: {there[0]} exists. Name another, or "
+            "replace it with force=True (--force)."
         )
     if place.is_dir():
         raise IsADirectoryError(f"target: expected the path of a file, got {target}, which is a folder.")
@@ -195,9 +195,9 @@ def _check_no_links(place: Path) -> None:
     for path in (_index(place), place, *_list_data(place)):
         if path.is_symlink():
             raise FileExistsError(
-                f"target: expected a path where nothing is, or files, got {place}: {path.name} is a link to "
-                f"{os.readlink(path)}, and a checkpoint is several files, which stand together. Name the checkpoint "
-                "that it leads to, or remove the link."
+                f"target: expected a path that does not exist, or files, got {place}: {path.name} is a link to "
+                f"{os.readlink(path)}, and a checkpoint is several files. Name the checkpoint that the link points to, "
+                "or remove the link."
             )
 
 

@@ -97,7 +97,7 @@ def find_prefix(path: str) -> str:
         if latest is None:
             raise ValueError(
                 f"{path}: expected a folder with a SavedModel, or with a file `checkpoint` that names the latest "
-                "checkpoint, got one with neither. Name the checkpoint itself, such as model.ckpt-100."
+                "checkpoint, got a folder with neither. Name the checkpoint itself, such as model.ckpt-100."
             )
         # By an absolute path, it names the files of another run after its folder was copied.
         if not _is_within(latest, path):

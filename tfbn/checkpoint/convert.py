@@ -146,7 +146,7 @@ def _choose_kind(to: str | None, like: Reader | None) -> Kind:
         if not possible:
             raise ValueError(
                 f"like: expected a checkpoint or weight file, got the {like.format} {like.path}, which can only be "
-                "read. Give what the other program itself saves its variables in."
+                "read. Pass a file in which the other program saves its variables."
             )
         if to is not None and to not in possible:
             raise ValueError(
@@ -174,7 +174,8 @@ def _check_apart(target: str, *readers: Reader | None) -> None:
     for reader in readers:
         if reader is not None and replaced & {os.path.realpath(path) for path in (Path(reader.path), *reader.files())}:
             raise ValueError(
-                f"target: expected another path than that of what is read, got {target}. Write beside it, and rename."
+                f"target: expected another path than that of its input, got {target}. Write to another path, and "
+                "rename."
             )
 
 

@@ -96,8 +96,8 @@ def diagnose(
         raise ValueError(
             f"{reader.path}: expected a checkpoint with batch norm layers, got one in which none is recognized. It has"
             f"\n{columns(entry.path for entry in reader.entries.values() if entry.path)}\n"
-            f"A layer is known by its statistics: {naming.KNOWN}. If they have other names, pass rename=[(pattern, "
-            "replacement)], or --rename PATTERN=REPLACEMENT."
+            f"A layer is recognized by its statistics: {naming.KNOWN}. If they have other names, pass "
+            "rename=[(pattern, replacement)], or --rename PATTERN=REPLACEMENT."
         )
     layers = []
     with Progress("Reading", len(result.layers), "layers") as bar:

@@ -180,7 +180,7 @@ def _leads_outside(library: Any, group: Any, child: str) -> str:
     except TypeError:  # a kind that a program has defined
         return "is a link of a kind that is not known here"
     if link is None:
-        raise KeyError(f"{child} is listed in {group.name}, and is not there")
+        raise KeyError(f"{child} is listed in {group.name}, but is missing")
     if isinstance(link, library.HardLink):
         return ""
     file = getattr(link, "filename", None)

@@ -170,8 +170,8 @@ def make(
             re.compile(pattern)
         except re.error as error:
             raise ValueError(
-                f"allow: expected regular expressions of paths, got {pattern!r}: {error}. Put a backslash before what "
-                "is to be itself."
+                f"allow: expected regular expressions of paths, got {pattern!r}: {error}. Put a backslash before "
+                "special characters."
             ) from error
     source = values.read_values(reader, options)
     by_path = apply_renames(source.values, rename)

@@ -156,8 +156,8 @@ def _list(options: argparse.Namespace, report: Report) -> None:
     report.summary["layers"] = len(layers)
     report.say(
         layers
-        or f"No batch norm layers are recognized in {options.path}. If their statistics have other names, say which: "
-        "--rename PATTERN=REPLACEMENT, with moving_mean and moving_variance in the replacements."
+        or f"No batch norm layers are recognized in {options.path}. If their statistics have other names, map them "
+        "with --rename PATTERN=REPLACEMENT, with moving_mean and moving_variance in the replacements."
     )
 
 

@@ -107,7 +107,7 @@ def _read(path: Path) -> Any:
 
     if path.is_dir():
         raise ValueError(
-            f"{path}: expected the file of a frozen GraphDef, got a folder. Make one of it: `tfbn export`."
+            f"{path}: expected the file of a frozen GraphDef, got a folder. Create one with `tfbn export`."
         )
     graph_def = read_message(path, tf.compat.v1.GraphDef)
     if not graph_def.node:

@@ -78,8 +78,8 @@ def run(options: argparse.Namespace, report: Report) -> None:
     options.paths = options.paths or [os.path.join(settings.folder, path) for path in settings.paths]
     if options.format != "text" and (options.json or options.diff or STDIN in options.paths):
         raise ValueError(
-            f"--format {options.format} is all that standard output has: expected neither --json nor --diff nor - "
-            "beside it. Leave one of them out."
+            f"--format {options.format} prints nothing else to standard output: expected it without --json, --diff and "
+            "-. Leave one of them out."
         )
     if not options.paths:
         raise ValueError("no PATH is given: name files or directories, or - for standard input")
@@ -91,7 +91,7 @@ def run(options: argparse.Namespace, report: Report) -> None:
         _finish(options, driver.run(options.paths, rules, exclude=exclude, jobs=options.jobs), report)
         return
     if len(options.paths) > 1:
-        raise ValueError("- is standard input, and goes alone")
+        raise ValueError("- is standard input, and must be the only PATH")
     if options.write and (options.json or options.diff):
         raise ValueError(
             "--write prints the new text of standard input: expected neither --json nor --diff beside it. Leave "

@@ -18,7 +18,7 @@ class Flag:
     value: Any
 
     def __bool__(self) -> bool:
-        raise TypeError("Flag: expected a question that Python can answer, got a value that a run may decide.")
+        raise TypeError("Flag: expected a value that is known when the graph is built, got one of each run.")
 
     @property
     def always(self) -> bool:

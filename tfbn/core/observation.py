@@ -51,7 +51,7 @@ def observing(moving_means: Iterable[Any], observer: Observer) -> Iterator[None]
         for key in variables:
             if key in _observers:
                 raise RuntimeError(
-                    f"{variables[key].name.rpartition('/')[0]}: expected a layer that no recalibration is at work on, "
+                    f"{variables[key].name.rpartition('/')[0]}: expected a layer that no other recalibration uses, "
                     "got one that another is replacing the statistics of. Wait until that one has ended."
                 )
         _observers.update({key: (variable, observer) for key, variable in variables.items()})

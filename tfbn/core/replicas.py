@@ -70,7 +70,7 @@ def check_created_for_replicas(variable: tf.Variable, name: str) -> None:
     if not strategy.extended.variable_created_in_scope(variable):
         raise ValueError(
             f"synchronized: expected the variables of {name} to be created in the strategy's scope, got one that was "
-            "not, and that each replica would move once more. Make the layer in `with strategy.scope():`."
+            "not, which each replica would update again. Create the layer in `with strategy.scope():`."
         )
 
 

@@ -69,7 +69,7 @@ def find_switches(graph: Graph, decide: Callable[[tuple[str, ...]], DecidedGraph
         if both := switches[name] & switches[other]:
             raise ValueError(
                 f"expected one placeholder or variable that says whether {min(both)} trains, got {name} and {other}. "
-                f'Say which to pin to False: is_training="{name}", or a list of both.'
+                f'Name the one to pin to False: is_training="{name}", or a list of both.'
             )
     return tuple(switches)
 

@@ -184,7 +184,7 @@ def _flatten(given: Source, outputs: Any, inputs: Any, is_training: Any) -> _Fla
 
 def _with_outputs(decided: DecidedGraph) -> DecidedGraph:
     for name in decided.absent:
-        raise ValueError(f"expected outputs that inference has, got {name}, which is computed in training alone.")
+        raise ValueError(f"expected outputs that exist in inference, got {name}, which is computed in training alone.")
     return decided
 
 
@@ -212,12 +212,12 @@ def _inputs(graph: Graph, fed: list[Tensor] | None, pipeline: tuple[PipelineInpu
     unused = [name for name, _ in fed if name not in graph]
     if rest:
         raise ValueError(
-            f"expected `inputs` to be all that the outputs are computed from, got none for {rest}. Add them, or pin "
-            "what only says whether the graph trains: is_training=[...]."
+            f"expected `inputs` to cover everything that the outputs are computed from, got none for {rest}. Add them, "
+            "or pin what only says whether the graph trains: is_training=[...]."
         )
     if unused:
         raise ValueError(
-            f"expected `inputs` that the outputs are computed from, got {unused}, which have no part in them."
+            f"expected `inputs` that the outputs are computed from, got {unused}, which the outputs do not depend on."
         )
     return tuple(map(tensor_name, fed))
 

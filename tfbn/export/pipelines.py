@@ -118,8 +118,8 @@ def _check_outputs(outputs: list[Tensor], yielded: set[Tensor], operations: tf.G
         name = tensor_name(tensor)
         if tensor in yielded and (tensor[1] > 0 or _is_handle(operations.get_tensor_by_name(name))):
             raise ValueError(
-                f"expected outputs that the model computes, got {name}, which belongs to its input pipeline. Give "
-                "what is computed from it, such as a tf.identity of it."
+                f"expected outputs that the model computes, got {name}, which belongs to its input pipeline. Name a "
+                "tensor computed from it, such as a tf.identity."
             )
 
 
@@ -132,7 +132,7 @@ def _check_outside(graph: Graph, names: list[str]) -> None:
             kind = "loop" if condition.branch is None else "branch"
             raise ValueError(
                 f"expected input pipelines that can be cut off, got {name} ({graph[name].op}) in the {kind} of "
-                f"{condition.of}, where no placeholder can stand. {_WAY_OUT}"
+                f"{condition.of}, where a placeholder cannot replace it. {_WAY_OUT}"
             )
 
 

@@ -53,14 +53,14 @@ def _of_session(session: Any) -> Values:
         if missing:
             raise ValueError(
                 f"expected an op outside of branches and loops that reads each variable, got none for {missing}. Save "
-                "a checkpoint, and give it as checkpoint=."
+                "a checkpoint and pass it as checkpoint=."
             )
         try:
             return session.run({name: reads[name] for name in names})
         except tf.errors.FailedPreconditionError as error:
             raise ValueError(
-                "expected a session whose variables have values, got one where some have none. Restore or initialize "
-                f"them first: {error.message}"
+                "expected a session whose variables have values, got one in which some have none. Restore or "
+                f"initialize them first: {error.message}"
             ) from error
 
     return values

@@ -185,8 +185,8 @@ def _spread(values: np.ndarray, size: int, layer: str, data_format: str, side: s
     if layer != "dense" or size % channels:
         multiple = " or a divisor of that" if layer == "dense" else ""
         raise ValueError(
-            f"moving_mean: expected [{size}]{multiple}, as the layer has {size} {side}, got [{channels}]. Is `layer` "
-            f"({layer!r}) what the kernel is of, and `before` the batch norm's place?"
+            f"moving_mean: expected [{size}]{multiple}, as the layer has {size} {side}, got [{channels}]. Do `layer` "
+            f"({layer!r}) and `before` match the kernel?"
         )
     repeats = size // channels
     return np.tile(values, repeats) if data_format == "NHWC" else np.repeat(values, repeats)
@@ -198,12 +198,12 @@ def _check_exact(layer: str, kernel: np.ndarray, padding: str | None) -> None:
         return
     if layer == "conv_transpose":
         raise ValueError(
-            "before: expected a layer that adds up the same terms at every position, got 'conv_transpose', to whose "
+            "before: expected a layer that sums the same terms at every position, got 'conv_transpose', to whose "
             "borders fewer positions of the inputs contribute. Keep this batch norm, or fold it into the layer in "
             "front of it."
         )
     if padding is None:
-        raise ValueError("padding: expected 'VALID' or 'SAME' with before=True, got None. Say how the layer pads.")
+        raise ValueError("padding: expected 'VALID' or 'SAME' with before=True, got None. Pass the layer's padding.")
     if padding == "SAME" and any(size > 1 for size in kernel.shape[:-2]):
         raise ValueError(
             "padding: expected 'VALID' with before=True, got 'SAME': the zeros around the batch norm's outputs would "

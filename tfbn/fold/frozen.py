@@ -133,7 +133,7 @@ class Frozen:
         Raises:
           ValueError: the graph has no such tensor, or one of another shape.
         """
-        expected = "inputs: expected some that the graph runs on"
+        expected = "inputs: expected arrays that the graph runs on"
         found: dict[str, np.ndarray] = {}
         for text, value in given.items():
             name, index = self._locate(text, expected)

@@ -177,8 +177,8 @@ def fold_graph(
         raise ValueError(
             f"tolerance: expected outputs that agree to {tolerance:g} of the largest, got a difference of {worst:.1e} "
             f"in {output} after folding {', '.join(changed)}. Where channels have variances near 0, or means far "
-            "larger than their deviations, both graphs round as much: compare their accuracy, and then give a larger "
-            "tolerance."
+            "larger than their standard deviations, both graphs have rounding errors of this size: compare their "
+            "accuracy, and then pass a larger tolerance."
         )
     return FoldedGraph(rewritten, folded, left, worst, output, lowered)
 
@@ -204,5 +204,5 @@ def _findings(plan: Survey, remains: Callable[[Node], bool] = lambda norm: True)
 def _feeds(frozen: Frozen, inputs: Mapping[str, Any] | Iterable[Mapping[str, Any]]) -> list[Feed]:
     several = [inputs] if isinstance(inputs, Mapping) else list(inputs)
     if not several:
-        raise ValueError("inputs: expected a dict from names to arrays, or several, got none at all.")
+        raise ValueError("inputs: expected a dict from names to arrays, or several, got an empty list.")
     return [frozen.feed(each) for each in several]

@@ -70,7 +70,7 @@ def random_inputs(placeholders: Mapping[str, tf.Tensor], seed: int = 0) -> Feed:
         if tensor.shape.rank is None or tensor.dtype == tf.string:
             raise ValueError(
                 f"inputs: expected values for {name}, of dtype {tensor.dtype.name} and shape {tensor.shape}, got none, "
-                "and no random ones can be made. Give `inputs`, a dict from names to arrays."
+                "and random ones are impossible. Give `inputs`, a dict from names to arrays."
             )
         sizes = tensor.shape.as_list()
         shape = [size or (BATCH if axis == 0 else SIZE) for axis, size in enumerate(sizes)]
@@ -96,9 +96,9 @@ def worst_difference(before: Any, after: Any, outputs: Sequence[str], feeds: Seq
         if outside:
             raise ValueError(
                 f"graph_def: expected a graph that only computes, so that folding can be verified, got {len(outside)} "
-                f"ops that act on files, the network, other processes or Python, or keep a state: "
-                f"{', '.join(outside[:5])}. Nothing was run. If outputs without them will do, name those as `outputs`; "
-                "or fold without a comparison: verify=False (--no-verify)."
+                "ops that act on files, the network, other processes or Python, or keep a state: "
+                f"{', '.join(outside[:5])}. Nothing was run. If outputs without these ops are enough, pass them as "
+                "`outputs`; or fold without a comparison: verify=False (--no-verify)."
             )
     with Progress("Verifying", 2 * len(feeds), "runs") as bar:
         expected, found = (_run(graph_def, outputs, feeds, bar) for graph_def in (before, after))
@@ -115,7 +115,7 @@ def _difference(name: str, expected: np.ndarray, found: np.ndarray) -> float:
         raise ValueError(f"{name}: expected the shape {expected.shape} of the graph that was given, got {found.shape}.")
     if not np.all(np.isfinite(expected)):
         raise ValueError(
-            f"inputs: expected some that give finite outputs, got NaN or infinities in {name} of the graph that was "
+            f"inputs: expected arrays that give finite outputs, got NaN or infinities in {name} of the graph that was "
             "given. Give `inputs` as the network was trained on."
         )
     if not np.all(np.isfinite(found)):
@@ -146,7 +146,7 @@ def _run(graph_def: Any, outputs: Sequence[str], feeds: Sequence[Feed], bar: Pro
             ) from error
         except (tf.errors.OpError, ValueError, TypeError, KeyError) as error:
             raise ValueError(
-                "inputs: expected some that the graph runs on, so that folding can be verified, got an error: "
-                f"{reason(error)}. "
-                "Give `inputs`, a dict from names to arrays, or a machine that has the kernels."
+                "inputs: expected arrays that the graph runs on, so that folding can be verified, got an error: "
+                f"{reason(error)}. Give `inputs`, a dict from names to arrays, or run on a machine that has the "
+                "kernels."
             ) from error

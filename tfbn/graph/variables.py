@@ -154,7 +154,7 @@ def _check_reuse(scope: tf.compat.v1.VariableScope, recipe: Recipe) -> None:
             raise ValueError(
                 f"Trying to share variable {name}, but specified shape {tuple(shape)} and dtype {dtype.name} and found "
                 f"shape {stored.shape} and dtype {stored.dtype.base_dtype.name}. Calls that share a scope need inputs "
-                "with as many channels and of one dtype; give this one a scope of its own."
+                "with as many channels and of one dtype; give this one its own scope."
             )
 
 
@@ -192,8 +192,8 @@ def _no_creation_in_plain_functions(scope: tf.compat.v1.VariableScope) -> Any:
             return create(**arguments)
         raise RuntimeError(
             f"batch norm in scope={scope.name!r}: expected a function that keeps its variables, got a tf.function, "
-            "each trace of which would make new ones. Give the function that builds the model to tfbn.TF1Module or "
-            "tf.compat.v1.wrap_function, or make a tfbn.BatchNorm outside of the tf.function."
+            "each trace of which would create new ones. Pass the function that builds the model to tfbn.TF1Module or "
+            "tf.compat.v1.wrap_function, or create a tfbn.BatchNorm outside the tf.function."
         )
 
     return tf.variable_creator_scope(refuse)

@@ -15,6 +15,6 @@ def check_is_file_or_folder(path: str | os.PathLike[str]) -> None:
     place = Path(path)
     if place.exists() and not place.is_file() and not place.is_dir():
         raise ValueError(
-            f"{place}: expected a file or a folder, got a pipe, a socket or a device. Write what it gives to a file "
+            f"{place}: expected a file or a folder, got a pipe, a socket or a device. Write its contents to a file "
             "first."
         )

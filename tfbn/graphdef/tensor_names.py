@@ -25,10 +25,10 @@ def locate(text: str, nodes: Mapping[str, Any], library: Any) -> tuple[str, int 
       NotInGraph: no op has the name, or the op has no such output, as a control input has none.
     """
     if text.startswith("^"):
-        raise NotInGraph(f", which is a control input, and no tensor. Give {text[1:]!r}.")
+        raise NotInGraph(f", which is a control input, not a tensor. Pass {text[1:]!r}.")
     match = _TENSOR.fullmatch(text)
     if match is None:
-        raise NotInGraph(", which is no name of a tensor: that is an op's name, or an op's name with :0, :1 and so on.")
+        raise NotInGraph(", which is not the name of a tensor: that is an op's name, also with :0, :1 and so on.")
     name, index = match[1], None if match[2] is None else int(match[2])
     if name not in nodes:
         raise NotInGraph(f", which it does not have.{suggestion(name, nodes)}")

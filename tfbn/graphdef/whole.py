@@ -33,7 +33,7 @@ def check_whole(graph_def: Any) -> None:
             source = text.partition(":")[0]
             if source[:1] == "^" and source[1:] not in nodes or source[:1] != "^" and source not in arguments | nodes:
                 raise ValueError(
-                    f"expected a whole graph, got one whose function {name} takes {text!r}, which it has not."
+                    f"expected a whole graph, got one whose function {name} takes {text!r}, which it does not have."
                 )
         if len(results) < len(signature.output_arg):
             raise ValueError(
@@ -94,4 +94,4 @@ def _check_dtype(dtype: int, of: str) -> None:
     try:
         tf.as_dtype(dtype)
     except TypeError as error:
-        raise ValueError(f"expected a whole graph, got one {of} of a dtype that there is none of: {dtype}.") from error
+        raise ValueError(f"expected a whole graph, got one {of} of an unknown dtype: {dtype}.") from error

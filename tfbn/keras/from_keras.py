@@ -87,7 +87,7 @@ def _read_model(model: Any) -> dict[str, BatchNorm]:
     if hidden:
         raise ValueError(
             f"layer: expected batch norm layers in models and wrappers, got {hidden} in layers of another kind, which "
-            "do not list theirs. Convert those layers one by one."
+            "do not list their layers. Convert those layers one by one."
         )
     return {path: from_keras(layer) for path, layer in layers}
 

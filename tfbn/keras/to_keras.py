@@ -104,7 +104,7 @@ def to_keras(
         if not isinstance(input_shape, Mapping) or set(input_shape) != set(norm) or name is not None or config:
             raise ValueError(
                 f"input_shape: expected a dict with the paths {sorted(norm)}, without a name or config, got "
-                f"{input_shape!r}, name={name!r} and {config}. Each layer has the name that ends its path."
+                f"{input_shape!r}, name={name!r} and {config}. Each layer is named by the last part of its path."
             )
         common = {"keras": keras, "accept": accept, "dtype": dtype}
         return {
@@ -117,7 +117,8 @@ def to_keras(
         raise TypeError(f"config: expected none with a module, which has its own, got {sorted(config)}. Leave it out.")
     if norm.moving_mean is None:
         raise ValueError(
-            "norm: expected a module with variables, got one before its first call. BatchNorm(channels=...)."
+            "norm: expected a module with variables, got one before its first call. Call it, or pass BatchNorm its "
+            "channels."
         )
     generation = find_generation(keras)
     if dtype is None:
@@ -140,7 +141,7 @@ def to_keras(
         raise ValueError(
             f"norm: {remedy} BatchNormalization of {generation.title} cannot express all of it:\n"
             + "\n".join(lines)
-            + f"\nOr accept={refused}: what the layer then does otherwise, it does in training alone. Or keep it all: "
+            + f"\nOr accept={refused}: then the layer differs in training alone. To keep everything: "
             "tfbn.keras.wrap."
         )
     weights.assign(layer, weights.read_arrays(norm))
@@ -193,8 +194,8 @@ def _number(name: str, value: Any) -> float:
     if isinstance(value, numbers.Real):
         return float(value)
     raise ValueError(
-        f"{name}: expected a number, which is what Keras keeps, got {value!r}. Set the module's attribute to one "
-        "first, or keep what it is with tfbn.keras.wrap."
+        f"{name}: expected a number, which is what Keras keeps, got {value!r}. Set the module's attribute to a number "
+        "first, or use tfbn.keras.wrap."
     )
 
 

@@ -333,5 +333,5 @@ def _report_dead(
                 binding.statement if binding.alias is None else binding.alias,
                 changes.dead_imports,
                 f"{names.what_is_wrong(binding.name)}, and `{binding.local}` is still used or exported",
-                "mend what uses it, and run tfbn migrate again, or remove the import yourself",
+                "fix the code that uses it and run tfbn migrate again, or remove the import yourself",
             )

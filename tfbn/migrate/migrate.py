@@ -105,7 +105,7 @@ def check_result(before: str, after: str, *, in_notebook: bool = False) -> None:
             syntax.check_compiles(before, in_notebook=in_notebook)
         except SyntaxError as own_error:
             raise ValueError(_not_python(before, own_error, "compile")) from own_error
-        raise ValueError("what would come out does not compile, which is a bug of tfbn: please report it") from error
+        raise ValueError("the result does not compile, which is a bug of tfbn: please report it") from error
 
 
 def _not_python(source: str, error: SyntaxError, verb: str) -> str:

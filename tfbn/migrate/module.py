@@ -63,7 +63,7 @@ class Module:
         self.tree = cst.parse_module(text)
         if self.tree.code.rstrip() != text.rstrip():
             raise ValueError(
-                "libcst, which this needs, drops characters of it, such as a form feed at its start: remove them"
+                "libcst, which this needs, drops some characters, such as a form feed at the start: remove them"
             )
         # The tree is fresh from the parser, so no node occurs twice in it, and copying it can be saved.
         wrapper = metadata.MetadataWrapper(self.tree, unsafe_skip_copy=True)

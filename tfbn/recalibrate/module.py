@@ -119,7 +119,7 @@ def _run(call: Callable[[Any], Any], batches: Iterable[Any], progress: bool | No
             number += 1
             bar.update()
     if not number:
-        raise ValueError("batches: expected at least one batch, got none. Is the iterator one that was used before?")
+        raise ValueError("batches: expected at least one batch, got none. Was the iterator already used up?")
 
 
 def _replace(chosen: list[Layer], sums: Sums, before: Snapshot, asked_for: bool) -> list[Recalibrated]:
@@ -130,7 +130,7 @@ def _replace(chosen: list[Layer], sums: Sums, before: Snapshot, asked_for: bool)
         if inputs is None or not inputs.pooled.samples:
             if asked_for:
                 raise ValueError(
-                    f"layers: expected layers that batches reach in training, got {layer.scope}, which they do not. Is "
+                    f"layers: expected layers that see batches in training, got {layer.scope}, which they do not. Is "
                     "`call` one with is_training=True?"
                 )
             continue

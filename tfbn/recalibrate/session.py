@@ -119,7 +119,7 @@ def _run(
                     )
             bar.update()
     if not number:
-        raise ValueError("feeds: expected at least one feed dict, got none. Is the iterator one that was used before?")
+        raise ValueError("feeds: expected at least one feed dict, got none. Was the iterator already used up?")
     return sums
 
 
@@ -132,7 +132,8 @@ def summarize_site(graph: tf.Graph, site: Site) -> tuple[Any, pooled.Summary]:
         if graph.finalized:
             raise ValueError(
                 "session: expected a graph that ops can be added to, got one that is finalized. Do it before a "
-                "MonitoredSession takes the graph: recalibrate in a tf.compat.v1.Session that restores the checkpoint."
+                "MonitoredSession finalizes the graph: recalibrate in a tf.compat.v1.Session that restores the "
+                "checkpoint."
             )
         with graph.as_default(), tf.control_dependencies(None), tf.name_scope("recalibrate"):
             active = tf.constant(True)

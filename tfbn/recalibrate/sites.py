@@ -74,7 +74,7 @@ def find(graph: tf.Graph, layers: Any, independent: bool = True) -> tuple[list[L
             found.append(made)
     if refused:
         raise ValueError(
-            "layers: expected layers of which a run can fetch all that they normalize, got some of which none can:\n  "
+            "layers: expected layers whose inputs a run can fetch, got some whose inputs it cannot:\n  "
             + "\n  ".join(refused)
             + "\nName the others in `layers`."
         )
@@ -201,6 +201,6 @@ def _check_renorm(found: list[Layer], recognized: recognize.Recognized) -> None:
         if behind:
             raise ValueError(
                 f"layers: expected layers of which none depends on another's averages, got {', '.join(behind)} behind "
-                f"{first.scope}, which has renorm. Recalibrate in turns: first with layers={first.scope!r}, then those "
-                "behind it."
+                f"{first.scope}, which has renorm. Recalibrate one after the other: first with layers={first.scope!r}, "
+                "then those behind it."
             )

@@ -66,7 +66,8 @@ class _Hook(tf.compat.v1.train.SessionRunHook):
         if self._global_step is None:
             raise ValueError(
                 "summaries_hook: expected a graph with a global step, got one without. Call "
-                "tf.compat.v1.train.get_or_create_global_step() where the graph is built, and count by it."
+                "tf.compat.v1.train.get_or_create_global_step() where the graph is built, and increment it in the "
+                "train op."
             )
         self._summary = summaries(layers=self._layers)
         self._writer = tf.compat.v1.summary.FileWriterCache.get(self._folder)

@@ -84,7 +84,7 @@ def summaries(
     if not tf.executing_eagerly():
         raise RuntimeError(
             "source: expected eager code for a module, got a graph that is being built. Call tfbn.summaries outside of "
-            "tf.function, beside the step; for the layers of a TF1 graph give it no source."
+            "tf.function, beside the step; for the layers of a TF1 graph pass no source."
         )
     return _summarize_model(source, batch, call, layers)
 

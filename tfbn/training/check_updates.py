@@ -110,7 +110,7 @@ def check_updates(
     ]
     if not step.recognized.layers:
         warnings.warn(
-            "check_updates recognized no batch norm layer in this graph. If it has one, what it does is not checked.",
+            "check_updates recognized no batch norm layer in this graph. If it has one, its updates are not checked.",
             NoLayersWarning,
             stacklevel=2,
         )
@@ -158,7 +158,7 @@ def _scopes(given: Any, graph: tf.Graph) -> list[str] | None:
     for scope in found:
         if scope and not any(op.name.startswith(f"{scope}/") for op in graph.get_operations()):
             raise ValueError(
-                f"scope: expected a scope of the graph, got {scope!r}, which nothing is under. Name a scope as "
+                f"scope: expected a scope of the graph, got {scope!r}, which contains nothing. Name a scope as "
                 "print(tfbn.list_layers()) shows them, or leave scope out; patterns are not taken."
             )
     return found

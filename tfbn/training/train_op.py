@@ -64,7 +64,7 @@ def get_updates(scope: Any = None, collection: str = _keys.UPDATE_OPS, *, towers
     checks.check_graph("get_updates")
     if not isinstance(collection, str):
         raise TypeError(
-            f"collection: expected the name of a collection, got {collection!r}. Read several one after the other."
+            f"collection: expected the name of a collection, got {collection!r}. Call it once for each collection."
         )
     scopes = _scopes("scope", scope)
     _check_towers(towers)
@@ -185,15 +185,15 @@ def _check_optimizer(optimizer: Any) -> None:
     if not all(callable(getattr(optimizer, name, None)) for name in ("compute_gradients", "apply_gradients")):
         raise TypeError(
             "optimizer: expected an optimizer of tf.compat.v1.train, with compute_gradients and apply_gradients, got "
-            f"{optimizer!r}. Keras's take no step in a TF1 graph; use e.g. tf.compat.v1.train.AdamOptimizer."
+            f"{optimizer!r}. Keras optimizers do not work in a TF1 graph; use e.g. tf.compat.v1.train.AdamOptimizer."
         )
 
 
 def _check_towers(towers: Any) -> None:
     if towers not in ("every", "first"):
         raise ValueError(
-            f"towers: expected 'every' or 'first', got {towers!r}. Pass 'first' where only the first call of a "
-            "layer is to move its statistics."
+            f"towers: expected 'every' or 'first', got {towers!r}. Pass 'first' if only the first call of a layer "
+            "should update its statistics."
         )
 
 
@@ -213,7 +213,7 @@ def _to_train(given: Iterable[Any] | None) -> list[Any]:
     if not found:
         raise ValueError(
             "variables_to_train: expected at least one variable, got none. Build the network before the train op, in "
-            "the same graph; a step that only moves the statistics is session.run(tfbn.get_updates())."
+            "the same graph; a step that only updates the statistics is session.run(tfbn.get_updates())."
         )
     return found
 

@@ -37,7 +37,7 @@ def messages(source, **options):
 def test_reported_once_a_file(source, line, names):
     """At the first of them, however it is imported, and with the option."""
     assert [place for rule, place in findings(source) if rule == "tf1-names"] == [line]
-    assert messages(source) == [f"TensorFlow 2 has no {names}: the program raises at the first that it uses"]
+    assert messages(source) == [f"TensorFlow 2 has no {names}: the program raises at the first one it uses"]
     (advice,) = [finding.remedy for finding in run(source).findings if finding.kind == "tf1-names"]
     assert advice.startswith("run tfbn migrate with --compat-v1")
 

@@ -287,9 +287,7 @@ class TestMarkers:
         monkeypatch.setattr(migrate_module, "rewrite", lose)
         report = driver.migrate_bytes("a.ipynb", raw, RULES)
         assert report.after == raw
-        assert report.problem == (
-            "its cells would not come out as they went in, which is a bug of tfbn: please report it"
-        )
+        assert report.problem == ("its cells would change, which is a bug of tfbn: please report it")
 
 
 def test_places():

@@ -39,9 +39,9 @@ def test_the_text_is_utf8():
         (b"x = 1\ny = '\xe9'\n", "line 2: not utf-8: invalid continuation byte"),
         (b"# coding: ascii\n\nx = '\xc3\xa9'\n", "line 3: not ascii: ordinal not in range"),
         (b"# coding: klingon\n", "line 1: unknown encoding: klingon"),
-        (b"# coding: rot13\n", "its coding cookie names rot13, which is no encoding of text"),
-        (b"# coding: hex\n", "its coding cookie names hex, which is no encoding of text"),
-        (b"# coding: undefined\n", "its coding cookie names undefined, which is no encoding of text"),
+        (b"# coding: rot13\n", "its coding cookie names rot13, which is not a text encoding"),
+        (b"# coding: hex\n", "its coding cookie names hex, which is not a text encoding"),
+        (b"# coding: undefined\n", "its coding cookie names undefined, which is not a text encoding"),
         # Each would write line ends, or letters, in another way than it read them.
         (b"# coding: unicode_escape\nx = 1\n", "unicode_escape, which would not give back the same bytes: use utf-8"),
         (b"# coding: utf-7\nx = '+AGE-'\n", "utf-7, which would not give back the same bytes: use utf-8"),

@@ -51,8 +51,8 @@ class Keras(Kind):
     def check_like(self, like: Reader | None) -> None:
         if like is None:
             raise ValueError(
-                "like: expected a weight file of the Keras model, got None. Only there is the order of its layers "
-                "known: build the model, call model.save_weights, and give that file."
+                "like: expected a weight file of the Keras model, got None. Only that file has the order of the "
+                "layers: build the model, call model.save_weights, and pass the file."
             )
 
     @contextlib.contextmanager
@@ -168,8 +168,8 @@ def _unpacked(path: str) -> Iterator[tuple[Any, Any]]:
             weights = stack.enter_context(archive.open(_INNER))
         if archive.namelist().count(_INNER) > 1:
             raise ValueError(
-                f"{path}: expected an archive with one {_INNER}, got one with several, of which programs read this or "
-                "that. Save the model anew."
+                f"{path}: expected an archive with one {_INNER}, got one with several, and programs differ in which "
+                "they read. Save the model again."
             )
         yield config, weights
 

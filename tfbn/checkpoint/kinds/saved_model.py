@@ -21,8 +21,8 @@ class SavedModel(Kind):
         variables = os.path.join(path, "variables", "variables")
         if not tf.io.gfile.exists(f"{variables}.index"):
             raise ValueError(
-                f"{path}: expected a SavedModel with variables, got one without variables/variables.index. Of a frozen "
-                "graph, which has constants in their place, read the checkpoint that it was made of, or export with "
+                f"{path}: expected a SavedModel with variables, got one without variables/variables.index. For a "
+                "frozen graph, which has constants instead, read the checkpoint it was made from, or export with "
                 "--variables keep."
             )
         return BundleReader(variables, self.name)

@@ -66,7 +66,9 @@ def _report_seed(module: Module, changes: Changes, use: Use) -> None:
     if call is not None and last_part(use.node) == "shuffle_and_repeat":
         if len(call.args) > SEED_INDEX or "seed" in keyword_arguments(call):
             problem = "TensorFlow 2 shuffles with a seed in another order than TensorFlow 1, here as in Dataset.shuffle"
-            changes.find(use.node, NAME, problem, "compare runs of one TensorFlow with each other", severity="warning")
+            changes.find(
+                use.node, NAME, problem, "compare only runs of the same TensorFlow version", severity="warning"
+            )
 
 
 RULE = Rule(

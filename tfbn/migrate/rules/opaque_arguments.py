@@ -39,7 +39,7 @@ def check_file(module: Module, changes: Changes) -> None:
                     argument,
                     NAME,
                     f"`{module.text(argument)}` cannot be read here: it goes to tfbn.{site.leaf} as it is",
-                    "every argument of the original is taken, with its meaning; look for others where it is made",
+                    "every argument of the original is accepted, with its meaning; look for others where it is created",
                     severity="warning",
                 )
 

@@ -57,7 +57,7 @@ def check_file(module: Module, changes: Changes) -> None:
                 changes.find(
                     optimizers[0],
                     NAME,
-                    "control dependencies around an optimizer's constructor: it makes no op that would wait for them",
+                    "control dependencies around an optimizer's constructor: it creates no op that could wait for them",
                     "move the call of minimize or apply_gradients into the block",
                 )
 

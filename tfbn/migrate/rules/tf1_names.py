@@ -57,7 +57,7 @@ def check_file(module: Module, changes: Changes) -> None:
         changes.find(
             found[0][1],
             NAME,
-            f"TensorFlow 2 has no {', '.join(names[:MAX_NAMES])}{others}: the program raises at the first that it uses",
+            f"TensorFlow 2 has no {', '.join(names[:MAX_NAMES])}{others}: the program raises at the first one it uses",
             "run tfbn migrate with --compat-v1, which imports tensorflow.compat.v1, or tf_upgrade_v2 of TensorFlow",
             severity="warning" if is_compared else "error",
         )

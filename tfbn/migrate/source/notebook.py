@@ -85,7 +85,7 @@ class Notebook:
         hidden = [(int(cell), int(line)) for text in texts for cell, line in self.hidden_line.findall(text)]
         expected = [(cell.number, line) for cell in self.cells for line in cell.masked]
         if pieces[-1] or numbers != [cell.number for cell in self.cells] or hidden != expected:
-            raise ValueError("its cells would not come out as they went in, which is a bug of tfbn: please report it")
+            raise ValueError("its cells would change, which is a bug of tfbn: please report it")
         return texts
 
     def with_cells(self, texts: Sequence[str]) -> bytes:

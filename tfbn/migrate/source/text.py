@@ -36,7 +36,7 @@ def decode(raw: bytes) -> Source:
         line = raw.count(b"\n", 0, len(mark) + error.start) + 1
         raise ValueError(f"line {line}: not {encoding}: {error.reason}") from error
     except (LookupError, UnicodeError) as error:
-        raise ValueError(f"its coding cookie names {encoding}, which is no encoding of text") from error
+        raise ValueError(f"its coding cookie names {encoding}, which is not a text encoding") from error
     # unicode_escape, say: written back, even the lines that stay would change.
     if text.encode(encoding, "replace") != raw[len(mark) :]:
         raise ValueError(f"its coding cookie names {encoding}, which would not give back the same bytes: use utf-8")
