@@ -225,6 +225,18 @@ def end_iteration_after(ops: Iterable[tf.Operation]) -> None:
             graph.add_to_collection(tf.compat.v1.GraphKeys._SUMMARY_COLLECTION, op)
 
 
+def take_into_branch(tensors: Iterable[tf.Tensor]) -> None:
+    """Lets ops of the v1 branch that is being built take these tensors, of one side of a Switch, as they are.
+
+    Of each other tensor from outside the branch makes a Switch of its own; TensorFlow notes what branches around it
+    have taken in already in this way.
+    """
+    context = tf.compat.v1.get_default_graph()._get_control_flow_context()
+    for tensor in tensors:
+        context._values.add(tensor.name)
+        context._external_values[tensor.name] = tensor
+
+
 def _is_body(graph: tf.Graph) -> bool:
     return _is(graph, *_BODY_GRAPHS)
 

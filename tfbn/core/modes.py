@@ -103,27 +103,38 @@ def choose(
     of the compiled function; and `across` replicas, because TensorFlow refuses their collectives in a conditional.
     """
     if not across and not _tensorflow.compiled_by_xla():
-        yes, no = _switch(predicate, inputs)
-        return tf.compat.v1.cond(predicate, lambda: one(yes, params, state), lambda: other(no, params, state))
+        yes, no = _switch(predicate, inputs, params)
+        return tf.compat.v1.cond(predicate, lambda: one(*yes(), state), lambda: other(*no(), state))
     chosen = one(*_where(predicate, inputs, params, state))
     rest = other(*_where(tf.logical_not(predicate), inputs, params, state))
     return [tf.where(predicate, mine, others) for mine, others in zip(chosen, rest)]
 
 
-def _switch(predicate: tf.Tensor, inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """The inputs as the branch of True and that of False are to take them.
+# Called within a branch of a conditional, gives what both branches take, as this one is to take it.
+Side = Callable[[], tuple[tf.Tensor, Params]]
 
-    Each branch of a v1 conditional takes them in by a Switch of its own. The gradients of two meet in an AddN over the
-    whole tensor, one side of it zeros: a fourth of the fused kernel's step. Those of one Switch for both branches meet
-    in a Merge, which copies nothing.
+
+def _switch(predicate: tf.Tensor, inputs: tf.Tensor, params: Params) -> tuple[Side, Side]:
+    """The inputs and parameters as the branch of True and that of False are to take them.
+
+    Each branch of a v1 conditional takes them in by a Switch of its own. The gradients of two meet in an AddN, one side
+    of it zeros: over the whole tensor a fourth of the fused kernel's step, and twelve ops for each tensor. Those of one
+    Switch for both branches meet in a Merge, which copies nothing.
     """
     v2 = tf.compat.v1.control_flow_v2_enabled() or tf.compat.v1.get_default_graph().building_function
     # In the body of a loop or a branch, TensorFlow would take this Switch for one of that loop's or branch's own.
     if v2 or _tensorflow.in_v1_body():
-        return inputs, inputs
+        return (lambda: (inputs, params),) * 2
     # A predicate for this layer alone, as a conditional has one: export may decide layers differently.
-    switched = tf.raw_ops.Switch(data=inputs, pred=tf.identity(predicate, "pred_id"))
-    return switched.output_true, switched.output_false
+    predicate = tf.identity(predicate, "pred_id")
+    switched = [None if value is None else tf.raw_ops.Switch(data=value, pred=predicate) for value in (inputs, *params)]
+
+    def side(name: str) -> tuple[tf.Tensor, Params]:
+        tensors = [None if each is None else getattr(each, name) for each in switched]
+        _tensorflow.take_into_branch(tensor for tensor in tensors if tensor is not None)
+        return tensors[0], Params(*tensors[1:])
+
+    return functools.partial(side, "output_true"), functools.partial(side, "output_false")
 
 
 def _where(held: tf.Tensor, inputs: tf.Tensor, params: Params, state: State) -> tuple[tf.Tensor, Params, State]:
