@@ -47,7 +47,9 @@ def changes(state: State, batch: Batch, settings: Settings, active: Flag) -> lis
     dtype = state.moving_mean.dtype.base_dtype
     mean, variance, stddev = (None if value is None else tf.cast(value, dtype) for value in batch[:3])
     single = settings.path.float32_rate
-    fixed = [] if settings.decay is None else [update_rate(settings.decay, dtype, active, single)]
+    # With renorm there are two rates.
+    share = active if active.always or stddev is None else Flag(active.cast(dtype))
+    fixed = [] if settings.decay is None else [update_rate(settings.decay, dtype, share, single)]
     if state.local_step is not None or stddev is not None:
         active = active.boolean()
     ready = [*fixed, *active.tensors]
@@ -75,7 +77,7 @@ def changes(state: State, batch: Batch, settings: Settings, active: Flag) -> lis
 
     renorm_changes = []
     if stddev is not None:
-        renorm_rate = update_rate(settings.renorm_decay, dtype, active, single)
+        renorm_rate = update_rate(settings.renorm_decay, dtype, share, single)
         for name, value in (("renorm_mean", mean), ("renorm_stddev", stddev)):
             # r and d are of the averages as they were, so these wait for them.
             waits = [value, renorm_rate, *active.tensors, batch.r, batch.d]

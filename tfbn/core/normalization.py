@@ -120,31 +120,41 @@ def _by_fused_training(
 ) -> tuple[tf.Tensor, Batch]:
     """By the fused kernel's training mode, its gradient included."""
     epsilon, stddev, r, d = options.epsilon, None, None, None
+    size = nonempty if tf.is_tensor(nonempty) else None
+    trained, biased = None, None
     if options.renorm_clipping is not None:
-        own = _fused_moments(inputs, options, layout)
-        scale, offset, stddev, r, d = _renormed(scale, offset, own, state, options, nonempty, layout)
+        if layout.fused_format == "NHWC":
+            given = normalize.or_constants(scale, offset, tf.float32, layout)
+            trained = normalize.fused_train(inputs, *given, epsilon, layout)
+            own = moments.Moments(trained.mean, moments.biased(trained.variance, inputs, layout, size))
+            biased = own.variance
+        else:
+            # Cheaper on CPU than the kernel's two transposes.
+            wide = tf.cast(inputs, compute_dtype(inputs.dtype))
+            own = moments.weighted_moments(wide, moments.weigh_samples(wide, None, layout), layout)
+        constant = tf.constant(epsilon, own.variance.dtype)
+        scale, offset, stddev, r, d = _renormed(scale, offset, own, state, options, nonempty, layout, constant)
     scale, offset = normalize.or_constants(scale, offset, tf.float32, layout)
     if nonempty is not True and gradients.tape_may_differentiate():
         # TensorFlow's second derivatives by the scale divide by the number of samples.
         scale = gradients.zero_where_empty(scale, tf.convert_to_tensor(nonempty))
-    found = normalize.fused_train(inputs, scale, offset, epsilon, layout)
-    variance = found.variance if options.unbiased else moments.biased(found.variance, inputs, layout)
-    batch = Batch(found.mean, variance, stddev, r, d)
+    if trained is None:
+        trained = normalize.fused_train(inputs, scale, offset, epsilon, layout)
+        outputs = trained.outputs
+    elif _tensorflow.in_v2_body():
+        # There only the kernel has second derivatives; see `normalize`.
+        outputs = normalize.fused_train(inputs, scale, offset, epsilon, layout).outputs
+    else:
+        outputs = own_moments.fused_again(inputs, trained, own, scale, offset, epsilon, layout, constant)
+    if options.unbiased:
+        variance = trained.variance
+    else:
+        variance = moments.biased(trained.variance, inputs, layout, size) if biased is None else biased
+    batch = Batch(trained.mean, variance, stddev, r, d)
     if _tensorflow.in_v2_body():
         # A conditional's gradient takes zeros through all that its branch hands out: here, through a third kernel.
         batch = Batch(*(None if value is None else tf.stop_gradient(value) for value in batch))
-    return found.outputs, batch
-
-
-def _fused_moments(inputs: tf.Tensor, options: Options, layout: Layout) -> moments.Moments:
-    """What the fused kernel is about to normalize by, as far as roundings go."""
-    if layout.fused_format == "NCHW":
-        # Cheaper on CPU than the kernel's two transposes.
-        wide = tf.cast(inputs, compute_dtype(inputs.dtype))
-        return moments.weighted_moments(wide, moments.weigh_samples(wide, None, layout), layout)
-    ones, zeros = normalize.or_constants(None, None, tf.float32, layout)
-    found = normalize.fused_train(inputs, ones, zeros, options.epsilon, layout)
-    return moments.Moments(found.mean, moments.biased(found.variance, inputs, layout))
+    return outputs, batch
 
 
 def _by_moments(
@@ -206,19 +216,22 @@ def _renormed(
     options: Options,
     nonempty: tf.Tensor | bool,
     layout: Layout,
+    epsilon: tf.Tensor | None = None,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
     """Scale and offset after renorm's corrections; the batch's stddev, and r and d.
+
+    `epsilon` is that of the options, where there is a tensor of it.
 
     What is normalized by the moving statistics, a virtual batch or all, has nothing to correct: there the scale and
     the offset follow an r of 1 and a d of 0.
     """
     assert options.renorm_clipping is not None
-    dtype = pooled.mean.dtype
-    stddev = tf.sqrt(pooled.variance + options.epsilon)
-    # In a loop, the value that the previous iteration left; a read without a dependency may run too early.
-    with tf.control_dependencies([pooled.mean]):
-        moving_mean, moving_stddev = (_read_now(value, dtype) for value in (state.renorm_mean, state.renorm_stddev))
-    r, d = renorm.corrections(pooled.mean, stddev, moving_mean, moving_stddev, options.epsilon, options.renorm_clipping)
+    dtype = whole.mean.dtype
+    stddev = tf.sqrt(whole.variance + (options.epsilon if epsilon is None else epsilon))
+    # In a loop, what the round before left; there, a read with nothing to wait for may come too early.
+    with tf.control_dependencies([whole.mean]):
+        mean, deviation = (_read_now(value, dtype) for value in (state.renorm_mean, state.renorm_stddev))
+    r, d = renorm.corrections(whole.mean, stddev, mean, deviation, options.epsilon, options.renorm_clipping)
     applied = r, d
     if nonempty is not True:
         corrected = tf.convert_to_tensor(as_bool(nonempty))

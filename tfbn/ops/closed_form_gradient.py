@@ -66,6 +66,28 @@ def fused(
     return layout.restore(outputs, inputs)
 
 
+def fused_again(
+    inputs: tf.Tensor,
+    trained: normalize.Fused,
+    moments: Moments,
+    scale: tf.Tensor,
+    offset: tf.Tensor,
+    epsilon: float,
+    layout: Layout,
+    constant: tf.Tensor,
+) -> tf.Tensor:
+    """The outputs of `normalize.fused_train`, which has `trained` on these inputs, with another scale and offset.
+
+    By the kernel's inference mode, which takes no moments, with the gradient of its training mode. The channels are
+    last, as for `fused`. `constant` is epsilon as a constant of the graph.
+    """
+    x = layout.view_4d(inputs)
+    outputs = normalize.fused_op(x, scale, offset, *moments, epsilon, "NHWC", False).y
+    given = [x, scale, offset, *trained.reserve, constant]
+    (outputs,) = gradients.with_gradient("TfbnFusedAgain", [outputs], *given)
+    return layout.restore(outputs, inputs)
+
+
 def _composed_gradient(
     grads: Sequence[tf.Tensor],
     x: tf.Tensor,
@@ -124,6 +146,23 @@ def _fused_gradient(grads: Sequence[tf.Tensor], *inputs: tf.Tensor, across: bool
     return [dx, dgamma, dbeta, None, None, dshares, None]
 
 
+def _again_gradient(
+    grads: Sequence[tf.Tensor], x: tf.Tensor, scale: tf.Tensor, _: tf.Tensor, *rest: tf.Tensor
+) -> list[tf.Tensor | None]:
+    """Scale and offset may depend on the moments: for that, what makes them has gradients of its own."""
+    *reserve, epsilon = rest
+    found = tf.raw_ops.FusedBatchNormGradV3(
+        y_backprop=grads[0],
+        x=x,
+        scale=scale,
+        reserve_space_1=reserve[0],
+        reserve_space_2=reserve[1],
+        reserve_space_3=reserve[2],
+        epsilon=float(tf.get_static_value(epsilon)),
+    )
+    return [found.x_backprop, found.scale_backprop, found.offset_backprop, *[None] * len(rest)]
+
+
 def _second_gradient(
     grads: Sequence[tf.Tensor], dy: tf.Tensor, *inputs: tf.Tensor, across: bool = False
 ) -> list[tf.Tensor | None]:
@@ -140,6 +179,7 @@ def _second_gradient(
 gradients.register("TfbnOwnMoments", 1, _composed_gradient)
 gradients.register("TfbnFusedOwnMoments", 1, _fused_gradient)
 gradients.register("TfbnFusedOwnMomentsGrad", 3, _second_gradient)
+gradients.register("TfbnFusedAgain", 1, _again_gradient)
 gradients.register("TfbnReplicasOwnMoments", 1, functools.partial(_composed_gradient, across=True))
 gradients.register("TfbnReplicasFusedOwnMoments", 1, functools.partial(_fused_gradient, across=True))
 gradients.register("TfbnReplicasFusedOwnMomentsGrad", 3, functools.partial(_second_gradient, across=True))

@@ -39,7 +39,6 @@ def with_gradient(name: str, outputs: Sequence[tf.Tensor], *inputs: tf.Tensor) -
     if tape_may_differentiate():
         # A tape knows an op by its type, and would take the identity's own gradient.
         return under_tape(_GRADIENTS[name], outputs, *inputs)
-    outputs = [tf.stop_gradient(output) for output in outputs]
     with tf.compat.v1.get_default_graph().gradient_override_map({"IdentityN": name}):
         return tf.identity_n([*outputs, *inputs])[: len(outputs)]
 

@@ -122,12 +122,16 @@ def has_weight(inputs: tf.Tensor, weights: tf.Tensor) -> tf.Tensor | bool:
     return nonzero if nonempty is True else tf.logical_and(tf.cast(nonempty, tf.bool), nonzero)
 
 
-def biased(variance: tf.Tensor, inputs: tf.Tensor, layout: Layout) -> tf.Tensor:
-    """Undoes what the fused kernel does to the variance that it hands to moving averages."""
+def biased(variance: tf.Tensor, inputs: tf.Tensor, layout: Layout, size: tf.Tensor | None = None) -> tf.Tensor:
+    """Undoes what the fused kernel does to the variance that it hands to moving averages.
+
+    `size` is tf.size(inputs), where that is there already.
+    """
     if inputs.shape.is_fully_defined() and inputs.shape.num_elements():
         number = variance.dtype.as_numpy_dtype  # in which the ops below would compute
         n, one = number(inputs.shape.num_elements() // layout.channels), number(1)
         return variance * (np.maximum(n - one, one) / n)
-    elements = inputs.shape.num_elements() if inputs.shape.is_fully_defined() else tf.size(inputs)
-    n = tf.cast(elements // layout.channels, variance.dtype)
-    return variance * (tf.maximum(n - 1, 1) / n)
+    elements = inputs.shape.num_elements() if inputs.shape.is_fully_defined() else size
+    n = tf.cast((tf.size(inputs) if elements is None else elements) // layout.channels, variance.dtype)
+    one = tf.ones([], variance.dtype)
+    return variance * (tf.maximum(n - one, one) / n)

@@ -29,6 +29,7 @@ class Fused(NamedTuple):
     outputs: tf.Tensor
     mean: tf.Tensor
     variance: tf.Tensor
+    reserve: tuple[tf.Tensor, tf.Tensor, tf.Tensor]  # what its gradient takes of it
 
 
 def compute_dtype(dtype: tf.DType) -> tf.DType:
@@ -44,7 +45,8 @@ def fused_train(inputs: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: f
     )
     # XLA takes it as a difference of squares, which far from zero may come out negative. Not a relu, which TensorFlow's
     # graph optimizer takes for one of the kernel's first output.
-    return Fused(layout.restore(result.y, inputs), result.batch_mean, tf.abs(result.batch_variance))
+    reserve = result.reserve_space_1, result.reserve_space_2, result.reserve_space_3
+    return Fused(layout.restore(result.y, inputs), result.batch_mean, tf.abs(result.batch_variance), reserve)
 
 
 def fused_infer(

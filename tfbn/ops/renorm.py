@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 CLIPPING_KEYS = ("rmax", "rmin", "dmax")
@@ -24,7 +25,8 @@ def corrections(
     Both are constants to the gradient (section 3 of the paper).
     """
     # The floor keeps the division defined before the average has seen a batch.
-    floor = tf.sqrt(tf.constant(epsilon, renorm_stddev.dtype))
+    number = renorm_stddev.dtype.as_numpy_dtype
+    floor = tf.constant(np.sqrt(number(epsilon)), renorm_stddev.dtype)
     scale = tf.maximum(renorm_stddev, floor)
     r = stddev / scale
     d = (mean - renorm_mean) / scale
