@@ -44,9 +44,12 @@ def rename(module: Module, changes: Changes, rule: str) -> None:
 
 def may_rewrite(use: Use, module: Module, changes: Changes) -> bool:
     """Whether the expression is an attribute of a module, certain, and without a comment that would be lost."""
-    if not isinstance(use.node, cst.Attribute) or not use.certain or id(use.node) in changes.kept:
-        return False
-    return module.is_load(use.node) and "#" not in module.text(use.node)
+    return use.certain and id(use.node) not in changes.kept and may_rewrite_node(module, use.node)
+
+
+def may_rewrite_node(module: Module, node: Any) -> bool:
+    """Whether a node is an attribute that is read, without a comment that would be lost."""
+    return isinstance(node, cst.Attribute) and module.is_load(node) and "#" not in module.text(node)
 
 
 def call_of(module: Module, node: Any) -> Any:

@@ -10,7 +10,7 @@ import libcst as cst
 from tfbn.migrate.changes import Changes
 from tfbn.migrate.module import Module
 from tfbn.migrate.rule import Rule
-from tfbn.migrate.rules.compat_v1 import lost_arguments, mentions, v1_mentions
+from tfbn.migrate.rules.compat_v1 import has_signs_of_tf1, lost_arguments
 from tfbn.migrate.tensorflow_names import LOST_ARGUMENTS
 
 NAME = "changed-arguments"
@@ -69,13 +69,8 @@ def check_file(module: Module, changes: Changes) -> None:
         problem = f"tf.{name} of TensorFlow 2 has no argument {keyword}: the call raises TypeError"
         advice += "; where the code is TF1, run tfbn migrate with --compat-v1"
         changes.find(argument, NAME, problem, advice)
-    if _has_signs_of_tf1(module):
+    if has_signs_of_tf1(module):
         _report_positions(module, changes)
-
-
-def _has_signs_of_tf1(module: Module) -> bool:
-    upgraded = any(name.startswith("compat.v1.") for name, _ in mentions(module))
-    return upgraded or bool(module.uses) or bool(v1_mentions(module))
 
 
 def _report_positions(module: Module, changes: Changes) -> None:

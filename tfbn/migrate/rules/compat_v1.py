@@ -138,6 +138,12 @@ def v1_mentions(module: Module) -> list[tuple[str, Any]]:
     ]
 
 
+def has_signs_of_tf1(module: Module) -> bool:
+    """Whether a file that has TensorFlow 2 under its name is code for TensorFlow 1, or was."""
+    upgraded = any(name.startswith("compat.v1.") for name, _ in mentions(module))
+    return upgraded or bool(module.uses) or bool(v1_mentions(module))
+
+
 def lost_arguments(module: Module) -> Iterator[tuple[str, Any]]:
     """The arguments of calls of `tensorflow` itself that only TensorFlow 1 takes: the function's name, and the node."""
     for node in module.nodes:

@@ -54,7 +54,7 @@ def check_file(module: Module, changes: Changes) -> None:
                 f"tensorflow.{name} is private even to its module: whether newer TensorFlow has it is not known here"
             )
             changes.find(node, NAME, problem, names.advice(f"tensorflow.{name}"), severity="warning")
-        part = v1_names.gone(name)
+        part = None if changes.covers(node) else v1_names.gone(name)
         if part and part not in reported and not names.is_dead(f"tensorflow.{name}") and not is_caught(module, node):
             reported.add(part)
             problem = f"newer TensorFlow, such as 2.21, has no tensorflow.{part}"
