@@ -981,6 +981,40 @@ class HParams(types.SimpleNamespace):
         since="2.16",
     ),
     Answer(
+        "keras.layers",
+        (
+            "advanced_activations attention convolutional convolutional_recurrent core cudnn_recurrent embeddings "
+            "local locally_connected merge merging noise normalization pooling recurrent regularization reshaping rnn "
+            "wrappers"
+        ),
+        "import the layers from `tf.keras.layers`, or from keras.layers",
+        since="2.16",
+    ),
+    Answer(
+        "keras.utils",
+        "data_utils generic_utils image_utils io_utils layer_utils np_utils vis_utils",
+        "import from `tf.keras.utils`, or from keras.utils, what it has of them",
+        since="2.16",
+    ),
+    Answer(
+        "keras.engine",
+        "",
+        "import Layer and InputSpec from `tf.keras.layers`, and Model from `tf.keras.models`",
+        since="2.16",
+    ),
+    Answer(
+        "keras.objectives",
+        "",
+        "use `tf.keras.losses`",
+        since="2.16",
+    ),
+    Answer(
+        "keras.backend",
+        "tensorflow_backend",
+        "use `tf.keras.backend`, which has no session: make one with `tf.compat.v1.Session`",
+        since="2.16",
+    ),
+    Answer(
         "keras.backend",
         "in_test_phase in_train_phase learning_phase learning_phase_scope set_learning_phase",
         ("pass training=True or False to the layers and to the model, in place of a phase for all of them"),

@@ -40,17 +40,17 @@ OLDER = frozenset(
 
 def v1_only(name: str) -> str | None:
     """The part of a name that tf.compat.v1 has and TensorFlow 2 lacks, `train.Saver` of `train.Saver.restore`."""
-    return _part_in(name, V1_ONLY)
+    return part_in(name, V1_ONLY)
 
 
 def v2_only(name: str) -> str | None:
     """The part of a name that TensorFlow 2 has and tf.compat.v1 lacks."""
-    return _part_in(name, V2_ONLY)
+    return part_in(name, V2_ONLY)
 
 
 def gone(name: str) -> str | None:
     """The part of a name, public or private, that newer TensorFlow has neither as tf nor as tf.compat.v1."""
-    return _part_in(name, GONE) or _part_in(name, GONE_MODULES) or _part_in(name, OLDER)
+    return part_in(name, GONE) or part_in(name, GONE_MODULES) or part_in(name, OLDER)
 
 
 def is_v1_module(name: str) -> bool:
@@ -58,7 +58,7 @@ def is_v1_module(name: str) -> bool:
     return name in V1_MODULES or v1_only(name) is not None
 
 
-def _part_in(name: str, names: Collection[str]) -> str | None:
+def part_in(name: str, names: Collection[str]) -> str | None:
     parts = name.split(".")
     leading = (".".join(parts[:count]) for count in range(1, len(parts) + 1))
     return next((part for part in leading if part in names), None)
