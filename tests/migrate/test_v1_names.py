@@ -9,6 +9,7 @@ import inspect
 import pytest
 import tensorflow as tf
 
+import tfbn
 from tests.migrate import tensorflow_names
 from tests.migrate.tensorflow_names import Installation, Interface, Tables
 from tfbn.migrate import v1_names
@@ -87,6 +88,16 @@ def test_what_needs_a_graph(name):
         function, arguments = tf.compat.v1.train.Optimizer.compute_gradients, [object.__new__(function), 1]
     with tf.init_scope(), pytest.raises((RuntimeError, ValueError), match="(?i)eager"):
         function(*arguments)
+
+
+def test_layers_need_a_graph():
+    """Each raises in eager mode, whatever it is given first; what makes no variables is in the list for that, too."""
+    for name in sorted(v1_names.LAYERS):
+        function = functools.reduce(getattr, name.split(".")[1:], tfbn)
+        parameters = inspect.signature(function).parameters.values()
+        required = [p for p in parameters if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
+        with tf.init_scope(), pytest.raises(RuntimeError, match="expected a graph as default"):
+            function(tf.ones([2, 4, 4, 3]), *[2] * (len(required) - 1))
 
 
 def test_modules_of_v1():

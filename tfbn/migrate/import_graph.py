@@ -349,7 +349,7 @@ class ImportGraph:
 
 
 def _bound(full: str, path: str, spelled: str) -> Bound:
-    known = full.startswith(FILE) or names.below_tensorflow(full) is not None
+    known = full.startswith((FILE, "tfbn")) or names.below_tensorflow(full) is not None
     return Bound(full if known else OTHER, path, spelled)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple, Union
 
 from tfbn.migrate.import_graph import NOTHING, Bound, ImportGraph, is_main_test
-from tfbn.migrate.v1_names import NEEDS_GRAPH
+from tfbn.migrate.v1_names import LAYERS, NEEDS_GRAPH
 
 V1 = "tensorflow.compat.v1."
 SWITCHES = ("disable_v2_behavior", "disable_eager_execution")
@@ -34,6 +34,7 @@ class ProgramOrder:
     def __init__(self, graph: ImportGraph, path: str, function: Definition | None = None) -> None:
         self._graph, self._path, self._function = graph, path, function
         self._seen: set[int] = set()
+        self._has_graph = False  # inside of `with graph.as_default():`
 
     def events(self) -> Iterator[Event]:
         """The events in the order in which they happen."""
@@ -57,6 +58,9 @@ class ProgramOrder:
                 continue
             for other in self._graph.imports(path, node):
                 yield from self._file(other)
+            had_graph = self._has_graph
+            if isinstance(node, ast.With):
+                self._has_graph |= any("as_default" in ast.unparse(item.context_expr) for item in node.items)
             for child in ast.iter_child_nodes(node):
                 if isinstance(child, ast.stmt):
                     yield from self._body(path, [child], local)
@@ -64,6 +68,7 @@ class ProgramOrder:
                     yield from self._body(path, child.body, local)
                 else:
                     yield from self._expression(path, child, local)
+            self._has_graph = had_graph
 
     def _expression(self, path: str, expression: ast.AST, local: Mapping[str, Bound]) -> Iterator[Event]:
         for node in ast.walk(expression):
@@ -74,6 +79,10 @@ class ProgramOrder:
                 yield Event(path, node, switches_off=True)
             elif any(needs_graph(full, node) for full in called_names):
                 yield Event(path, node, switches_off=False)
+            elif not self._has_graph and not LAYERS.isdisjoint(called_names):
+                yield Event(path, node, switches_off=False)
+            elif any(full.startswith("tfbn.") or full.endswith(".wrap_function") for full in called_names):
+                continue  # what it is given may be run in a graph
             called: list[ast.expr] = [node.func, *node.args, *(keyword.value for keyword in node.keywords)]
             if not node.args and any(full.endswith(".app.run") for full in called_names):
                 called.append(ast.Name("main", ast.Load()))
@@ -83,8 +92,8 @@ class ProgramOrder:
                     yield from self._definition(home, definition)
 
     def _definition(self, path: str, definition: Definition) -> Iterator[Event]:
-        if id(definition) in self._seen:
-            return
+        if id(definition) in self._seen or any("function" in ast.unparse(node) for node in definition.decorator_list):
+            return  # a function of tf.function is a graph itself
         self._seen.add(id(definition))
         bodies: list[ast.AST] = [definition]
         if isinstance(definition, ast.ClassDef):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from tfbn.migrate.name_table import ANSWERS
+from tfbn.migrate.name_table import ANSWERS, REWRITES
 from tfbn.migrate.tensorflow_names import GONE, GONE_MODULES, V1_MODULES, V1_ONLY, V2_ONLY
 
 # Calls that make a file a program, or a part of one that needs a graph around it.
@@ -24,6 +24,15 @@ NEEDS_GRAPH = (
         "train.range_input_producer train.shuffle_batch train.shuffle_batch_join train.slice_input_producer "
         "train.start_queue_runners train.string_input_producer".split()
     )
+)
+# Layers of tfbn, which raise there as well.
+_WITHOUT_GRAPH = ("_initializer", "_initializer_conv2d", "_regularizer", "apply_regularization", "repeat")
+LAYERS = frozenset(
+    f"{rewrites.home}.{name.rpartition('=')[2]}"
+    for rewrites in REWRITES
+    if rewrites.family in ("layers", "tf.layers")
+    for name in rewrites.names.split()
+    if name.islower() and not name.endswith(_WITHOUT_GRAPH)
 )
 # Called by a module itself, not by its functions, in files that are run.
 IN_PROGRAMS = NEEDS_GRAPH | {"app.run"}

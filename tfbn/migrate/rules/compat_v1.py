@@ -49,6 +49,12 @@ if __name__ == "__main__":
     main()
 """,
     ),
+    # A script without a session, whose layers raise in eager mode.
+    (
+        "import tensorflow as tf\nx = tf.layers.flatten(tf.zeros([2, 3]))\n",
+        "import tensorflow.compat.v1 as tf\nimport tfbn\n\ntf.disable_v2_behavior()\n"
+        "x = tfbn.layers.v1.flatten(tf.zeros([2, 3]))\n",
+    ),
     # compat.v1 lacks some names of TensorFlow 2.
     ("import tensorflow as tf\nx = tf.placeholder(tf.float32)\ny = tf.random.set_seed(1)\n", 3),
     # `import tensorflow.train` binds `tensorflow`, which is TensorFlow 2.
@@ -164,10 +170,16 @@ def _is_program(module: Module) -> bool:
     for node in module.nodes:
         if isinstance(node, cst.Comparison) and isinstance(node.left, cst.Name) and node.left.value == "__name__":
             return any(constant_string(part.comparator) == "__main__" for part in node.comparisons)
-        if isinstance(node, cst.Call) and names.below_tensorflow(module.name(node.func)) in v1_names.IN_PROGRAMS:
+        if isinstance(node, cst.Call) and _starts_on_graph(module, node):
             if not any(isinstance(above, (cst.FunctionDef, cst.ClassDef)) for above in module.parents(node)):
                 return True
     return _reads_dimensions(module, in_functions=False)
+
+
+def _starts_on_graph(module: Module, call: cst.Call) -> bool:
+    known = module.known(call.func)
+    is_layer = known is not None and known.target in v1_names.LAYERS
+    return is_layer or names.below_tensorflow(module.name(call.func)) in v1_names.IN_PROGRAMS
 
 
 RULE = Rule(

@@ -15,7 +15,7 @@ from tfbn.migrate.programs import SWITCHES, V1, ProgramOrder, definition_of, has
 from tfbn.migrate.project import Project
 from tfbn.migrate.report import Place
 from tfbn.migrate.rule import Rule
-from tfbn.migrate.v1_names import NEEDS_GRAPH, SESSIONS_AND_INPUTS
+from tfbn.migrate.v1_names import LAYERS, NEEDS_GRAPH, SESSIONS_AND_INPUTS
 
 NAME = "v2-behavior"
 VALID = [
@@ -23,6 +23,11 @@ VALID = [
     "import tensorflow.compat.v1 as tf\n\ndef main():\n    tf.disable_v2_behavior()\n    tf.Session()\n\n"
     "if __name__ == '__main__':\n    main()\n",
     "import tensorflow as tf\n\nwith tf.compat.v1.Session(graph=graph) as session:\n    pass\n",
+    "import tensorflow as tf\nimport tfbn\ndef net(x):\n    return tfbn.batch_norm(x)\n"
+    "with tf.Graph().as_default():\n    net(tf.ones([2, 3]))\n",
+    "import tensorflow as tf\nimport tfbn\ndef net(x):\n    return tfbn.batch_norm(x)\nmodule = tfbn.TF1Module(net)\n",
+    "import tensorflow as tf\nimport tfbn\n@tf.function\ndef net(x):\n    return tfbn.batch_norm(x)\n"
+    "print(net(tf.ones([2, 3])))\n",
 ]
 INVALID = [
     (
@@ -39,9 +44,12 @@ if __name__ == "__main__":
         7,
     ),
     ("import tensorflow.compat.v1 as tf\nx = tf.placeholder(tf.float32)\ntf.disable_v2_behavior()\n", 2),
+    # Layers alone raise, too.
+    ("import tfbn\nfrom data import images\nnet = tfbn.batch_norm(images)\n", 3),
+    ("import tfbn\ndef net(x):\n    return tfbn.layers.v1.dense(x, 3)\nprint(net(1))\n", 4),
     ("from tensorflow.compat.v1 import Session\nclass Net:\n    def run(self):\n        return Session()\n", 4),
 ]
-_MAY_NEED = re.compile(b"|".join(sorted({name.rpartition(".")[2].encode("ascii") for name in NEEDS_GRAPH})))
+_MAY_NEED = re.compile(b"|".join(sorted({name.rpartition(".")[2].encode("ascii") for name in NEEDS_GRAPH | LAYERS})))
 ADVICE = (
     "call tensorflow.compat.v1.disable_v2_behavior() in the file that is run, before the first call of TensorFlow "
     "and before the imports that make one"
@@ -52,7 +60,7 @@ def missing_disable_v2_behavior(project: Project) -> dict[str, list[Finding]]:
     """One finding at each program; where TF1 code has neither a program nor a switch, one at the first such file."""
     graph = project.import_graph
     relevant = graph.relevant()
-    needing = {path: need for path in relevant if (need := first_need(graph, path))}
+    needing = {path: need for path in relevant if (need := first_need(graph, path, layers=True))}
     if not needing:
         return {}
     imported = {other for path in relevant for other in graph.imported_files(path) - {path}}
@@ -75,8 +83,8 @@ def missing_disable_v2_behavior(project: Project) -> dict[str, list[Finding]]:
         if not needed:
             continue
         event = next(ProgramOrder(graph, path, function).events(), None)
-        if event is None and isinstance(start, ast.Assign):
-            continue  # a module computes a constant, perhaps, and is no program
+        if event is None and (isinstance(start, ast.Assign) or needing[needed[0]].full in LAYERS):
+            continue  # a module computes a constant, perhaps, and is no program; layers may have a graph around them
         reached |= program
         if event is not None and event.switches_off:
             continue
@@ -96,18 +104,20 @@ def missing_disable_v2_behavior(project: Project) -> dict[str, list[Finding]]:
     return findings
 
 
-def first_need(graph: ImportGraph, path: str) -> Read | None:
-    """The first expression of a file that needs a graph around it, and what it is."""
+def first_need(graph: ImportGraph, path: str, *, layers: bool = False) -> Read | None:
+    """The first expression of a file that needs a graph around it, and what it is; with `layers`, also one of tfbn."""
     text = graph.project.text(path)
-    if not (text.find(b"compat") >= 0 or graph.takes_from_files(path)) or not _MAY_NEED.search(text):
+    has_layers = layers and text.find(b"tfbn") >= 0
+    if not (text.find(b"compat") >= 0 or has_layers or graph.takes_from_files(path)) or not _MAY_NEED.search(text):
         return None  # nothing here is tf.compat.v1
     calls = [node for node in graph.nodes(path, as_program=True) if isinstance(node, ast.Call)]
     in_own_graph = {id(call.func) for call in calls if has_own_graph(call)}
-    for node, local in graph.chains(path):
-        read = Read(node, graph.resolve(path, node, local).full)
-        if id(node) not in in_own_graph and needs_graph(read.full):
+    reads = [Read(node, graph.resolve(path, node, local).full) for node, local in graph.chains(path)]
+    for read in reads:
+        if id(read.node) not in in_own_graph and needs_graph(read.full):
             return read
-    return next((read for read in graph.read_by_value(path) if needs_graph(read.full)), None)
+    by_value = next((read for read in graph.read_by_value(path) if needs_graph(read.full)), None)
+    return by_value or next((read for read in reads if has_layers and read.full in LAYERS), None)
 
 
 def start_of_program(graph: ImportGraph, path: str, *, is_imported: bool) -> ast.stmt | None:
@@ -131,7 +141,9 @@ def _runs_something(graph: ImportGraph, path: str, node: ast.stmt) -> bool:
     if isinstance(node, (ast.Expr, ast.Assign)) and any(definition_of(graph, path, call.func)[1] for call in calls):
         return True
     is_run = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and leaf(node.value.func) == "run"
-    return is_run or any(needs_graph(full, call) for call in calls for full in graph.called(path, call))
+    return is_run or any(
+        needs_graph(full, call) or full in LAYERS for call in calls for full in graph.called(path, call)
+    )
 
 
 def _mentions_switch(project: Project, path: str) -> bool:
