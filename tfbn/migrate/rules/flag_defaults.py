@@ -1,0 +1,102 @@
+"""Defaults of flags that are of another type than the flag: TensorFlow before 1.5 took them, absl's flags raise."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import Any
+
+import libcst as cst
+
+from tfbn.migrate import names
+from tfbn.migrate.changes import Changes
+from tfbn.migrate.module import Module
+from tfbn.migrate.rule import Rule, keyword_arguments
+from tfbn.migrate.source.prefilter import mentions_tensorflow
+
+NAME = "flag-defaults"
+VALID = [
+    "import tensorflow.compat.v1 as tf\ntf.flags.DEFINE_integer('size', 64, '')\n"
+    "tf.app.flags.DEFINE_float('rate', 1, '')\ntf.flags.DEFINE_string('data', None, '')\n"
+    "tf.flags.DEFINE_integer('n', '3', '')\n",
+    "import argparse\nargparse.DEFINE_integer('n', 0.5, '')\n",
+]
+INVALID = [
+    (
+        """\
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+flags = tf.app.flags
+flags.DEFINE_integer("train_size", np.inf, "The size of training images")
+""",
+        5,
+    ),
+    ("import tensorflow.compat.v1 as tf\ntf.flags.DEFINE_integer('steps', 1e6, 'steps')\n", 2),
+    ("from tensorflow.compat.v1 import flags\nflags.DEFINE_integer('n', default=float('inf'), help='')\n", 2),
+    ("import tensorflow.compat.v1 as tf\ntf.flags.DEFINE_boolean('crop', 'no way', '')\n", 2),
+    ("import tensorflow.compat.v1 as tf\ntf.flags.DEFINE_string('gpu', 0, '')\n", 2),
+]
+_FLAG = re.compile(r"(?:app\.)?flags\.DEFINE_(bool|boolean|float|integer|string)")
+_INFINITE = re.compile(r"""\w+\.(?:inf|Inf|infty)|float\(["'][-+]?inf["']\)""")
+TRUTHS = ("0", "1", "f", "false", "t", "true")
+
+
+def check_file(module: Module, changes: Changes) -> None:
+    for node in module.nodes:
+        if isinstance(node, cst.Call):
+            flag = _FLAG.fullmatch(names.below_tensorflow(module.name(node.func)) or "")
+            default = _default(node) if flag else None
+            if flag and default is not None and _is_refused(flag[1], module.text(default)):
+                changes.find(
+                    node,
+                    NAME,
+                    f"DEFINE_{flag[1]} with the default `{module.text(default)}` raises IllegalFlagValueError",
+                    "give it a default of the flag's type, or define a flag of the default's type",
+                )
+
+
+def _default(call: cst.Call) -> Any:
+    positional = [argument for argument in call.args if argument.keyword is None]
+    given = keyword_arguments(call)
+    argument = given.get("default") or given.get("default_value") or (positional[1] if len(positional) > 1 else None)
+    return argument and argument.value
+
+
+def _is_refused(kind: str, text: str) -> bool:
+    """Whether the source spells out a default that a flag of absl does not take."""
+    if _INFINITE.fullmatch(text):
+        return kind != "float"
+    try:
+        value = ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        return False
+    if value is None or kind == "string":
+        return not (value is None or isinstance(value, str))
+    if kind.startswith("bool"):
+        return value.lower() not in TRUTHS if isinstance(value, str) else isinstance(value, float) or value not in (0, 1)
+    if isinstance(value, str):
+        return not _is_number(value, kind)
+    return isinstance(value, bool) or not isinstance(value, int if kind == "integer" else (int, float))
+
+
+def _is_number(text: str, kind: str) -> bool:
+    try:
+        return (int(text, 0) if kind == "integer" else float(text)) is not None
+    except ValueError:
+        return False
+
+
+def worth_parsing(raw: bytes) -> bool:
+    """Whether flags are defined."""
+    return raw.find(b"DEFINE_") >= 0 and mentions_tensorflow(raw)
+
+
+RULE = Rule(
+    name=NAME,
+    summary="reports flags whose default is of another type, such as np.inf for an integer: their definition raises",
+    valid=VALID,
+    invalid=INVALID,
+    check_file=check_file,
+    worth_parsing=worth_parsing,
+)
