@@ -9,7 +9,8 @@ from pathlib import Path
 
 # The units of the package (its folders and the modules beside them), lowest first. A unit imports lower ones only.
 LEVELS = [
-    {"errors", "files", "progress", "requirements", "tables", "terminal", "version", "_tensorflow"},
+    {"errors", "files", "progress", "requirements", "table_file", "tables", "terminal", "version", "_tensorflow"},
+    {"bundle_index"},
     {"graphdef"},
     {"ops", "tf1_checkpoint", "checkpoint"},
     {"core"},

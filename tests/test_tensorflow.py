@@ -7,8 +7,7 @@ import pytest
 import tensorflow as tf
 
 from tests.graph.regimes import graph, session
-from tfbn import _tensorflow
-from tfbn.checkpoint import table_file
+from tfbn import _tensorflow, table_file
 
 tf1 = tf.compat.v1
 

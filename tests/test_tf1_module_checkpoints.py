@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 import tfbn
+from tests.cli import attacks
 from tests.tf1_models import BATCHES, IMAGES, check_same, model, state
 
 tf1 = tf.compat.v1
@@ -62,6 +63,14 @@ class TestCheckpoints:
             with pytest.raises(ValueError, match=r"bn/beta: it has shape \[3\].*float32, the variable has \[6\]"):
                 wider(IMAGES)
             assert not wider.tf1_variables
+
+    def test_an_index_that_would_end_the_process(self, tmp_path):
+        """It is refused before TensorFlow reads it."""
+        attacks.odd_entry(lambda entry: setattr(entry, "dtype", 0))(tmp_path / "odd.index")
+        module = tfbn.TF1Module(lambda x: tfbn.batch_norm(x, scope="bn"))
+        module(IMAGES)
+        with pytest.raises(ValueError, match=r"odd\.index says of 'bn/moving_mean' that its dtype is number 0"):
+            module.restore(str(tmp_path / "odd"))
 
     def test_by_folder(self, tmp_path):
         """The latest in it, as `save` has noted."""

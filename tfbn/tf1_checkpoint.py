@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
-from tfbn import _tensorflow
+from tfbn import _tensorflow, bundle_index
 
 
 def save(variables: Mapping[str, tf.Variable], path: str) -> str:
@@ -73,6 +73,7 @@ def _check_there(prefix: str) -> None:
 def restore(variables: Mapping[str, tf.Variable], path: str, partial: bool) -> None:
     """Restores the variables, all or none; with `partial` those that the checkpoint has."""
     with tf.init_scope():
+        bundle_index.check(path)
         reader = tf.train.load_checkpoint(path)
         shapes, dtypes = reader.get_variable_to_shape_map(), reader.get_variable_to_dtype_map()
         names, specs, restorable, problems = [], [], [], []

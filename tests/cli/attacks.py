@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +13,7 @@ import tensorflow as tf
 
 from tests.fold.test_hostile import frozen
 from tests.graph.regimes import graph
-from tfbn import _tensorflow
-from tfbn.checkpoint import table_file
+from tfbn import _tensorflow, table_file
 
 tf1 = tf.compat.v1
 
@@ -121,6 +121,45 @@ def state_that_leads_out(path: Path) -> None:
     (path / "checkpoint").write_text('model_checkpoint_path: "/etc/passwd"\nall_model_checkpoint_paths: "../../x"\n')
 
 
+def entries_twice(path: Path) -> None:
+    """The index of a checkpoint in which a reader finds, or does not find, a second entry that is no entry at all."""
+    odd_entry(lambda entry: setattr(entry, "dtype", 0))(path)
+    odd = table_file.read(path.read_bytes())
+    odd_entry(lambda entry: None)(path)
+    right = table_file.read(path.read_bytes())
+    name = b"bn/moving_mean"
+    block = table_file._entries_block(sorted([*right.items(), (name, odd[name])], key=lambda item: item[0]))
+    path.write_bytes(table_of(block))
+
+
+def compressed(path: Path) -> None:
+    """The index of a checkpoint as Snappy compresses it, which TensorFlow reads and does not write."""
+    odd_entry(lambda entry: setattr(entry, "dtype", 0))(path)
+    block = table_file._entries_block(sorted(table_file.read(path.read_bytes()).items()))
+    parts = [block[start : start + 60] for start in range(0, len(block), 60)]
+    literals = b"".join(bytes([len(part) - 1 << 2]) + part for part in parts)
+    path.write_bytes(table_of(table_file._encode_varint(len(block)) + literals, b"\x01"))
+
+
+def table_of(block: bytes, kind: bytes = b"\x00") -> bytes:
+    """A table of one block, as it is; of the `kind` 1 it is compressed."""
+    handle = table_file._encode_varint(0) + table_file._encode_varint(len(block))
+    content = bytearray(block + kind + struct.pack("<I", table_file.masked_crc32c(block + kind)))
+    metadata = table_file._append(content, table_file._entries_block([]))
+    blocks = table_file._append(content, table_file._entries_block([(b"\xff", handle)]))
+    return bytes(content) + (metadata + blocks).ljust(40, b"\x00") + table_file._MAGIC
+
+
+def odd_variables(path: Path) -> None:
+    """A SavedModel whose variables have an index that ends TensorFlow's reader."""
+    with graph(True, True), tf1.Session() as session:
+        x = tf1.placeholder(tf.float32, [2, 3], name="images")
+        outputs = tf.identity(x * tf1.get_variable("bn/moving_mean", initializer=tf.ones([3])), name="outputs")
+        session.run(tf1.global_variables_initializer())
+        tf1.saved_model.simple_save(session, str(path), {"images": x}, {"outputs": outputs})
+    odd_entry(lambda entry: setattr(entry, "dtype", 0))(path / "variables" / "variables.index")
+
+
 def odd_entry(change: Callable[[Any], object]) -> Callable[[Path], None]:
     """Makes the index of a checkpoint, with right checksums, in which something else is wrong with a variable."""
 
@@ -172,6 +211,9 @@ ATTACKS: dict[str, tuple[Callable[[Path], None], dict[str, str | None]]] = {
         odd_entry(lambda entry: entry.shape.dim.add(size=2**62)),
         dict.fromkeys(READ, r"it has more than 2\*\*63 bytes"),
     ),
+    "twice.index": (entries_twice, dict.fromkeys(READ, "its keys are not in order")),
+    "compressed.index": (compressed, dict.fromkeys(READ, "a block is compressed")),
+    "variables": (odd_variables, dict.fromkeys([EXPORT, *READ], "its dtype is number 0")),
     "pickle.npz": (pickle, {"fold chain.pb out.pb --inputs {}": "Object arrays cannot be loaded"}),
     "leads_out": (
         state_that_leads_out,

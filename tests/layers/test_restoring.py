@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
+from tests.cli import attacks
 from tests.graph import regimes
 from tfbn import layers
 
@@ -34,3 +35,23 @@ def test_a_missing_variable_is_named_before_anything_is_assigned(tmp_path):
         with pytest.raises(ValueError, match=r"missing variable \[absent\].*ignore_missing_vars=True"):
             layers.assign_from_checkpoint(path, [there, absent])
         assert len(tf.get_default_graph().get_operations()) == before
+
+
+@pytest.mark.parametrize(
+    "restore",
+    [
+        lambda path: layers.assign_from_checkpoint(path, [tf.get_variable("bn/moving_mean", [3])]),
+        lambda path: layers.assign_from_checkpoint_fn(path, [tf.get_variable("bn/moving_mean", [3])])(tf.Session()),
+        lambda path: layers.assign_from_checkpoint_fn(path, [tf.get_variable("bn/moving_mean", [3])], True),
+        lambda path: layers.init_from_checkpoint(path, {"bn/": "bn/"}),
+    ],
+    ids=["assign", "assign_fn", "assign_fn missing", "init"],
+)
+def test_an_index_that_would_end_the_process(restore, tmp_path):
+    """It is refused before TensorFlow reads it."""
+    attacks.odd_entry(lambda entry: setattr(entry, "dtype", 0))(tmp_path / "odd.index")
+    with (
+        tf.Graph().as_default(),
+        pytest.raises(ValueError, match="of 'bn/moving_mean' that its dtype is number 0"),
+    ):
+        restore(str(tmp_path / "odd"))

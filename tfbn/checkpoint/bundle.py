@@ -18,8 +18,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfbn import _tensorflow, files
-from tfbn.checkpoint import table_file
+from tfbn import _tensorflow, files, table_file
 from tfbn.checkpoint.copier import Copier
 from tfbn.checkpoint.stored import Stored
 from tfbn.checkpoint.writer import Writer

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfbn import bundle_index
 from tfbn.checkpoint import object_graph, stored
 from tfbn.checkpoint.index import FILE_ENDING
 from tfbn.checkpoint.reader import Entry, Reader
@@ -29,8 +30,9 @@ class BundleReader(Reader):
     def __init__(self, prefix: str, format: str = "") -> None:
         self._v2 = tf.io.gfile.exists(f"{prefix}.index")
         self._location = _location(prefix)
+        bundle_index.check(self._location)
         with _clear_errors(prefix, "cannot be opened"):
-            self._reader = stored.load(self._location)
+            self._reader = tf.train.load_checkpoint(self._location)
             shapes, dtypes = self._reader.get_variable_to_shape_map(), self._reader.get_variable_to_dtype_map()
             entries = [(name, tuple(shapes[name]), dtypes[name].name) for name in sorted(shapes)]
         paths = {name: name for name in shapes}
@@ -80,8 +82,9 @@ def contains(path: str, name: str) -> bool:
     """Whether there is a checkpoint that can be opened, with a variable of this name."""
     try:
         prefix = find_prefix(path)
+        bundle_index.check(prefix)
         with _clear_errors(prefix, "cannot be opened"):
-            return bool(stored.load(_location(prefix)).has_tensor(name))
+            return bool(tf.train.load_checkpoint(_location(prefix)).has_tensor(name))
     except (FileNotFoundError, ValueError):
         return False
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from tfbn import _tensorflow
-from tfbn.checkpoint import stored, table_file
+from tfbn import _tensorflow, table_file
+from tfbn.checkpoint import stored
 from tfbn.checkpoint.stored import Stored
 from tfbn.progress import Progress
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from tfbn.checkpoint import table_file
+from tfbn import table_file
 from tfbn.checkpoint.reader import Entry
 
 MAX_BYTES = 2**21  # of an index; its checksum takes half a second then

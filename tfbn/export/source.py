@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfbn.checkpoint.stored import OPAQUE, load
+from tfbn import bundle_index
+from tfbn.checkpoint.stored import OPAQUE
 from tfbn.graph import registry
 
 Values = Callable[[Any, list[str]], dict[str, np.ndarray]]  # of a GraphDef's variables, by the names of their ops
@@ -87,8 +88,9 @@ def _of_checkpoint(checkpoint: str | os.PathLike[str] | None) -> Values:
                 'keep the variables with variables="keep".'
             )
         shapes = {node.name: node.attr["shape"].shape for node in graph_def.node if node.name in set(names)}
+        bundle_index.check(checkpoint)
         try:
-            reader = load(os.fspath(checkpoint))
+            reader = tf.train.load_checkpoint(os.fspath(checkpoint))
             stored = reader.get_variable_to_shape_map()
             opaque = [name for name, dtype in reader.get_variable_to_dtype_map().items() if dtype.name in OPAQUE]
             found = {name: reader.get_tensor(name) for name in names if name in stored and name not in opaque}

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
-from tfbn import _tensorflow
+from tfbn import _tensorflow, bundle_index
 from tfbn.graphdef.outside import reaching_outside
 from tfbn.graphdef.paths import check_is_file_or_folder
 from tfbn.graphdef.whole import check_whole
@@ -68,6 +68,7 @@ def load(path: str | os.PathLike[str], tags: Sequence[str], checkpoint: str | No
         yield _read_file(file, checkpoint)
         return
     _check_loading_computes_only(file, tags)
+    bundle_index.check(file / "variables" / "variables")
     with tf.Graph().as_default(), tf1.Session() as session:
         try:
             meta_graph = tf1.saved_model.load(session, list(tags), os.fspath(file))

@@ -8,7 +8,7 @@ from typing import Any, Union
 import numpy as np
 import tensorflow as tf
 
-from tfbn import _tensorflow
+from tfbn import _tensorflow, bundle_index
 from tfbn.arguments import checks
 from tfbn.graph.variables import full_name, parts
 
@@ -51,6 +51,7 @@ def assign_from_checkpoint(
       [1.0, 2.0]
     """
     checks.check_graph("assign_from_checkpoint")
+    bundle_index.check(model_path)
     reader = tf.compat.v1.train.NewCheckpointReader(model_path)
     variables_by_name = _stored(reader, model_path, _by_name(var_list), ignore_missing_vars)
     for name, variables in variables_by_name.items():
@@ -107,6 +108,7 @@ def assign_from_checkpoint_fn(
         raise ValueError("var_list cannot be empty. Expected the variables to restore, got none.")
     restored: Any = var_list
     if ignore_missing_vars:
+        bundle_index.check(model_path)
         reader = tf.compat.v1.train.NewCheckpointReader(model_path)
         stored = _stored(reader, model_path, _by_name(var_list), ignore_missing_vars)
         if not stored:
@@ -116,6 +118,7 @@ def assign_from_checkpoint_fn(
     saver = tf.compat.v1.train.Saver(restored, reshape=reshape_variables)
 
     def restore(session: tf.compat.v1.Session) -> None:
+        bundle_index.check(model_path)
         saver.restore(session, model_path)
 
     return restore
@@ -148,6 +151,7 @@ def init_from_checkpoint(checkpoint_dir: str, assignment_map: Mapping[str, Any])
       [1.0, 2.0]
     """
     checks.check_graph("init_from_checkpoint")
+    bundle_index.check(checkpoint_dir)
     tf.compat.v1.train.init_from_checkpoint(checkpoint_dir, assignment_map)
 
 

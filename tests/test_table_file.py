@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 
 from tests.checkpoint.test_bundle import write
-from tfbn.checkpoint import table_file
+from tests.cli.attacks import table_of
+from tfbn import table_file
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +68,26 @@ def test_foreign(index):
     for content in (b"", magic, b"text" * 50, whole[:-1], whole[10_000:], bytes(200) + magic, b"\x80" * 60 + magic):
         with pytest.raises(table_file.ForeignTable):
             table_file.read(content)
+
+
+@pytest.mark.parametrize(
+    "items, change, text",
+    [
+        ([(b"b", b"1"), (b"a", b"2")], {}, "not in order"),
+        ([(b"a", b"1"), (b"a", b"2")], {}, "not in order"),
+        ([(b"a", b"1"), (b"b", b"2")], {1: 3}, "longer than it"),
+        ([(b"a", b"1"), (b"b", b"2")], {2: 9}, "longer than it"),
+        ([(b"a", b"1"), (b"b", b"2" * 9)], {-8: 8}, "from within an entry"),
+        ([(b"a", b"1"), (b"b", b"2")], {-4: 200}, "shorter than it says"),
+    ],
+)
+def test_entries_that_a_search_may_miss_or_find(items, change, text):
+    """TensorFlow's reader would find other values than are read here, or none."""
+    block = bytearray(table_file._entries_block(items))
+    for place, byte in change.items():
+        block[place] = byte
+    with pytest.raises(table_file.ForeignTable, match=text):
+        table_file.read(table_of(bytes(block)))
 
 
 def test_compressed(index):

@@ -2,7 +2,7 @@
 
 TensorFlow has no function that tells where in the data files a variable lies, or that makes an index for bytes that are
 in a file already. The format: https://github.com/google/leveldb/blob/main/doc/table_format.md. TensorFlow compresses
-nothing of it.
+nothing of it. Its reader finds a key by searching, which may not end at an entry that is not read here.
 """
 
 from __future__ import annotations
@@ -31,9 +31,12 @@ def read(content: bytes, verify: bool = False) -> dict[bytes, bytes]:
         footer = content[-_FOOTER:]
         _, end = _handle(footer, 0)  # of the metadata, of which there are none
         handles = [_handle(value, 0)[0] for _, value in _entries(_block(content, _handle(footer, end)[0], verify))]
-        return {key: value for handle in handles for key, value in _entries(_block(content, handle, verify))}
+        items = [item for handle in handles for item in _entries(_block(content, handle, verify))]
     except (IndexError, struct.error) as error:
         raise ForeignTable("it ends too early") from error
+    if any(items[i][0] >= items[i + 1][0] for i in range(len(items) - 1)):
+        raise ForeignTable("its keys are not in order")
+    return dict(items)
 
 
 def build(items: Mapping[bytes, bytes]) -> bytes:
@@ -76,17 +79,29 @@ def _block(content: bytes, handle: tuple[int, int], verify: bool) -> bytes:
 
 
 def _entries(block: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Each key is stored as how many bytes it shares with the one before, and the rest."""
+    """Each key is stored as how many bytes it shares with the one before, and the rest.
+
+    A search starts at one of the places that are listed at the end, where a key is whole.
+    """
     (restarts,) = struct.unpack_from("<I", block, len(block) - 4)
     end = len(block) - 4 * (restarts + 1)
-    key, place = b"", 0
+    if end < 0:
+        raise ForeignTable("a block is shorter than it says")
+    key, place, whole = b"", 0, {0}
     while place < end:
+        start = place
         shared, place = decode_varint(block, place)
         own, place = decode_varint(block, place)
         size, place = decode_varint(block, place)
+        if shared > len(key) or place + own + size > end:
+            raise ForeignTable("a block has an entry that is longer than it")
+        if not shared:
+            whole.add(start)
         key = key[:shared] + block[place : place + own]
         yield key, block[place + own : place + own + size]
         place += own + size
+    if not whole.issuperset(struct.unpack_from(f"<{restarts}I", block, end)):
+        raise ForeignTable("a block is searched from within an entry")
 
 
 def _entries_block(items: list[tuple[bytes, bytes]]) -> bytes:
