@@ -1,3 +1,5 @@
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -130,6 +132,21 @@ def test_under_a_tape(place, fused):
     wide = [tf.constant(value, tf.float64) for value in given]
     expected = penalized(lambda *args: plain(*args, axis=3), wide, tf.constant(weights, tf.float64), slope.astype("d"))
     close(found, [value.numpy() for value in expected], "float32")
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_forward_mode(fused):
+    """The derivative along a tangent by a ForwardAccumulator, against the plain formula's in float64."""
+    *given, weights, slope = inputs_of([6, 3, 2, 5], 3, "float32")
+
+    def along(compute, dtype):
+        x, gamma, beta, weighed, tangent = (tf.constant(value, dtype) for value in (*given, weights, slope))
+        with tf.autodiff.ForwardAccumulator(x, tangent) as forward:
+            outputs = compute(x, gamma, beta, weighed, axis=3)
+        return forward.jvp(outputs).numpy()
+
+    found, expected = along(functools.partial(kernel, fused=fused), tf.float32), along(plain, tf.float64)
+    close([found], [expected], "float32")
 
 
 @pytest.mark.parametrize("fused", [True, False])

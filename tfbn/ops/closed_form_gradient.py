@@ -167,13 +167,42 @@ def _second_gradient(
     grads: Sequence[tf.Tensor], dy: tf.Tensor, *inputs: tf.Tensor, across: bool = False
 ) -> list[tf.Tensor | None]:
     """Of `_fused_gradient`: TensorFlow has none with respect to given moments, so that of the composed formulas."""
-    # Copies in this graph: of a tensor from another one a tape loses sight.
-    sources = [tf.identity(value) for value in (dy, *inputs[:-1])]
-    dy, x, gamma, beta, mean, variance, shares = sources
-    with tf.GradientTape() as tape:
-        tape.watch(sources)
-        found = _composed_gradient([dy], x, gamma, beta, mean, variance, shares, inputs[-1], across)[:3]
-    return [*tape.gradient(found, sources, list(grads)), None]
+    if across:
+        # Copies in this graph: of a tensor from another one a tape loses sight.
+        sources = [tf.identity(value) for value in (dy, *inputs[:-1])]
+        dy, x, gamma, beta, mean, variance, shares = sources
+        with tf.GradientTape() as tape:
+            tape.watch(sources)
+            found = _composed_gradient([dy], x, gamma, beta, mean, variance, shares, inputs[-1], across)[:3]
+        return [*tape.gradient(found, sources, list(grads)), None]
+    # In closed form, because within a ForwardAccumulator a tape gives zeros.
+    by_dx, by_dgamma, by_dbeta = grads
+    x, gamma, _, mean, variance, shares, epsilon = inputs
+    inverse = tf.math.rsqrt(variance + epsilon)
+    slope = gamma * inverse
+    centred = x - mean
+    product = _per_channel(dy * centred)
+    dgamma, dbeta = product * inverse, _per_channel(dy)
+    shared = by_dx * shares
+    along, across_x = _per_channel(shared), _per_channel(shared * centred)
+    by_slope = _per_channel(by_dx * dy) - inverse * dgamma * across_x - dbeta * along
+    by_dgamma = by_dgamma - slope * inverse * across_x
+    by_dbeta = by_dbeta - slope * along
+    by_inverse = by_dgamma * product - slope * dgamma * across_x + by_slope * gamma
+    by_x = by_dgamma * inverse * dy - slope * inverse * dgamma * shared
+    by_shares = None
+    if shares.shape.rank:
+        by_shares = -_sum_to(by_dx * slope * (inverse * dgamma * centred + dbeta), shares)
+    return [
+        by_dx * slope + by_dbeta + by_dgamma * inverse * centred,
+        by_x,
+        by_slope * inverse,
+        None,
+        -_per_channel(by_x),
+        -0.5 * by_inverse * inverse**3,
+        by_shares,
+        None,
+    ]
 
 
 gradients.register("TfbnOwnMoments", 1, _composed_gradient)
@@ -220,6 +249,11 @@ def _dshares(
     if variance is None:
         return -_sum_to(slope * centred * (dbeta + 0.5 * inverse * dgamma * centred), shares)
     return -_sum_to(slope * (centred * dbeta + 0.5 * inverse * dgamma * (tf.square(centred) - variance)), shares)
+
+
+def _per_channel(values: tf.Tensor) -> tf.Tensor:
+    """Sums over all axes but the last."""
+    return tf.reshape(sum_over(values, [*range(values.shape.rank - 1)]), [-1])
 
 
 def _sum_to(values: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
