@@ -272,6 +272,32 @@ def test_second_derivatives_of_an_empty_batch(size, training):
         assert np.abs(second(tf.constant(oracle.batch((8, 4, 4, CHANNELS)), tf.float32))[1][0]).min() > 1e-6
 
 
+@pytest.mark.parametrize("v2", [False, True], ids=["v1", "v2"])
+@pytest.mark.parametrize("given", [{}, {"renorm": True}, {"data_format": "NCHW"}], ids=str)
+@pytest.mark.parametrize("training", ["static", "placeholder"])
+def test_second_derivatives_of_an_empty_batch_in_a_session(training, given, v2):
+    """As in eager code, and of a batch with samples those of a graph whose batch size is known."""
+    samples = oracle.batch((6, CHANNELS, 4, CHANNELS)).astype("float32")
+    found = []
+    for size in (None, 6):
+        with graph(True, v2), tf1.Session() as session:
+            x = tf1.placeholder(tf.float32, [size, CHANNELS, 4, CHANNELS])
+            flag = True if training == "static" else tf1.placeholder_with_default(True, [])
+            outputs = tfbn.batch_norm(x, scale=True, is_training=flag, **given)
+            sources = [x, *tf1.trainable_variables()]
+            first = tf1.gradients(tf.reduce_sum(tf.tanh(outputs)), sources)
+            penalty = tf.add_n([tf.reduce_sum(each * each) for each in first])
+            second = tf1.gradients(penalty, sources)
+            session.run(tf1.global_variables_initializer())
+            found.append(session.run(second, {x: samples}))
+            if size is None:
+                for value in session.run(second, {x: samples[:0]})[1:]:
+                    np.testing.assert_array_equal(value, np.zeros(CHANNELS))
+    for dynamic, static in zip(*found):
+        np.testing.assert_allclose(dynamic, static, rtol=0, atol=1e-5 * np.abs(static).max())
+        assert np.abs(static).max() > 1e-3
+
+
 @pytest.mark.parametrize("training", ["static", "placeholder"])
 @pytest.mark.parametrize(
     "given", [{"virtual_batch_size": 2}, {"axis": [1, -1]}, {"axis": [1, -1], **VIRTUAL}, {}], ids=str

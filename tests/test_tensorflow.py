@@ -135,6 +135,19 @@ def test_replace_input(resource):
             assert opened.run(variable) == -5
 
 
+def test_change_gradients():
+    """Twice on the same op, and nothing of it in the graph's message."""
+    with graph():
+        x = tf.constant(3.0)
+        y = x * 5.0
+        before = tf1.get_default_graph().as_graph_def()
+        _tensorflow.change_gradients(y.op, lambda found: [2 * found[0], found[1]])
+        _tensorflow.change_gradients(y.op, lambda found: [found[0] + 1, found[1]])
+        assert tf1.get_default_graph().as_graph_def() == before
+        with session() as opened:
+            assert opened.run(tf1.gradients(y, x)) == [11]
+
+
 def test_tape_may_record():
     assert _tensorflow.tape_may_record()  # eagerly one may always be opened around
     with graph():

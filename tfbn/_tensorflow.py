@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from tensorflow.python import pywrap_tfe as _pywrap_tfe
 from tensorflow.python.eager.polymorphic_function import polymorphic_function as _polymorphic_function
 from tensorflow.python.framework import function_def_to_graph as _function_def_to_graph
 from tensorflow.python.framework import op_def_registry as _op_def_registry
+from tensorflow.python.framework import ops as _ops
 from tensorflow.python.ops import control_flow_util as _control_flow_util
 from tensorflow.python.ops import resource_variable_ops as _resource_variable_ops
 from tensorflow.python.ops import variable_scope as _variable_scope
@@ -155,6 +156,16 @@ def replace_input(op: tf.Operation, index: int, tensor: tf.Tensor) -> None:
 def tape_may_record() -> bool:
     """Whether a GradientTape may be recording. No public predicate tells."""
     return tf.executing_eagerly() or not _pywrap_tfe.TFE_Py_TapeSetIsEmpty()
+
+
+def change_gradients(op: tf.Operation, change: Callable[[list[Any]], list[Any]]) -> None:
+    """Has tf.gradients take what `change` makes of TensorFlow's gradients by the op's inputs.
+
+    What is public, an override by a name, a MetaGraph keeps; it can then be differentiated only where the name is
+    registered. Of this a MetaGraph keeps nothing.
+    """
+    original = _ops.get_gradient_function(op)
+    op._gradient_function = lambda op, *grads: change(list(original(op, *grads)))
 
 
 def in_v2_body() -> bool:

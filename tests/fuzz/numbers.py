@@ -412,8 +412,6 @@ def check(case: Case, _: None) -> None:
     for name, value in results.items():
         if name == "along" and case.spoiled is not None:
             continue
-        if name == "ddgamma" and not given.x.size and case.front in ("batch_norm", "batch_normalization"):
-            continue  # TensorFlow's kernel divides by the number of samples; to prevent it takes four more ops
         got, want, bound = (part[..., good] if np.ndim(part) else part for part in (value, wanted[name], bounds[name]))
         assert np.shape(got) == np.shape(want), f"{name}: expected the shape {np.shape(want)}, got {np.shape(got)}"
         wrong = ~(np.abs(got - want) <= bound)

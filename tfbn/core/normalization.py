@@ -135,17 +135,20 @@ def _by_fused_training(
         constant = tf.constant(epsilon, own.variance.dtype)
         scale, offset, stddev, r, d = _renormed(scale, offset, own, state, options, nonempty, layout, constant)
     scale, offset = normalize.or_constants(scale, offset, tf.float32, layout)
-    if nonempty is not True and gradients.tape_may_differentiate():
+    in_tapes = gradients.tape_may_differentiate()
+    if nonempty is not True and in_tapes:
         # TensorFlow's second derivatives by the scale divide by the number of samples.
         scale = gradients.zero_where_empty(scale, tf.convert_to_tensor(nonempty))
     if trained is None:
         trained = normalize.fused_train(inputs, scale, offset, epsilon, layout)
         outputs = trained.outputs
+        if nonempty is not True and not in_tapes:
+            gradients.zero_second_where_empty(trained.kernel)
     elif _tensorflow.in_v2_body():
         # There only the kernel has second derivatives; see `normalize`.
         outputs = normalize.fused_train(inputs, scale, offset, epsilon, layout).outputs
     else:
-        outputs = own_moments.fused_again(inputs, trained, own, scale, offset, epsilon, layout, constant)
+        outputs = closed_form_gradient.fused_again(inputs, trained, own, scale, offset, epsilon, layout, constant)
     if options.unbiased:
         variance = trained.variance
     else:

@@ -30,6 +30,7 @@ class Fused(NamedTuple):
     mean: tf.Tensor
     variance: tf.Tensor
     reserve: tuple[tf.Tensor, tf.Tensor, tf.Tensor]  # what its gradient takes of it
+    kernel: tf.Operation | None  # in a graph
 
 
 def compute_dtype(dtype: tf.DType) -> tf.DType:
@@ -45,8 +46,9 @@ def fused_train(inputs: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: f
     )
     # XLA takes it as a difference of squares, which far from zero may come out negative. Not a relu, which TensorFlow's
     # graph optimizer takes for one of the kernel's first output.
+    kernel = None if tf.executing_eagerly() else result.batch_mean.op
     reserve = result.reserve_space_1, result.reserve_space_2, result.reserve_space_3
-    return Fused(layout.restore(result.y, inputs), result.batch_mean, tf.abs(result.batch_variance), reserve)
+    return Fused(layout.restore(result.y, inputs), result.batch_mean, tf.abs(result.batch_variance), reserve, kernel)
 
 
 def fused_infer(
