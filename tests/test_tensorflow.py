@@ -222,6 +222,75 @@ def test_in_program_order():
     assert found == [True, True]
 
 
+WHERE_OPS_LAND = {
+    "eager code": lambda look: look(),
+    "a graph": lambda look: in_graph(look),
+    "a branch in a graph": lambda look: in_graph(lambda: tf.cond(tf1.placeholder(tf.bool, []), look, look)),
+    "a function in a graph": lambda look: in_graph(lambda: trace(look)),
+    "a function": lambda look: trace(look),
+    "a branch in a function": lambda look: trace(lambda: tf.cond(tf.constant(1.0) > 0, look, look)),
+    "a function in a function": lambda look: trace(lambda: trace(look)),
+    "a function that keeps variables": lambda look: trace(lambda: (_tensorflow.keep_variables(), look())[1]),
+    "a function in that": lambda look: trace(lambda: (_tensorflow.keep_variables(), trace(look))[1]),
+    "a wrapped function": lambda look: tf1.wrap_function(look, []),
+    "a function in that of a data set": lambda look: tf.data.Dataset.range(2).map(lambda _: trace(look)),
+}
+
+
+def in_graph(look):
+    with graph(control_flow_v2=True):
+        return look()
+
+
+def trace(function):
+    return tf.function(function, autograph=False)()
+
+
+@pytest.mark.parametrize("where", WHERE_OPS_LAND)
+def test_where_ops_land(where):
+    """In what a session runs, or in a function that eager code calls and that keeps no variables."""
+    found = []
+
+    def look():
+        found.append((_tensorflow.in_tf1_graph(), _tensorflow.in_plain_function()))
+        return tf.constant(1.0)
+
+    WHERE_OPS_LAND[where](look)
+    in_tf1_graph = where in ("a graph", "a branch in a graph")
+    in_plain_function = where in ("a function", "a branch in a function", "a function in a function")
+    assert set(found) == {(in_tf1_graph, in_plain_function)}
+
+
+def test_compiled_by_xla():
+    """What a scope or a function around asks for, not what one beside it does or forbids."""
+    found = {}
+
+    def look(name):
+        found[name] = (_tensorflow.compiled_by_xla(), _tensorflow.compiled_whole())
+        return tf.constant(1.0)
+
+    with graph():
+        look("graph")
+        with tf1.xla.experimental.jit_scope():
+            look("scope")
+            trace(lambda: look("function in a scope"))
+        with tf1.xla.experimental.jit_scope(compile_ops=False):
+            look("scope that forbids")
+        with tf1.xla.experimental.jit_scope(compile_ops=lambda node_def: False):
+            look("scope that asks op by op")
+    trace(lambda: look("function"))
+    tf.function(lambda: look("compiled"), jit_compile=True, autograph=False).get_concrete_function()
+    tf.config.optimizer.set_jit("autoclustering")
+    try:
+        look("switch")
+    finally:
+        tf.config.optimizer.set_jit(False)
+    assert {name for name, (by_xla, _) in found.items() if by_xla} == {
+        *("scope", "function in a scope", "scope that asks op by op", "compiled", "switch")
+    }
+    assert {name for name, (_, whole) in found.items() if whole} == {"compiled"}
+
+
 def test_set_trainable():
     """Tapes and the modules around follow it, and it can be taken back."""
     module = tf.Module()
@@ -320,6 +389,14 @@ def test_in_vectorized_map(nested):
     assert found[0]
     assert not found[-1]
     assert not _tensorflow.in_vectorized_map()
+
+
+@pytest.mark.parametrize("value", [1.0, [1, 2]])
+def test_a_scope_of_that_name_with_another_placeholder(value):
+    """The number of an iteration is a single int32."""
+    with graph(), tf.name_scope("loop_body"):
+        tf1.placeholder_with_default(value, None)
+        assert not _tensorflow.in_vectorized_map()
 
 
 class TestFunctionsRunEagerly:

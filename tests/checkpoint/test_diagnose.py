@@ -237,6 +237,11 @@ class TestSlowDecay:
         """Then the global step says nothing."""
         assert diagnose({"a": healthy()}, global_step=np.int64(3)) == []
 
+    @pytest.mark.parametrize("value", [np.array([3]), np.float32(3)])
+    def test_no_count_of_steps(self, diagnose, value):
+        """One of that name is a whole number alone."""
+        assert diagnose({"a": healthy()}, 0.999, global_step=value) == []
+
     def test_by_the_pair(self, diagnose):
         """Without knowing the decay: their quotient is 1 - decay**steps."""
         layer = healthy()

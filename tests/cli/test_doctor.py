@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import re
 import sys
@@ -10,10 +11,13 @@ import types
 import pytest
 import tensorflow as tf
 
+import tfbn
 from tests.cli.strict_json import parse_json
 from tests.metadata import PROJECT
 from tfbn import cli, doctor, requirements
+from tfbn.graph import batch_norm
 from tfbn.keras import generation
+from tfbn.migrate import driver
 
 TITLES = ["tfbn", "Python", "NumPy", "TensorFlow", "Keras", "v2 behaviour", "TF1 graphs", "tf.function"]
 TITLES += ["tfbn migrate", "checkpoints"]
@@ -99,6 +103,37 @@ def test_what_it_says(quick, monkeypatch, capsys, change, texts, status):
     assert cli.main(["doctor"]) == status
     out = capsys.readouterr().out
     assert [text for text in texts if text not in out] == []
+
+
+def leave_the_averages(inputs, **_):
+    """What batch_norm returns, and no update."""
+    tf.compat.v1.get_variable("BatchNorm/moving_mean", [3], initializer=tf.compat.v1.zeros_initializer())
+    return (inputs - tf.reduce_mean(inputs, 0)) / tf.sqrt(tf.math.reduce_variance(inputs, 0) + 0.001)
+
+
+def without_decay(make, size, decay):
+    return make(size, decay=1.0)
+
+
+def slightly_more(function):
+    return lambda *args, **arguments: 1.001 * function(*args, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("part", "place", "name", "stands_in"),
+    [
+        ("TF1 graphs", batch_norm, "batch_norm", slightly_more(batch_norm.batch_norm)),
+        ("TF1 graphs", batch_norm, "batch_norm", leave_the_averages),
+        ("tf.function", tfbn.BatchNorm, "__call__", slightly_more(tfbn.BatchNorm.__call__)),
+        ("tf.function", tfbn.module, "BatchNorm", functools.partial(without_decay, tfbn.BatchNorm)),
+        ("tfbn migrate", driver, "migrate_alone", lambda name, before, _: types.SimpleNamespace(after=before)),
+    ],
+)
+def test_a_part_that_computes_something_else(monkeypatch, part, place, name, stands_in):
+    """Each part is tried on numbers, and is said to work only where they come out."""
+    monkeypatch.setattr(place, name, stands_in)
+    findings = doctor.examine(lambda: tf).findings
+    assert [(finding.kind, str(finding.where)) for finding in findings] == [("part-fails", part)]
 
 
 @pytest.mark.parametrize(("folders", "text"), [("aa", "are installed over each other"), ("ab", "are on the path")])

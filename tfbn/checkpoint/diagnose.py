@@ -111,6 +111,6 @@ def diagnose(
 
 def _steps(reader: Reader) -> int | None:
     for entry in reader.entries.values():
-        if entry.path.rpartition("/")[2] == GLOBAL_STEP and entry.shape == () and entry.dtype.startswith("int"):
+        if entry.path.rpartition("/")[2] == GLOBAL_STEP and not entry.shape and entry.dtype.startswith("int"):
             return int(reader[entry.name])
     return None
