@@ -2,51 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib.util
-import io
 import json
 import re
-import struct
-import subprocess
-import sys
 from pathlib import Path
-from unittest import mock
 
 import pytest
 
+from tests.examples.program import call, check_picture, run
+
 pytestmark = pytest.mark.slow
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "digits_graph.py"
-
-
-def run(*arguments):
-    """The example as a program."""
-    return subprocess.run(
-        [sys.executable, str(EXAMPLE), *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-
-
-def load():
-    spec = importlib.util.spec_from_file_location("digits_graph", EXAMPLE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def call(*arguments):
-    """The same as `run`, in this process, which has loaded TensorFlow already."""
-    stdout, stderr = io.StringIO(), io.StringIO()
-    with (
-        mock.patch.object(sys, "argv", [str(EXAMPLE), *map(str, arguments)]),
-        contextlib.redirect_stdout(stdout),
-        contextlib.redirect_stderr(stderr),
-    ):
-        status = load().main()
-    return subprocess.CompletedProcess(sys.argv, status, stdout.getvalue(), stderr.getvalue())
+NAME = "digits_graph.py"
 
 
 def check_files(folder, updates):
@@ -54,10 +20,7 @@ def check_files(folder, updates):
     assert names == {"checkpoint", f"digits-{updates}.png"} | {
         f"digits-{updates}.ckpt{end}" for end in (".index", ".meta", ".data-00000-of-00001")
     }
-    picture = (folder / f"digits-{updates}.png").read_bytes()
-    assert picture.startswith(b"\x89PNG\r\n\x1a\n")
-    assert struct.unpack(">II", picture[16:24]) == (1600, 500)
-    assert len(picture) > 40_000  # three empty panels take 23,000
+    check_picture(folder / f"digits-{updates}.png", (1600, 500))
 
 
 # 60 steps are enough to see the updates forgotten, 12 too few to get to 98 %.
@@ -70,7 +33,7 @@ def short_run(request, tmp_path_factory):
     updates, steps, start = request.param
     folder = tmp_path_factory.mktemp(updates) / "made" / "by the example"
     options = ["--updates", updates, "--steps", steps, "--seed", 1, "--output-dir", folder, "--json", "--no-progress"]
-    done = start(*options)
+    done = start(NAME, *options)
     assert done.returncode in (0, 1), done.stderr
     return updates, steps, folder, done
 
@@ -137,7 +100,7 @@ def test_nothing_but_its_own_words(short_run):
 
 def test_comparison(tmp_path):
     """All three ways, each with its files, and a picture of them side by side."""
-    done = call("--compare", "--steps", 12, "--output-dir", tmp_path, "--json", "--no-progress")
+    done = call(NAME, "--compare", "--steps", 12, "--output-dir", tmp_path, "--json", "--no-progress")
     result = json.loads(done.stdout)
     assert [(run["updates"], run["ok"]) for run in result["runs"]] == [
         ("collection", False),
@@ -145,14 +108,12 @@ def test_comparison(tmp_path):
         ("forgotten", True),
     ]
     assert done.returncode == 1
-    picture = Path(result["plot"]).read_bytes()
-    assert struct.unpack(">II", picture[16:24]) == (1200, 400)
-    assert len(picture) > 30_000
+    check_picture(Path(result["plot"]), (1200, 400), least=30_000)
     assert all(Path(run["plot"]).exists() for run in result["runs"])
 
 
 def test_full_run(tmp_path):
-    done = run("--output-dir", tmp_path)
+    done = run(NAME, "--output-dir", tmp_path)
     assert done.returncode == 0, done.stderr
     held_out, restored = (
         float(re.search(f"{label}.*: +([0-9.]+)%", done.stdout)[1]) for label in ("Held out", "Restored")
@@ -167,48 +128,14 @@ def test_full_run(tmp_path):
 
 
 def test_a_forgetful_run_says_why(tmp_path):
-    done = call("--output-dir", tmp_path, "--updates", "forgotten", "--steps", "2", "--no-progress")
+    done = call(NAME, "--output-dir", tmp_path, "--updates", "forgotten", "--steps", "2", "--no-progress")
     assert done.returncode == 0, done.stderr
     assert "nothing ran the update ops" in done.stdout
     assert "tf.get_collection(tf.GraphKeys.UPDATE_OPS)" in done.stdout
 
 
-@pytest.mark.parametrize(
-    "options, text",
-    [
-        (["--updates", "maybe"], "invalid choice: 'maybe'"),
-        (["--steps", "0"], "argument --steps: expected 1 or more, got 0"),
-        (["--steps", "few"], "argument --steps: invalid int value: 'few'"),
-        (["--seed", "-1"], "argument --seed: expected 0 or more, got -1"),
-        (["--output-dir", str(EXAMPLE / "below")], "argument --output-dir: expected a folder that can be made, got"),
-        (["--compare", "--updates", "inline"], "not allowed with argument --compare"),
-        (["--nonsense"], "unrecognized arguments: --nonsense"),
-    ],
-)
-def test_wrong_usage(options, text, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["digits_graph.py", *options])
-    with pytest.raises(SystemExit) as stopped:
-        load().main()
-    assert stopped.value.code == 2
-    assert text in capsys.readouterr().err
-
-
-def test_help(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["digits_graph.py", "--help"])
-    with pytest.raises(SystemExit) as stopped:
-        load().main()
-    assert stopped.value.code == 0
-    shown = capsys.readouterr().out
-    assert "--updates {collection,inline,forgotten}" in shown
-    assert "Exit status" in shown
-
-
-@pytest.mark.parametrize("missing", ["matplotlib.figure", "sklearn.datasets", "tqdm"])
-def test_missing_extras(missing, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, missing, None)
-    with pytest.raises(SystemExit) as stopped:
-        load()
-    assert stopped.value.code == 3
-    shown = capsys.readouterr().err
-    assert missing in shown
-    assert "pip install 'tfbn[tensorflow,examples]'" in shown
+def test_help():
+    done = call(NAME, "--help")
+    assert done.returncode == 0
+    assert "--updates {collection,inline,forgotten}" in done.stdout
+    assert "Exit status" in done.stdout

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 import random
-import sys
 import time
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.examples.program import EXAMPLES, load, run
+from tests.examples.program import EXAMPLES, run
 from tests.replicas import launch
 from tests.selection import SEED
 
@@ -89,19 +88,3 @@ def test_as_a_program(tmp_path):
     assert done.stdout.startswith("1 replicas trained from step 0 to 2.\n")
     assert "NOT GOOD: expected 95%" in done.stdout
     assert "2/2" in done.stderr
-
-
-@pytest.mark.parametrize(
-    "options, text",
-    [
-        (["--workers", "0"], "argument --workers: expected 1 or more, got 0"),
-        (["--save-every", "0"], "argument --save-every: expected 1 or more, got 0"),
-        (["--output-dir", __file__], "argument --output-dir: expected a folder that can be made, got"),
-    ],
-)
-def test_wrong_usage(options, text, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", [NAME, *options])
-    with pytest.raises(SystemExit) as stopped:
-        load(NAME).main()
-    assert stopped.value.code == 2
-    assert text in capsys.readouterr().err

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import pytest
 
-from tests.examples.program import load, run
+from tests.examples.program import check_picture, load, run
 
 pytestmark = pytest.mark.slow
 
@@ -22,25 +21,8 @@ def test_as_a_program(tmp_path):
     assert process.returncode == 0, process.stdout + process.stderr
     result = json.loads(process.stdout)
     assert max(result["largest"]["collection"].values()) < 0.5 < min(result["largest"]["forgotten"].values())
-    assert (folder / "summaries.png").stat().st_size > 40_000  # two empty panels take 15,000
+    check_picture(folder / "summaries.png")
     for updates in ("collection", "forgotten"):
         series = load(NAME).read(folder / updates)
         assert len(series) == 8  # two distances of four layers
         assert all(list(by_step) == list(range(1, 60, 3)) for by_step in series.values())
-
-
-@pytest.mark.parametrize(
-    "options, text",
-    [
-        (["--every-steps", "0"], "argument --every-steps: expected 1 or more, got 0"),
-        (["--output-dir", "{folder}"], "expected one without collection, got"),
-        (["--output-dir", __file__], "argument --output-dir: expected a folder that can be made, got"),
-    ],
-)
-def test_wrong_usage(options, text, tmp_path, monkeypatch, capsys):
-    (tmp_path / "collection").mkdir()
-    monkeypatch.setattr(sys, "argv", [NAME, *(option.format(folder=tmp_path) for option in options)])
-    with pytest.raises(SystemExit) as stopped:
-        load(NAME).main()
-    assert stopped.value.code == 2
-    assert text in capsys.readouterr().err

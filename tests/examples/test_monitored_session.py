@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import pytest
 import tensorflow as tf
@@ -61,22 +60,3 @@ def test_batches_follow_from_the_step():
     assert sum(len(part.labels) for part in first[:21]) == 21 * 64
     assert len({image.tobytes() for part in first[:21] for image in part.images}) == 21 * 64
     assert (first[0].labels != first[21].labels).any()
-
-
-@pytest.mark.parametrize(
-    "options, text",
-    [
-        (["--steps", "1"], "argument --steps: expected 2 or more, got 1"),
-        (["--save-steps", "0"], "argument --save-steps: expected 1 or more, got 0"),
-        (["--steps", "20", "--interrupt-at", "20"], "expected less than --steps 20, got 20"),
-        (["--output-dir", "{folder}"], "expected one without undisturbed, got"),
-        (["--nonsense"], "unrecognized arguments: --nonsense"),
-    ],
-)
-def test_wrong_usage(options, text, done, monkeypatch, capsys):
-    options = [option.format(folder=done[1]) for option in options]
-    monkeypatch.setattr(sys, "argv", [NAME, *options])
-    with pytest.raises(SystemExit) as stopped:
-        load(NAME).main()
-    assert stopped.value.code == 2
-    assert text in capsys.readouterr().err

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import numpy as np
 import pytest
@@ -70,19 +69,3 @@ def test_workers_have_batches_of_their_own():
     )
     assert len(one) == len(other) == 640
     assert not one & other
-
-
-@pytest.mark.parametrize(
-    "options, text",
-    [
-        (["--steps", "0"], "argument --steps: expected 1 or more, got 0"),
-        (["--seed", "-1"], "argument --seed: expected 0 or more, got -1"),
-        (["--nonsense"], "unrecognized arguments: --nonsense"),
-    ],
-)
-def test_wrong_usage(options, text, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", [NAME, *options])
-    with pytest.raises(SystemExit) as stopped:
-        load(NAME).main()
-    assert stopped.value.code == 2
-    assert text in capsys.readouterr().err
