@@ -16,7 +16,7 @@ import tensorflow as tf
 from tfbn.export.evaluate import SWITCHES
 from tfbn.export.moving import Moving, read_moving
 from tfbn.graphdef import arithmetic, walks
-from tfbn.graphdef.dataflow import Node, Tensor, controls_of, is_assignment, source_of
+from tfbn.graphdef.dataflow import Node, Tensor, is_assignment, source_of
 from tfbn.graphdef.graph import Graph
 from tfbn.graphdef.nodes import data_inputs, tensor_name
 from tfbn.graphdef.recognize import Recognized
@@ -59,26 +59,31 @@ def find_averaged(
     for name in training:
         layer = layers.get(nodes[name]) if name in nodes else None
         form = next(arithmetic.find_forms([nodes[name]], recognized.consumers), None) if layer else None
-        variance = _variance_of(form.node) if form is not None else None
-        if layer is None or form is None or form.subtracted is None or variance is None:
+        variances = _variances_of(form.node) if form is not None else []
+        if layer is None or form is None or form.subtracted is None or not variances:
             continue
         mean = _reshaped(form.subtracted)
-        marks = named.get((mean, variance), [])
+        marks = named.get((mean, variances[0]), [])
         if (form.mean.batch | form.variance.batch) & shown or not all(
             _is_plain(mark, graph, recognized) for mark in marks
         ):
             continue
         pairs = []
-        for statistic, tensor, parts in zip(STATISTICS, (mean, variance), (form.mean, form.variance)):
-            variables = {
-                source_of(update.node.inputs[0])
+        for statistic, tensors, parts in zip(STATISTICS, ([mean], variances), (form.mean, form.variance)):
+            updates = [
+                update.node
                 for update in layer.updates
-                if update.statistic == statistic and _averages(update.node, tensor)
+                if update.statistic == statistic
                 # Beside the statistics that tfbn names, its updates take the sum of the weights alone.
                 if marks or update.source.batch == {node for node, _ in parts.batch}
+            ]
+            averages = {
+                tensor: {source_of(update.inputs[0]) for update in updates if _averages(update, tensor)}
+                for tensor in tensors
             }
+            tensor = next((each for each in tensors if averages[each]), tensors[0])
             # Without samples in a batch, the average may be its own next value.
-            pairs += [(tensor, variable) for variable in variables if parts.variables <= {variable}]
+            pairs += [(tensor, variable) for variable in averages[tensor] if parts.variables <= {variable}]
         if len(pairs) == len(STATISTICS):
             averaged.append(Averaged(layer.scope, name, tuple(pairs), tuple(marks)))
     return averaged
@@ -160,17 +165,19 @@ def _reshaped(tensor: Tensor) -> Tensor:
     return tensor
 
 
-def _variance_of(node: Node) -> Tensor | None:
-    """The variance that an op normalizes by, as it is computed: without epsilon."""
+def _variances_of(node: Node) -> list[Tensor]:
+    """The variance that an op normalizes by, as it is computed without epsilon; then with what is added to it."""
     place = 2 if node.type == arithmetic.GLOBAL else 4 if node.type in arithmetic.FUSED else 0
     tensor = _reshaped(node.inputs[place])
+    found = [tensor]
     while tensor[0].type in ("Add", "AddV2", "Maximum"):
         known = [arithmetic.statistic(each) for each in tensor[0].inputs]
         others = [each for each, value in zip(tensor[0].inputs, known) if value is None or not value.is_uniform]
         if len(others) != 1:
-            return tensor if tensor[0].type != "Maximum" else None
+            return found if tensor[0].type != "Maximum" else []
         tensor = _reshaped(others[0])
-    return tensor
+        found.insert(0, tensor)
+    return found
 
 
 # Ops by which averages are linear in a statistic.
@@ -185,15 +192,16 @@ def _averages(update: Node, statistic: Tensor) -> bool:
         if node.type in arithmetic.VARIABLES or arithmetic.is_reduction(node):
             return []
         # A read may wait for an assignment, and then has the assigned value.
-        assigned = [each.inputs[1] for each in controls_of(node) if is_assignment(each)]
-        sources = [*node.inputs, *(assigned if node.type == "ReadVariableOp" else ())]
+        assigned = arithmetic.assignments_before(node) if node.type == "ReadVariableOp" else []
+        sources = [*node.inputs, *(each.inputs[1] for each in assigned)]
         return [each for each in sources if each != statistic]
 
     linear: dict[Node, bool] = {}  # of those that the statistic goes into
     for node in walks.in_order([update], lambda each: [source for source, _ in before(each)]):
         depends = [each == statistic or each[0] in linear for each in node.inputs]
-        through = [each.inputs[1][0] for each in controls_of(node) if is_assignment(each)]
-        if node.type == "ReadVariableOp" and any(each in linear for each in through):
+        assigned = arithmetic.assignments_before(node) if node.type == "ReadVariableOp" else []
+        through = [each.inputs[1][0] for each in assigned]
+        if any(each in linear for each in through):
             linear[node] = all(linear.get(each, True) for each in through)
         elif any(depends):
             whole = all(linear.get(source, True) for source, _ in node.inputs)
@@ -202,11 +210,18 @@ def _averages(update: Node, statistic: Tensor) -> bool:
 
 
 def _is_linear(node: Node, depends: list[bool]) -> bool:
-    """Whether an op is linear in those of its inputs that depend on a statistic."""
+    """Whether an op is linear in those of its inputs that depend on a statistic, and adds no constant to them."""
     if node.type in ("Mul", "MulNoNan", *arithmetic.QUOTIENTS):
         return depends.count(True) == 1 and (node.type == "Mul" or depends[0])
     if node.type in arithmetic.SELECTS:
         return not depends[0]
     if node.type in ("Switch", "RefSwitch"):
         return not depends[1]
-    return node.type in (*_LINEAR, *_HANDING_ON) or is_assignment(node)
+    if node.type in _LINEAR:
+        return not any(map(_is_uniform, (each for each, known in zip(node.inputs, depends) if not known)))
+    return node.type in _HANDING_ON or is_assignment(node)
+
+
+def _is_uniform(tensor: Tensor) -> bool:
+    known = arithmetic.statistic(tensor)
+    return known is not None and known.is_uniform

@@ -45,33 +45,46 @@ def _has_zero(node: Any) -> bool:
 
 
 def find_switches(graph: Graph, decide: Callable[[tuple[str, ...]], DecidedGraph]) -> tuple[str, ...]:
-    """The placeholders and variables of which a zero takes layers out of training.
+    """The placeholders and variables of which a zero makes layers infer.
 
-    `decide` decides the graph with a zero in place of ops. What takes a layer out of the graph altogether is none where
-    another makes it infer.
+    `decide` decides the graph with a zero in place of ops. What takes a layer out of the graph altogether is none. Of
+    what may be a layer, in a form that is not known, the one that leaves its averages and no statistics of the batch.
 
     Raises:
       ValueError: either of two would do for the same layer.
     """
     before = decide(())
     switches: dict[str, Set[str]] = {}
-    inferring: dict[str, bool] = {}
-    for name in deciding(graph) if before.modes else []:
+    of_unknown: dict[str, Set[str]] = {}
+    for name in deciding(graph) if before.modes or before.recognized.unexplained else []:
         after = decide((name,))
         turned = set() if after.absent else before.modes.keys() - after.modes.keys()
-        if turned:
+        if turned and _infers({before.modes[op][0] for op in turned}, after):
             switches[name] = turned
-            inferring[name] = _infers({before.modes[op][0] for op in turned}, after)
-    for name in [name for name in switches if not inferring[name]]:
-        if any(inferring[other] and switches[name] & switches[other] for other in inferring):
-            del switches[name]
+        elif not after.absent:
+            of_unknown[name] = _find_settled(before, after)
     for name, other in itertools.combinations(switches, 2):
         if both := switches[name] & switches[other]:
             raise ValueError(
                 f"expected one placeholder or variable that says whether {min(both)} trains, got {name} and {other}. "
                 f'Name the one to pin to False: is_training="{name}", or a list of both.'
             )
-    return tuple(switches)
+    settled = [each for found in of_unknown.values() for each in found]
+    for name, found in of_unknown.items():
+        if any(settled.count(each) == 1 for each in found):
+            switches[name] = found
+    return tuple(name for name in deciding(graph) if name in switches)
+
+
+def _find_settled(before: DecidedGraph, after: DecidedGraph) -> set[str]:
+    """What may be layers that normalize by the batch before and by nothing but averages after, by their ops."""
+    return {
+        each.node.name
+        for each in before.recognized.unexplained
+        if any(source.name in before.needed for source in each.sources)
+        and not any(source.name in after.needed for source in each.sources)
+        and any(variable.name in after.needed for variable in each.variables)
+    }
 
 
 def _infers(scopes: Set[str], decided: DecidedGraph) -> bool:

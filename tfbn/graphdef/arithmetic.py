@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tfbn.graphdef.dataflow import ASSIGNMENTS, Node, Tensor, controls_of, is_assignment, origin_of
+from tfbn.graphdef.dataflow import ASSIGNMENTS, Node, Tensor, controls_of, is_assignment, origin_of, source_of
 from tfbn.graphdef.dataflow import PASSING as PASSING
 from tfbn.graphdef.dataflow import VARIABLES as VARIABLES
 
@@ -45,7 +45,7 @@ ARITHMETIC = (
 )
 # Elementwise, of one value: schedules of a momentum, positive parametrizations of gamma.
 FUNCTIONS = ("Abs", "Exp", "Log", "Log1p", "Expm1", "Sigmoid", "Tanh", "Softplus", "Relu", "Floor", "Ceil", "Round")
-COUNTS = ("Const", "Shape", "ShapeN", "Size", "Prod", "Rank", "Range")
+COUNTS = ("Const", "Shape", "ShapeN", "Size", "Prod", "Rank", "Range", "OnesLike", "ZerosLike")
 _PLACEHOLDERS = ("Placeholder", "PlaceholderV2", "PlaceholderWithDefault")
 MAX_OPS = 120  # between a standard deviation and the variables or reductions it is made of, which is some 30 ops away
 
@@ -180,10 +180,19 @@ def statistic(
 
 
 def assignments_before(node: Node) -> list[Node]:
-    """The assignments whose outcome is read: by reference the op itself, else those that a read waits for."""
+    """The assignments whose outcome is read: by reference the op itself, else those of the variable that a read waits for.
+
+    Of others it may wait as well, one by one or for a group of them.
+    """
     if node.type in ASSIGNMENTS:
         return [node]
-    return [each for each in controls_of(node) if is_assignment(each)] if node.type == "ReadVariableOp" else []
+    if node.type != "ReadVariableOp":
+        return []
+    variable, waiting = source_of(node.inputs[0]), controls_of(node)
+    for each in waiting:  # grows on the way
+        if each.type == "NoOp" and len(waiting) <= MAX_OPS:
+            waiting += [control for control in controls_of(each) if control not in waiting]
+    return [each for each in waiting if is_assignment(each) and source_of(each.inputs[0]) is variable]
 
 
 def next_value(assignment: Node) -> list[Tensor]:

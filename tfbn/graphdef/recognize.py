@@ -171,6 +171,7 @@ def _add_forms(
         for short, variable in (("moving_mean", mean), ("moving_variance", variance)):
             for node in moves.by_variable.get(variable, ()):
                 source = slice_of(node.inputs[1], controls_of(node))
+                source = source if source.batch else source._replace(batch=moves.sources_of(variable))
                 layer.updates.append(Update(node, short, source, conditions.of(node)))
     return unrecognized
 
@@ -184,6 +185,9 @@ class _Moves:
         self._batches: dict[Node, frozenset[Tensor]] = {}
         self._sets_with: dict[Tensor | None, set[frozenset[Tensor]]] = {}
         self._optimized = set()
+        self._remembering: set[Node] = set()  # whose next value depends on the one before
+        remembering: set[Node] = set()  # the assignments that say so
+        of_variables: list[tuple[Node, Node, frozenset[Node]]] = []  # assignments of what other variables have
         for node in dataflow.all:
             if not node.inputs:
                 continue
@@ -194,12 +198,30 @@ class _Moves:
                 self._optimized.add(variable)
             elif is_assignment(node) and not is_gradient(node):
                 value = arithmetic.statistic(node.inputs[1], of_update=True)
-                if value is not None and value.batch:
-                    self.by_variable.setdefault(variable, []).append(node)
-                    self._by_batch.setdefault(value.batch, {})[variable] = value.variables
-                    self._batches[variable] = value.batch
-                    for tensor in value.batch:
-                        self._sets_with.setdefault(tensor, set()).add(value.batch)
+                if value is None:
+                    continue
+                if variable in value.variables or node.type not in ("Assign", "AssignVariableOp"):
+                    self._remembering.add(variable)
+                    remembering.add(node)
+                if value.batch:
+                    self._add(variable, node, value.batch, value.variables)
+                elif value.variables:
+                    of_variables.append((variable, node, value.variables))
+        # An average may be that of a variable which has the last statistic.
+        for variable, node, taken in of_variables:
+            batches = {self._batches[each] for each in taken if each in self._batches and each not in self._remembering}
+            if len(batches) == 1 and node in remembering:
+                self._add(variable, node, batches.pop(), taken & {variable})
+        for variable, updates in self.by_variable.items():
+            # What is assigned whatever an average was starts it.
+            self.by_variable[variable] = [node for node in updates if node in remembering] or updates
+
+    def _add(self, variable: Node, update: Node, batch: frozenset[Tensor], taken: frozenset[Node]) -> None:
+        self.by_variable.setdefault(variable, []).append(update)
+        self._by_batch.setdefault(batch, {})[variable] = taken
+        self._batches[variable] = batch
+        for tensor in batch:
+            self._sets_with.setdefault(tensor, set()).add(batch)
 
     def pair_of(self, form: Form) -> tuple[Node, Node] | None:
         """The moving averages of a form's statistics; None where there are none, or no telling which."""
@@ -217,6 +239,10 @@ class _Moves:
         ]
         return (mean, variance) if are_averages(averages, form.tensors) else None
 
+    def sources_of(self, variable: Node) -> frozenset[Node]:
+        """The reductions of the batch that what a variable is assigned comes from."""
+        return frozenset(node for node, _ in self._batches[variable])
+
     def _variable_of(self, statistic: Statistic) -> Node | None:
         read = {each for each in statistic.variables if each in self.by_variable}
         candidates = read or statistic.variables - self._optimized or self._last_of(statistic.batch)
@@ -225,12 +251,14 @@ class _Moves:
     def _last_of(self, batch: frozenset[Tensor]) -> set[Node]:
         """The variables that are assigned a statistic, but for those that zero debias makes others of.
 
-        The next variance may take the mean as well.
+        Of one that has the last statistic and one that averages it, the latter. The next variance may take the mean as
+        well.
         """
         around = self._sets_with.get(next(iter(batch), None), ())
         sets = [batch] if batch in self._by_batch else [each for each in around if batch < each]
         moved = {variable: taken for each in sets for variable, taken in self._by_batch[each].items()}
-        return {each for each in moved if not any(each in taken for other, taken in moved.items() if other is not each)}
+        last = {each for each in moved if not any(each in taken for other, taken in moved.items() if other is not each)}
+        return last & self._remembering or last
 
 
 def _constants_of(form: Form) -> tuple[Node, Node] | None:

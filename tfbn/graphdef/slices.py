@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from tfbn.graphdef.arithmetic import FUSED, VARIABLES
-from tfbn.graphdef.dataflow import Node, Tensor, controls_of, is_assignment
+from tfbn.graphdef.arithmetic import FUSED, VARIABLES, assignments_before
+from tfbn.graphdef.dataflow import Node, Tensor, controls_of
 from tfbn.graphdef.short_names import STATISTICS, split_name
 
 # Where the way from a statistic back to the batch ends; what lies behind may be other layers.
@@ -63,8 +63,7 @@ def slice_of(tensor: Tensor, controls: Iterable[Node] = ()) -> Slice:
             # Of a Switch the data: what its predicate is computed from, of whatever batch, is no statistic.
             following = list(node.inputs[:1] if node.type in ("Switch", "RefSwitch") else node.inputs)
             if node.type == "ReadVariableOp":
-                # What was assigned before it was read.
-                following += [each.inputs[1] for each in controls_of(node) if is_assignment(each)]
+                following += [each.inputs[1] for each in assignments_before(node)]
         for each in following:
             if each not in seen:
                 seen.add(each)

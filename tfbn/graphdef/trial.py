@@ -81,6 +81,8 @@ class Trial:
         if node.type == "Const":
             value = arithmetic.constant_of((node, 0))
             return float(value.ravel()[0])
+        if node.type in ("OnesLike", "ZerosLike"):
+            return float(node.type == "OnesLike")
         if node.type in arithmetic.COUNTS:
             return _COUNT
         if node.type in ("Merge", "RefMerge"):
