@@ -229,12 +229,12 @@ def _renormed(
     the offset follow an r of 1 and a d of 0.
     """
     assert options.renorm_clipping is not None
-    dtype = whole.mean.dtype
-    stddev = tf.sqrt(whole.variance + (options.epsilon if epsilon is None else epsilon))
+    dtype = pooled.mean.dtype
+    stddev = tf.sqrt(pooled.variance + (options.epsilon if epsilon is None else epsilon))
     # In a loop, what the round before left; there, a read with nothing to wait for may come too early.
-    with tf.control_dependencies([whole.mean]):
+    with tf.control_dependencies([pooled.mean]):
         mean, deviation = (_read_now(value, dtype) for value in (state.renorm_mean, state.renorm_stddev))
-    r, d = renorm.corrections(whole.mean, stddev, mean, deviation, options.epsilon, options.renorm_clipping)
+    r, d = renorm.corrections(pooled.mean, stddev, mean, deviation, options.epsilon, options.renorm_clipping)
     applied = r, d
     if nonempty is not True:
         corrected = tf.convert_to_tensor(as_bool(nonempty))
