@@ -139,16 +139,18 @@ def _by_fused_training(
     if nonempty is not True and in_tapes:
         # TensorFlow's second derivatives by the scale divide by the number of samples.
         scale = gradients.zero_where_empty(scale, tf.convert_to_tensor(nonempty))
+    by_kernel = None
     if trained is None:
-        trained = normalize.fused_train(inputs, scale, offset, epsilon, layout)
-        outputs = trained.outputs
-        if nonempty is not True and not in_tapes:
-            gradients.zero_second_where_empty(trained.kernel)
+        trained = by_kernel = normalize.fused_train(inputs, scale, offset, epsilon, layout)
     elif _tensorflow.in_v2_body():
         # There only the kernel has second derivatives; see `normalize`.
-        outputs = normalize.fused_train(inputs, scale, offset, epsilon, layout).outputs
-    else:
+        by_kernel = normalize.fused_train(inputs, scale, offset, epsilon, layout)
+    if by_kernel is None:
         outputs = closed_form_gradient.fused_again(inputs, trained, own, scale, offset, epsilon, layout, constant)
+    else:
+        outputs = by_kernel.outputs
+        if nonempty is not True and not in_tapes:
+            gradients.zero_second_where_empty(by_kernel.kernel)
     if options.unbiased:
         variance = trained.variance
     else:

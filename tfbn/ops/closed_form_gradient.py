@@ -160,6 +160,8 @@ def _again_gradient(
         reserve_space_3=reserve[2],
         epsilon=float(tf.get_static_value(epsilon)),
     )
+    if not x.shape.num_elements() and not tf.executing_eagerly():
+        gradients.zero_by_scale_where_empty(found.x_backprop.op)
     return [found.x_backprop, found.scale_backprop, found.offset_backprop, *[None] * len(rest)]
 
 

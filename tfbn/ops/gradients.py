@@ -49,7 +49,7 @@ def tape_may_differentiate() -> bool:
 
 
 def zero_where_empty(value: tf.Tensor, nonempty: tf.Tensor) -> tf.Tensor:
-    """`value`, whose gradient is zero, not NaN, where `some` is 0: in eager code and functions."""
+    """`value`, whose gradient is zero, not NaN, where `nonempty` is 0: in eager code and functions."""
 
     def masked(grads: Sequence[tf.Tensor], _: tf.Tensor, nonempty: tf.Tensor) -> list[tf.Tensor | None]:
         return [tf.math.multiply_no_nan(grads[0], nonempty), None]
@@ -67,15 +67,20 @@ def zero_second_where_empty(op: tf.Operation) -> None:
     def first(found: list[Any]) -> list[Any]:
         own = getattr(found[0], "op", None)  # another's where a caller overrides the gradient
         if own is not None and own.type == "FusedBatchNormGradV3":
-
-            def second(found: list[Any]) -> list[Any]:
-                some = tf.cast(tf.cast(tf.size(own.inputs[1]), tf.bool), found[2].dtype)
-                return [*found[:2], tf.math.multiply_no_nan(found[2], some), *found[3:]]
-
-            _tensorflow.change_gradients(own, second)
+            zero_by_scale_where_empty(own)
         return found
 
     _tensorflow.change_gradients(op, first)
+
+
+def zero_by_scale_where_empty(op: tf.Operation) -> None:
+    """The same for the op that is the kernel's gradient."""
+
+    def second(found: list[Any]) -> list[Any]:
+        nonempty = tf.cast(tf.cast(tf.size(op.inputs[1]), tf.bool), found[2].dtype)
+        return [*found[:2], tf.math.multiply_no_nan(found[2], nonempty), *found[3:]]
+
+    _tensorflow.change_gradients(op, second)
 
 
 def under_tape(gradient: Gradient, outputs: Sequence[tf.Tensor], *inputs: tf.Tensor) -> list[tf.Tensor]:
