@@ -79,7 +79,7 @@ class TestNames:
 @pytest.mark.parametrize("module", ["layers", "framework"])
 def test_every_name_of_contrib_has_a_word(module):
     """Each public name of contrib's module stands in the table of it; those said to be here are."""
-    names = json.loads(layer_programs.RECORDED.read_text())["names"][module]
+    names = layer_programs.load()["names"][module]
     title = f"Name in `tf.contrib.{module}`"
     (table,) = (table[1:] for table in docs.tables(PAGES[LAYERS]) if table[0][0] == title)
     rows = {name: row[1] for row in table for name in re.findall(r"`([^`]+)`", row[0])}

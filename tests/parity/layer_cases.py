@@ -1,8 +1,5 @@
 """The norms beside batch norm, and the layers that the harness' random networks do not use: drawn cases and programs.
 
-    python -m tests.parity.layer_cases original|v2_off|v2_on FILE
-    python -m tests.parity.layer_cases original --write    # the recording, layer_cases.npz
-
 A case is a call with its inputs. What it gives is what a user can see: names, shapes, collections, numbers, gradients,
 or the error. Runs on Python 3.7.
 """
@@ -14,7 +11,6 @@ import io
 import json
 import os
 import random
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Tuple
@@ -218,22 +214,16 @@ REFUSED: Dict[str, Case] = {
 class Functions:
     """One side's functions: `layer_norm` of contrib or slim, `v1.conv1d` of tf.layers."""
 
-    def __init__(self, side: str) -> None:
-        import tensorflow.compat.v1 as tf
-
-        if side == "v2_off":
-            tf.disable_v2_behavior()
-        if side == "original":
+    def __init__(self, side: Any) -> None:
+        if side.name == "original":
             from tensorflow.contrib import framework, layers, slim
 
-            homes = [layers, framework, slim.model_analyzer]
-            v1 = tf.layers
+            homes, v1 = [layers, framework, slim.model_analyzer], side.tf.layers
         else:
             import tfbn
 
-            homes = [tfbn.layers, tfbn]
-            v1 = tfbn.layers.v1
-        self.tf, self._homes, self.v1 = tf, homes, v1
+            homes, v1 = [tfbn.layers, tfbn], tfbn.layers.v1
+        self.tf, self._homes, self.v1 = side.tf, homes, v1
 
     def __getattr__(self, name: str) -> Any:
         return next(getattr(home, name) for home in self._homes if hasattr(home, name))
@@ -582,43 +572,42 @@ def _assigned(functions: Functions, name: str, shape: List[int]) -> Any:
         return functions.assign_from_checkpoint(path, {name: tf.get_variable("new", shape)})
 
 
-def run(side: str) -> Tuple[Dict[str, Any], Dict[str, np.ndarray]]:
-    """Structure and numbers of every case and program."""
+CASES = draw()
+NAMES = (*CASES, *PROGRAMS)
+
+
+def run(side: Any, name: str) -> List[Any]:
+    """Structure and numbers of a case or a program."""
     functions = Functions(side)
-    structures: Dict[str, Any] = {}
+    structure: Any
     arrays: Dict[str, np.ndarray] = {}
-    for name, case in draw().items():
-        with functions.tf.Graph().as_default():
-            try:
-                structures[name], numbers = observe(functions, name, case)
-                arrays.update({f"{name}: {key}": value for key, value in numbers.items()})
-            except Exception as error:
-                structures[name] = {"type": type(error).__name__, "text": str(error.args[0] if error.args else error)}
-        structures[name]["case"] = repr(case)
-    for name, program in PROGRAMS.items():
-        # TensorFlow names assignments by the kind of variable, and that is another with v2 behaviour on.
-        scope = functions.tf.get_variable_scope
-        with functions.tf.Graph().as_default(), functions.tf.variable_scope(scope(), use_resource=False):
-            try:
-                structures[name] = program(functions)
-            except Exception as error:
-                structures[name] = {"type": type(error).__name__, "text": str(error.args[0] if error.args else error)}
-    return structures, arrays
+    try:
+        if name in CASES:
+            structure, arrays = observe(functions, name, CASES[name])
+        else:
+            # TensorFlow names assignments by the kind of variable, and that is another with v2 behaviour on.
+            with side.tf.variable_scope(side.tf.get_variable_scope(), use_resource=False):
+                structure = PROGRAMS[name](functions)
+    except Exception as error:
+        structure = {"type": type(error).__name__, "text": str(error.args[0] if error.args else error)}
+    if name in CASES:
+        structure["case"] = repr(CASES[name])
+    return [json.loads(json.dumps(structure)), arrays]
 
 
-def load(path: Path) -> Tuple[Dict[str, Any], Dict[str, np.ndarray]]:
-    """What `main` has written."""
-    with np.load(path) as stored:
+def load() -> Dict[str, List[Any]]:
+    with np.load(RECORDED) as stored:
         arrays = dict(stored)
-    return json.loads(arrays.pop("structure").tobytes().decode()), arrays
+    structures = json.loads(arrays.pop("structure").tobytes().decode())
+    found = {name: [structure, {}] for name, structure in structures.items()}
+    for key, array in arrays.items():
+        name, _, field = key.rpartition(": ")
+        found[name][1][field] = array
+    return found
 
 
-def main(side: str, where: str) -> None:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    structures, arrays = run(side)
+def save(results: Dict[str, List[Any]]) -> None:
+    arrays = {f"{name}: {key}": array for name, found in results.items() for key, array in found[1].items()}
+    structures = {name: structure for name, (structure, _) in results.items()}
     arrays["structure"] = np.frombuffer(json.dumps(structures, sort_keys=True).encode(), np.uint8)
-    np.savez_compressed(RECORDED if where == "--write" else where, **arrays)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+    np.savez_compressed(RECORDED, **arrays)

@@ -1,16 +1,11 @@
 """Small programs around what goes with the layers: variables by name, named outputs, the global step, what is refused.
 
-    python -m tests.parity.layer_programs original|v2_off|v2_on FILE
-    python -m tests.parity.layer_programs original --write    # the recordings, layer_programs.json
-
 Runs on Python 3.7.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import sys
 from pathlib import Path
 from typing import Any, Callable, Dict, List
 
@@ -187,41 +182,34 @@ REFUSED: Dict[str, Callable] = {
 }
 
 
-def run(side: Any) -> Dict[str, Any]:
-    layers = {name.rpartition(".")[2]: function for name, function in side.functions.items() if ".v1." not in name}
-    results = {}
-    for name, program in {**PROGRAMS, **REFUSED}.items():
-        with side.tf.Graph().as_default():
-            try:
-                results[name] = program(side.tf, layers)
-            except Exception as error:
-                results[name] = {"type": type(error).__name__, "text": str(error.args[0])}
-    return results
+NAMES = (*PROGRAMS, *REFUSED, "names")
 
 
-def main(name: str, where: str) -> None:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from . import sides
-
-    side = sides.load(name)
-    if name == "original":
+def run(side: Any, name: str) -> Any:
+    if side.name == "original":
         from tensorflow.contrib import framework as scoping
+        from tensorflow.contrib import layers as home
     else:
         import tfbn as scoping
-    side.functions.update(arg_scope=scoping.arg_scope, has_arg_scope=scoping.has_arg_scope)
-    results = run(side)
-    if name == "original":
-        from tensorflow.contrib import framework, layers
-
-        results["names"] = {"layers": _public(layers), "framework": _public(framework)}
-    path = RECORDED if where == "--write" else Path(where)
-    path.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
+        from tfbn import layers as home
+    if name == "names":
+        return {"layers": _public(home), "framework": _public(scoping)}
+    layers = {name.rpartition(".")[2]: function for name, function in side.functions.items() if ".v1." not in name}
+    layers.update(arg_scope=scoping.arg_scope, has_arg_scope=scoping.has_arg_scope)
+    try:
+        return json.loads(json.dumps({**PROGRAMS, **REFUSED}[name](side.tf, layers)))
+    except Exception as error:
+        return {"type": type(error).__name__, "text": str(error.args[0])}
 
 
 def _public(module: Any) -> List[str]:
-    """The functions and classes of a module, all of which the guide has a word for."""
+    """The functions and classes of a module; the guide has a word for all of contrib's."""
     return sorted(name for name in dir(module) if not name.startswith("_") and callable(getattr(module, name)))
 
 
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+def load() -> Dict[str, Any]:
+    return json.loads(RECORDED.read_text())
+
+
+def save(results: Dict[str, Any]) -> None:
+    RECORDED.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")

@@ -10,7 +10,6 @@ import pytest
 from . import case as cases
 from . import dispatch, module_side, recordings
 from .registry import registry
-from .worker import Worker
 
 pytestmark = pytest.mark.process
 
@@ -43,13 +42,6 @@ def coverage():
 COVERED, LEFT_OUT = coverage()
 
 
-@pytest.fixture(scope="module")
-def sides():
-    """The graph and the module, each in a process of its own."""
-    with Worker("v2_on") as graph, Worker("module") as module:
-        yield graph, module
-
-
 def test_coverage():
     """Says how many cases are compared, and which are left out and why."""
     compared = sum(map(len, COVERED.values()))
@@ -62,9 +54,9 @@ def test_coverage():
 
 @pytest.mark.cases(40)
 @pytest.mark.parametrize("name", COVERED)
-def test_same_numbers_as_batch_norm(name, sides):
+def test_same_numbers_as_batch_norm(name, worker):
     case = REGISTRY[name]
-    of_graph, of_module = (side.run(case) for side in sides)
+    of_graph, of_module = (worker(side).run(case) for side in ("v2_on", "module"))
     if of_graph["stage"] != "ok":
         # What tfbn refuses and the original did not; the module refuses it too.
         assert of_module["error"]["type"] == of_graph["error"]["type"], of_module["error"]

@@ -9,7 +9,6 @@ import pytest
 from . import case as cases
 from . import compare, differences, recordings, verdict
 from .registry import registry
-from .worker import Worker
 
 pytestmark = pytest.mark.process
 
@@ -22,20 +21,10 @@ def regime(name: str) -> str:
     return ("v2_off", "v2_on")[zlib.crc32(name.encode()) % 2]
 
 
-@pytest.fixture(scope="session")
-def ours():
-    """Runs a case through tfbn, in a process for each regime."""
-    workers = {}
-
-    def run(case):
-        side = regime(case["name"])
-        if side not in workers:
-            workers[side] = Worker(side)
-        return workers[side].run(case)
-
-    yield run
-    for worker in workers.values():
-        worker.stop()
+@pytest.fixture
+def ours(worker):
+    """Runs a case through tfbn, in the process of its regime."""
+    return lambda case: worker(regime(case["name"])).run(case)
 
 
 def recorded(case: cases.Case):

@@ -1,7 +1,4 @@
-"""Small training programs around create_train_op, run with the original or with tfbn; what each left, as JSON.
-
-    python -m tests.parity.train_steps original|v2_off|v2_on FILE
-    python -m tests.parity.train_steps original --write    # the recordings, train_steps.json
+"""Small training programs around create_train_op, run with the original or with tfbn, and what each left.
 
 Runs on Python 3.7.
 """
@@ -10,8 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import sys
 from pathlib import Path
 from typing import Any, Callable, Dict, List
 
@@ -116,20 +111,34 @@ PROGRAMS = {
 }
 
 
-def run(tf: Any, batch_norm: Callable, create_train_op: Callable, program: Program) -> Dict[str, Any]:
+NAMES = tuple(PROGRAMS)
+
+
+def run(side: Any, name: str) -> Dict[str, Any]:
+    tf = side.tf
     result: Dict[str, Any] = {"error": None, "stage": "build", "log": [], "losses": [], "variables": {}}
-    handler = _Handler(result["log"])
-    logging.getLogger("tensorflow").addHandler(handler)
+    handler, logger = _Handler(result["log"]), logging.getLogger("tensorflow")
+    before = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.WARNING)
     try:
-        with tf.Graph().as_default():
-            _build_and_train(tf, batch_norm, create_train_op, program, result)
+        _build_and_train(tf, side.functions["batch_norm"], side.functions["create_train_op"], PROGRAMS[name], result)
     except Exception as error:
         # TensorFlow goes on with the places in the source that made the op.
         text = " ".join(str(error).split())
         result["error"] = {"type": type(error).__name__, "text": text.split(" [[")[0] if tf.__version__ < "2" else text}
     finally:
-        logging.getLogger("tensorflow").removeHandler(handler)
-    return result
+        logger.setLevel(before)
+        logger.removeHandler(handler)
+    return json.loads(json.dumps(result))
+
+
+def load() -> Dict[str, Any]:
+    return json.loads(RECORDED.read_text())
+
+
+def save(results: Dict[str, Any]) -> None:
+    RECORDED.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
 
 
 def _build_and_train(
@@ -195,26 +204,3 @@ class _Handler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if "create_train_op" in record.getMessage():
             self.lines.append(record.getMessage())
-
-
-def main(side: str, where: str) -> None:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import tensorflow.compat.v1 as tf
-
-    if side == "original":
-        from tensorflow.contrib import layers, training
-
-        functions = layers.batch_norm, training.create_train_op
-    else:
-        if side == "v2_off":
-            tf.disable_v2_behavior()
-        import tfbn
-
-        functions = tfbn.batch_norm, tfbn.create_train_op
-    results = {name: run(tf, functions[0], functions[1], program) for name, program in PROGRAMS.items()}
-    path = RECORDED if where == "--write" else Path(where)
-    path.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
