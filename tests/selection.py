@@ -2,7 +2,8 @@
 
 `make quick` and `make test` run samples, quick of each file's functions as well; `make test-all` runs all. `.ci/run`
 runs all functions on the oldest and on the newest TensorFlow, and on each one half of the cases of functions that have
-several; a slow function with fewer cases it runs on one of them.
+several; slow functions with fewer cases it runs on one of them, all of a file on the same, for they share what they
+start.
 A sample depends on the seed alone, so that every process of pytest-xdist takes the same and a failure can be repeated.
 """
 
@@ -73,10 +74,11 @@ def cases_of(cases: list[pytest.Item], limit: int | None) -> int | None:
 def divide(cases: list[pytest.Item], part: int, count: int) -> list[pytest.Item]:
     """The K-th of N parts of the cases of a function, which together are all; all where they are few and not slow."""
     name = cases[0].nodeid.partition("[")[0]
+    file = name.partition("::")[0]
     if len(cases) >= MIN_CASES_TO_DIVIDE:
         return sample(name, cases, len(cases))[part - 1 :: count]
     if cases[0].get_closest_marker("slow"):
-        return cases if random.Random(name).randrange(count) == part - 1 else []
+        return cases if random.Random(file).randrange(count) == part - 1 else []
     return cases
 
 
