@@ -47,7 +47,7 @@ class Formulas(NamedTuple):
 
 
 def blocks(text: str, page: str = "page.md") -> list[Block]:
-    """The fenced blocks of a page, in order. Raises ValueError for a mark nobody knows and a fence nobody closes."""
+    """The fenced blocks of a page, in order. Raises ValueError for an unknown mark and an open fence."""
     found, marks, opened = [], (), None
     for number, line in enumerate(text.splitlines(), 1):
         fence = FENCE.match(line)

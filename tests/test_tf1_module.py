@@ -105,7 +105,7 @@ def test_without_reduced_retracing_sizes_stay_known():
 @pytest.mark.parametrize("collections", [tf1.GraphKeys.UPDATE_OPS, None, "mine", ["mine", "others"]])
 @pytest.mark.parametrize("where", ["eager", "function", "compiled", "tied"])
 def test_updates_happen_once_a_call(collections, where):
-    """Whoever is to run them in a graph, and where the builder ties them to something itself."""
+    """Whatever would run them in a graph, and where the builder itself ties them to something."""
 
     def builder(x):
         outputs = tfbn.batch_norm(x, 0.5, is_training=True, updates_collections=collections, scope="bn")

@@ -289,7 +289,7 @@ class TestOutliers:
         assert diagnose(made) == []
 
     def test_too_few_neighbours(self, diagnose):
-        """Of two layers nobody can say which is the odd one."""
+        """With two layers there is no telling which is the odd one."""
         layers = self.layers(moving_variance=1e9)
         assert diagnose({"conv2": layers["conv2"], "conv3": layers["conv3"]}) == []
 

@@ -29,7 +29,7 @@ def run(graph_def, outputs, feeds):
 
 
 def leftovers(graph_def, inputs=("x",)):
-    """Ops of training, variables and placeholders besides the inputs, and control inputs."""
+    """Ops of training, variables, placeholders other than the inputs, and control inputs."""
     names = [node.name for node in graph_def.node if node.op.startswith(TRAINING) or "If" in node.op]
     trains = [
         node.name for node in graph_def.node if node.op.startswith("FusedBatchNorm") and node.attr["is_training"].b

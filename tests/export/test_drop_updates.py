@@ -55,7 +55,7 @@ CALLS = {
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("v2", [False, True])
 def test_checks_in_functions_stay(name, v2):
-    """What runs in a function besides its results runs once it is written out."""
+    """Side effects of a function still run once it is written out."""
     with graph(True, v2):
         y = tf.identity(CALLS[name](tf1.placeholder(tf.float32, [None], name="x")), name="y")
         exported = export(y)

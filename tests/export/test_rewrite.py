@@ -79,7 +79,7 @@ def test_others_of_a_metagraph_are_refused(tmp_path, name):
 
 
 def test_a_fused_op_without_updates_is_refused():
-    """A frozen layer of somebody else: nothing tells its statistics but names, which are no evidence."""
+    """A frozen layer of another library: only names identify its statistics, which is not enough."""
     with graph():
         x = tf1.placeholder(tf.float32, [None, 2, 2, 3], name="x")
         with tf1.variable_scope("norm"):

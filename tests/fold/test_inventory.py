@@ -46,7 +46,7 @@ def constants():
 
 
 def by_batch(form):
-    """A batch norm of somebody's own that normalizes by the batch."""
+    """A hand-written batch norm that normalizes by the batch."""
 
     def make(x):
         x = conv(x)

@@ -1,4 +1,4 @@
-"""Calls that share variables: each update counts once, on the value it finds, in any order, and waits for nobody."""
+"""Calls that share variables: each update counts once, on the value it finds, in any order, without waiting."""
 
 import itertools
 

@@ -121,7 +121,7 @@ def test_only_the_executed_branch_updates(kind, updates_collections, resource, v
 
 @REGIMES
 def test_unused_updates_stay_out_of_branches(resource, v2):
-    """updates_collections=[] builds updates for nobody, in a branch as elsewhere."""
+    """updates_collections=[] builds updates that nothing collects, in a branch too."""
     with graph(resource, v2):
         create()
         x = tf1.placeholder(tf.float32, [6, 5])

@@ -38,7 +38,7 @@ class TestTensor:
     @both_extremes
     @every_path
     def test_holds_every_bit_and_lets_go(self, path, resource, v2):
-        """Batch statistics serve all along: the outputs are those of training."""
+        """The layer still normalizes by the batch: the outputs are those of training."""
         with graph(resource, v2):
             x = tf1.placeholder(tf.float32, SHAPE)
             update = tf1.placeholder(tf.bool, [])

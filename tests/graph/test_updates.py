@@ -221,7 +221,7 @@ def test_a_numpy_decay_keeps_its_precision():
                 found[type(decay)] = values(opened)["bn/moving_mean"] / oracle.moments(x)[0]
     # Twenty float64 roundings, in sums of 36 terms.
     np.testing.assert_allclose(found[np.float64], 1 - 0.999, rtol=2e-15)
-    # A Python number goes by way of a float32 tensor, as in the original.
+    # A Python number becomes a float32 tensor first, as in the original.
     np.testing.assert_allclose(found[float], np.float32(1 - 0.999), rtol=2e-15)
 
 

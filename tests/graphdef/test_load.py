@@ -41,7 +41,7 @@ def test_files(written):
 
 
 def test_a_saved_model(written):
-    """By way of a session, with the tensors of its signature."""
+    """Through a session, with the tensors of its signature."""
     with load(written[0] / "saved", ["serve"], None) as found:
         assert found.outputs == {"a": "x:0", "b": "norm/" + found.outputs["b"][5:]}
         assert found.inputs == {"images": "x:0"}

@@ -33,7 +33,7 @@ CASES = {
     "renorm, unbiased": (SHAPE, {"renorm": True, "renorm_clipping": {}, "unbiased": True}),
     "double": (SHAPE, {**BIASED, "param_dtype": "float64"}),
 }
-# What Keras 2 can besides.
+# What only Keras 2 can do.
 KERAS_2_CASES = {
     "rank 4": (SHAPE, {}),
     "rank 4, NCHW": (SHAPE, {"data_format": "NCHW"}),

@@ -142,7 +142,7 @@ class Model(object):
         slim.learning.train(self.step, '/tmp/logs')
 """
 
-# tf.layers, and update ops that nobody runs.
+# tf.layers, and update ops that are never run.
 SOURCES["unwired"] = """\
 import tensorflow as tf
 

@@ -32,7 +32,7 @@ def test_overlap_is_a_bug(changes):
 
 
 def test_what_stays_the_same_is_no_edit(changes):
-    """Nobody has to read it."""
+    """It need not be readable."""
     changes.replace_span(0, 2, "é", "rule")
     assert changes.apply() == (changes.module.data, ())
 

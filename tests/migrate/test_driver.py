@@ -278,7 +278,7 @@ class TestWrite:
         assert path.read_text() == RESULT
 
     def test_read_only(self, report):
-        """Somebody has said that it is not to change."""
+        """Its permissions say that it must not change."""
         Path(report.path).chmod(0o440)
         assert driver.write(report) == "read-only: it is left as it is"
         assert Path(report.path).read_text() == SOURCE

@@ -22,7 +22,7 @@ def reported(root, files):
 
 
 def test_the_step_is_reported(tmp_path):
-    """By way of a file in between that has nothing to migrate."""
+    """Through a file that has nothing to migrate itself."""
     assert reported(tmp_path, {"layers.py": LAYERS, "net.py": NET, "train.py": STEP}) == [("train.py", 3)]
 
 

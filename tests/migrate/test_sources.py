@@ -41,7 +41,7 @@ def test_every_batch_norm_is_rewritten_or_reported(name):
 
 
 def test_the_bystander_is_not_touched():
-    """A class called slim, Keras' layers and PyTorch's are nobody's contrib."""
+    """A class called slim, Keras' layers and PyTorch's are not contrib."""
     report = run(SOURCES["bystander"])
     assert not report.edits
     assert not report.findings

@@ -142,7 +142,7 @@ def _no_boolean(case: cases.Case) -> bool:
 def _only_updates_refused(case: cases.Case) -> cases.Case:
     """Of the refused combinations with renorm, the one that the original answers with its default collection."""
     others = [cases.argument(case, name) for name in ("batch_weights", "zero_debias_moving_mean")]
-    # The core path collects nothing for trainable=False, and nobody can run what is collected nowhere.
+    # The core path collects nothing for trainable=False, and uncollected updates cannot be run.
     silent = cases.argument(case, "updates_collections") == [] or cases.argument(case, "trainable") is False
     if any(others) or silent:
         return case

@@ -161,7 +161,7 @@ def _training_step(rng: random.Random, fields: dict[str, Any], arguments: dict[s
 def _spoil(rng: random.Random, fields: dict[str, Any], axes: list[int]) -> None:
     """Make the case one that has to be refused."""
     arguments, rank = fields["arguments"], len(fields["shape"])
-    # One error at a time: where there are two, which of them is found first is nobody's promise.
+    # One error at a time: where there are two, which of them is found first is not specified.
     fields["dtype"] = "float32"
     fields["control_flow_v2"] = False
     fields.get("surroundings", {}).pop("partitioner", None)

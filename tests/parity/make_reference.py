@@ -36,7 +36,7 @@ def reference_home() -> Path:
 def environment() -> dict:
     """The environment for a process of the original, without what belongs to this Python and this TensorFlow.
 
-    TensorFlow 2 sets TF2_BEHAVIOR when it is imported, and 1.15 takes it for the wish to behave as version 2 does.
+    TensorFlow 2 sets TF2_BEHAVIOR when it is imported, and with it set 1.15 behaves as version 2.
     """
     return {key: value for key, value in os.environ.items() if key != "TF2_BEHAVIOR" and not key.startswith("PYTHON")}
 

@@ -328,7 +328,7 @@ def _may_move(name: str) -> bool:
 
 def _spoil(rng: random.Random, name: str, fields: dict[str, Any], arguments: dict[str, Any]) -> None:
     """Make the case one that has to be refused."""
-    # One error at a time: where there are two, which of them is found first is nobody's promise.
+    # One error at a time: where there are two, which of them is found first is not specified.
     fields.update(calls="one", dtype="float32", control_flow_v2=False, second_order=False, learning_rate=None)
     fields.pop("surroundings", None)
     fields["dynamic"], fields["batches"] = [], None

@@ -281,7 +281,7 @@ def _into_arg_scope(rng: random.Random, fields: dict[str, Any]) -> None:
 def _spoil(rng: random.Random, fields: dict[str, Any]) -> None:
     """Make the case one that has to be refused."""
     arguments = fields["arguments"]
-    # One error at a time: where there are two, which of them is found first is nobody's promise.
+    # One error at a time: where there are two, which of them is found first is not specified.
     fields["dtype"] = "float32"
     fields["control_flow_v2"] = False
     fields.get("surroundings", {}).pop("partitioner", None)

@@ -255,7 +255,7 @@ class TestFailures:
             recalibrate_module(network, parts())
         assert same(before, of(network))
         assert not tf.config.functions_run_eagerly()
-        network(batches()[0], True)  # nobody observes any more
+        network(batches()[0], True)  # no longer observed
         assert not same(before, of(network))
 
     @pytest.mark.parametrize(

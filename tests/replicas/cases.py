@@ -172,7 +172,7 @@ def _wide(dtype: str) -> str:
 
 
 class Functional(tf.Module):
-    """`tfbn.functional.train`, its state in variables as whoever calls it may keep it."""
+    """`tfbn.functional.train`, with its state in variables of the caller."""
 
     def __init__(self, channels, decay, scale, renorm, renorm_clipping, renorm_decay, param_dtype, **more):
         super().__init__()

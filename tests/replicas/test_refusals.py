@@ -64,7 +64,7 @@ def test_fine(found):
     ],
 )
 def test_parameter_servers(strategy):
-    """Whose workers do not wait for each other; in inference as well, so that nobody trusts in it."""
+    """Their workers do not wait for each other; refused in inference too, so that no program relies on it."""
     params, state = tfbn.functional.init(2)
     with mock.patch.object(tf.distribute, "get_strategy", return_value=object.__new__(strategy)):
         with pytest.raises(ValueError, match="expected replicas that take each step together, got ParameterServer"):

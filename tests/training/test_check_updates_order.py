@@ -171,7 +171,7 @@ class TestInEvaluation:
         assert found[0].problem.startswith("tied waits for its collected updates")
 
     def test_train_op_need_not_run_loss_dependencies(self):
-        """An identity's gradient does not take its value: the statistics stand still unless the loss is fetched."""
+        """An identity's gradient does not take its value: the statistics do not change unless the loss is fetched."""
         with graph():
             step = adam().minimize(self.tied_loss())
             before = tf1.global_variables("net/a/moving_mean")[0]

@@ -178,7 +178,7 @@ def test_every_path_is_found_and_can_be_wired(path, resource, v2):
 
 @pytest.mark.parametrize("frozen", [False, True])
 def test_statistics_without_assignment(frozen):
-    """[5] TF#25525, a layer made of raw ops; [18] with beta and gamma held still, it is frozen on purpose."""
+    """[5] TF#25525, a layer made of raw ops; [18] with beta and gamma frozen too, it is frozen on purpose."""
     with graph():
         x = images()
         dense(x, "elsewhere")

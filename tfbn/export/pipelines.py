@@ -1,7 +1,7 @@
 """Input pipelines in a graph, cut off at the tensors that they yield: placeholders stand there in an export.
 
 A pipeline is an iterator, a queue, a reader, a dataset or a staging area, with every op that takes its handle, or the
-handle of an element. What such an op yields besides handles is data.
+handle of an element. Its other outputs are data.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Which ops of a graph act on more than the tensors in it: on files, the network, other processes, Python.
 
-A graph from a file is a program. Before it is run, what it would do besides computing is looked for, in the ops that
-lead to what is fetched and in all functions that those name. Ops with a state are refused unless they are listed here,
-so that one of which nothing is known is refused too.
+A graph from a file is a program. Before it is run, it is searched for side effects, in the ops that lead to what is
+fetched and in all functions that those name. Ops with a state are refused unless they are listed here, so that one of
+which nothing is known is refused too.
 """
 
 from __future__ import annotations

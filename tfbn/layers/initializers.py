@@ -21,7 +21,7 @@ def variance_scaling_initializer(
         n = r * inputs  or  r * outputs  or  the mean of both, as mode says
         variance = factor / n
 
-    A truncated normal distribution is drawn with the deviation sqrt(1.3 * factor / n), a uniform one between
+    A truncated normal distribution is drawn with the stddev sqrt(1.3 * factor / n), a uniform one between
     -sqrt(3 * factor / n) and +sqrt(3 * factor / n). TensorFlow's own variance_scaling_initializer truncates with
     another correction, so that its numbers differ.
 

@@ -154,7 +154,7 @@ class Module:
     def _names_in(self, scope: Any, name: str) -> tuple[frozenset[str], bool]:
         key = (scope, name)
         if key not in self._names:
-            self._names[key] = frozenset(), False  # for `x = x.y`, which would go round in circles
+            self._names[key] = frozenset(), False  # for `x = x.y`, which would not end
             self._names[key] = self._resolve_name(*key)
         return self._names[key]
 

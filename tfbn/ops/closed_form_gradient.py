@@ -8,8 +8,8 @@ sample's share in the moments, 1 / n or its weight's part of all weights:
 Automatic differentiation of the formulas takes some three times as many passes over the tensor. Where a share is zero
 dx = k * dy, the gradient under moments that are given. Everything here can be differentiated once more.
 
-Where the moments are those of all replicas, `across`, so are the sums in dx; those that leave as gradients of gamma and
-beta are each replica's own, which whoever trains adds up.
+Where the moments are those of all replicas, `across`, so are the sums in dx; the gradients of gamma and beta that are
+returned are each replica's own, for the caller to sum.
 """
 
 from __future__ import annotations
@@ -223,7 +223,7 @@ def _shared(
     dbeta: tf.Tensor,
     shares: tf.Tensor,
 ) -> tf.Tensor:
-    """slope * share * (xhat * dgamma + dbeta), the part of dx that comes by way of the moments."""
+    """slope * share * (xhat * dgamma + dbeta), the part of dx that comes through the moments."""
     if shares.shape.rank == 0:
         # The same for all samples: multiplied with the sums, which are few.
         slope = slope * shares

@@ -1,6 +1,6 @@
 """The kernels: inputs, statistics and affine parameters in, normalized outputs out.
 
-TensorFlow's fused op, and composed ops for the dtypes, channel axes and wishes (`fused=False`) that it does not serve.
+TensorFlow's fused op, and composed ops for dtypes and channel axes that it does not serve, and for `fused=False`.
 """
 
 from __future__ import annotations

@@ -49,5 +49,5 @@ def moving_variance(moving_stddev: tf.Tensor, epsilon: float) -> tf.Tensor:
 
 
 def _as(value: Any, dtype: tf.DType) -> tf.Tensor:
-    # tf.cast would take a number by way of float32.
+    # tf.cast would convert a number to float32 first.
     return tf.cast(value, dtype) if tf.is_tensor(value) else tf.constant(value, dtype)

@@ -67,7 +67,7 @@ def _check_finite(rows: tf.Tensor) -> tf.Tensor:
         "the replicas (counted from 0):"
     )
     which = tf.reshape(tf.where(tf.logical_not(finite)), [-1])
-    # Nothing waits for it in eager code and functions, where it runs all the same: a device would stand still.
+    # Nothing waits for it in eager code and functions, where it still runs: otherwise a device would hang.
     check = tf.raw_ops.Assert(condition=tf.reduce_all(finite), data=[message, which], summarize=rows.shape[0])
     if tf.executing_eagerly() or tf.compat.v1.get_default_graph().building_function:
         return rows

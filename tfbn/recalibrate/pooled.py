@@ -17,7 +17,7 @@ _MANY_STEPS = 60_000
 
 
 class Recalibrated(NamedTuple):
-    """What became of a layer's statistics."""
+    """How a layer's statistics have changed."""
 
     layer: str  # its scope
     samples: float  # for each channel, or the sum of their weights
@@ -44,7 +44,7 @@ class Pooled:
         self.samples, self.batches = 0.0, 0
         self.mean: Any = 0.0
         self.squares: Any = 0.0
-        self._lock = threading.Lock()  # rounds of a loop may come at the same time
+        self._lock = threading.Lock()  # iterations of a loop may run in parallel
 
     def add(self, summary: Summary) -> None:
         if not summary.samples:  # an empty batch, or one without weight
@@ -101,7 +101,7 @@ def values_of(
 
 def compare(layer: str, samples: float, old: dict[str, np.ndarray], new: dict[str, np.ndarray]) -> Recalibrated:
     """How far old statistics were from new ones."""
-    # A channel that never varies has no deviation to measure by.
+    # A channel that never varies has no stddev to measure by.
     variance = np.maximum(new["moving_variance"], np.finfo(np.float32).tiny)
     away = (old["moving_mean"].reshape(-1) - new["moving_mean"]) / np.sqrt(variance)
     ratio = old["moving_variance"].reshape(-1) / variance - 1

@@ -1,4 +1,4 @@
-"""What goes through Keras' own batch norms, which tell nobody: read from the averages that a call updates."""
+"""The batch statistics of Keras' own batch norms, read from the moving statistics that a call updates."""
 
 from __future__ import annotations
 

@@ -192,7 +192,7 @@ def _summarize_layer(scope: str, moving: Any, batch: pooled.Summary, unbiased: b
 
     def summarize_batch() -> tf.Tensor:
         variance = batch.squares / (tf.maximum(samples - 1.0, 1.0) if unbiased else samples)
-        # A channel that never varies has no deviation to measure by.
+        # A channel that never varies has no stddev to measure by.
         divisor = tf.maximum(variance, np.finfo(np.float32).tiny)
         mean_distance = (moving_mean - batch.mean) / tf.sqrt(divisor)
         variance_distance = moving_variance / divisor - 1.0

@@ -21,7 +21,7 @@ def test_every_name(name, module):
 
 
 def test_the_stack_is_reported():
-    """tfbn keeps a stack for each thread, and gives nobody its innermost scope to change."""
+    """tfbn keeps a stack for each thread and does not hand out its innermost scope."""
     assert findings("from tensorflow.contrib import framework\nframework.current_arg_scope()\n") == [
         ("dead-imports", 1),
         ("leftovers", 2),

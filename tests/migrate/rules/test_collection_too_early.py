@@ -34,7 +34,7 @@ def test_in_one_function(lines, reported):
 
 @pytest.mark.parametrize("call", ["model(x)", "self.model(x)", "outer(x)"])
 def test_layers_in_functions_of_the_file(call):
-    """Directly, as methods, and by way of others."""
+    """Directly, as methods, and through other functions."""
     before = "def model(x):\n    return slim.batch_norm(x)\ndef outer(x):\n    return model(x)\n"
     assert findings(program(READ, f"y = {call}", before=before)) == [("collection-too-early", 8)]
     assert findings(program(f"y = {call}", READ, before=before)) == []

@@ -24,7 +24,7 @@ RULES = driver.chosen_rules(["dead-imports"])
         ("import ops\ny = ops.slim.conv2d\nz = ops.x\nw = [ops.layers]\n", [2, 4]),
         ("from project import ops as o\nimport ops\ny = [ops.slim]\n", [3]),
         ("def f():\n    from ops import layers\n    layers.g\n", [2]),
-        # What is left there, what has a name of its own here, and what nobody uses.
+        # What is left there, what has its own name here, and what is unused.
         ("from ops import x, tf\n", []),
         ("from ops import x, slim\n", []),
         ("from ops import *\ny = tf.zeros(x)\n", []),

@@ -149,7 +149,7 @@ def test_imported_by_itself():
 
 
 def test_no_name_is_free():
-    """A local tf is somebody else's."""
+    """A local tf is not TensorFlow."""
     source = "from tensorflow.contrib import losses\ndef f(tf):\n    return losses.log_loss(tf, 1)\n"
     assert migrated(source) == source
     assert ("slim-losses", 3) in findings(source)
