@@ -26,7 +26,7 @@ _BODY_GRAPHS = ("CondBranchFuncGraph", "WhileBodyFuncGraph", "WhileCondFuncGraph
 
 
 def stored_variable(name: str) -> Any:
-    """What get_variable made of this name in the default graph, of a partitioned variable its first part, or None.
+    """The variable that get_variable created under this name in the default graph, or its first part, or None.
 
     The public way is to provoke get_variable's ValueError.
     """
@@ -35,7 +35,7 @@ def stored_variable(name: str) -> Any:
 
 
 def graph_table(graph: tf.Graph) -> dict[str, Any]:
-    """What tfbn remembers of a graph, for as long as the graph lives.
+    """tfbn's records of a graph, kept as long as the graph lives.
 
     Kept on the graph object: in a collection it would be exported with the MetaGraph, and a weak table of ours would
     keep graphs alive by the tensors in it.
@@ -72,7 +72,7 @@ class _EagerVariable(_resource_variable_ops.ResourceVariable):
 
 
 class _Op(NamedTuple):
-    """What TF1 code reads of a variable's op."""
+    """The part of a variable's op that TF1 code reads."""
 
     name: str
     type: str = "VarHandleOp"
@@ -88,7 +88,7 @@ class Slice(NamedTuple):
 
 
 def slice_of(variable: tf.Variable) -> Slice | None:
-    """What get_variable notes of a partitioned variable's part; None of any other. Only the Saver is told."""
+    """The SaveSliceInfo of a partitioned variable's part; None for any other. Only the Saver gets it."""
     info = getattr(variable, "_save_slice_info", None)
     return None if info is None else Slice(info.full_name, list(info.full_shape), info.spec)
 

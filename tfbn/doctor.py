@@ -255,7 +255,7 @@ def _migrate_a_call() -> None:
 
 
 def _checkpoints(examination: Examination) -> None:
-    """What `tfbn checkpoint` reads and draws, by the packages that it needs for it."""
+    """The files and plots of `tfbn checkpoint`, by the packages they need."""
     versions = {package: _version(package) for package in ("h5py", "matplotlib")}
     words = ["those of TensorFlow"]
     for package, part in (("h5py", "Keras' weight files"), ("matplotlib", "plots")):
@@ -265,7 +265,7 @@ def _checkpoints(examination: Examination) -> None:
 
 
 def _version(package: str) -> str | None:
-    """That of an installed package; None where Python finds none of that name."""
+    """The version of an installed package; None if it is not installed."""
     if sys.modules.get(package, package) is None or importlib.util.find_spec(package) is None:
         return None
     try:

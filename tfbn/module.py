@@ -322,7 +322,7 @@ class BatchNorm(tf.Module):
         return None if self.moving_mean is None else self.moving_mean.shape.as_list()[0]
 
     def settings_for(self, inputs: Any, weighted: bool = False) -> Settings:
-        """What a call with inputs of this shape and dtype does, with or without weights."""
+        """The settings of a call with inputs of this shape and dtype, with or without weights."""
         fixed = self._fixed
         layout = shapes.check_inputs(inputs, fixed.data_format, fixed.axis, self._arguments.virtual_batch_size)
         return resolve(self._check_arguments(layout.channels), layout, inputs.dtype, weighted)

@@ -46,7 +46,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 class Report:
-    """What a command has to say: text is printed at once, JSON as one object when the command ends.
+    """The output of a command: text is printed at once, JSON as one object when the command ends.
 
     Attributes:
       command: its name, with its action.

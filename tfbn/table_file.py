@@ -16,7 +16,7 @@ _TYPE = b"\x00"  # of a block that is not compressed
 
 
 class ForeignTable(ValueError):
-    """What is no such file, or has what TensorFlow does not write."""
+    """A file that is not a table, or has content that TensorFlow does not write."""
 
 
 def read(content: bytes, verify: bool = False) -> dict[bytes, bytes]:

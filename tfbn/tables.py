@@ -1,4 +1,4 @@
-"""What is shown to people: the order of names, columns, shapes."""
+"""Formatting of tables: the order of names, columns, shapes."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ class TF1Module(tf.Module):
 
     @tf.autograph.experimental.do_not_convert
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """What the builder returns for these arguments, as tensors."""
+        """The builder's results for these arguments, as tensors."""
         function = self._function()
         observer = observation.observer_of(self.tf1_variables.values())
         if observer is not None:

@@ -53,10 +53,10 @@ def enlarge_constant(graph_def):
 
 DAMAGES = {
     forget_function: r"\(If\) calls the function '\w+', which is not there",
-    forget_body: r"whose function \w+ takes '.*', which it has not",
+    forget_body: r"whose function \w+ takes '.*', which it does not have",
     forget_results: r"whose function \w+ does not return all of its outputs",
-    misname_input: r"whose function \w+ takes 'nothing:output:0', which it has not",
-    wait_for_nothing: r"whose function \w+ takes '\^nothing', which it has not",
+    misname_input: r"whose function \w+ takes 'nothing:output:0', which it does not have",
+    wait_for_nothing: r"whose function \w+ takes '\^nothing', which it does not have",
     mistype: r"whose function \w+ has \w+ of an unknown dtype: 99",
     call_in_a_circle: r"whose functions call themselves: \w+, \w+",
     enlarge_constant: r"the constant .* of [\d,]+ bytes, more than the limit of 2,147,483,648",

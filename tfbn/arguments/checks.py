@@ -180,7 +180,7 @@ def check_scope(scope: Any, reuse: Any) -> None:
 
 
 def check_flag(value: Any, name: str = "is_training") -> Flag:
-    """What is_training, or a switch of its kind, says: a bool, or a scalar boolean tensor or variable."""
+    """The value of is_training, or of a similar switch: a bool, or a scalar boolean tensor or variable."""
     static = value
     if isinstance(value, tf.Variable) or tf.is_tensor(value):
         static = None if isinstance(value, tf.Variable) else tf.get_static_value(value)

@@ -201,7 +201,7 @@ def _check_no_links(place: Path) -> None:
 
 
 def _list_present(place: Path) -> list[Path]:
-    """What there is of a checkpoint, apart from the data that a killed run has left without an index."""
+    """The files of a checkpoint, without data that a killed run left without an index."""
     there = [path for path in (_index(place), place) if path.exists()]
     return there or ([] if files.leftovers(place) else _list_data(place))
 

@@ -159,7 +159,7 @@ def _choose_kind(to: str | None, like: Reader | None) -> Kind:
 
 
 def _check_ending(kind: Kind, target: str, like: Reader | None) -> None:
-    """By the ending a program tells files of its kind from others; one of all kinds' endings is of no prefix."""
+    """Programs recognize their files by the ending; the prefix of a checkpoint must not have one of those."""
     if kind.endings:
         endings = kind.endings if like is None else (os.path.splitext(like.path)[1],)
         if not target.endswith(endings):

@@ -155,7 +155,7 @@ class _Part:
         self._data.close()
 
     def _read(self, names: Sequence[str]) -> None:
-        """By an op without fetching its outputs, which would become arrays: NumPy does not have all of the dtypes."""
+        """By an op whose outputs are not fetched as arrays, because NumPy lacks some of the dtypes."""
         with tf.Graph().as_default() as graph:
             read = tf.raw_ops.RestoreV2(
                 prefix=self.prefix,

@@ -10,7 +10,7 @@ from tfbn.checkpoint.reader import Entry
 
 
 class Scheme(NamedTuple):
-    """What follows a layer's scope in the paths of its two statistics.
+    """The suffixes after a layer's scope in the paths of its two statistics.
 
     A `*` stands for nothing, or for an underscore and a word, the same in both names: a number, or that of a domain.
     """

@@ -30,7 +30,7 @@ REMEDY = (
 
 @dataclass
 class Plan:
-    """What a conversion writes; `str` is a table of it.
+    """The variables that a conversion writes; `str` is a table of them.
 
     Attributes:
       steps: the variables of the target, in the order of writing.
@@ -89,11 +89,11 @@ class Plan:
 
     @property
     def size(self) -> int:
-        """Of the target's variables, in bytes."""
+        """The size of the target's variables in bytes."""
         return sum(step.value.size for step in self.steps)
 
     def as_json(self) -> dict[str, Any]:
-        """What `str` shows, for machines."""
+        """The content of `str` for programs."""
         steps = [
             {"target": name, "shape": value.shape, "dtype": value.dtype, "from": value.origin, "change": value.change}
             for name, value in self.steps

@@ -1,4 +1,4 @@
-"""What can be wrong with a layer's statistics, one rule for each. Every threshold is here, with its reason."""
+"""The rules of `diagnose`, one for each problem of a layer's statistics. Every threshold is here, with its reason."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Arrays(NamedTuple):
 
 @dataclass(frozen=True)
 class Network:
-    """What rules look at beside the layer itself."""
+    """The context of a layer that rules look at."""
 
     layers: list[Arrays]
     steps: int | None  # by the global step

@@ -31,7 +31,7 @@ COMMANDS = ["audit", "checkpoint", "doctor", "export", "fold", "migrate"]
 
 
 class _WrongArgumentsError(SystemExit):
-    """What argparse refuses, with the parser of the subcommand; ends the process as argparse's own error does."""
+    """An error of argparse, with the parser of the subcommand; ends the process as argparse's own error does."""
 
     def __init__(self, parser: argparse.ArgumentParser, message: str) -> None:
         self.parser, self.message = parser, message

@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 class _Audit(NamedTuple):
-    """What the audits say of a graph."""
+    """The results of the audits of a graph."""
 
     layers: Any
     has_saver: bool

@@ -228,7 +228,7 @@ def _diff(options: argparse.Namespace, report: Report) -> None:
 
 
 def _diff_graph(options: argparse.Namespace, report: Report) -> None:
-    """What the Saver of a MetaGraph will not find in a checkpoint; without a Saver, what one of all variables would."""
+    """Reports what a checkpoint lacks for the Saver of a MetaGraph, or, without a Saver, for one of all variables."""
     from tfbn.graphdef.dataflow import Dataflow
     from tfbn.graphdef.load import read_meta_graph
     from tfbn.training.requests import check_restoring

@@ -173,7 +173,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _diff(report: FileReport) -> bytes:
-    """What `patch -p1` and `git apply` take; in bytes, since files have encodings and line ends of their own."""
+    """A diff for `patch -p1` and `git apply`; in bytes, because files differ in encodings and line ends."""
     before, after = (io.BytesIO(text).readlines() for text in (report.before, report.after))
     path = os.fsencode(_path_in_diff(report.path))
     found = difflib.diff_bytes(difflib.unified_diff, before, after, b"a/" + path, b"b/" + path)

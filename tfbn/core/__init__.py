@@ -1,1 +1,1 @@
-"""What all front ends share: the table of policies, the settings, and the arithmetic composed of `tfbn.ops`."""
+"""Shared by all front ends: the table of policies, the settings, and the arithmetic composed of `tfbn.ops`."""

@@ -33,7 +33,7 @@ class Assignment(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What a step does to one statistic, and first to those that only this one is computed from."""
+    """The change of one statistic in a step, and before it those of statistics that only this one is computed from."""
 
     assignments: list[Assignment]
     ready: list[Any]  # all that the amounts depend on beside the statistics

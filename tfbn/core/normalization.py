@@ -23,7 +23,7 @@ compute_dtype = normalize.compute_dtype
 def sample_weights(
     inputs: tf.Tensor, options: Options, batch_weights: tf.Tensor | None = None, mask: tf.Tensor | None = None
 ) -> tf.Tensor | None:
-    """What each sample counts, of the inputs' rank and of size 1 along the channels; None where all count the same.
+    """The weight of each sample, of the inputs' rank and of size 1 along the channels; None if all are equal.
 
     `batch_weights` is [N]; `mask` has the axes of the inputs from the left without the channels', or all with size 1
     there.
@@ -60,7 +60,7 @@ def has_samples(
 
 
 def as_bool(nonempty: tf.Tensor | bool) -> tf.Tensor | bool:
-    """What `has_samples` says, as a boolean."""
+    """The result of `has_samples` as a boolean."""
     return tf.cast(nonempty, tf.bool) if tf.is_tensor(nonempty) else nonempty
 
 
@@ -118,7 +118,7 @@ def _by_fused_training(
     nonempty: tf.Tensor | bool,
     layout: Layout,
 ) -> tuple[tf.Tensor, Batch]:
-    """By the fused kernel's training mode, its gradient included."""
+    """Normalizes by the fused kernel's training mode, including its gradient."""
     epsilon, stddev, r, d = options.epsilon, None, None, None
     size = nonempty if tf.is_tensor(nonempty) else None
     trained, biased = None, None
@@ -174,7 +174,7 @@ def _by_moments(
     shares: moments.SampleWeights,
     across: bool,
 ) -> tuple[tf.Tensor, Batch]:
-    """By moments that composed ops take, and a kernel that is given them."""
+    """Normalizes by moments from composed ops, with a kernel that takes them as arguments."""
     of_batch = _fall_back_to_moving(own, state, nonempty, layout)
     pooled = moments.average_over_virtual_batches(of_batch, shares, layout)
     stddev, r, d = None, None, None

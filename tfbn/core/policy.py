@@ -1,4 +1,4 @@
-"""What the original would do for these arguments, as data.
+"""The original's behaviour for given arguments, as data.
 
 `resolve` picks the first path whose condition holds; everything after it reads the path. A quirk of the original is a
 column here with a parity case beside it, never a branch in the arithmetic.
@@ -20,7 +20,7 @@ RENORM_VARIABLES = ("moving_stddev", "renorm_mean", "renorm_stddev")
 
 
 class CallSignature(NamedTuple):
-    """What the original looks at to choose its path."""
+    """The properties by which the original chooses its path."""
 
     dtype: tf.DType
     layout: Layout
@@ -37,13 +37,13 @@ class CallSignature(NamedTuple):
 
     @property
     def fusible(self) -> bool:
-        """What the original's fused kernel can do, for the channels on axis 1 or the last."""
+        """Whether the original's fused kernel supports it, with the channels on axis 1 or the last."""
         at_an_end = self.layout.pooled.axes in ((1,), (self.rank - 1,))
         return self.fused and at_an_end and not (self.batch_weights or self.renorm or self.adjustment)
 
     @property
     def core(self) -> bool:
-        """What the original hands to the tf.layers class."""
+        """Whether the original passes it to the tf.layers class."""
         return self.default_updates and not (self.batch_weights or self.zero_debias)
 
 

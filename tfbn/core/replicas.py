@@ -75,5 +75,5 @@ def check_created_for_replicas(variable: tf.Variable, name: str) -> None:
 
 
 def aggregation(synchronized: Any) -> tf.VariableAggregation:
-    """What reading a statistic outside of replicas gives: their mean, or where all have the same bits, the first's."""
+    """How a statistic is read outside replicas: as their mean, or, if all have the same bits, as the first's."""
     return tf.VariableAggregation.ONLY_FIRST_REPLICA if synchronized else tf.VariableAggregation.MEAN

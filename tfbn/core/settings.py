@@ -15,7 +15,7 @@ from tfbn.ops.normalize import FUSED_EPSILON_FLOOR
 
 @dataclass(frozen=True)
 class Arguments:
-    """What a layer is asked for, under contrib's names. No NamedTuple: a tf.Module would wrap it, and save it."""
+    """A layer's arguments, under contrib's names. Not a NamedTuple: a tf.Module would wrap and save it."""
 
     decay: Any
     epsilon: Any
@@ -32,7 +32,7 @@ class Arguments:
 
 
 class Settings(NamedTuple):
-    """What a layer does to inputs of one layout."""
+    """How a layer treats inputs of one layout."""
 
     path: policy.OriginalPath
     layout: Layout

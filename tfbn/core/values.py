@@ -51,7 +51,7 @@ Params.__module__ = State.__module__ = "tfbn.functional"
 
 
 class Batch(NamedTuple):
-    """What a batch says of its channels, in the parameters' shape: the values that the moving averages follow."""
+    """The statistics of a batch, in the parameters' shape: the values that the moving averages follow."""
 
     mean: tf.Tensor
     variance: tf.Tensor  # by the estimator asked for

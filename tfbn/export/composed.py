@@ -156,7 +156,7 @@ def _shaped(graph: Graph, moving: Moving, dtype: tf.DType, shape: tf.TensorShape
 
 
 def _reshaped(tensor: Tensor) -> Tensor:
-    """What a value per channel is reshaped, cast or negated from."""
+    """The source of a value per channel, before reshapes, casts and negations."""
     for _ in range(arithmetic.MAX_OPS):
         source, _ = tensor
         if source.type not in (*arithmetic.RESHAPES, "Identity", "Neg"):

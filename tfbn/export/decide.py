@@ -17,7 +17,7 @@ from tfbn.graphdef.nodes import Tensor, tensor_name
 
 
 class DecidedGraph(NamedTuple):
-    """What is left of a graph once constants have decided its conditionals."""
+    """The rest of a graph after constants have decided its conditionals."""
 
     graph: Graph
     recognized: recognize.Recognized

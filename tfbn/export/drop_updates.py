@@ -1,4 +1,4 @@
-"""What an inference graph need not wait for: updates, and whatever has no effect but its value."""
+"""Drops dependencies that an inference graph does not need: on updates, and on ops with no effect but their value."""
 
 from __future__ import annotations
 

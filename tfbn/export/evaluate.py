@@ -1,4 +1,4 @@
-"""What is left of a graph once some of its values are known: conditionals are decided, and the other branch goes.
+"""Simplifies a graph in which some values are known: conditionals are decided, and the other branch is removed.
 
 Values are followed through the few ops that predicates are made of. Nothing else is computed: a Switch of a known
 predicate hands on its data to one side, a Merge of one living input is that input, a Select of a known condition the

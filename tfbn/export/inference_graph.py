@@ -125,7 +125,7 @@ def inference_graph(
 
 
 def _infer(given: Source, flat: _Flat, frozen: bool, keep_training: Iterable[str], bar: Progress) -> InferenceGraph:
-    """What remains of the graph where what trains it is False."""
+    """The rest of the graph with its training switches False."""
     kept = keep.find(keep_training, flat.graph, flat.roots, (node.name for node in given.graph_def.node))
     decide_pinned = functools.cache(lambda names: decide(pin(flat.graph, names), flat.roots, flat.named))
     pinned = find_switches(flat.graph, decide_pinned) if flat.is_training is None else flat.is_training

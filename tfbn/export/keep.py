@@ -14,7 +14,7 @@ _MAX_LISTED = 10
 
 
 class KeptLayers(NamedTuple):
-    """What `keep_training` names of a graph in which nothing is decided yet."""
+    """The ops that `keep_training` names, in a graph in which nothing is decided yet."""
 
     recognized: recognize.Recognized
     layers: dict[str, str]  # the scope of every layer's variables, by the names of the ops that normalize

@@ -56,7 +56,7 @@ def _located(name: str, argument: str, graph: Graph) -> Tensor:
 
 
 class CutInputs(NamedTuple):
-    """What `cut_inputs` did to a graph."""
+    """The changes that `cut_inputs` made to a graph."""
 
     placeholders: dict[Tensor, Tensor]  # by the tensors that they stand for
     renamed: dict[str, str]  # the names that ops had, by those that they have since a placeholder took theirs

@@ -1,4 +1,4 @@
-"""What an export did to a graph."""
+"""The report of an export."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Report(NamedTuple):
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
-        """What may be wrong with the export, though it was written."""
+        """Possible problems of an export that was written."""
         return (*self.unrecognized, *self.never_updated)
 
     def as_dict(self) -> dict[str, Any]:

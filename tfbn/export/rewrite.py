@@ -33,7 +33,7 @@ class Rewritten(NamedTuple):
 def rewrite(
     decided: DecidedGraph, roots: list[str], calls: Sequence[registry.Call], kept_ops: Set[str]
 ) -> tuple[Graph, tuple[Rewritten, ...]]:
-    """What runs for the outputs, with layers in inference mode that were built with is_training=True.
+    """The ops that the outputs need, with layers in inference mode that were built with is_training=True.
 
     Not of the ops in `kept_ops`.
     """
@@ -140,7 +140,7 @@ def _between(graph: Graph, outputs: str, inputs: str, ends: Set[str]) -> set[str
 
 
 def by_registry(graph: Graph, outputs: list[str], chosen: list[registry.Call]) -> tuple[Graph, list[Rewritten]]:
-    """What runs for `outputs`, with the inference mode in place of these layers."""
+    """The ops that `outputs` need, with these layers replaced by their inference mode."""
     if not chosen:
         return graph.pruned(outputs), []
     taken = [_name(part) for call in chosen for each in (*_used(call), call.inputs) for part in parts(each)]

@@ -46,7 +46,7 @@ def _calls(graph: tf.Graph) -> list[registry.Call]:
 
 
 def _of_session(session: Any) -> Values:
-    """What the session's variables hold, read by ops that its graph has."""
+    """The values of the session's variables, read by ops that its graph has."""
 
     def values(graph_def: Any, names: list[str]) -> dict[str, np.ndarray]:
         reads = _reads(graph_def, names)

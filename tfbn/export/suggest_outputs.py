@@ -30,7 +30,7 @@ def suggest_outputs(source: Any) -> list[str]:
     starts = starts or [node for node in nodes.values() if node.type in PLACEHOLDERS]
 
     def follow(node: Node) -> list[Node]:
-        """What computes with its value, and neither is a gradient nor waits for a step of training."""
+        """The ops that use its value, without gradients and ops that wait for a training step."""
         data = [each for each in recognized.consumers[node] if any(source is node for source, _ in each.inputs)]
         data += (caller for caller, _ in node.callers)  # whose outputs a body's results are
         return [each for each in data if not (recognize.is_gradient(each) or _waits_for_changes(each))]

@@ -173,7 +173,7 @@ def _findings(kept: KeptLayers, problems: dict[str, str]) -> list[Finding]:
 
 
 def _brought_along(kept: KeptLayers, before: DecidedGraph, after: DecidedGraph) -> dict[str, str]:
-    """What comes into the graph with the branches of the kept layers, and is not theirs."""
+    """The ops that come into the graph with the branches of the kept layers without belonging to them."""
     reasons = dict.fromkeys(after.modes.keys() - before.modes.keys() - kept.ops, "normalizes by the batch")
     own = {
         variable.name

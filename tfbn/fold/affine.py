@@ -76,7 +76,7 @@ def _affine(node: Node, tensor: Tensor, frozen: Frozen, constants: Constants) ->
 def factor_and_term(
     node: Node, tensor: Tensor, rank: int, constants: Constants
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """What an op multiplies a tensor of this rank by and then adds, shaped to broadcast; None of other ops."""
+    """The factor and offset that an op applies to a tensor of this rank, shaped to broadcast; None for other ops."""
     if node.type in (*FUSED[:3], GLOBAL):
         return _factor_and_term_of_norm(node, tensor, constants)
     if node.type not in (*ADDING, *SCALING) or len(node.inputs) != 2:

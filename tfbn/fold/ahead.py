@@ -20,7 +20,7 @@ _PADDING = "SpaceToBatchND"
 
 
 class Entry(NamedTuple):
-    """What a layer's kernel is to do to its inputs: y = x * slope + offset, by its input channels."""
+    """The transform that a layer's kernel absorbs: y = x * slope + offset, by its input channels."""
 
     linear: Linear
     slope: np.ndarray

@@ -201,7 +201,7 @@ def _depth_to_space(attr: Any, numbers: np.ndarray) -> np.ndarray:
 
 
 def _or_none(operation: Callable[..., Any], *arguments: Any) -> Any:
-    """What a NumPy function returns, or None where the shapes do not allow it."""
+    """The result of a NumPy function, or None if the shapes do not match."""
     try:
         return operation(*arguments)
     except ValueError:

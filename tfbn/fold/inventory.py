@@ -90,7 +90,7 @@ def _normalizes_samples(node: Node, frozen: Frozen, constants: Constants) -> boo
 
 
 def explain(node: Node, constants: Constants) -> str:
-    """What keeps a batch norm of one op as it is."""
+    """Why a batch norm of one op cannot be folded."""
     if normalizes_by_batch(node.type, node.attr):
         return _BY_BATCH
     if node.type == "_FusedBatchNormEx":

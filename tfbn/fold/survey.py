@@ -1,4 +1,4 @@
-"""What becomes of each batch norm of a frozen graph."""
+"""Decides for each batch norm of a frozen graph whether it can be folded."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Absorbed(NamedTuple):
 
 
 class Survey(NamedTuple):
-    """What can be folded, why other batch norms cannot, and what only looks like one."""
+    """The batch norms that can be folded, those that cannot, with the reason, and ops that only look like one."""
 
     chains: list[Chain]
     absorbed: dict[Node, Absorbed]

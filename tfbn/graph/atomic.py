@@ -32,7 +32,7 @@ Read = Callable[[Any], tf.Tensor]
 
 
 class Update(NamedTuple):
-    """What one call does to a variable, once all of `ready` is there."""
+    """The update of a variable by one call, after all of `ready`."""
 
     variable: Any
     ready: list[Any]

@@ -89,7 +89,7 @@ def warn_ignored_by_layers(settings: Settings, named: Mapping[str, Any]) -> None
 
 
 def _ignored(settings: Settings, named: Mapping[str, Any], unfused: str) -> Iterator[Ignored]:
-    """What both functions ignore; `unfused` says what rules out the fused kernel."""
+    """Arguments that both functions ignore; `unfused` says what rules out the fused kernel."""
     if named["fused"] and not settings.path.fused:
         yield Ignored(
             "fused",
@@ -107,7 +107,7 @@ def _ignored(settings: Settings, named: Mapping[str, Any], unfused: str) -> Iter
 
 
 def ignored_collections(collections: Any, names: Sequence[str]) -> Iterator[Ignored]:
-    """What has no effect in variables_collections of a layer with variables of these names."""
+    """The entries of variables_collections without effect, for a layer with variables of these names."""
     yield from unknown_keys("variables_collections", collections, names)
     yield from _split_string(collections)
 

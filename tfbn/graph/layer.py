@@ -1,4 +1,4 @@
-"""What every front end does once its arguments are resolved and its variables there: compute, and wire the updates."""
+"""The part that all front ends share after resolving arguments and creating variables: compute and wire the updates."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ OPS_SCOPE = "normalize"  # of our own ops, within that of the layer
 
 
 class Names(NamedTuple):
-    """What the results of a call are to be called, in full; None, and an empty tuple, leave them as they are."""
+    """The full names for the results of a call; None, and an empty tuple, leave the names unchanged."""
 
     output: str | None = None
     updates: tuple[str, ...] = ()

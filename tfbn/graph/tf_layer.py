@@ -1,4 +1,4 @@
-"""What tf.layers.Layer is to the classes that derive from it: a scope, weights, updates and losses; without Keras."""
+"""A base class like tf.layers.Layer: a scope, weights, updates and losses; without Keras."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ class Layer:
 
     @property
     def losses(self) -> list[tf.Tensor]:
-        """Of the weights' regularizers; they are in REGULARIZATION_LOSSES as well."""
+        """The losses of the weights' regularizers, which are in REGULARIZATION_LOSSES too."""
         return list(self._losses)
 
     @property

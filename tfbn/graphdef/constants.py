@@ -76,7 +76,7 @@ def _strided_slice(attr: Any, value: np.ndarray, begin: np.ndarray, end: np.ndar
 
 
 def squeeze(attr: Any, value: np.ndarray) -> np.ndarray:
-    """What the op Squeeze does."""
+    """The op Squeeze."""
     axes = tuple(attr["squeeze_dims"].list.i)
     return np.squeeze(value, axes or None)
 

@@ -145,7 +145,7 @@ class Graph(dict[str, Any]):
 
 
 def last(tensor: Tensor, instead: Mapping[Tensor, Tensor]) -> Tensor:
-    """What stands in place of a tensor in the end."""
+    """The final replacement of a tensor."""
     while tensor in instead:
         tensor = instead[tensor]
     return tensor

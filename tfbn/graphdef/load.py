@@ -35,7 +35,7 @@ _SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
 
 
 class LoadedGraph(NamedTuple):
-    """What `inference_graph` takes of a file."""
+    """The arguments for `inference_graph` from a file."""
 
     source: Any
     checkpoint: str | None

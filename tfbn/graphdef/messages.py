@@ -1,4 +1,4 @@
-"""What TensorFlow's errors say, without the traces around it, and what several of tfbn's say."""
+"""Texts of errors: TensorFlow's, without their traces, and those that several modules of tfbn share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the variables of a batch norm layer are called within its scope."""
+"""The names of the variables of a batch norm layer within its scope."""
 
 from __future__ import annotations
 

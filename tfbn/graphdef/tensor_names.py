@@ -44,7 +44,7 @@ def locate(text: str, nodes: Mapping[str, Any], library: Any) -> tuple[str, int 
 
 
 def no_outputs(name: str, nodes: Mapping[str, Any]) -> str:
-    """What an error says of an op without outputs."""
+    """The text of an error about an op without outputs."""
     return f": {_outputs_of(name, nodes[name].op, 0)}"
 
 

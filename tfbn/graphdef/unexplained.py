@@ -1,4 +1,4 @@
-"""What looks like batch norm of a form that is not known: data shifted or scaled by statistics that are averaged.
+"""Finds ops that look like batch norm of an unknown form: data shifted or scaled by averaged statistics.
 
 The evidence is a variable that is assigned what is reduced from data, by any op along any axes, and that it or these
 reductions shift or scale data elementwise. Gradients, queues, averaged losses and statistics that are only watched are

@@ -41,7 +41,7 @@ class _Module(BatchNorm):
 
     @property
     def name_scope(self) -> Any:
-        """None of its own: the layer's."""
+        """Empty: variables are in the layer's own scope."""
         return contextlib.nullcontext()
 
     def _variable(self, name: str, value: tf.Tensor) -> Any:
@@ -134,7 +134,7 @@ class _Hidden:
 
 
 class Layer:
-    """What the layer has beside the Layer of its Keras."""
+    """The part of the layer that does not depend on its Keras."""
 
     generation: Generation
     trainable: bool

@@ -200,7 +200,7 @@ def _number(name: str, value: Any) -> float:
 
 
 def _meaning(norm: BatchNorm, spec: tf.TensorSpec) -> dict[str, Any]:
-    """What a module does to inputs of this shape, such that modules that do the same have equal ones."""
+    """How a module treats inputs of this shape; equal for modules that do the same."""
     own = norm.arguments()
     updating = checks.check_flag(norm.update_statistics, "update_statistics")
     names = ("adjustment", "zero_debias_moving_mean", "virtual_batch_size", "renorm", "synchronized")

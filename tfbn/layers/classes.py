@@ -129,7 +129,7 @@ class Layer(tf_layer.Layer):
 
 
 class WeightedLayer(Layer):
-    """What the classes with a kernel have in common: floating inputs; their variables and arguments as attributes."""
+    """Base of the classes with a kernel: floating inputs; their variables and arguments as attributes."""
 
     floating_only = True
     parameters: dict[str, Parameter]

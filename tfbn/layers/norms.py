@@ -35,7 +35,7 @@ class _Arguments(NamedTuple):
 
 
 class _Norm:
-    """What the three have in common: the checks, the scope, beta and gamma, and what follows."""
+    """The part that the three norms share: checks, scope, beta and gamma, and the steps after them."""
 
     def __init__(self, caller: str, inputs: Any, arguments: _Arguments) -> None:
         checks.check_graph(caller)

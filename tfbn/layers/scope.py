@@ -1,4 +1,4 @@
-"""What contrib's layers put around a layer of tf.layers: their scope and variable names, and what follows it."""
+"""The part of contrib's layers around a layer of tf.layers: scope, variable names, and the steps after it."""
 
 from __future__ import annotations
 

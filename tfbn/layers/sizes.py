@@ -63,7 +63,7 @@ def check_order(data_format: Any) -> str:
 
 
 def tensorflow_format(order: str, n: int) -> str:
-    """What tf.nn calls the layout."""
+    """The layout's name in tf.nn."""
     return _FORMATS[n][order == CHANNELS_FIRST]
 
 

@@ -184,7 +184,7 @@ def _transposed(
     scope: Any,
     **after: Any,
 ) -> tf.Tensor:
-    """What contrib's functions do, for any number of spatial axes; the `after` are the fields of scope.After."""
+    """contrib's functions, for any number of spatial axes; `after` has the fields of scope.After."""
     caller, following = f"conv{rank}d_transpose", scopes.After(**after)
     scopes.check(caller, following, ("weights", "biases"), scope, reuse)
     sizes.check_contrib_format(data_format, rank)

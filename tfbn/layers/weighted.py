@@ -1,4 +1,4 @@
-"""What the layers of tf.layers with kernels share: their arguments, the bias, the activation."""
+"""The part that the layers of tf.layers with kernels share: arguments, bias, activation."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from tfbn.layers.weighted import Parameter
 
 
 class _Ordered:
-    """What the classes with a window keep under the original's names."""
+    """The attributes that classes with a window keep under the original's names."""
 
     order: str
 

@@ -1,4 +1,4 @@
-"""What the rules want changed in one file, gathered, and then done to the text in one go."""
+"""The changes that rules make to one file, collected and then applied together."""
 
 from __future__ import annotations
 

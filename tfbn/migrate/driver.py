@@ -38,7 +38,7 @@ WORTH_A_PROCESS = 8
 
 
 class Run(NamedTuple):
-    """What a run found, file by file, of the files where there is anything to say."""
+    """The results of a run, for files with edits, findings or problems."""
 
     files: int  # looked at
     parsed: int
@@ -129,7 +129,7 @@ def migrate_alone(path: str, raw: bytes, rules: Collection[str]) -> FileReport:
 
 
 def _look_around(summaries: dict[str, FileSummary]) -> tuple[dict[str, Surroundings], list[str]]:
-    """What each file has to know of the others, and the internal error for which all are migrated without that."""
+    """The surroundings of each file, and the internal error because of which all are migrated without."""
     try:
         return find_surroundings(Project({}, summaries).import_graph), []
     except Exception as error:
@@ -197,7 +197,7 @@ def _read(path: str) -> bytes:
 
 
 def _look(path: str, worth_parsing: Sequence[Callable[[bytes], bool]]) -> FileSummary | FileReport | str:
-    """What a file's bytes tell, or why they cannot be read."""
+    """A summary of a file's bytes, or why they cannot be read."""
     try:
         with open_file(path) as file:
             raw = _contents(file)

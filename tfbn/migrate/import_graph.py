@@ -1,4 +1,4 @@
-"""What the files of a project import from each other, and what of TensorFlow their names stand for after the run.
+"""The imports between the files of a project, and the names of TensorFlow that their names stand for after the run.
 
 Built anew in each run from the files as they will be, so that a finding lasts as long as its cause.
 """

@@ -1,4 +1,4 @@
-"""What becomes of the imports: names that tfbn has come from tfbn, what nothing uses goes, one import is added.
+"""Updates imports: names that tfbn has come from tfbn, unused imports are removed, one import is added.
 
 This comes after all rules, since only then it is known what is still used.
 """

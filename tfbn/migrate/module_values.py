@@ -41,7 +41,7 @@ class Read(NamedTuple):
 
 
 class ModuleValues(NamedTuple):
-    """What becomes of TensorFlow's modules in a file."""
+    """How a file uses TensorFlow's modules as values."""
 
     names: list[Read]
     lookups: list[Read]  # names that are computed when the program runs

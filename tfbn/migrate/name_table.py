@@ -1,4 +1,4 @@
-"""What became of the names of TensorFlow 1, written by hand: the table that rules, advice and the guide are made of.
+"""The successors of the names of TensorFlow 1, written by hand: the table behind rules, advice and the guide.
 
 Names stand without `tensorflow.` in front, and each for all below it that has no answer of its own. Which names
 TensorFlow has and has lost is another matter: tensorflow_names.py is made from TensorFlow itself, by a script.
@@ -19,7 +19,7 @@ class Rewrites(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What to do about names that no rule rewrites."""
+    """The advice for names that no rule rewrites."""
 
     module: str
     names: str  # in the module, with spaces between them; empty for the module itself

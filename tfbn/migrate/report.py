@@ -1,4 +1,4 @@
-"""What a run says: the edits it makes, the findings it leaves to the user, and the files it could not read or write."""
+"""The report of a run: its edits, the findings it leaves to the user, and the files it could not read or write."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a rule is, and what several of them share."""
+"""The record of a rule, and helpers that several rules share."""
 
 from __future__ import annotations
 

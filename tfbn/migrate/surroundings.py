@@ -1,4 +1,4 @@
-"""What has to be known to rewrite a file: the names that it takes from other files, and they from it."""
+"""The surroundings of a file that is rewritten: the names that it takes from other files, and they from it."""
 
 from __future__ import annotations
 

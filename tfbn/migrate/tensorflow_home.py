@@ -1,4 +1,4 @@
-"""What TensorFlow is called where new text needs it."""
+"""The name of TensorFlow where new text needs it."""
 
 from __future__ import annotations
 

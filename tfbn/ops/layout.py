@@ -38,7 +38,7 @@ class Layout(NamedTuple):
 
     @property
     def flat_statistics(self) -> bool:
-        """Whether the batch's statistics have the shape [C]: virtual batches, too, have an axis of their own."""
+        """Whether the batch's statistics have the shape [C]: virtual batches add an axis."""
         return self.flat and self.virtual_batch_size is None
 
     @property
@@ -50,7 +50,7 @@ class Layout(NamedTuple):
 
     @property
     def reduction_axes(self) -> list[int]:
-        """What the statistics are taken over: every axis but the channels' and the one that counts virtual batches."""
+        """The axes that statistics are taken over: all except the channels' and the one that counts virtual batches."""
         kept = {*self.axes} if self.virtual_batch_size is None else {*self.axes, 1}
         return [axis for axis in range(self.rank) if axis not in kept]
 

@@ -19,7 +19,7 @@ class Moments(NamedTuple):
 
 
 class SampleWeights(NamedTuple):
-    """What each sample counts in the statistics of its channel and virtual batch."""
+    """The weight of each sample in the statistics of its channel and virtual batch."""
 
     weights: tf.Tensor | None  # of the inputs' rank, broadcasting against them; None where all count the same
     total: tf.Tensor  # of the weights, or the number of samples: a number, or of the statistics' shape or 1s there

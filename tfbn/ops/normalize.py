@@ -24,7 +24,7 @@ FUSED_EPSILON_FLOOR = 1.001e-5
 
 
 class Fused(NamedTuple):
-    """What the fused kernel's training mode returns; the variance is unbiased."""
+    """The results of the fused kernel's training mode; the variance is unbiased."""
 
     outputs: tf.Tensor
     mean: tf.Tensor

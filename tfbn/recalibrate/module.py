@@ -185,7 +185,7 @@ def _value(variable: tf.Variable) -> np.ndarray:
 
 
 class _Inputs:
-    """What went through a layer."""
+    """The pooled inputs of a layer."""
 
     def __init__(self, settings: Settings) -> None:
         self.pooled = Pooled()
@@ -193,7 +193,7 @@ class _Inputs:
 
 
 class Sums:
-    """What goes through each of the layers, as `observation.observing` tells."""
+    """The pooled inputs of each layer, collected through `observation.observing`."""
 
     def __init__(self) -> None:
         self._inputs: dict[int, _Inputs] = {}  # by the id of moving_mean

@@ -32,7 +32,7 @@ class Stored:
 
 
 def value_tensor(graph: tf.Graph, node: Node) -> tf.Tensor:
-    """What reads the variable, by an op that the graph has already."""
+    """The tensor of an existing op that reads the variable."""
     if node.type == "VarHandleOp":
         return graph.get_tensor_by_name(f"{node.name}/Read/ReadVariableOp:0")
     return graph.get_tensor_by_name(f"{node.name}:0")

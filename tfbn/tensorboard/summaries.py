@@ -147,7 +147,7 @@ def _is_of_keras(layer: Layer) -> bool:
 
 
 def _batch_of(layer: Layer, sums: Sums, by_layer: Mapping[int, pooled.Pooled]) -> tuple[pooled.Summary, bool] | None:
-    """What went through a layer, and whether its variance has to be made unbiased; None where it never trained."""
+    """A layer's batch, and whether its variance has to be made unbiased; None if it never trained."""
     inputs = sums.of(layer)
     batch = by_layer.get(id(layer.module)) if inputs is None else inputs.pooled
     if batch is None:

@@ -1,4 +1,4 @@
-"""What holds the updates of a graph's layers: collections, or the outputs themselves."""
+"""Where the updates of a graph's layers are held: in collections, or by the outputs themselves."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def check_restoring(
     checkpoint: str | os.PathLike[str],
     rename: Sequence[tuple[str, str]] = (),
 ) -> list[Finding]:
-    """What a graph will not find in a checkpoint.
+    """Reports what a checkpoint lacks for a graph.
 
     Args:
       dataflow: the graph.

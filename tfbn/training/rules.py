@@ -1,4 +1,4 @@
-"""What can be wrong with how a step updates a layer's statistics, a rule each."""
+"""The rules of `check_updates`, one for each way in which a step can miss a layer's statistics."""
 
 from __future__ import annotations
 

@@ -271,7 +271,7 @@ def _any_shared(calls: list[registry.Call | None]) -> bool:
 
 
 def _layer(call: registry.Call) -> str:
-    """What calls that share variables have in common."""
+    """The part that calls that share variables have in common."""
     return variables.full_name(call.variables["moving_mean"])
 
 

@@ -1,4 +1,4 @@
-"""What each kind of checkpoint defines, in one file here for each. Nothing else has to name it."""
+"""The kinds of checkpoints, one file each. Nothing else has to name a kind."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Kind:
         return shape
 
     def own_steps(self) -> Sequence[Step]:
-        """What a target has beside the variables of its source."""
+        """The variables of a target that its source does not have."""
         return ()
 
     def writing(self, target: str, like: Reader | None, force: bool) -> AbstractContextManager[Writer]:

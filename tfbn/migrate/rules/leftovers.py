@@ -1,4 +1,4 @@
-"""What TensorFlow 2 does not have and no rule rewrites."""
+"""Names that TensorFlow 2 lacks and no rule rewrites."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ _ASSIGNED = re.compile(rb"^[ \t]*(\w+)[ \t]*=[ \t]*(\w+(?:\.\w+)*)[ \t]*(?:#.*)?
 
 
 class FileSummary(NamedTuple):
-    """What the bytes of a file tell without a parser."""
+    """What a file contains, as far as its bytes show without a parser."""
 
     matches: bool  # worth parsing
     wires: bool  # it names the update ops, to run them
