@@ -93,7 +93,7 @@ def test_what_stays_is_named():
     fed.attr["shape"].shape.dim.add(size=6)
     norm.input[1] = "fed"
     assert [(finding.where, finding.problem) for finding in fold_graph(graph_def, ["outputs"]).left] == [
-        ("norm", "its parameters or statistics are no constants")
+        ("norm", "its parameters or statistics are not constants")
     ]
 
 

@@ -111,7 +111,7 @@ class TestLeft:
             tf.identity(y, name="outputs")
 
         (left,) = fold_graph(graphs.built(make)).left
-        assert left.problem == "its parameters or statistics are no constants"
+        assert left.problem == "its parameters or statistics are not constants"
 
     def test_a_kernel_that_is_fed(self):
         """Named with its layer."""

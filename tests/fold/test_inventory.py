@@ -275,7 +275,7 @@ def by_run(x):
 @pytest.mark.parametrize("v2", [False, True])
 def test_statistics_that_are_no_constants(v2):
     """But are fed, or are the batch's where a run says so."""
-    assert left_of(fed_variance, v2) == {"Rsqrt": "its parameters or statistics are no constants"}
+    assert left_of(fed_variance, v2) == {"Rsqrt": "its parameters or statistics are not constants"}
     assert left_of(by_run, v2) == {"Rsqrt": BY_RUN}
 
 

@@ -259,7 +259,7 @@ RULES = (
         "not finite",
         "error",
         _not_finite,
-        "Go back to the last checkpoint without; look for empty batches, for weights that sum to zero and for a loss "
+        "Go back to the last finite checkpoint; look for empty batches, for weights that sum to zero and for a loss "
         "that diverged.",
     ),
     Rule(
@@ -267,7 +267,7 @@ RULES = (
         "error",
         _negative,
         "Two updates raced over one variable, or the average was changed by hand. Recompute the statistics from data, "
-        "and train on with tfbn, whose updates take turns.",
+        "and continue training with tfbn, whose updates take turns.",
     ),
     Rule(
         "never updated",
@@ -280,15 +280,15 @@ RULES = (
         "never copied",
         "error",
         _never_copied,
-        "A target network got the trainable variables alone, which moving statistics are not: copy those of the other "
-        "network as well, over tf.global_variables(scope) of both. For this checkpoint, take the statistics of the "
-        "layer that it follows.",
+        "A target network got only the trainable variables, and moving statistics are not trainable: copy them too, "
+        "with tf.global_variables(scope) of both networks. For this checkpoint, take the statistics of the layer that "
+        "it follows.",
     ),
     Rule(
         "missing statistics",
         "error",
         _missing,
-        "The Saver was given the trainable variables alone: give it tf.global_variables(), and see tfbn.check_saver. "
+        "The Saver was given only the trainable variables: pass it tf.global_variables(), and see tfbn.check_saver. "
         "Recompute the statistics of this checkpoint from data.",
     ),
     Rule("frozen", "error", _frozen, _IN_FLOAT32),
@@ -296,15 +296,15 @@ RULES = (
         "unrecognized",
         "warning",
         _unrecognized,
-        "Say which variables the statistics are, with rename=[(pattern, replacement)] or --rename PATTERN=REPLACEMENT, "
-        "such as --rename '/mu$=/moving_mean' --rename '/sigma2$=/moving_variance'. Nothing was judged of them.",
+        "Name the variables of the statistics with rename=[(pattern, replacement)] or --rename PATTERN=REPLACEMENT, "
+        "such as --rename '/mu$=/moving_mean' --rename '/sigma2$=/moving_variance'. They were not checked.",
     ),
     Rule("half precision", "warning", _half, _IN_FLOAT32),
     Rule(
         "zero debias unpaired",
         "warning",
         _unpaired,
-        "Restoring into a graph with zero_debias_moving_mean fails or starts the average anew: write the pair with "
+        "Restoring into a graph with zero_debias_moving_mean fails or restarts the average: write the pair with "
         'tfbn.checkpoint.convert(..., zero_debias="synthesize"), or leave it out with "drop".',
     ),
     Rule(
@@ -317,14 +317,14 @@ RULES = (
         "dead channels",
         "warning",
         _dead,
-        "Nothing passes there, or what comes in is constant: prune the channels, or look at the layer before and its "
-        "initialization.",
+        "These channels carry no signal, or their inputs are constant: prune the channels, or look at the layer before "
+        "and its initialization.",
     ),
     Rule(
         "outlier",
         "warning",
         _outlier,
-        "Look at the layer's inputs: a loss of scale before it, another preprocessing, or values restored from another "
+        "Look at the layer's inputs: a wrong scale before it, different preprocessing, or values restored from another "
         "network.",
     ),
 )
@@ -333,8 +333,8 @@ ORPHAN = Rule(
     "zero debias unpaired",
     "warning",
     lambda one, network: iter(()),
-    "The pair stands where no layer has a moving_mean: the scope was renamed for one and not for the other. Rename "
-    "with tfbn.checkpoint.convert(..., rename=...).",
+    "The pair is in a scope without a moving_mean: the scope was renamed for one and not for the other. Rename with "
+    "tfbn.checkpoint.convert(..., rename=...).",
 )
 
 

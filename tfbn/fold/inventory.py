@@ -37,7 +37,7 @@ _INVERTING = ("Reciprocal", "Inv")
 
 _BY_BATCH = "it normalizes by the batch: make an inference graph first, with tfbn.export"
 _BY_RUN = "each run decides whether it normalizes by the batch: make an inference graph first, with tfbn.export"
-_NO_CONSTANTS = "its parameters or statistics are no constants"
+_NO_CONSTANTS = "its parameters or statistics are not constants"
 _UNRECOGNIZED = "it scales by the root of {}, but no batch norm was recognized around it"
 
 
