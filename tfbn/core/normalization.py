@@ -233,10 +233,10 @@ def _renormed(
     assert options.renorm_clipping is not None
     dtype = pooled.mean.dtype
     stddev = tf.sqrt(pooled.variance + (options.epsilon if epsilon is None else epsilon))
-    # In a loop, what the round before left; there, a read with nothing to wait for may come too early.
+    # In a loop, the value that the previous iteration left; a read without a dependency may run too early.
     with tf.control_dependencies([pooled.mean]):
-        mean, deviation = (_read_now(value, dtype) for value in (state.renorm_mean, state.renorm_stddev))
-    r, d = renorm.corrections(pooled.mean, stddev, mean, deviation, options.epsilon, options.renorm_clipping)
+        moving_mean, moving_stddev = (_read_now(value, dtype) for value in (state.renorm_mean, state.renorm_stddev))
+    r, d = renorm.corrections(pooled.mean, stddev, moving_mean, moving_stddev, options.epsilon, options.renorm_clipping)
     applied = r, d
     if nonempty is not True:
         corrected = tf.convert_to_tensor(as_bool(nonempty))
