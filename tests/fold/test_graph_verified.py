@@ -93,7 +93,7 @@ class TestVerification:
             ({"images": np.ones((2, 7, 6, 4), "f"), "images:0": 1}, "that the graph runs on, got images:0 twice"),
             ({3: np.ones((2, 7, 6, 4), "f")}, "that the graph runs on, got 3"),
             ({"images": np.full((2, 7, 6, 4), np.nan, "f")}, "inputs: expected arrays that give finite outputs"),
-            ([], "inputs: expected a dict from names to arrays, or several, got none at all"),
+            ([], "inputs: expected a dict from names to arrays, or several, got an empty list"),
         ],
     )
     def test_inputs_that_do_not_do(self, inputs, text):
