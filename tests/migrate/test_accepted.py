@@ -85,7 +85,7 @@ def test_what_is_said(project, capsys):
     (project / "src" / "a.py").write_text(NAMED + "  # tfbn: ignore[name-argument]\n")
     cli.main(["migrate", "--only", "name-argument"])
     assert capsys.readouterr().err.endswith(
-        "1 files, 0 would change, 0 findings\npassed over: 2 files, by .gitignore or exclude; 1 findings, by comments\n"
+        "1 files, 0 would change, 0 findings\nskipped: 2 files, by .gitignore or exclude; 1 findings, by comments\n"
     )
 
 

@@ -152,7 +152,7 @@ def _print(options: argparse.Namespace, done: Run, pending: list[str], report: R
     report.say(f"{text}, {failures} could not be migrated" if failures else text, sys.stderr)
     if done.passed_over or done.accepted:
         report.say(
-            f"passed over: {done.passed_over} files, by .gitignore or exclude; {done.accepted} findings, by comments",
+            f"skipped: {done.passed_over} files, by .gitignore or exclude; {done.accepted} findings, by comments",
             sys.stderr,
         )
 
