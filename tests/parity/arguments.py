@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 import numpy as np
 
 from . import case as cases
-from . import data, vocabulary
+from . import data, functions
 
 PARAMETER_DTYPE = {"float16": "float32", "bfloat16": "float32"}
 Values = Callable[[int], Any]
@@ -155,7 +155,7 @@ class Decoder:
         dtype = cases.get(self.case, "dtype")
         dtype = PARAMETER_DTYPE.get(dtype, dtype)
         rank = len(cases.get(self.case, "shape"))
-        size = dict(zip(vocabulary.channel_axes(self.case), data.channel_sizes(self.case)))
+        size = dict(zip(functions.channel_axes(self.case), data.channel_sizes(self.case)))
 
         def made(name: str, low: float, step: float) -> Any:
             initializer = tf.constant_initializer(data.per_channel(self.case, low, step))

@@ -13,7 +13,7 @@ from typing import Any, Dict, List
 Case = Dict[str, Any]
 
 DEFAULTS: Case = {
-    "function": "batch_norm",  # one of vocabulary.FUNCTIONS
+    "function": "batch_norm",  # one of functions.FUNCTIONS
     "shape": [4, 3, 2, 3],
     "dynamic": [],  # dimensions the placeholder leaves open
     "unknown_rank": False,

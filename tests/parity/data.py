@@ -11,12 +11,12 @@ from typing import Any, List
 import numpy as np
 
 from . import case as cases
-from . import vocabulary
+from . import functions
 
 
 def channel_sizes(case: cases.Case) -> List[int]:
     """The sizes of the axes that hold the channels."""
-    return [cases.get(case, "shape")[axis] for axis in vocabulary.channel_axes(case)]
+    return [cases.get(case, "shape")[axis] for axis in functions.channel_axes(case)]
 
 
 def channels(case: cases.Case) -> int:
@@ -24,13 +24,13 @@ def channels(case: cases.Case) -> int:
 
 
 def channels_first(case: cases.Case) -> bool:
-    return vocabulary.channel_axes(case) == (1,)
+    return functions.channel_axes(case) == (1,)
 
 
 def by_channel(case: cases.Case, values: np.ndarray) -> List[np.ndarray]:
     """A step's inputs as [samples, channels], once for each batch that has statistics of its own."""
-    axes = vocabulary.channel_axes(case)
-    size = vocabulary.virtual_batch_size(case)
+    axes = functions.channel_axes(case)
+    size = functions.virtual_batch_size(case)
     parts = [values] if size is None else [values[j :: max(1, len(values) // size)] for j in range(len(values) // size)]
     last = range(-len(axes), 0)
     return [np.moveaxis(part, axes, last).reshape(-1, channels(case)) for part in parts]
@@ -43,12 +43,12 @@ def _random(case: cases.Case, stream: int) -> np.random.RandomState:
 def _shape(case: cases.Case, index: int) -> List[int]:
     """The shape of one step's inputs, channels last."""
     shape = [cases.batch_sizes(case)[index]] + list(cases.get(case, "shape"))[1:]
-    axes = vocabulary.channel_axes(case)
+    axes = functions.channel_axes(case)
     return [size for axis, size in enumerate(shape) if axis not in axes] + [shape[axis] for axis in axes]
 
 
 def _placed(case: cases.Case, values: np.ndarray) -> np.ndarray:
-    axes = vocabulary.channel_axes(case)
+    axes = functions.channel_axes(case)
     return np.moveaxis(values, range(-len(axes), 0), axes)
 
 

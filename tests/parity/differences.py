@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from . import case as cases
-from . import data, dispatch, layer_differences, network_differences, vocabulary
-from .excuses import (
+from . import data, functions, layer_differences, network_differences, original_path
+from .known_differences import (
     Known,
     Result,
     changed,
@@ -47,14 +47,14 @@ def _no_gradient_there(case: cases.Case, expected: Result, found: Result) -> set
     if failed or expected["stage"] != "ok" or found["stage"] != "ok":
         return failed
     missing = {field for field in found["arrays"] if ".gradient." in field or ".second." in field}
-    if dispatch.row(case) != "legacy" and cases.get(case, "calls") != "cond":
+    if original_path.row(case) != "legacy" and cases.get(case, "calls") != "cond":
         missing -= set(expected["arrays"])
     return missing | {f"gradients.{name}" for name, there in expected["gradients"].items() if not there}
 
 
 def _asks_for_nchw(case: cases.Case) -> bool:
     """Of a fused kernel; contrib's function does so for rank 2 as well."""
-    if vocabulary.contrib(case):
+    if functions.contrib(case):
         return cases.argument(case, "data_format") == "NCHW"
     return data.channels_first(case) and len(cases.get(case, "shape")) == 4
 
@@ -65,11 +65,11 @@ def _channels_last(case: cases.Case) -> cases.Case:
     order.update({dim: dim - 1 for dim in range(2, len(rest) + 1)})
     dynamic = sorted(order[dim] for dim in cases.get(case, "dynamic"))
     moved = changed(case, shape=[count, *rest[1:], rest[0]], dynamic=dynamic)
-    return with_arguments(moved, **vocabulary.with_channels_last(case))
+    return with_arguments(moved, **functions.with_channels_last(case))
 
 
 def _in_float32(case: cases.Case) -> cases.Case:
-    decay = vocabulary.decay(case)
+    decay = functions.decay(case)
     if cases.argument(case, "zero_debias_moving_mean") and isinstance(decay, numbers.Real) and decay > 0.9:
         return case  # in float32 the division by 1 - decay**t costs three digits, which is no fault of ours
     return changed(case, dtype="float32")
@@ -84,8 +84,8 @@ def _is_negative(value: Any) -> bool:
 
 
 def _decay_out_of_range(case: cases.Case) -> bool:
-    also = [vocabulary.renorm_decay(case)] if cases.argument(case, "renorm") else []
-    return any(_is_out_of_range(value) for value in [vocabulary.decay(case), *also])
+    also = [functions.renorm_decay(case)] if cases.argument(case, "renorm") else []
+    return any(_is_out_of_range(value) for value in [functions.decay(case), *also])
 
 
 def _is_integer(value: Any) -> bool:
@@ -93,20 +93,20 @@ def _is_integer(value: Any) -> bool:
 
 
 def _integer_decay(case: cases.Case) -> bool:
-    return dispatch.row(case).startswith("core") and _is_integer(vocabulary.decay(case))
+    return original_path.row(case).startswith("core") and _is_integer(functions.decay(case))
 
 
 def _odd_decay(case: cases.Case) -> bool:
-    dynamic, decay = dispatch.training_kind(case) in ("placeholder", "variable"), vocabulary.decay(case)
-    return dispatch.row(case) == "core-fused" and dynamic and repr(_as_float32(decay)) != repr(decay)
+    dynamic, decay = original_path.training_kind(case) in ("placeholder", "variable"), functions.decay(case)
+    return original_path.row(case) == "core-fused" and dynamic and repr(_as_float32(decay)) != repr(decay)
 
 
 def _debiased_by_nothing(case: cases.Case) -> bool:
     if not cases.argument(case, "zero_debias_moving_mean"):
         return False
-    half = dispatch.row(case) == "legacy" and cases.get(case, "dtype") == "bfloat16"
+    half = original_path.row(case) == "legacy" and cases.get(case, "dtype") == "bfloat16"
     # Halfway from 1 to the bfloat16 below it.
-    decay = vocabulary.decay(case)
+    decay = functions.decay(case)
     return isinstance(decay, numbers.Real) and decay >= (1.0 - 2.0**-9 if half else 1.0)
 
 
@@ -115,7 +115,7 @@ def _debiased_parts(case: cases.Case) -> bool:
 
 
 def _with_decay(case: cases.Case, decay: Any) -> cases.Case:
-    return with_arguments(case, **{vocabulary.of(case).decay: decay})
+    return with_arguments(case, **{functions.of(case).decay: decay})
 
 
 def _as_float32(decay: Any) -> Any:
@@ -124,16 +124,16 @@ def _as_float32(decay: Any) -> Any:
 
 
 def _collects(case: cases.Case) -> bool:
-    return not vocabulary.contrib(case) or cases.argument(case, "updates_collections", "update_ops") is not None
+    return not functions.contrib(case) or cases.argument(case, "updates_collections", "update_ops") is not None
 
 
 def _bfloat16_in_cond(case: cases.Case) -> bool:
-    dynamic = dispatch.training_kind(case) in ("placeholder", "variable") or cases.get(case, "calls") == "cond"
+    dynamic = original_path.training_kind(case) in ("placeholder", "variable") or cases.get(case, "calls") == "cond"
     return dynamic and cases.get(case, "dtype") == "bfloat16"
 
 
 def _no_boolean(case: cases.Case) -> bool:
-    value = vocabulary.is_training(case)
+    value = functions.is_training(case)
     if isinstance(value, dict):
         return value["$"] == "object" or (value["$"] in ("constant", "fed", "variable") and "float" in value["dtype"])
     return isinstance(value, (str, float, list))
@@ -155,7 +155,7 @@ def _nothing_to_average(case: cases.Case) -> bool:
 
 
 def _single_value(case: cases.Case) -> bool:
-    axes = (0, *vocabulary.channel_axes(case))
+    axes = (0, *functions.channel_axes(case))
     sizes = [size for axis, size in enumerate(cases.get(case, "shape")) if axis not in axes]
     return 1 in cases.batch_sizes(case) and all(size == 1 for size in sizes)
 
@@ -168,7 +168,7 @@ LEDGER = (
         "float64 in a fused path",
         "The fused kernel has no float64; the original stops with a TypeError, we compute the same in float64.",
         "core_fused/float64",
-        lambda case: cases.get(case, "dtype") == "float64" and dispatch.row(case) in FUSED,
+        lambda case: cases.get(case, "dtype") == "float64" and original_path.row(case) in FUSED,
         fails_there("build", "TypeError", "float64"),
         _in_float32,
     ),
@@ -176,7 +176,7 @@ LEDGER = (
         "float64 with renorm",
         "The original compares a float64 variable with a float32 square root of epsilon and stops with a TypeError.",
         "core_renorm/float64",
-        lambda case: cases.get(case, "dtype") == "float64" and dispatch.row(case) in ("core-renorm", "refused"),
+        lambda case: cases.get(case, "dtype") == "float64" and original_path.row(case) in ("core-renorm", "refused"),
         fails_there("build", "TypeError", "float64"),
         lambda case: changed(case, dtype="float32"),
     ),
@@ -184,7 +184,7 @@ LEDGER = (
         "fused NCHW on a CPU",
         "TensorFlow 1.15's CPU kernel has no NCHW: an InternalError at run time. The newer kernels have.",
         "core_fused/nchw",
-        lambda case: _asks_for_nchw(case) and dispatch.row(case) in FUSED,
+        lambda case: _asks_for_nchw(case) and original_path.row(case) in FUSED,
         fails_there("run", "InternalError", "only supports NHWC"),
         _channels_last,
     ),
@@ -199,7 +199,7 @@ LEDGER = (
         "renorm with weights, collections or zero debias",
         "The original refuses with a ValueError what it had no code for.",
         "renorm/with_collection",
-        lambda case: dispatch.row(case) == "refused",
+        lambda case: original_path.row(case) == "refused",
         fails_there("build", "ValueError", "renorm is not supported with"),
         _only_updates_refused,
     ),
@@ -253,7 +253,7 @@ LEDGER = (
         "is_training=None in the core path",
         "There the original asks Keras' learning phase, a placeholder of its own; elsewhere it is a ValueError.",
         "training_none/core_fused",
-        lambda case: vocabulary.is_training(case) is None,
+        lambda case: functions.is_training(case) is None,
         refused_here("ValueError", "training"),
     ),
     Known(
@@ -269,7 +269,7 @@ LEDGER = (
         "decay_1_int/core_fused",
         _integer_decay,
         fails_there("build", "TypeError", "int32"),
-        lambda case: _with_decay(case, float(vocabulary.decay(case))),
+        lambda case: _with_decay(case, float(functions.decay(case))),
     ),
     Known(
         "decay of another dtype with an is_training known at run time",
@@ -280,7 +280,7 @@ LEDGER = (
             fails_there("build", "ValueError", "Outputs of true_fn and false_fn must have the same type")(*results)
             or fails_there("build", "TypeError", "have different types")(*results)
         ),
-        lambda case: _with_decay(case, _as_float32(vocabulary.decay(case))),
+        lambda case: _with_decay(case, _as_float32(functions.decay(case))),
     ),
     Known(
         "ref variables under control flow v2",
@@ -320,14 +320,14 @@ LEDGER = (
         "gradient of bfloat16 moments",
         "TensorFlow 1.15's graph optimizer asks for a reciprocal in bfloat16, which has no kernel.",
         "legacy_collection/bfloat16",
-        lambda case: cases.get(case, "dtype") == "bfloat16" and dispatch.row(case) == "legacy",
+        lambda case: cases.get(case, "dtype") == "bfloat16" and original_path.row(case) == "legacy",
         fails_there("run", "NotFoundError", "Reciprocal"),
     ),
     Known(
         "an integer is_training other than 0 and 1",
         "The original's function-fused and legacy paths go by the truth of any object; its core path refuses it too.",
         "training_2/function_rank2",
-        lambda case: _is_integer(vocabulary.is_training(case)) and vocabulary.is_training(case) not in (0, 1),
+        lambda case: _is_integer(functions.is_training(case)) and functions.is_training(case) not in (0, 1),
         refused_here("TypeError", "training: expected a bool"),
     ),
     Known(
@@ -347,7 +347,7 @@ LEDGER = (
             fails_there("run", "InaccessibleTensorError", "not fetchable")(*results)
             and {"stage", "collections.*", "gradients.*", "update_names"}
         ),
-        lambda case: with_arguments(case, updates_collections=None) if vocabulary.contrib(case) else case,
+        lambda case: with_arguments(case, updates_collections=None) if functions.contrib(case) else case,
     ),
     Known(
         "complex inputs outside of the fused paths",
@@ -364,7 +364,7 @@ LEDGER = (
 def _entries(case: cases.Case) -> tuple[Known, ...]:
     """Those of the layers apart: the others ask of a case what it has of a batch norm."""
     of_layers = network_differences.LEDGER
-    return of_layers if vocabulary.is_layer(case) else LEDGER[: len(LEDGER) - len(of_layers)]
+    return of_layers if functions.is_layer(case) else LEDGER[: len(LEDGER) - len(of_layers)]
 
 
 def covering(case: cases.Case) -> list[Known]:

@@ -9,7 +9,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 import numpy as np
 
 from . import case as cases
-from . import data, dispatch, observe, vocabulary
+from . import data, functions, observe, original_path
 from .arguments import Decoder
 
 
@@ -41,7 +41,7 @@ class Graph:
             self.arguments = self.decoder.arguments(cases.get(case, "arguments"))
             self.scoped = [self.decoder.arguments(scope) for scope in cases.get(case, "arg_scope")]
             self.second = dict(self.arguments, **self.decoder.arguments(cases.get(case, "second")))
-        self.function = vocabulary.of(case)
+        self.function = functions.of(case)
         self.layers: List[Any] = []  # the objects made where a class is under test
         self.before: Dict[str, int] = {}  # the sizes of the collections before the latest call
         self.predicate = None
@@ -146,7 +146,7 @@ class Graph:
     def inference(self, index: int, scope: Optional[str]) -> Any:
         """The output of a reusing call without training, under the scope of call `index`."""
         name = self.function.scope
-        arguments = vocabulary.for_inference(self.case, self.second if index else self.arguments)
+        arguments = functions.for_inference(self.case, self.second if index else self.arguments)
         scopes = [scoped[name] for scoped in self.scoped if scoped.get(name)]
         arguments[name] = arguments.get(name) or (scopes[-1] if scopes else scope)
         arguments.pop("outputs_collections", None)
@@ -161,7 +161,7 @@ class Graph:
         """Whether inference needs a second call, rather than feeding False."""
         if not self.function.has_variables:
             return False
-        return dispatch.training_kind(self.case) not in ("placeholder", "variable")
+        return original_path.training_kind(self.case) not in ("placeholder", "variable")
 
     def loss_weights(self, output: Any, dtype: str) -> Any:
         """The fixed weights of the loss sum(output * weights); those of a layer follow the shape of what comes out."""

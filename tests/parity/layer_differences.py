@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from . import case as cases
-from . import vocabulary
-from .excuses import Known, changed, fails_there, refused_by_both, refused_here, with_arguments
+from . import functions
+from .known_differences import Known, changed, fails_there, refused_by_both, refused_here, with_arguments
 
 
 def _remainder(case: cases.Case, count: int) -> bool:
-    size = vocabulary.virtual_batch_size(case)
+    size = functions.virtual_batch_size(case)
     return size is not None and count % size != 0
 
 
@@ -30,7 +30,7 @@ LEDGER = (
         "virtual batches with unknown sizes beside the batch's",
         "The original puts the static shape into a reshape, which takes no None.",
         "layers/virtual/open_inside",
-        lambda case: vocabulary.virtual_batch_size(case) is not None and any(cases.get(case, "dynamic")),
+        lambda case: functions.virtual_batch_size(case) is not None and any(cases.get(case, "dynamic")),
         fails_there("build", "TypeError", "Failed to convert object of type <class 'list'> to Tensor"),
         lambda case: changed(case, dynamic=[axis for axis in cases.get(case, "dynamic") if axis == 0]),
     ),
@@ -61,7 +61,7 @@ LEDGER = (
         "The original does not find a partitioned gamma among the trainable variables, which hold its parts, and lists"
         " it as not trainable. Ours lists the parts, as trainable.",
         "class/partitioned",
-        lambda case: vocabulary.of(case).is_class and "partitioner" in cases.get(case, "surroundings"),
+        lambda case: functions.of(case).is_class and "partitioner" in cases.get(case, "surroundings"),
         lambda *results: {f"layer.*.{prefix}{name}" for prefix in _LISTS for name in ("weights", "variables")},
     ),
     Known(
@@ -69,7 +69,7 @@ LEDGER = (
         "For no axis at all, or no momentum, the original stops at what happens to fail first.",
         "layers/errors/axis_empty/fused",
         lambda case: (
-            cases.argument(case, "axis") == [] or (vocabulary.decay(case) is None and not vocabulary.contrib(case))
+            cases.argument(case, "axis") == [] or (functions.decay(case) is None and not functions.contrib(case))
         ),
         refused_by_both,
     ),

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from tests.selection import SEED
 
 from . import case as cases
-from . import dispatch, layer_strategies, make_reference, network_strategies, strategies, verdict, vocabulary
+from . import comparison, functions, layer_strategies, make_reference, network_strategies, original_path, strategies
 from .original import Original
 from .worker import Worker
 
@@ -36,7 +36,7 @@ class Outcome(NamedTuple):
     case: cases.Case
     expected: dict[str, Any]
     found: dict[str, Any]
-    verdict: verdict.Verdict
+    verdict: comparison.Verdict
 
 
 def regime(case: cases.Case) -> str:
@@ -81,7 +81,7 @@ def run(seed: int, indices: Iterable[int], original: Original, function: str = "
     outcomes = []
     for index, case in drawn.items():
         both = results[index]
-        found = verdict.judge(case, both["original"], both["ours"], original.run)
+        found = comparison.judge(case, both["original"], both["ours"], original.run)
         outcomes.append(Outcome(case, both["original"], both["ours"], found))
     return outcomes
 
@@ -97,16 +97,16 @@ def counts(outcomes: list[Outcome]) -> dict[str, dict[str, int]]:
 
     The refused row gets past it in ours only.
     """
-    contrib = all(vocabulary.contrib(outcome.case) for outcome in outcomes)
-    asked = {"row": (dispatch.row, dispatch.ROWS if contrib else dispatch.CORE_ROWS)}
-    asked["kind"] = (dispatch.training_kind, dispatch.KINDS)
+    contrib = all(functions.contrib(outcome.case) for outcome in outcomes)
+    asked = {"row": (original_path.row, original_path.ROWS if contrib else original_path.CORE_ROWS)}
+    asked["kind"] = (original_path.training_kind, original_path.KINDS)
     if not contrib:
-        asked["statistics"] = (dispatch.statistics, dispatch.STATISTICS)
-    if all(vocabulary.is_layer(outcome.case) for outcome in outcomes):
-        asked = {"function": (lambda case: vocabulary.of(case).name, tuple(f.name for f in vocabulary.LAYERS))}
+        asked["statistics"] = (original_path.statistics, original_path.STATISTICS)
+    if all(functions.is_layer(outcome.case) for outcome in outcomes):
+        asked = {"function": (lambda case: functions.of(case).name, tuple(f.name for f in functions.LAYERS))}
     found = {title: dict.fromkeys(names, 0) for title, (_, names) in asked.items()}
     for outcome in outcomes:
-        result = outcome.found if dispatch.row(outcome.case) == "refused" else outcome.expected
+        result = outcome.found if original_path.row(outcome.case) == "refused" else outcome.expected
         if result["stage"] not in ("build", "aborted"):
             for title, (ask, names) in asked.items():
                 answer = ask(outcome.case)
@@ -137,7 +137,7 @@ def report(outcomes: list[Outcome], seed: int, rows: int = 8) -> str:
     for outcome in outcomes:
         if outcome.verdict.rows:
             index = outcome.case["name"].split()[3]
-            of = "layers" if vocabulary.is_layer(outcome.case) else vocabulary.of(outcome.case).name
+            of = "layers" if functions.is_layer(outcome.case) else functions.of(outcome.case).name
             again = f"python -m tests.parity.live --function {of}"
             lines.append(f"{outcome.case['name']}: {again} --seed {seed} --index {index}")
             lines += [f"    {str(row)[:300]}" for row in outcome.verdict.rows[:rows]]

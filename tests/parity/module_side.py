@@ -12,7 +12,7 @@ import tensorflow.compat.v1 as tf
 import tfbn
 
 from . import case as cases
-from . import data, dispatch, vocabulary
+from . import data, functions, original_path
 from .arguments import Decoder
 from .graphs import Side
 from .runner import describe
@@ -34,7 +34,7 @@ def left_out(case: cases.Case, graph: Dict[str, Any]) -> Optional[str]:
     """Why a case says nothing of the module; None where it does. `graph` is what the graph made of it."""
     arguments = arguments_of(case)
     second = set(cases.get(case, "second")) - {"is_training"}
-    if not vocabulary.contrib(case):
+    if not functions.contrib(case):
         return "for the functions and classes of tf.layers"
     if graph["stage"] != "ok":
         return "refused: the module's own errors have tests of their own"
@@ -46,7 +46,7 @@ def left_out(case: cases.Case, graph: Dict[str, Any]) -> Optional[str]:
         return "another updates_collections, and so another row than the module's"
     if "variables_collections" in arguments and arguments["variables_collections"] == TRAINED_STATISTICS:
         return "moving statistics among the trainable variables"
-    if arguments.get("adjustment") and dispatch.row(case) in ("legacy", "function-fused"):
+    if arguments.get("adjustment") and original_path.row(case) in ("legacy", "function-fused"):
         return "an adjustment that batch_norm ignores, as the original does, and the module applies"
     return None
 
@@ -55,8 +55,8 @@ def key(case: cases.Case) -> str:
     """The same for cases in which the module is told and asked the same, but for the random numbers."""
     arguments = {name: value for name, value in arguments_of(case).items() if name not in UNSEEN}
     arguments.pop("updates_collections", None)
-    fed = dispatch.training_kind(case) in ("placeholder", "variable")
-    training = None if fed else bool(_plain(vocabulary.is_training(case)))
+    fed = original_path.training_kind(case) in ("placeholder", "variable")
+    training = None if fed else bool(_plain(functions.is_training(case)))
     names = ("shape", "dtype", "dynamic", "form", "batches", "spread", "calls", "learning_rate")
     return json.dumps([arguments, training, *(cases.get(case, name) for name in names)], sort_keys=True)
 
@@ -102,7 +102,7 @@ class Layer:
         self.weights = given.pop("batch_weights", None)
         self.activation = given.pop("activation_fn", None)
         given = {name: value for name, value in given.items() if name not in UNSEEN}
-        row = dispatch.row(case)
+        row = original_path.row(case)
         if row == "legacy":
             given.setdefault("param_dtype", cases.get(case, "dtype"))
         if given.get("trainable") is False and row.startswith("core"):
@@ -157,7 +157,7 @@ class Layer:
         return found
 
     def infer(self, x: Any, *weights: Any) -> Any:
-        fed = dispatch.training_kind(self.case) in ("placeholder", "variable")
+        fed = original_path.training_kind(self.case) in ("placeholder", "variable")
         return self.call(x, self.is_training if fed else False, *weights, update_statistics=False)
 
 
@@ -183,7 +183,7 @@ def run(case: cases.Case) -> Dict[str, np.ndarray]:
     outputs = layer.infer(*layer.inputs(last))
     for index in range(calls):
         found["inference." + (f"call{index}." if calls > 1 else "") + "output"] = outputs
-    if dispatch.row(case) != "legacy":
+    if original_path.row(case) != "legacy":
         found["losses"] = np.sort([loss.numpy() for loss in layer.module.losses]).astype(np.float32)
     return {name: _array(value) for name, value in found.items()}
 
@@ -207,7 +207,7 @@ def seen(case: cases.Case, graph: Dict[str, Any]) -> Dict[str, np.ndarray]:
             name = head.partition("gradient.")[0] + "gradient." + last
         elif "second." in head:
             name = head.partition("second.")[0] + "second." + last
-        if not (name == "losses" and dispatch.row(case) == "legacy"):
+        if not (name == "losses" and original_path.row(case) == "legacy"):
             found[name] = np.sort(value) if name == "losses" else value  # in the order that each creates variables
     return found
 

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from . import case as cases
-from . import vocabulary
-from .excuses import Known, Result, collected_reads, fails_there, refused_by_both, refused_here, with_arguments
+from . import functions
+from .known_differences import (
+    Known,
+    Result,
+    collected_reads,
+    fails_there,
+    refused_by_both,
+    refused_here,
+    with_arguments,
+)
 
 
 def _normalized(case: cases.Case) -> bool:
-    return cases.argument(case, "normalizer_fn") is not None or vocabulary.of(case).name == "slim_model"
+    return cases.argument(case, "normalizer_fn") is not None or functions.of(case).name == "slim_model"
 
 
 def _composed_second_order(case: cases.Case) -> bool:
-    params, rank = vocabulary.normalizer_params(case), len(cases.get(case, "shape"))
+    params, rank = functions.normalizer_params(case), len(cases.get(case, "shape"))
     composed = params.get("fused") is False or params.get("renorm") or rank not in (2, 4)
     return bool(cases.get(case, "second_order") and _normalized(case) and composed)
 
@@ -24,7 +32,7 @@ def _channels_first(case: cases.Case) -> bool:
 
 def _channels_last(case: cases.Case) -> cases.Case:
     count, channels, *rest = cases.get(case, "shape")
-    layout = "channels_last" if vocabulary.of(case).name.startswith("layers.v1.") else "NHWC"
+    layout = "channels_last" if functions.of(case).name.startswith("layers.v1.") else "NHWC"
     moved = with_arguments(case, data_format=layout)
     params = cases.argument(case, "normalizer_params")
     if params is None:
@@ -82,7 +90,7 @@ LEDGER = (
         "dropout with is_training=None",
         "There the original asks Keras' learning phase, a placeholder of its own.",
         "network/dropout/error_none",
-        lambda case: vocabulary.of(case).name.endswith("dropout") and vocabulary.is_training(case) is None,
+        lambda case: functions.of(case).name.endswith("dropout") and functions.is_training(case) is None,
         refused_here("ValueError", "training"),
     ),
     Known(

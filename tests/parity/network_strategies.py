@@ -9,7 +9,7 @@ import random
 from typing import Any
 
 from . import case as cases
-from . import vocabulary
+from . import functions
 from .registry.encode import (
     AUTO_REUSE,
     BATCH_NORM,
@@ -32,7 +32,7 @@ from .strategies import SCHEDULES, SCOPE_OPTIONS, is_training, regime, weighted
 
 STEPS = 2
 # As often as they have arguments; the rest once each.
-FUNCTIONS = {layer.name: 2 if layer.has_variables else 1 for layer in vocabulary.LAYERS}
+FUNCTIONS = {layer.name: 2 if layer.has_variables else 1 for layer in functions.LAYERS}
 FUNCTIONS.update({"layers.conv2d": 5, "layers.fully_connected": 4, "layers.separable_conv2d": 3})
 CONVOLVING = ("layers.conv2d", "layers.convolution", "layers.conv2d_transpose", "layers.separable_conv2d")
 POOLS = ("layers.max_pool2d", "layers.avg_pool2d", "layers.v1.max_pooling2d", "layers.v1.average_pooling2d")
@@ -66,7 +66,7 @@ def draw(seed: int, index: int) -> cases.Case:
     else:
         _shape(rng, name, fields, arguments)
         _of_function(rng, name, fields, arguments)
-        if vocabulary.FUNCTIONS[name].has_variables:
+        if functions.FUNCTIONS[name].has_variables:
             _weights(rng, name, arguments)
             _around(rng, name, fields, arguments)
         elif not name.startswith("layers.v1.") and name != "layers.softmax":
@@ -128,8 +128,8 @@ def _of_function(rng: random.Random, name: str, fields: dict[str, Any], argument
         arguments["num_outputs"] = rng.choice([1, 2, 3, 4])
     elif name == "layers.v1.dense":
         arguments["units"] = rng.choice([1, 2, 3, 4])
-    if not vocabulary.FUNCTIONS[name].has_variables and rng.random() < 0.3:
-        arguments[vocabulary.FUNCTIONS[name].scope] = rng.choice(["s", "layer"])
+    if not functions.FUNCTIONS[name].has_variables and rng.random() < 0.3:
+        arguments[functions.FUNCTIONS[name].scope] = rng.choice(["s", "layer"])
 
 
 def _padding(rng: random.Random, arguments: dict[str, Any]) -> None:
@@ -263,7 +263,7 @@ def _normalizer(rng: random.Random, name: str, arguments: dict[str, Any]) -> Non
 
 
 def _around(rng: random.Random, name: str, fields: dict[str, Any], arguments: dict[str, Any]) -> None:
-    scoped = vocabulary.FUNCTIONS[name].scope
+    scoped = functions.FUNCTIONS[name].scope
     if rng.random() < 0.4 or name == "layers.repeat":
         choices = ["s", "o/i"] if name == "layers.repeat" else ["s", "o/i", scope("held"), scope("held/inner")]
         arguments[scoped] = rng.choice(choices)
@@ -338,8 +338,8 @@ def _spoil(rng: random.Random, name: str, fields: dict[str, Any], arguments: dic
         wrong = {"padding": "FULL"}
         ways += [wrong, {"data_format": "NWHC"}]
         ways += [{"pool_size" if "pool_size" in arguments else "kernel_size": [1, 1, 1]}]
-    if vocabulary.FUNCTIONS[name].has_variables and name != "layers.repeat":
-        ways += ["dtype", "twice", {"reuse": True, vocabulary.FUNCTIONS[name].scope: "nobody"}]
+    if functions.FUNCTIONS[name].has_variables and name != "layers.repeat":
+        ways += ["dtype", "twice", {"reuse": True, functions.FUNCTIONS[name].scope: "nobody"}]
         if not name.startswith("layers.v1."):
             ways += [{"reuse": True, "scope": None}]
     if name.endswith(("fully_connected", "dense", "softmax")):
@@ -353,6 +353,6 @@ def _spoil(rng: random.Random, name: str, fields: dict[str, Any], arguments: dic
         fields["unknown_rank"] = True
     elif how == "twice":
         fields["calls"] = "same_scope"
-        arguments[vocabulary.FUNCTIONS[name].scope] = "s"
+        arguments[functions.FUNCTIONS[name].scope] = "s"
     else:
         arguments.update(how)

@@ -15,19 +15,19 @@ from typing import Any
 import numpy as np
 
 from . import case as cases
-from . import dispatch, make_reference, wire
+from . import make_reference, original_path, protocol
 from .worker import Worker
 
 SOURCES = (
     "arguments.py",
     "case.py",
     "data.py",
-    "dispatch.py",
+    "original_path.py",
     "graphs.py",
     "observe.py",
     "runner.py",
-    "sides.py",
-    "vocabulary.py",
+    "backends.py",
+    "functions.py",
     "worker.py",
     "make_reference.py",
 )
@@ -46,12 +46,12 @@ class Original:
         path = self._folder / f"{cases.fingerprint(case)}.pickle"
         if self.cached:
             with contextlib.suppress(OSError, EOFError, ValueError):
-                result = wire.loads(path.read_bytes())
+                result = protocol.loads(path.read_bytes())
                 if not _unlucky(case, result):
                     return result
         result = self._ask(case)
         if self.cached and result["stage"] not in ("aborted", "harness"):
-            _write(path, wire.dumps(result))
+            _write(path, protocol.dumps(result))
         return result
 
     def _ask(self, case: cases.Case) -> dict[str, Any]:
@@ -73,8 +73,8 @@ def _unlucky(case: cases.Case, result: dict[str, Any]) -> bool:
     On a step run with False the original's core-fused path adds zero times an output that its kernel has not written:
     NaN where the memory happened to hold one, and then for good.
     """
-    dynamic = dispatch.training_kind(case) in ("placeholder", "variable")
-    if not dynamic or dispatch.row(case) not in ("core-fused", "layer") or 0 in cases.batch_sizes(case):
+    dynamic = original_path.training_kind(case) in ("placeholder", "variable")
+    if not dynamic or original_path.row(case) not in ("core-fused", "layer") or 0 in cases.batch_sizes(case):
         return False
     return any(np.isnan(array).any() for name, array in result["arrays"].items() if ".state." in name)
 

@@ -30,11 +30,9 @@ def main(name: str) -> None:
     warnings.simplefilter("ignore")
     here = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [os.path.dirname(os.path.dirname(here))] + [entry for entry in sys.path if entry != here]
-    if name != "original":
-        pass  # this process is started without what belongs to the Python of the tests
-    from tests.parity import programs, runner, sides, wire
+    from tests.parity import backends, programs, protocol, runner
 
-    side, run = sides.load(name), runner.run
+    side, run = backends.load(name), runner.run
     if name == "module":
         from tests.parity import module_side
 
@@ -44,17 +42,17 @@ def main(name: str) -> None:
 
     versions = {"tensorflow": side.tf.__version__, "numpy": numpy.__version__, "python": sys.version.split()[0]}
     signatures = {name: _signature(function) for name, function in side.functions.items()}
-    wire.send(replies, {"versions": versions, "signatures": signatures})
+    protocol.send(replies, {"versions": versions, "signatures": signatures})
     while True:
         try:
-            case = wire.receive(requests)
+            case = protocol.receive(requests)
         except EOFError:
             return
         try:
             result = programs.run(*case["program"], side) if "program" in case else run(case, side)
         except Exception:  # a fault of the harness itself must reach the client as one
             result = {"stage": "harness", "error": {"type": "harness", "bases": [], "text": traceback.format_exc()}}
-        wire.send(replies, result)
+        protocol.send(replies, result)
 
 
 if __name__ == "__main__":

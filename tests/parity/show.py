@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from . import case as cases
-from . import compare, live, make_reference, recordings, verdict
+from . import compare, comparison, live, make_reference, recordings
 from .original import Original
 from .registry import registry
 from .worker import Worker
@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     regime = live.regime(case)
     with Worker(regime) as worker:
         found = worker.run(case)
-    judged = verdict.judge(case, expected, found, lambda other: recorded.get(other["name"]))
+    judged = comparison.judge(case, expected, found, lambda other: recorded.get(other["name"]))
     print(json.dumps(case, indent=2))
     print(f"\nunder {regime}:")
     print(table(case, expected, found, options.equal))

@@ -165,7 +165,7 @@ def renorm(rng: random.Random, arguments: dict[str, Any], decay: str = "renorm_d
 
 
 def is_training(rng: random.Random) -> Any:
-    """Of every kind of dispatch.KINDS, mostly True or changing from step to step."""
+    """Of every kind of original_path.KINDS, mostly True or changing from step to step."""
     kind = weighted(rng, {"bool": 3, "int": 2, "numpy": 2, "constant": 2, "placeholder": 3, "variable": 3})
     static, schedule = rng.random() < 0.75, rng.choice(SCHEDULES)
     return {

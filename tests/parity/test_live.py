@@ -8,7 +8,7 @@ import pytest
 
 from tests.selection import SEED
 
-from . import live, verdict
+from . import comparison, live
 
 pytestmark = [pytest.mark.process, pytest.mark.cases(1000)]
 
@@ -21,5 +21,5 @@ COUNTS = {"batch_norm": CASES, "batch_normalization": CASES // 2, "layers": CASE
 def test_random_case_agrees_with_the_original(function, index, original, worker):
     case = live.DRAW[function](SEED, index)
     expected, found = original.run(case), worker(live.regime(case)).run(case)
-    outcome = live.Outcome(case, expected, found, verdict.judge(case, expected, found, original.run))
+    outcome = live.Outcome(case, expected, found, comparison.judge(case, expected, found, original.run))
     assert not outcome.verdict.rows, live.report([outcome], SEED)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from . import case as cases
-from . import dispatch, module_side, recordings
+from . import module_side, original_path, recordings
 from .registry import registry
 
 pytestmark = pytest.mark.process
@@ -83,5 +83,5 @@ def agree(case, field, expected, found):
 def by_kernel(case):
     """Whether TensorFlow's fused kernel makes the gradient in training, on every version."""
     # A fused row raises epsilon to the kernel's floor, renorm takes composed ops below it.
-    renorm = dispatch.row(case) == "core-renorm" and cases.argument(case, "epsilon", 0.001) > 1.001e-5
-    return (dispatch.row(case) in FUSED or renorm) and cases.get(case, "dtype") in ("float16", "float32")
+    renorm = original_path.row(case) == "core-renorm" and cases.argument(case, "epsilon", 0.001) > 1.001e-5
+    return (original_path.row(case) in FUSED or renorm) and cases.get(case, "dtype") in ("float16", "float32")

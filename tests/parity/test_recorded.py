@@ -7,7 +7,7 @@ import zlib
 import pytest
 
 from . import case as cases
-from . import compare, differences, recordings, verdict
+from . import compare, comparison, differences, recordings
 from .registry import registry
 
 pytestmark = pytest.mark.process
@@ -41,7 +41,7 @@ def test_tfbn_does_what_the_original_did(name, ours):
     case = REGISTRY[name]
     expected = recorded(case)
     assert expected is not None, f"{name} is not recorded: python -m tests.parity.record --write"
-    found = verdict.judge(case, expected, ours(case), recorded)
+    found = comparison.judge(case, expected, ours(case), recorded)
     assert not found.rows, report(case, found)
 
 
@@ -73,7 +73,7 @@ def test_recordings_have_nothing_else():
     assert VERSIONS["inputs"] == recordings.inputs(), "data.py has changed: python -m tests.parity.record --write"
 
 
-def report(case: cases.Case, found: verdict.Verdict) -> str:
+def report(case: cases.Case, found: comparison.Verdict) -> str:
     lines = [f"{case['name']} under {regime(case['name'])}:", *map(str, found.rows)]
     if found.known:
         lines.append(f"(known: {', '.join(found.known)})")

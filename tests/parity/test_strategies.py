@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from . import case as cases
-from . import dispatch, live, vocabulary
+from . import functions, live, original_path
 
 SIGNATURES = json.loads(Path(__file__).with_name("signature.json").read_text())
 DRAWN = {function: [draw(3, index) for index in range(1000)] for function, draw in live.DRAW.items()}
@@ -24,14 +24,14 @@ def test_a_case_can_be_drawn_again_alone(function):
 
 @every_function
 def test_cases_are_for_their_function_and_survive_json(function):
-    functions = {layer.name for layer in vocabulary.LAYERS} if function == "layers" else {function}
-    assert {cases.get(case, "function") for case in DRAWN[function]} == functions
+    expected = {layer.name for layer in functions.LAYERS} if function == "layers" else {function}
+    assert {cases.get(case, "function") for case in DRAWN[function]} == expected
     assert [json.loads(json.dumps(case)) for case in DRAWN[function]] == DRAWN[function]
 
 
 @every_function
 def test_cases_take_the_row_they_are_drawn_for(function):
-    elsewhere = [case["name"] for case in DRAWN[function] if f"{dispatch.row(case)})" not in case["name"]]
+    elsewhere = [case["name"] for case in DRAWN[function] if f"{original_path.row(case)})" not in case["name"]]
     # Only an error put into a case afterwards may lead it elsewhere.
     assert len(elsewhere) < len(DRAWN[function]) / 16, elsewhere
 
@@ -43,12 +43,12 @@ def test_every_argument_and_dtype_is_drawn_often(function):
         names.update(set(cases.get(case, "arguments")).union(*cases.get(case, "arg_scope")))
         names[cases.get(case, "dtype")] += 1
         names[f"rank {len(cases.get(case, 'shape'))}"] += 1
-        names[dispatch.statistics(case)] += 1
+        names[original_path.statistics(case)] += 1
         names["learning rate"] += bool(cases.get(case, "learning_rate"))
     arguments = [name for name, *_ in SIGNATURES[function]][1:]
     wanted = [*arguments, "float16", "bfloat16", "float32", "float64", *[f"rank {rank}" for rank in range(1, 7)]]
     if function == "batch_normalization":
-        wanted += [*dispatch.STATISTICS, "learning rate"]
+        wanted += [*original_path.STATISTICS, "learning rate"]
     assert {name: names[name] for name in wanted if names[name] < 20} == {}
 
 
@@ -59,7 +59,7 @@ def test_every_argument_of_every_layer_is_drawn():
         names.update((cases.get(case, "function"), name) for name in given)
     wanted = [
         (layer.name, argument)
-        for layer in vocabulary.LAYERS
+        for layer in functions.LAYERS
         if layer.name in SIGNATURES
         for argument, _, kind in SIGNATURES[layer.name][1:]
         if kind == "POSITIONAL_OR_KEYWORD"

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from . import make_reference, wire
+from . import make_reference, protocol
 from .worker import Worker
 
 pytestmark = pytest.mark.process
@@ -24,16 +24,16 @@ def worker(tmp_path):
         textwrap.dedent(f"""
         import os, sys, time
         sys.path.insert(0, {str(ROOT)!r})
-        from tests.parity import wire
-        wire.send(sys.stdout.buffer, {{"versions": {{}}, "signatures": {{}}}})
+        from tests.parity import protocol
+        protocol.send(sys.stdout.buffer, {{"versions": {{}}, "signatures": {{}}}})
         while True:
-            case = wire.receive(sys.stdin.buffer)
+            case = protocol.receive(sys.stdin.buffer)
             if case == "die":
                 print("last words", file=sys.stderr, flush=True)
                 os.abort()
             if case == "hang":
                 time.sleep(60)
-            wire.send(sys.stdout.buffer, {{
+            protocol.send(sys.stdout.buffer, {{
                 "stage": "ok", "pid": os.getpid(), "echo": case, "environment": dict(os.environ)
             }})
         """)
@@ -68,7 +68,7 @@ def test_a_server_that_does_not_start_says_why(tmp_path):
 
 def test_arrays_cross_as_they_are():
     value = {"a": np.arange(6, dtype=np.float16).reshape(2, 3), "b": [np.float32(1.5), None, {"c": np.zeros((0, 2))}]}
-    back = wire.loads(wire.dumps(value))
+    back = protocol.loads(protocol.dumps(value))
     assert back["a"].dtype == np.float16
     np.testing.assert_array_equal(back["a"], value["a"])
     assert back["b"][2]["c"].shape == (0, 2)

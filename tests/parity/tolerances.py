@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import case as cases
-from . import data, dispatch, vocabulary
+from . import data, functions, original_path
 
 EPSILON = {
     "float16": 2.0**-10,
@@ -120,7 +120,7 @@ class Scales:
     def __init__(self, case: cases.Case, expected: dict[str, Any], variables: Any = ()):
         self.case = case
         self._inputs = cases.get(case, "dtype")
-        self.one_pass = self._inputs == "bfloat16" and dispatch.row(case) in FUSED
+        self.one_pass = self._inputs == "bfloat16" and original_path.row(case) in FUSED
         self._dtypes = {name: dtype for name, _, dtype, _ in variables}
         steps = range(cases.get(case, "steps") + 1)
         batches = [data.batch(case, index) for index in steps]
@@ -164,7 +164,7 @@ class Scales:
         for index, batch in enumerate(batches):
             each = data.batch_weights(self.case, index, weights["form"]).ravel()[: batch.shape[0]]
             if each.sum() > 0:
-                (axis,) = vocabulary.channel_axes(self.case)
+                (axis,) = functions.channel_axes(self.case)
                 rows = np.moveaxis(batch, axis, -1).reshape(batch.shape[0], -1, data.channels(self.case))
                 share = each[:, None, None] / (each.sum() * rows.shape[1])
                 mean = (rows * share).sum(axis=(0, 1))
@@ -213,7 +213,7 @@ def kind_of(field: str) -> str:
 def tolerance(case: cases.Case, field: str, dtype: str) -> Tolerance:
     """The table's entry for a field whose rounding is that of `dtype`."""
     kind = kind_of(field)
-    if dispatch.row(case) in FUSED:
+    if original_path.row(case) in FUSED:
         if field.endswith("variance") and kind == "state" and cases.get(case, "dtype") == "bfloat16":
             return TABLE["one-pass state", dtype]
         return TABLE.get(("fused " + kind, dtype), TABLE.get((kind, dtype), EXACT))
@@ -221,7 +221,7 @@ def tolerance(case: cases.Case, field: str, dtype: str) -> Tolerance:
 
 
 def scales(case: cases.Case, expected: dict[str, Any], variables: Any = ()) -> Scales | LayerScales:
-    return LayerScales(case, expected) if vocabulary.is_layer(case) else Scales(case, expected, variables)
+    return LayerScales(case, expected) if functions.is_layer(case) else Scales(case, expected, variables)
 
 
 def bound(case: cases.Case, scales: Scales | LayerScales, field: str, expected: np.ndarray) -> float:

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from . import make_reference, wire
+from . import make_reference, protocol
 
 SERVER = Path(__file__).with_name("server.py")
 TIMEOUT = 120.0
@@ -33,7 +33,7 @@ class Worker:
         self.start()
         process = self._running()
         try:
-            wire.send(process.stdin, case)
+            protocol.send(process.stdin, case)
             return self._receive(self.timeout)
         except (EOFError, BrokenPipeError):
             process.wait()
@@ -84,7 +84,7 @@ class Worker:
         ready, _, _ = select.select([stream], [], [], timeout)
         if not ready:
             raise TimeoutError
-        return wire.receive(stream)
+        return protocol.receive(stream)
 
     def _running(self) -> Any:
         assert self._process is not None, "not started"

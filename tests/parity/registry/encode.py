@@ -68,7 +68,7 @@ def drawn(seed: int, low: float = -0.5, high: float = 1.0) -> dict[str, Any]:
 
 
 def function(name: str) -> dict[str, Any]:
-    """One of the functions that both sides have (sides.py), such as a normalizer_fn."""
+    """One of the functions that both sides have (backends.py), such as a normalizer_fn."""
     return {"$": "function", "function": name}
 
 

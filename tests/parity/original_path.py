@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 
 from . import case as cases
-from . import vocabulary
+from . import functions
 
 CORE_ROWS = ("core-fused", "core-nonfused", "core-renorm")
 ROWS = ("function-fused", "core-fused", "core-nonfused", "core-renorm", "refused", "legacy")
@@ -19,9 +19,9 @@ def _is_update_ops(value) -> bool:
 
 def row(case: cases.Case) -> str:
     """The row of the table in the reference page, with the core row split by its variants."""
-    if vocabulary.is_layer(case):
+    if functions.is_layer(case):
         return "layer"
-    if not vocabulary.contrib(case):
+    if not functions.contrib(case):
         return _layers_row(case)
     get = functools.partial(cases.argument, case)
     rank = len(cases.get(case, "shape"))
@@ -45,22 +45,22 @@ def _layers_row(case: cases.Case) -> str:
     """tf.layers takes the core row whatever its arguments; the fused variant for one axis of rank 4, 1 or 3."""
     if cases.argument(case, "renorm"):
         return "core-renorm"
-    excluded = cases.argument(case, "adjustment") is not None or vocabulary.virtual_batch_size(case) is not None
+    excluded = cases.argument(case, "adjustment") is not None or functions.virtual_batch_size(case) is not None
     fused = cases.argument(case, "fused") is None or bool(cases.argument(case, "fused"))
-    placed = len(cases.get(case, "shape")) == 4 and vocabulary.channel_axes(case) in ((1,), (3,))
+    placed = len(cases.get(case, "shape")) == 4 and functions.channel_axes(case) in ((1,), (3,))
     return "core-fused" if fused and placed and not excluded else "core-nonfused"
 
 
 def statistics(case: cases.Case) -> str:
     """What has statistics of its own: one of STATISTICS."""
-    if vocabulary.virtual_batch_size(case) is not None:
+    if functions.virtual_batch_size(case) is not None:
         return "virtual batches"
-    return "one axis" if len(vocabulary.channel_axes(case)) == 1 else "several axes"
+    return "one axis" if len(functions.channel_axes(case)) == 1 else "several axes"
 
 
 def training_kind(case: cases.Case) -> str:
     """The kind of is_training: one of KINDS, or "other" for what is none of them."""
-    value = vocabulary.is_training(case)
+    value = functions.is_training(case)
     if isinstance(value, bool):
         return "bool"
     if isinstance(value, int):

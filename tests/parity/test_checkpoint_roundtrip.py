@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from . import make_reference
-from .exchange import PATHS
+from .checkpoint_roundtrip import PATHS
 
 pytestmark = pytest.mark.slow
 
@@ -31,7 +31,7 @@ def interpreters():
 
 def run(interpreters, side, action, folder):
     done = subprocess.run(
-        [interpreters[side], "-m", "tests.parity.exchange", side, action, str(folder)],
+        [interpreters[side], "-m", "tests.parity.checkpoint_roundtrip", side, action, str(folder)],
         cwd=ROOT,
         env={**make_reference.environment(), "TF_CPP_MIN_LOG_LEVEL": "3"},
         capture_output=True,

@@ -1,6 +1,6 @@
 """Trains or restores one small network, with the original or with tfbn: the two sides of a checkpoint exchange.
 
-    python -m tests.parity.exchange original|tfbn train|infer FOLDER
+    python -m tests.parity.checkpoint_roundtrip original|tfbn train|infer FOLDER
 
 For each of PATHS, `train` writes FOLDER/PATH.model; both restore it into a graph of their own and write the inference
 outputs it gives. Runs on Python 3.7.
