@@ -74,7 +74,9 @@ def _is_refused(kind: str, text: str) -> bool:
     if value is None or kind == "string":
         return not (value is None or isinstance(value, str))
     if kind.startswith("bool"):
-        return value.lower() not in TRUTHS if isinstance(value, str) else isinstance(value, float) or value not in (0, 1)
+        return (
+            value.lower() not in TRUTHS if isinstance(value, str) else isinstance(value, float) or value not in (0, 1)
+        )
     if isinstance(value, str):
         return not _is_number(value, kind)
     return isinstance(value, bool) or not isinstance(value, int if kind == "integer" else (int, float))
