@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
@@ -75,6 +76,28 @@ def test_a_link_stays_a_link(tmp_path):
     assert link.is_symlink()
     assert target.read_text() == "new"
     assert os.listdir(tmp_path / "real") == ["a.py"]
+
+
+@pytest.mark.parametrize(
+    "make, got",
+    [
+        (os.mkfifo, "a pipe, a socket or a device"),
+        (os.mkdir, "a folder"),
+        (lambda path: path.symlink_to(path.name), "a link that leads back to itself"),
+    ],
+)
+def test_what_is_no_file_stays(make, got, tmp_path):
+    """A rename would put a file in the place of /dev/null; also where it appears while the block runs."""
+    target = tmp_path / "target"
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(pytest.raises(ValueError, match=f"target: expected the path of a file.*, got {got}"))
+        stack.enter_context(replacing(target)).write_text("new")
+        make(target)
+    before = target.lstat().st_ino
+    with pytest.raises(ValueError, match=got), replacing(target):
+        pytest.fail("it is refused before anything is made")
+    assert target.lstat().st_ino == before
+    assert os.listdir(tmp_path) == ["target"]
 
 
 @pytest.mark.parametrize("force", [True, False])

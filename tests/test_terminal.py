@@ -86,6 +86,12 @@ def test_plain_text(look, monkeypatch, reason):
     assert screen.buffer.getvalue() == expected.encode() + DIFF + b"+\xe9\r\n"
 
 
+def test_control_characters_are_escaped(capsys):
+    """Those of names would write over what was printed, or turn it around; lines and tabs stay, and all letters."""
+    terminal.show("a\x1b[2K\rb\x00\x7f\x9b\u202e\u2028: größe\t1\r\n2")
+    assert capsys.readouterr().out == r"a\x1b[2K\rb\x00\x7f\x9b\u202e\u2028: größe" + "\t1\r\n2\n"
+
+
 def test_diffs_have_colour(look):
     """What goes is red, what comes is green; the headers are neither."""
     screen = look()

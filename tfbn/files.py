@@ -51,8 +51,10 @@ def replacing(target: str | os.PathLike[str], *, force: bool = True) -> Iterator
     Raises:
       FileExistsError: without `force`, there is one.
       FileNotFoundError: there is no folder for it.
+      ValueError: a folder is there, or what is no file at all.
     """
     final = Path(os.path.realpath(target))
+    _check_is_file(target, final)
     with working_folder(final) as folder, _naming(target):
         partial = folder / "new"
         yield partial
@@ -61,6 +63,7 @@ def replacing(target: str | os.PathLike[str], *, force: bool = True) -> Iterator
         with locked(final.parent):
             if final.exists() and not force:
                 raise appeared(target, final)
+            _check_is_file(target, final)
             move(partial, final)
             settle(final)
 
@@ -192,6 +195,15 @@ def _naming(target: str | os.PathLike[str]) -> Iterator[None]:
 
 def _strerror(error: OSError) -> str:
     return error.strerror or str(error)
+
+
+def _check_is_file(target: str | os.PathLike[str], place: Path) -> None:
+    """A rename would put a file in the place of a pipe or a device: where root runs, of /dev/null for all programs."""
+    if place.is_file() or not os.path.lexists(place):
+        return
+    got = "a folder" if place.is_dir() else "a pipe, a socket or a device"
+    got = "a link that leads back to itself" if place.is_symlink() else got
+    raise ValueError(f"{os.fspath(target) or '.'}: expected the path of a file to write, got {got}. Name a file.")
 
 
 def _is_taken(place: Path) -> bool:

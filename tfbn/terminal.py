@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from typing import Any, TextIO
 
@@ -23,9 +24,13 @@ DIFF = [
 ]
 
 
+# What moves the cursor, colours or turns around what follows; names in files and names of files may have any of it.
+_CONTROL = re.compile(r"\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
 def show(text: str, stream: TextIO | None = None, highlights: list[str] = REPORT) -> None:
     """Prints a text, on standard output by default. Lines stay as long as they are: paths are copied from them."""
-    stream = sys.stdout if stream is None else stream
+    stream, text = sys.stdout if stream is None else stream, escape_control(text)
     console = _console(stream, highlights)
     try:
         if console is None:
@@ -36,6 +41,11 @@ def show(text: str, stream: TextIO | None = None, highlights: list[str] = REPORT
     except OSError as error:
         name = "standard output" if stream is sys.stdout else "standard error"
         raise OSError(error.errno, error.strerror, name) from error
+
+
+def escape_control(text: str) -> str:
+    """The text with its control characters as Python writes them, but for the ends of lines and tabs."""
+    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def show_diff(diff: bytes) -> None:

@@ -54,3 +54,12 @@ def test_without_matplotlib(diagnosis, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(ImportError, match=r"plot needs matplotlib, .*pip install 'tfbn\[tools\]'"):
         checkpoint.plot(diagnosis, tmp_path / "picture.png")
+
+
+@pytest.mark.parametrize("name", ["model.index", "net.h5", "picture", ""])
+def test_another_ending(name, diagnosis, tmp_path):
+    """It might be the checkpoint, which would be a picture then."""
+    (tmp_path / "model.index").write_bytes(b"index")
+    with pytest.raises(ValueError, match=r"plot: expected the path of a PNG, .*\.png, got '.*" + name):
+        checkpoint.plot(diagnosis, str(tmp_path / name) if name else name)
+    assert (tmp_path / "model.index").read_bytes() == b"index"

@@ -141,6 +141,14 @@ def compressed(path: Path) -> None:
     path.write_bytes(table_of(table_file._encode_varint(len(block)) + literals, b"\x01"))
 
 
+def control_characters(path: Path) -> None:
+    """Names that clear the line, and turn around what follows."""
+    names = [f"bn\x1b[2K\r\u202e/{name}" for name in ("moving_mean", "moving_variance")]
+    values = [tf.constant([0.5, -1.0]), tf.constant([0.5, 2.0])]
+    prefix = str(path.with_suffix(""))
+    tf.raw_ops.SaveV2(prefix=prefix, tensor_names=names, shape_and_slices=["", ""], tensors=values)
+
+
 def table_of(block: bytes, kind: bytes = b"\x00") -> bytes:
     """A table of one block, as it is; of the `kind` 1 it is compressed."""
     handle = table_file._encode_varint(0) + table_file._encode_varint(len(block))
@@ -214,6 +222,7 @@ ATTACKS: dict[str, tuple[Callable[[Path], None], dict[str, str | None]]] = {
     "twice.index": (entries_twice, dict.fromkeys(READ, "its keys are not in order")),
     "compressed.index": (compressed, dict.fromkeys(READ, "a block is compressed")),
     "variables": (odd_variables, dict.fromkeys([EXPORT, *READ], "its dtype is number 0")),
+    "control.index": (control_characters, dict.fromkeys(READ)),
     "pickle.npz": (pickle, {"fold chain.pb out.pb --inputs {}": "Object arrays cannot be loaded"}),
     "leads_out": (
         state_that_leads_out,

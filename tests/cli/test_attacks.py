@@ -23,6 +23,7 @@ def test_attack(name, command, text, folder, monkeypatch, capsys):
     before = {path: path.lstat().st_mtime_ns for path in folder.iterdir()}
     status = cli.main(command.format(name).split())
     printed = "".join(capsys.readouterr())
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", printed)
     target = folder / "out.pb"
     if text is None:
         assert status == 0, printed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,11 +22,14 @@ def plot(diagnosis: Diagnosis, path: str | os.PathLike[str]) -> None:
 
     Args:
       diagnosis: what `diagnose` returned.
-      path: the file to write; one that exists is replaced.
+      path: the file to write, which ends in .png; one that exists is replaced.
 
     Raises:
       ImportError: no matplotlib.
+      ValueError: another ending.
     """
+    if Path(path).suffix.lower() != ".png":  # it might be the checkpoint, which would be a picture then
+        raise ValueError(f"plot: expected the path of a PNG, which ends in .png, got {os.fspath(path)!r}. Add that.")
     try:
         from matplotlib.figure import Figure
         from matplotlib.lines import Line2D

@@ -26,6 +26,7 @@ from tfbn.report import (
     describe_error,
 )
 from tfbn.requirements import REQUIREMENTS, missing
+from tfbn.terminal import escape_control
 
 COMMANDS = ["audit", "checkpoint", "doctor", "export", "fold", "migrate"]
 
@@ -102,7 +103,7 @@ def _discard(stream: TextIO) -> None:
 
 def _complain(text: str) -> None:
     try:
-        print(text, file=sys.stderr, flush=True)
+        print(escape_control(text), file=sys.stderr, flush=True)
     except OSError:  # the exit status has to do
         _discard(sys.stderr)
 

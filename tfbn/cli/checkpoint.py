@@ -168,7 +168,7 @@ def _diagnose(options: argparse.Namespace, report: Report) -> None:
     diagnosis = checkpoint.diagnose(options.path, options.decay, rename=options.rename)
     report.findings += diagnosis
     report.summary["layers"] = len(diagnosis.layers)
-    if options.plot:
+    if options.plot is not None:
         report.activity = f"drawing the statistics of {options.path} to {options.plot}"
         checkpoint.plot(diagnosis, options.plot)
     report.say_findings()
