@@ -9,7 +9,18 @@ from pathlib import Path
 
 # The units of the package (its folders and the modules beside them), lowest first. A unit imports lower ones only.
 LEVELS = [
-    {"errors", "files", "progress", "requirements", "table_file", "tables", "terminal", "version", "_tensorflow"},
+    {
+        "errors",
+        "files",
+        "paths",
+        "progress",
+        "requirements",
+        "table_file",
+        "tables",
+        "terminal",
+        "version",
+        "_tensorflow",
+    },
     {"bundle_index"},
     {"graphdef"},
     {"ops", "tf1_checkpoint", "checkpoint"},
@@ -26,7 +37,7 @@ LEVEL = {unit: level for level, units in enumerate(LEVELS) for unit in units}
 
 # Narrower than its level: the codemod runs without TensorFlow, folding reads graphs and builds no layers, and there is
 # one composition of the arithmetic.
-MAY_IMPORT = {"migrate": {"errors", "files", "progress"}, "fold": {"errors", "graphdef", "progress"}}
+MAY_IMPORT = {"migrate": {"errors", "files", "progress"}, "fold": {"errors", "graphdef", "paths", "progress"}}
 MAY_BE_IMPORTED_BY = {"ops": {"core", "arguments"}}
 
 # Attributes that start with an underscore and are public all the same.

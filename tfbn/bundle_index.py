@@ -1,13 +1,15 @@
-"""The index of a V2 checkpoint: which variables it has, of what dtype and shape, and where their bytes are.
+"""What TensorFlow's readers of checkpoints take for granted, checked before they read.
 
-TensorFlow takes what an index says for granted: where it is wrong, a function that reads it may end the process. Every
-function of ours that lets TensorFlow read a checkpoint checks its index first.
+Of the index of a V2 checkpoint, which variables it has, of what dtype and shape, and where their bytes are: where it is
+wrong, a function that reads it may end the process. A pipe in the place of a file it would wait for. Every function of
+ours that lets TensorFlow read a checkpoint, or find the latest of a folder, does so behind these checks.
 """
 
 from __future__ import annotations
 
 import math
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from tfbn import _tensorflow, table_file
+from tfbn.paths import check_is_file_or_folder
 
 _MAX_RANK = 254  # of TensorFlow's shapes
 
@@ -22,14 +25,21 @@ _MAX_RANK = 254  # of TensorFlow's shapes
 def check(path: str | os.PathLike[str]) -> None:
     """Checks the index of the checkpoint that a path names, its prefix or a folder whose latest it is.
 
-    Nothing is said of V1 checkpoints, of those under a URL, and where there is none.
+    Nothing is said of V1 checkpoints that are files, of those under a URL, and where there is none.
 
     Raises:
-      ValueError: an index that TensorFlow does not write, and that might end the process.
+      ValueError: an index that TensorFlow does not write, and that might end the process; a pipe or a device.
     """
     path = os.fspath(path)
-    prefix = tf.train.latest_checkpoint(path) if tf.io.gfile.isdir(path) else path
-    if not prefix or "://" in prefix or not Path(f"{prefix}.index").is_file():
+    prefix = find_latest(path) if tf.io.gfile.isdir(path) else path
+    if not prefix or "://" in prefix:
+        return
+    place = Path(prefix)
+    names = re.compile(rf"{re.escape(place.name)}(\.index|(\.data)?-\d{{5}}-of-\d{{5}})?")
+    for file in place.parent.iterdir() if place.parent.is_dir() else ():
+        if names.fullmatch(file.name):
+            check_is_file_or_folder(file)
+    if not Path(f"{prefix}.index").is_file():
         return
     try:
         _, entries = read(prefix)
@@ -41,6 +51,32 @@ def check(path: str | os.PathLike[str]) -> None:
         problem = find_problem(entry)
         if problem:
             raise _error(prefix, f"says of {key.decode(errors='backslashreplace')!r} that {problem}")
+
+
+def find_latest(folder: str | os.PathLike[str]) -> str | None:
+    """The prefix of the latest checkpoint in a folder, by its file `checkpoint`; None without one.
+
+    Raises:
+      ValueError: the file cannot be read.
+    """
+    return tf.train.latest_checkpoint(os.fspath(folder)) if read_state(folder) else None
+
+
+def read_state(folder: str | os.PathLike[str]) -> Any:
+    """What the file `checkpoint` of a folder says; None without one.
+
+    Raises:
+      ValueError: it cannot be read.
+    """
+    file = os.path.join(folder, "checkpoint")
+    check_is_file_or_folder(file)
+    try:
+        return tf.train.get_checkpoint_state(os.fspath(folder))
+    except (tf.errors.OpError, UnicodeDecodeError, ValueError) as error:
+        raise ValueError(
+            f"{file}: expected a file in which TensorFlow notes the latest checkpoint, got one that cannot be read: "
+            f"{error} Remove it, and name the checkpoint itself, such as model.ckpt-100."
+        ) from error
 
 
 def _error(prefix: str, what: str) -> ValueError:

@@ -47,7 +47,7 @@ def prefix_of(path: str) -> str:
     if not tf.io.gfile.isdir(path):
         _check_there(path)
         return path
-    prefix = tf.train.latest_checkpoint(path)
+    prefix = bundle_index.find_latest(path)
     if prefix is None:
         raise ValueError(
             "path: expected the prefix of a checkpoint's files, or a folder whose file 'checkpoint' names one, got the "

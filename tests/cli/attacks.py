@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import sys
 from collections.abc import Callable
@@ -168,6 +169,24 @@ def odd_variables(path: Path) -> None:
     odd_entry(lambda entry: setattr(entry, "dtype", 0))(path / "variables" / "variables.index")
 
 
+def garbled_state(path: Path) -> None:
+    path.mkdir()
+    (path / "checkpoint").write_bytes(b"\xff\xfe\x00")
+
+
+def pipe(name: str) -> Callable[[Path], None]:
+    """Makes a whole checkpoint in a folder, but for this file, which nothing is ever written to."""
+
+    def write(path: Path) -> None:
+        path.mkdir()
+        odd_entry(lambda entry: None)(path / "model.index")
+        (path / "checkpoint").write_text('model_checkpoint_path: "model"\n')
+        (path / name).unlink()
+        os.mkfifo(path / name)
+
+    return write
+
+
 def odd_entry(change: Callable[[Any], object]) -> Callable[[Path], None]:
     """Makes the index of a checkpoint, with right checksums, in which something else is wrong with a variable."""
 
@@ -186,6 +205,7 @@ def odd_entry(change: Callable[[Any], object]) -> Callable[[Path], None]:
 
 FOLD, EXPORT, MIGRATE = "fold {} out.pb", "export {} out.pb --outputs outputs", "migrate --write {}"
 READ = ["checkpoint list {} --rename a=b", "checkpoint diagnose {}"]  # without a rename, of its index alone
+NO_PIPE = "expected a file or a folder, got a pipe"
 NO_FILE = "there is no such file"
 # Each file by its name, with what is done with it and what is said then: None where all is well.
 ATTACKS: dict[str, tuple[Callable[[Path], None], dict[str, str | None]]] = {
@@ -224,6 +244,10 @@ ATTACKS: dict[str, tuple[Callable[[Path], None], dict[str, str | None]]] = {
     "variables": (odd_variables, dict.fromkeys([EXPORT, *READ], "its dtype is number 0")),
     "control.index": (control_characters, dict.fromkeys(READ)),
     "pickle.npz": (pickle, {"fold chain.pb out.pb --inputs {}": "Object arrays cannot be loaded"}),
+    "garbled": (garbled_state, dict.fromkeys([*READ, EXPORT], "checkpoint: expected a file in which TensorFlow notes")),
+    "pipe_state": (pipe("checkpoint"), dict.fromkeys([*READ, EXPORT], NO_PIPE)),
+    "pipe_index": (pipe("model.index"), dict.fromkeys(READ, NO_PIPE)),
+    "pipe_data": (pipe("model.data-00000-of-00001"), dict.fromkeys(READ, NO_PIPE)),
     "leads_out": (
         state_that_leads_out,
         {

@@ -96,7 +96,7 @@ def find_prefix(path: str) -> str:
       FileNotFoundError, ValueError: as `tfbn.checkpoint.open`.
     """
     if tf.io.gfile.isdir(path):
-        latest = tf.train.latest_checkpoint(path)
+        latest = bundle_index.find_latest(path)
         if latest is None:
             raise ValueError(
                 f"{path}: expected a folder with a SavedModel, or with a file `checkpoint` that names the latest "

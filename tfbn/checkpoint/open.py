@@ -12,7 +12,7 @@ from tfbn.checkpoint import kinds
 from tfbn.checkpoint.kinds import Kind
 from tfbn.checkpoint.reader import Reader
 from tfbn.graphdef.messages import reason
-from tfbn.graphdef.paths import check_is_file_or_folder
+from tfbn.paths import check_is_file_or_folder
 
 
 def discover() -> list[Kind]:

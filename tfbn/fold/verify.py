@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from tfbn.graphdef.messages import reason
 from tfbn.graphdef.outside import reaching_outside
-from tfbn.graphdef.paths import check_is_file_or_folder
+from tfbn.paths import check_is_file_or_folder
 from tfbn.progress import Progress
 
 BATCH, SIZE = 4, 32  # of random inputs where the graph leaves the first size, or another, open

@@ -14,8 +14,8 @@ from google.protobuf.message import DecodeError
 
 from tfbn import _tensorflow, bundle_index
 from tfbn.graphdef.outside import reaching_outside
-from tfbn.graphdef.paths import check_is_file_or_folder
 from tfbn.graphdef.whole import check_whole
+from tfbn.paths import check_is_file_or_folder
 
 tf1 = tf.compat.v1
 
@@ -59,7 +59,7 @@ def load(path: str | os.PathLike[str], tags: Sequence[str], checkpoint: str | No
         hint = f"; its graph is in {meta}, give that" if Path(meta).exists() else ""
         raise FileNotFoundError(errno.ENOENT, f"there is no such file or directory{hint}", os.fspath(path))
     if checkpoint is not None and Path(checkpoint).is_dir():
-        checkpoint = tf.train.latest_checkpoint(checkpoint) or checkpoint
+        checkpoint = bundle_index.find_latest(checkpoint) or checkpoint
     if file.name in _SAVED_MODEL_FILES:
         file = file.parent
     elif file.is_dir() and not _is_saved_model(file):
@@ -88,7 +88,7 @@ def _is_saved_model(folder: Path) -> bool:
 
 def _find_meta_graph(folder: Path) -> Path:
     """The MetaGraph of the latest checkpoint in a folder, or the only one."""
-    state = tf.train.get_checkpoint_state(os.fspath(folder))
+    state = bundle_index.read_state(folder)
     # The folder may have been moved since, so of the path in it only the name counts.
     latest = folder / f"{Path(state.model_checkpoint_path).name}.meta" if state else None
     if latest is not None and latest.exists():
