@@ -291,6 +291,13 @@ class TestDiff:
         assert cli.main(["migrate", str(file)]) == 0
         assert capsys.readouterr().out.startswith(f"--- a{file}\n+++ b{file}\n@@")
 
+    def test_names_with_control_characters(self, file, capfdbinary):
+        """As git writes them; a name must not end its line."""
+        file.rename(file.with_name('a\n\x1b"\\é.py'))
+        assert cli.main(["migrate", "."]) == 0
+        name = b"a\\012\\033\\042\\134\xc3\xa9.py"
+        assert capfdbinary.readouterr().out.startswith(b'--- "a/' + name + b'"\n+++ "b/' + name + b'"\n@@')
+
     def test_bytes(self, file, capfdbinary):
         """Of the file's own encoding; a carriage return alone ends a line for Python, and none in a diff."""
         file.write_bytes(b"# coding: latin-1\n# \xe9\x0c\r# b\r\n" + PLAIN.encode())

@@ -99,11 +99,15 @@ def test_what_is_said(project, capsys):
         ("[tool.tfbn]\nignore = [\n", "not TOML"),
         ("[tool.tfbn]\nselect = ['none']\n", "no rule is called 'none'"),
         ("[tool]\ntfbn = 'src'\n", "tool.tfbn: expected a table, got 'src'"),
+        ("tool = 'tfbn'\n", "tool: expected a table, got 'tfbn'"),
+        ("[tool.tfbn]\nignore = " + "[" * 100_000, "pyproject.toml: not TOML"),
+        ("[tool.tfbn]\nignore = [" + "9" * 6000 + "]", "pyproject.toml: "),
+        ("# tfbn \udcff\n", "pyproject.toml: not TOML, which is UTF-8"),
     ],
 )
 def test_a_table_that_is_wrong(text, problem, project, capsys):
     """Says where."""
-    (project / "pyproject.toml").write_text(text)
+    (project / "pyproject.toml").write_text(text, errors="surrogateescape")
     assert cli.main(["migrate", "."]) == 2
     assert problem in capsys.readouterr().err
 

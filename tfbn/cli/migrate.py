@@ -176,8 +176,17 @@ def _diff(report: FileReport) -> bytes:
     """A diff for `patch -p1` and `git apply`; in bytes, because files differ in encodings and line ends."""
     before, after = (io.BytesIO(text).readlines() for text in (report.before, report.after))
     path = os.fsencode(_path_in_diff(report.path))
-    found = difflib.diff_bytes(difflib.unified_diff, before, after, b"a/" + path, b"b/" + path)
+    names = (_quoted(side + path) for side in (b"a/", b"b/"))
+    found = difflib.diff_bytes(difflib.unified_diff, before, after, *names)
     return b"".join(line if line.endswith(b"\n") else line + b"\n\\ No newline at end of file\n" for line in found)
+
+
+def _quoted(name: bytes) -> bytes:
+    """As git writes a name with control characters, which would end its line or the line of the terminal."""
+    if not any(byte < 0x20 or byte in b'"\\\x7f' for byte in name):
+        return name
+    quoted = (b"\\%03o" % byte if byte < 0x20 or byte in b'"\\\x7f' else bytes([byte]) for byte in name)
+    return b'"' + b"".join(quoted) + b'"'
 
 
 def _path_in_diff(path: str) -> str:

@@ -34,16 +34,22 @@ def read_settings(start: str = ".") -> Settings:
     for folder in (Path(start).resolve(), *Path(start).resolve().parents):
         path = folder / "pyproject.toml"
         if path.is_file():
-            return _parse(path, path.read_text(encoding="utf-8"))
+            try:
+                text = path.read_text(encoding="utf-8")
+            except UnicodeDecodeError as error:
+                raise ValueError(f"{path}: not TOML, which is UTF-8: {error}") from error
+            return _parse(path, text)
     return Settings()
 
 
 def _parse(path: Path, text: str) -> Settings:
     if "tfbn" not in text:
         return Settings()
-    table = _loads(path, text).get("tool", {}).get("tfbn", {})
-    if not isinstance(table, dict):
-        raise ValueError(f"{path}: tool.tfbn: expected a table, got {table!r}")
+    table: Any = _loads(path, text)
+    for name, key in (("tool", "tool"), ("tool.tfbn", "tfbn")):
+        table = table.get(key, {})
+        if not isinstance(table, dict):
+            raise ValueError(f"{path}: {name}: expected a table, got {table!r}")
     keys = Settings._fields[1:]
     for key, value in table.items():
         if key not in keys:
@@ -67,5 +73,5 @@ def _loads(path: Path, text: str) -> dict[str, Any]:
     toml: Any = importlib.import_module(module)
     try:
         return dict(toml.loads(text))
-    except toml.TOMLDecodeError as error:
+    except (RecursionError, ValueError) as error:  # also of numbers that are too long
         raise ValueError(f"{path}: not TOML: {error}") from error
