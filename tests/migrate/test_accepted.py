@@ -15,7 +15,7 @@ from tfbn import cli
 from tfbn.migrate import driver
 from tfbn.migrate.settings import Settings, read_settings
 
-NAMED = "import tfbn\ntfbn.batch_norm(x, name='a')"
+NAMED = "import tfbn\ndef f(x): tfbn.batch_norm(x, name='a')"
 STEP = "import tensorflow.compat.v1 as tf\ntf.placeholder(1)"
 
 

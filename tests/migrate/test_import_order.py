@@ -174,7 +174,8 @@ from PIL import Image
 slim = tf.contrib.slim
 batch_norm = tf.contrib.layers.batch_norm
 
-x = batch_norm(slim.flatten(tf.zeros([2, 3])), Image)
+def f():
+    return batch_norm(slim.flatten(tf.zeros([2, 3])), Image)
 """,
         """\
 import tensorflow.compat.v1 as tf
@@ -183,7 +184,8 @@ from PIL import Image
 
 batch_norm = tfbn.batch_norm
 
-x = batch_norm(tfbn.layers.flatten(tf.zeros([2, 3])), Image)
+def f():
+    return batch_norm(tfbn.layers.flatten(tf.zeros([2, 3])), Image)
 """,
     ),
     "too long for a line": (

@@ -8,9 +8,9 @@ from tests.migrate.helpers import project, reported
 from tfbn.migrate import driver
 
 TF, V1 = "import tensorflow as tf\n", "import tensorflow.compat.v1 as tf\n"
-NORM, NEW_NORM = "y = tf.layers.batch_normalization(x)\n", "y = tfbn.batch_normalization(x)\n"
+NORM, NEW_NORM = "def y(x): return tf.layers.batch_normalization(x)\n", "def y(x): return tfbn.batch_normalization(x)\n"
 SLIM = TF + "slim = tf.contrib.slim\n"
-IMPORT, FLATTEN = "import tfbn\n", "tfbn.layers.flatten({})\n"
+IMPORT, FLATTEN = "import tfbn\n", "def y(): return tfbn.layers.flatten({})\n"
 CONV = "from tensorflow.contrib.slim import conv2d\n"
 RESNET = "from tensorflow.contrib.slim.nets import resnet_utils\nscope = resnet_utils.resnet_arg_scope\n"
 
@@ -33,18 +33,23 @@ RESNET = "from tensorflow.contrib.slim.nets import resnet_utils\nscope = resnet_
         # Names for slim: they go with those who take them, and TensorFlow's stays for others.
         (
             SLIM,
-            "from home import slim, tf\nslim.flatten(tf)\n",
+            "from home import slim, tf\ndef y(): return slim.flatten(tf)\n",
             V1,
             IMPORT + "from home import tf\n" + FLATTEN.format("tf"),
         ),
         (
             SLIM,
-            "from .home import slim, f\nslim.flatten(f)\n",
+            "from .home import slim, f\ndef y(): return slim.flatten(f)\n",
             V1,
             IMPORT + "\nfrom .home import f\n" + FLATTEN.format("f"),
         ),
-        (SLIM, "import home\nhome.slim.flatten(1)\n", V1, "import home\n" + IMPORT + FLATTEN.format(1)),
-        (SLIM + "slim.flatten(1)\n", "from home import tf\ntf.zeros\n", V1 + IMPORT + FLATTEN.format(1), None),
+        (SLIM, "import home\ndef y(): return home.slim.flatten(1)\n", V1, "import home\n" + IMPORT + FLATTEN.format(1)),
+        (
+            SLIM + "def y(): return slim.flatten(1)\n",
+            "from home import tf\ntf.zeros\n",
+            V1 + IMPORT + FLATTEN.format(1),
+            None,
+        ),
         # A function keeps its name at home.
         (CONV, "from home import conv2d\nconv2d(1)\n", CONV.replace("tensorflow.contrib.slim", "tfbn.layers"), None),
     ],

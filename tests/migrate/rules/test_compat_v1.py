@@ -148,8 +148,8 @@ def test_an_import_that_changes_for_two_reasons():
     """A part of it goes to tfbn, or goes, and the rest to compat.v1."""
     source = "import tensorflow as tf, tensorflow.contrib.slim as slim\nx = tf.get_variable(slim.batch_norm)\n"
     assert migrated(source, compat=True) == V1 + "import tfbn\nx = tf.get_variable(tfbn.batch_norm)\n"
-    source = "from tensorflow import layers as l, placeholder as p\nx = l.batch_normalization(p)\n"
-    after = "import tfbn\nfrom tensorflow.compat.v1 import placeholder as p\nx = tfbn.batch_normalization(p)\n"
+    source = "from tensorflow import layers as l, placeholder as p\ndef f(): l.batch_normalization(p)\n"
+    after = "import tfbn\nfrom tensorflow.compat.v1 import placeholder as p\ndef f(): tfbn.batch_normalization(p)\n"
     assert migrated(source, compat=True) == after
     source = "import tensorflow.contrib.slim\nx = tensorflow.get_variable(tensorflow.contrib.slim.batch_norm)\n"
     after = "import tensorflow.compat.v1 as tensorflow\nimport tfbn\nx = tensorflow.get_variable(tfbn.batch_norm)\n"

@@ -25,7 +25,7 @@ from tfbn.migrate import driver
         ("import tensorflow.compat.v1.keras.backend as K\nK.epsilon()\n", [1]),
         ("import tensorflow.compat.v1 as tf\nx = tf.keras.layers.LSTM, tf.compat.v1.keras.Model\n", []),
         ("from keras import backend as K\nK.get_session()\n", []),
-        ("import tensorflow as tf\nx = tf.pack([1, 2])\nw = tf.train.SummaryWriter(d)\n", [2, 3]),
+        ("import tensorflow as tf\nx = tf.listdiff([1, 2])\nw = tf.train.SummaryWriter(d)\n", [2, 3]),
         ("import tensorflow as tf\nx = tf.python.ops.rnn, tf.pywrap_tensorflow.NewCheckpointReader\n", [2]),
         ("import tensorflow.python.ops.nn\nx = tensorflow.python.ops.nn\n", [2]),
         ("from tensorflow.python.framework.ops import Tensor, Graph\n", [1]),

@@ -18,6 +18,7 @@ NAME = "dimension-division"
 VALID = [
     "import tensorflow as tf\ny = x.get_shape()[1] // 2, x.get_shape().as_list()[1] / 2, image.shape[0] / 2\n",
     "import tensorflow as tf\nn = x.get_shape()[1]\nn = int(n)\ny = n / 2\n",
+    "import tensorflow.compat.v1 as tf\ndef f(x):\n    x = x / 2\n    y = x.get_shape()\n    return tf.log(x), y\n",
     "import tensorflow as tf\ndef half(n):\n    return n / 2\n",
 ]
 INVALID: list[tuple[str, str | int]] = [
@@ -60,16 +61,16 @@ def _mend(module: Module, changes: Changes, node: Any, start: int, end: int) -> 
         changes.find(node, NAME, problem, "write //, which Python 2 and TensorFlow 1 took `/` for")
 
 
-def _is_dimension(module: Module, node: Any) -> bool:
+def _is_dimension(module: Module, node: Any, followed: frozenset[str] = frozenset()) -> bool:
     """`x.get_shape()[1]`, a name for one, and one of the names that a shape is unpacked to."""
     if isinstance(node, cst.BinaryOperation) and isinstance(node.operator, (cst.FloorDivide, cst.Divide)):
-        return _is_dimension(module, node.left)
+        return _is_dimension(module, node.left, followed)
     if isinstance(node, cst.Subscript):
         is_index = len(node.slice) == 1 and isinstance(node.slice[0].slice, cst.Index)
         return is_index and _is_shape(module, node.value)
-    if not isinstance(node, cst.Name) or module.scope(node) is None:
+    if not isinstance(node, cst.Name) or module.scope(node) is None or node.value in followed:
         return False
-    values = list(_values(module, node))
+    values = list(_values(module, node, followed | {node.value}))
     return bool(values) and all(values)
 
 
@@ -85,7 +86,7 @@ def _is_shape(module: Module, node: Any) -> bool:
     )
 
 
-def _values(module: Module, name: cst.Name) -> Iterator[bool]:
+def _values(module: Module, name: cst.Name, followed: frozenset[str]) -> Iterator[bool]:
     """Whether each of the assignments to a name makes it a dimension."""
     for assignment in module.scope(name)[name.value]:
         target = module.parent(getattr(assignment, "node", None))
@@ -94,7 +95,7 @@ def _values(module: Module, name: cst.Name) -> Iterator[bool]:
             continue  # a dimension stays one
         if isinstance(target, cst.AssignTarget) and isinstance(statement, cst.Assign):
             value = statement.value
-            yield not isinstance(value, cst.Name) and _is_dimension(module, value)
+            yield not isinstance(value, cst.Name) and _is_dimension(module, value, followed)
         elif isinstance(target, cst.Element):
             above = next((node for node in module.parents(target) if isinstance(node, cst.Assign)), None)
             yield above is not None and _is_shape(module, above.value)

@@ -40,19 +40,30 @@ def layer():
 ]
 
 
+MAX_NAMES = 3  # in a message
+
+
 def check_file(module: Module, changes: Changes) -> None:
-    reported = set()
+    reported: set[str] = set()
+    moved: dict[str, Any] = {}  # what tf.keras still has
     for full, node in _mentions(module):
         root, _, below = full.partition(".")
         part = v1_names.part_in(below, KERAS_GONE) if root == "keras" else None
         if part and part not in reported and not is_caught(module, node):
             reported.add(part)
-            changes.find(node, NAME, f"Keras 3 has no keras.{part}", _advice(full, part))
+            if part in KERAS_IN_TENSORFLOW:
+                moved[part] = node
+            else:
+                changes.find(node, NAME, f"Keras 3 has no keras.{part}", _advice(full))
+    if moved:
+        listed = ", ".join(f"keras.{part}" for part in list(moved)[:MAX_NAMES])
+        others = f" and {len(moved) - MAX_NAMES} more" if len(moved) > MAX_NAMES else ""
+        home = next(iter(moved)).partition(".")[0]
+        advice = f"import them from tensorflow.keras, which still has them: from tensorflow.keras import {home}"
+        changes.find(next(iter(moved.values())), NAME, f"Keras 3 has no {listed}{others}", advice)
 
 
-def _advice(full: str, part: str) -> str:
-    if v1_names.part_in(full.partition(".")[2], KERAS_IN_TENSORFLOW):
-        return f"import it from tensorflow.keras, where tensorflow.keras.{part} still is"
+def _advice(full: str) -> str:
     advice = names.advice(f"tensorflow.{full}")
     return advice.replace("set TF_USE_LEGACY_KERAS=1 before TensorFlow is imported", "import tf_keras as keras")
 

@@ -9,8 +9,8 @@ from tfbn.migrate.sites import given_to, sites
 
 NAME = "name-argument"
 VALID = [
-    "import tfbn\ntfbn.batch_norm(x, scope='a')\n",
-    "import tfbn\ntfbn.batch_normalization(relu(tfbn.batch_norm(x), name='a'), name='b')\n",
+    "import tfbn\ndef f(x): tfbn.batch_norm(x, scope='a')\n",
+    "import tfbn\ndef f(x): tfbn.batch_normalization(relu(tfbn.batch_norm(x), name='a'), name='b')\n",
 ]
 INVALID = [
     (

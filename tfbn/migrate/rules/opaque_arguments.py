@@ -12,8 +12,9 @@ VALID = [
     """\
 import tfbn
 params = {"decay": 0.9}
-tfbn.batch_norm(x, **params)
-tfbn.batch_norm(x, **dict(decay=0.9))
+def f(x):
+    tfbn.batch_norm(x, **params)
+    tfbn.batch_norm(x, **dict(decay=0.9))
 """,
     "import tfbn\ntfbn.arg_scope([tfbn.batch_norm], **params)\nconv(x, **params)\n",
 ]
