@@ -15,7 +15,7 @@ _MISSING = re.compile(r"\b(?:AttributeError|ImportError|ModuleNotFoundError)\b")
 
 
 def is_caught(module: Module, node: Any) -> bool:
-    """Whether a name may be missing where a node stands: in the body of a `try` for that, or behind a test."""
+    """Whether a name may be missing where a node stands: in a `try` for that, in what never runs, or behind a test."""
     if is_skipped(module, node):
         return True
     body = node
@@ -24,8 +24,24 @@ def is_caught(module: Module, node: Any) -> bool:
             caught = " ".join(module.text(handler.type) for handler in above.handlers if handler.type is not None)
             if _MISSING.search(caught):
                 return True
+        if isinstance(above, cst.ExceptHandler) and above.type is not None and _MISSING.search(module.text(above.type)):
+            if _has_all_names(module, module.parent(above).body):
+                return True
         body = above
     return False
+
+
+def _has_all_names(module: Module, body: Any) -> bool:
+    """Whether the body of a `try` asks for names of TensorFlow, and newer TensorFlow has them all: no handler runs."""
+    found = {
+        module.name(node) for node in module.nodes if isinstance(node, cst.Attribute) and _is_in(module, node, body)
+    }
+    asked = [name for name in found if names.below_tensorflow(name)]
+    return bool(asked) and not any(map(names.is_lacking, asked))
+
+
+def _is_in(module: Module, node: Any, body: Any) -> bool:
+    return any(above is body for above in module.parents(node))
 
 
 def may_be_unbound(module: Module, node: Any) -> bool:

@@ -22,6 +22,8 @@ VALID = [
     "import tensorflow as tf\ny = tf.nn.sigmoid_cross_entropy_with_logits(labels, logits), tf.reverse(x, [1])\n",
     "import tensorflow.compat.v1 as tf\ny = tf.image.resize_images(x, size, 1), tf.concat([a, b], axis=1)\n",
     "import numpy as np\ny = np.split(1, 2, x)\n",
+    # What catches the absence of something that is there never runs.
+    "import tensorflow as tf\ntry:\n    f = tf.stack\nexcept AttributeError:\n    f = tf.pack\n",
     "import tensorflow as tf\ntry:\n    f = tf.pack\nexcept AttributeError:\n    f = tf.stack\n",
 ]
 INVALID: list[tuple[str, str | int]] = [
@@ -55,6 +57,10 @@ def gate(inputs, state):
         "import tensorflow.compat.v1 as tf\ny = tf.image.resize_images(x, [64, n]), tf.where(c, x=x, y=y)\n",
     ),
     (
+        "import tensorflow.compat.v1 as tf\ny = tf.merge_all_summaries(), tf.train.SummaryWriter(d)\n",
+        "import tensorflow.compat.v1 as tf\ny = tf.summary.merge_all(), tf.summary.FileWriter(d)\n",
+    ),
+    (
         "import tensorflow.compat.v1 as tf\ny = tf.nn.sigmoid_cross_entropy_with_logits(x, targets=t)\n",
         "import tensorflow.compat.v1 as tf\ny = tf.nn.sigmoid_cross_entropy_with_logits(logits=x, labels=t)\n",
     ),
@@ -72,16 +78,20 @@ class Renamed(NamedTuple):
 
 
 RENAMED = {
-    "all_variables": Renamed("global_variables"),
     "batch_matmul": Renamed("matmul", {"adj_x": "adjoint_a", "adj_y": "adjoint_b", "x": "a", "y": "b"}, 2),
     "complex_abs": Renamed("abs"),
+    "merge_all_summaries": Renamed("summary.merge_all"),
+    "merge_summary": Renamed("summary.merge"),
     "mul": Renamed("multiply"),
     "neg": Renamed("negative"),
     "pack": Renamed("stack", max_positional=1),
     "select": Renamed("where", {"t": "x", "e": "y"}),
     "sub": Renamed("subtract"),
+    "train.SummaryWriter": Renamed("summary.FileWriter"),
     "unpack": Renamed("unstack", max_positional=2),
 }
+# Those that tf.compat.v1 alone has, or has as they were.
+OF_V1 = ("merge_all_summaries", "merge_summary", "select", "train.SummaryWriter")
 # Functions whose order of arguments is another now: the order of old, and the names of those that have new ones.
 REORDERED = {
     "concat": (["axis", "values"], {"concat_dim": "axis"}),
@@ -205,20 +215,37 @@ def _join_sizes(module: Module, changes: Changes, call: cst.Call) -> None:
 
 
 def _rename(module: Module, changes: Changes, node: cst.Attribute) -> None:
-    renamed = RENAMED.get(names.below_tensorflow(module.name(node)) or "")
+    full = module.name(node)
+    name = names.below_tensorflow(full) or ""
+    renamed = RENAMED.get(name)
     if renamed is None or not may_rewrite_node(module, node) or is_caught(module, node):
         return
     call = call_of(module, node)
     given = _positional(call) if call is not None else []
-    if len(given) <= renamed.max_positional and not any(argument.star for argument in given):
-        if renamed.name == "global_variables" and ".compat.v1." not in module.name(node) and not changes.v1_imports:
-            return
-        changes.replace(node, f"{module.text(node.value)}.{renamed.name}", NAME)
+    is_of_v1 = ".compat.v1." in full or bool(changes.v1_imports)
+    if (
+        len(given) > renamed.max_positional
+        or any(argument.star for argument in given)
+        or (name in OF_V1 and not is_of_v1)
+    ):
+        return
+    root = node.value.value if "." in name and isinstance(node.value, cst.Attribute) else node.value
+    if module.name(root) == full[: -len(name) - 1]:
+        changes.replace(node, f"{module.text(root)}.{renamed.name}", NAME)
+        changes.needed.add(module.text(root).partition(".")[0])
         if call is not None:
             _rename_keywords(changes, call, renamed.arguments)
 
 
-_WORDS = sorted({*RENAMED, *REORDERED, "reverse", "resize_\\w+", *(name.partition(".")[2] for name in CROSS_ENTROPIES)})
+_WORDS = sorted(
+    {
+        *(name.rpartition(".")[2] for name in RENAMED),
+        *REORDERED,
+        "reverse",
+        "resize_\\w+",
+        *(name.partition(".")[2] for name in CROSS_ENTROPIES),
+    }
+)
 _MAY_CALL = re.compile(rf"\.\s*(?:{'|'.join(_WORDS)})\b".encode("ascii"))
 
 
