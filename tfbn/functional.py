@@ -183,6 +183,11 @@ def train(
     checks.check_renorm_asked_for(arguments.renorm, renorm_clipping)
     updating = checks.check_flag(update_statistics, "update_statistics")
     if adjustment is not None:
+        if not isinstance(adjustment, (tuple, list)) or len(adjustment) != 2:
+            raise TypeError(
+                f"adjustment: expected a pair of tensors or None, got {adjustment!r}. The function that batch_norm "
+                "takes is called with the inputs' shape: pass what it returns."
+            )
         adjustment = tuple(tf.convert_to_tensor(part) for part in adjustment)
     call = CallInputs(inputs, Flag(True), updating, batch_weights, mask, adjustment=adjustment)
     call = layers.check_call(call, layout, synchronized)
