@@ -124,7 +124,8 @@ TRAINED_IN = [[0, 3], [1, 2]]
 # nothing; those with a gradient of ours run without tfbn, and differentiate once its ops are imported.
 CONTINUED = [
     ({}, "", "differentiates"),
-    ({"renorm": True}, "", "differentiates"),
+    ({"renorm": True}, "", ""),
+    ({"renorm": True}, "tfbn.ops", "differentiates"),
     ({"updates_collections": None}, "", "differentiates"),
     ({"zero_debias_moving_mean": True, "data_format": "NCHW"}, "", "differentiates"),
     ({"fused": False}, "", ""),
