@@ -97,7 +97,8 @@ def normalize_batch(
     if pooled is None:
         if weights is not None:
             weights = layout.view_virtual(layout.of_each_sample(weights, inputs))
-        shares = moments.weigh_samples(wide, weights, layout)
+        size = nonempty if tf.is_tensor(nonempty) and weights is None else None
+        shares = moments.weigh_samples(wide, weights, layout, size)
         of_batch = moments.weighted_moments(wide, shares, layout)
     else:
         of_batch, shares = pooled
@@ -175,7 +176,9 @@ def _by_moments(
     across: bool,
 ) -> tuple[tf.Tensor, Batch]:
     """Normalizes by moments from composed ops, with a kernel that takes them as arguments."""
-    of_batch = _fall_back_to_moving(own, state, nonempty, layout)
+    # Where all samples count the same, an empty batch has no outputs to fall back for.
+    needless = shares.weights is None and not across and options.epsilon > 0
+    of_batch = own if needless else _fall_back_to_moving(own, state, nonempty, layout)
     pooled = moments.average_over_virtual_batches(of_batch, shares, layout)
     stddev, r, d = None, None, None
     if options.renorm_clipping is not None:

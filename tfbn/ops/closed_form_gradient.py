@@ -35,11 +35,12 @@ def composed(
     across: bool = False,
 ) -> tf.Tensor:
     """`normalize.composed`, with `shares` a number or of a shape that broadcasts against the inputs."""
-    outputs = normalize.composed(inputs, moments, gamma, beta, epsilon, layout)
+    constant = tf.constant(epsilon, inputs.dtype)
+    outputs = normalize.composed(inputs, moments, gamma, beta, constant, layout)
     given = [*normalize.or_constants(gamma, beta, inputs.dtype, layout), *moments]
     given = [layout.broadcast(value) for value in given]
     name = "TfbnReplicasOwnMoments" if across else "TfbnOwnMoments"
-    (outputs,) = gradients.with_gradient(name, [outputs], inputs, *given, shares, tf.constant(epsilon, inputs.dtype))
+    (outputs,) = gradients.with_gradient(name, [outputs], inputs, *given, shares, constant)
     return outputs
 
 

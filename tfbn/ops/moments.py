@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -22,10 +22,19 @@ class SampleWeights(NamedTuple):
     """The weight of each sample in the statistics of its channel and virtual batch."""
 
     weights: tf.Tensor | None  # of the inputs' rank, broadcasting against them; None where all count the same
-    total: tf.Tensor  # of the weights, or the number of samples: a number, or of the statistics' shape or 1s there
+    # Of the weights, or the number of samples: a tensor of the statistics' shape, with 1s there or a number; where the
+    # number is known, that of NumPy.
+    total: Any
+
+    @property
+    def known(self) -> bool:
+        """Whether all count the same, and how many they are is known, and not 0."""
+        return isinstance(self.total, np.generic) and bool(self.total)
 
     def normalized(self, layout: Layout) -> tf.Tensor:
         """weight / total, a number where all count the same; 0 where there is nothing to share."""
+        if self.known:
+            return tf.constant(self.total.dtype.type(1) / self.total)
         if self.weights is None:
             return tf.math.reciprocal_no_nan(self.total)
         # A total of shape [1], for weights that are the same for all channels, broadcasts from the right.
@@ -40,11 +49,19 @@ class SampleWeights(NamedTuple):
         return variance * correction
 
 
-def weigh_samples(inputs: tf.Tensor, weights: tf.Tensor | None, layout: Layout) -> SampleWeights:
-    """The shares by weights of the inputs' rank that broadcast against them, or equal ones."""
+def weigh_samples(
+    inputs: tf.Tensor, weights: tf.Tensor | None, layout: Layout, size: tf.Tensor | None = None
+) -> SampleWeights:
+    """The shares by weights of the inputs' rank that broadcast against them, or equal ones.
+
+    `size` is tf.size(inputs), where that is there already.
+    """
     axes = layout.reduction_axes
     if weights is None:
-        return SampleWeights(None, tf.cast(_positions(inputs, axes), inputs.dtype))
+        positions = _positions(inputs, axes) if size is None or not layout.flat_statistics else size // layout.channels
+        known = not tf.is_tensor(positions)
+        total = inputs.dtype.as_numpy_dtype(positions) if known else tf.cast(positions, inputs.dtype)
+        return SampleWeights(None, total)
     # A weight stands for as many samples as it is broadcast to.
     repeats = _positions(inputs, axes) // tf.maximum(_positions(weights, axes), 1)
     total = tf.reduce_sum(weights, axes, keepdims=True) * tf.cast(repeats, inputs.dtype)
@@ -64,9 +81,28 @@ def weighted_moments(inputs: tf.Tensor, shares: SampleWeights, layout: Layout) -
 
     What has no weight may be anything, NaN included. Weights that sum to zero give zeros.
     """
+    if shares.weights is None:
+        axes = [tf.constant(each, tf.int32) for each in _stages(layout.reduction_axes)]  # for both
+        mean = _mean(inputs, axes, shares, layout)
+        return Moments(mean, _mean(tf.math.squared_difference(inputs, layout.broadcast(mean)), axes, shares, layout))
     mean = _average(inputs, shares, layout)
     # A difference that the normalization takes too: the graph optimizer computes it once.
     return Moments(mean, _average(tf.square(inputs - layout.broadcast(mean)), shares, layout))
+
+
+def _stages(axes: list[int]) -> list[list[int]]:
+    """What is reduced first, with sizes of 1 left there, and then; see `sum_over`."""
+    return [axes[-1:], axes][: len(axes)]
+
+
+def _mean(values: tf.Tensor, axes: list[tf.Tensor], shares: SampleWeights, layout: Layout) -> tf.Tensor:
+    """Where all count the same, as many of them in each partial sum."""
+    reduce = tf.reduce_mean if shares.known else tf.reduce_sum
+    for stage in axes:
+        values = reduce(values, stage, keepdims=stage is not axes[-1] or not layout.flat_statistics)
+    if not axes and layout.flat_statistics:
+        values = tf.reshape(values, [layout.channels])
+    return values if shares.known else tf.math.divide_no_nan(values, shares.total)
 
 
 def sum_over(values: tf.Tensor, axes: list[int]) -> tf.Tensor:
@@ -82,14 +118,13 @@ def sum_over(values: tf.Tensor, axes: list[int]) -> tf.Tensor:
 
 
 def _average(values: tf.Tensor, shares: SampleWeights, layout: Layout) -> tf.Tensor:
+    assert shares.weights is not None
     axes = layout.reduction_axes
-    if shares.weights is not None:
-        # What is weighed alike is summed first, which leaves little to weigh.
-        sizes = shares.weights.shape.as_list()
-        alike = [axis for axis in axes if sizes[axis] == 1]
-        values = tf.math.multiply_no_nan(sum_over(values, alike), shares.weights)
-        axes = [axis for axis in axes if sizes[axis] != 1]
-    sums = sum_over(values, axes)
+    # What is weighed alike is summed first, which leaves little to weigh.
+    sizes = shares.weights.shape.as_list()
+    alike = [axis for axis in axes if sizes[axis] == 1]
+    values = tf.math.multiply_no_nan(sum_over(values, alike), shares.weights)
+    sums = sum_over(values, [axis for axis in axes if sizes[axis] != 1])
     if layout.flat_statistics:
         sums = tf.reshape(sums, [layout.channels])
     return tf.math.divide_no_nan(sums, shares.total)

@@ -64,7 +64,7 @@ def composed(
     moments: Moments,
     gamma: tf.Tensor | None,
     beta: tf.Tensor | None,
-    epsilon: float,
+    epsilon: float | tf.Tensor,
     layout: Layout,
 ) -> tf.Tensor:
     """y = (x - mean) * (gamma / sqrt(variance + epsilon)) + beta.
@@ -150,7 +150,7 @@ def _fused_op_in_bodies(
     )
 
 
-def _slope(variance: tf.Tensor, epsilon: float, gamma: tf.Tensor | None) -> tf.Tensor:
+def _slope(variance: tf.Tensor, epsilon: float | tf.Tensor, gamma: tf.Tensor | None) -> tf.Tensor:
     inverse = tf.math.rsqrt(variance + epsilon)
     return inverse if gamma is None else gamma * inverse
 

@@ -30,6 +30,7 @@ class Pooled(NamedTuple):
 
 def pool(own: Moments, shares: SampleWeights) -> Pooled:
     """The moments of all replicas' samples from those of each; to be called by all of them."""
+    shares = shares._replace(total=tf.convert_to_tensor(shares.total))
     number, shape = _context().num_replicas_in_sync, own.mean.shape
     sizes = [shares.total.shape.num_elements(), shape.num_elements(), shape.num_elements()]
     packed = tf.concat([tf.reshape(value, [-1]) for value in (shares.total, *own)], 0)
