@@ -180,7 +180,7 @@ def statistic(
 
 
 def assignments_before(node: Node) -> list[Node]:
-    """The assignments whose outcome is read: by reference the op itself, else those that a read of the variable waits for.
+    """The assignments whose outcome is read: by reference the op itself, else those that a read of the variable awaits.
 
     Of others it may wait as well, one by one or for a group of them.
     """
