@@ -176,8 +176,7 @@ def _diff(report: FileReport) -> bytes:
     """A diff for `patch -p1` and `git apply`; in bytes, because files differ in encodings and line ends."""
     before, after = (io.BytesIO(text).readlines() for text in (report.before, report.after))
     path = os.fsencode(_path_in_diff(report.path))
-    names = (_quoted(side + path) for side in (b"a/", b"b/"))
-    found = difflib.diff_bytes(difflib.unified_diff, before, after, *names)
+    found = difflib.diff_bytes(difflib.unified_diff, before, after, _quoted(b"a/" + path), _quoted(b"b/" + path))
     return b"".join(line if line.endswith(b"\n") else line + b"\n\\ No newline at end of file\n" for line in found)
 
 

@@ -93,7 +93,7 @@ def _calls(graph: ImportGraph, path: str) -> Iterator[ast.Call]:
     if text.find(b"keras") < 0 or not _MAY_RAISE.search(text):
         return
     nodes = list(graph.nodes(path, as_program=True))
-    models = {ast.unparse(call.func.value) for call in nodes if _is_compiling(call)}
+    models = {model for node in nodes for model in _compiled(node)}
     for node in nodes:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and leaf(node.value.func) in MAKERS:
             models |= {ast.unparse(target) for target in node.targets}
@@ -105,10 +105,11 @@ def _calls(graph: ImportGraph, path: str) -> Iterator[ast.Call]:
                 yield node
 
 
-def _is_compiling(node: ast.AST) -> bool:
-    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "compile"):
-        return False
-    return any(keyword.arg in ("loss", "optimizer") for keyword in node.keywords)
+def _compiled(node: ast.AST) -> Iterator[str]:
+    """What stands before `.compile(loss=..., optimizer=...)`."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "compile":
+        if any(keyword.arg in ("loss", "optimizer") for keyword in node.keywords):
+            yield ast.unparse(node.func.value)
 
 
 RULE = Rule(
