@@ -1,8 +1,4 @@
-"""`BatchNorm` in functions: traces, loops, XLA, replicas."""
-
-import json
-import subprocess
-import sys
+"""`BatchNorm` in functions: traces, loops, XLA."""
 
 import numpy as np
 import pytest
@@ -152,33 +148,3 @@ class TestFunctions:
         for one, other in zip(found, second(x, True)):
             assert np.abs(other).max() > 0.1
             np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
-
-    @pytest.mark.slow
-    def test_replicas(self):
-        """Each has statistics of its own; what is read outside is their mean."""
-        # In a process of its own: a process that has used TensorFlow gets no second CPU.
-        done = subprocess.run([sys.executable, "-c", REPLICAS], capture_output=True, text=True, timeout=120)
-        assert done.returncode == 0, done.stderr[-2000:]
-        halves = np.split(np.arange(12.0).reshape(4, 3) ** 2, 2)
-        expected = np.mean([half.mean(0) for half in halves], 0) / 2
-        mean, trainable = json.loads(done.stdout.splitlines()[-1])
-        np.testing.assert_allclose(mean, expected, rtol=1e-6)
-        assert trainable == 0
-
-
-REPLICAS = """
-import json
-import numpy as np
-import tensorflow as tf
-import tfbn
-(cpu,) = tf.config.list_physical_devices("CPU")
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-with strategy.scope():
-    norm = tfbn.BatchNorm(decay=0.5)
-halves = np.split(np.arange(12, dtype="float32").reshape(4, 3) ** 2, 2)
-inputs = strategy.experimental_distribute_values_from_function(lambda c: halves[c.replica_id_in_sync_group])
-tf.function(lambda x: strategy.run(norm, [x]))(inputs)
-norm.trainable = False
-print(json.dumps([norm.moving_mean.numpy().tolist(), len(norm.trainable_variables)]))
-"""

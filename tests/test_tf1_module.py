@@ -1,8 +1,6 @@
 """TF1Module against the same builder in a graph session, and against what TF1 promises of names, reuse and updates."""
 
 import copy
-import subprocess
-import sys
 import warnings
 
 import numpy as np
@@ -436,31 +434,3 @@ def test_refusals():
     for use in (lambda: module(IMAGES, is_training=True), lambda: module.save("x"), lambda: module.restore("x")):
         with graph(), pytest.raises(RuntimeError, match="expected eager code or a tf.function, got a TF1 graph"):
             use()
-
-
-@pytest.mark.process
-def test_replicas():
-    """Refused where several would move the same statistics, in the strategy's scope and in its run."""
-    # In a process of its own: a process that has used TensorFlow gets no second CPU.
-    done = subprocess.run([sys.executable, "-c", REPLICAS], capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert done.stdout.splitlines()[-1] == "refused refused 0"
-
-
-REPLICAS = """
-import tensorflow as tf
-import tfbn
-(cpu,) = tf.config.list_physical_devices("CPU")
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-module = tfbn.TF1Module(tfbn.batch_norm)
-def refused(call):
-    try:
-        call()
-    except RuntimeError as error:
-        return "refused" if "expected no more than one replica, got a strategy of 2" in str(error) else error
-with strategy.scope():
-    scope = refused(lambda: module.build(tf.TensorSpec([None, 3])))
-run = refused(lambda: strategy.run(tf.function(module), [tf.ones([2, 3])]))
-print(scope, run, len(module.tf1_variables))
-"""

@@ -1,9 +1,6 @@
-"""The layer that puts the module into a Model: in training, freezing, masks, policies, XLA and replicas."""
+"""The layer that puts the module into a Model: in training, freezing, masks, policies and XLA."""
 
 import copy
-import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -12,7 +9,7 @@ import tensorflow as tf
 import tfbn
 from tests import oracle
 from tests.keras import generations
-from tests.keras.generations import ALL, WITH_KERAS_3, batch, each
+from tests.keras.generations import batch, each
 
 SHAPE = (12, 4, 5)
 X = batch(SHAPE)
@@ -299,36 +296,3 @@ class TestPolicies:
         model.fit(X, np.zeros_like(X), batch_size=12, verbose=0)
         np.testing.assert_allclose(layer.moving_mean.numpy(), oracle.moments(X)[0] / 2, rtol=1e-3)
         assert np.abs(layer.gamma.numpy() - 1).min() > 1e-3
-
-
-# In a process of its own: a process that has used TensorFlow gets no second CPU.
-REPLICAS = """
-import importlib, json, sys
-import numpy as np
-import tensorflow as tf
-import tfbn
-(cpu,) = tf.config.list_physical_devices("CPU")
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-x, found = np.arange(24, dtype="float32").reshape(8, 3) ** 1.5, []
-for keras in [importlib.import_module(name) for name in sys.argv[1:]] or [tf.keras]:
-    with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
-        layer = tfbn.keras.layer_class(keras)(decay=0.5, scale=True)
-        model = keras.Sequential([keras.layers.InputLayer([3]), layer])
-        model.compile("sgd", "mse")
-    model.fit(tf.data.Dataset.from_tensor_slices((x, x)).batch(8), verbose=0)
-    found += [layer.moving_mean.numpy().tolist(), model.get_weights()[2].tolist()]
-print(json.dumps(found))
-"""
-
-
-@pytest.mark.slow
-def test_replicas():
-    """Statistics of each replica's own batches; what is read outside is their mean."""
-    names = [keras.__name__ for keras in ALL] if WITH_KERAS_3 else []
-    done = subprocess.run([sys.executable, "-c", REPLICAS, *names], capture_output=True, text=True, timeout=240)
-    assert done.returncode == 0, done.stderr[-2000:]
-    x = np.arange(24, dtype="float32").reshape(8, 3) ** 1.5
-    found = json.loads(done.stdout.splitlines()[-1])
-    assert len(found) == 2 * len(ALL)
-    for mean in found:
-        np.testing.assert_allclose(mean, x.mean(0) / 2, rtol=1e-6)
