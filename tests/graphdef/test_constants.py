@@ -14,37 +14,22 @@ X, Y = random.uniform(0.5, 3.0, [2, 3, 4]), random.uniform(0.5, 3.0, [2, 3, 4])
 Y[0] = X[0]  # so that some are equal
 A, B = random.rand(2, 3) < 0.5, random.rand(2, 3) < 0.5
 raw = tf.raw_ops
+
+
+def call(op, **arguments):
+    return lambda: getattr(raw, op)(**arguments)
+
+
+BOTH = ("Equal", "NotEqual", "Greater", "GreaterEqual", "Less", "LessEqual", "Add", "AddV2", "Sub", "Mul", "RealDiv")
+BOTH += ("Div", "Maximum", "Minimum", "Pow")
 OPS = {
-    "Identity": lambda: raw.Identity(input=X),
-    "Snapshot": lambda: raw.Snapshot(input=X),
-    "StopGradient": lambda: raw.StopGradient(input=X),
-    "PreventGradient": lambda: raw.PreventGradient(input=X),
+    **{op: call(op, input=X) for op in ("Identity", "Snapshot", "StopGradient", "PreventGradient")},
+    **{op: call(op, x=X) for op in ("Neg", "Square", "Sqrt", "Rsqrt", "Reciprocal", "Inv")},
+    **{op: call(op, x=X, y=Y) for op in BOTH},
+    **{op: call(op, x=A, y=B) for op in ("LogicalAnd", "LogicalOr")},
     "LogicalNot": lambda: raw.LogicalNot(x=A),
-    "LogicalAnd": lambda: raw.LogicalAnd(x=A, y=B),
-    "LogicalOr": lambda: raw.LogicalOr(x=A, y=B),
-    "Equal": lambda: raw.Equal(x=X, y=Y),
-    "NotEqual": lambda: raw.NotEqual(x=X, y=Y),
-    "Greater": lambda: raw.Greater(x=X, y=Y),
-    "GreaterEqual": lambda: raw.GreaterEqual(x=X, y=Y),
-    "Less": lambda: raw.Less(x=X, y=Y),
-    "LessEqual": lambda: raw.LessEqual(x=X, y=Y),
     "Cast": lambda: raw.Cast(x=X, DstT=tf.int32),
-    "Neg": lambda: raw.Neg(x=X),
-    "Square": lambda: raw.Square(x=X),
-    "Sqrt": lambda: raw.Sqrt(x=X),
-    "Rsqrt": lambda: raw.Rsqrt(x=X),
-    "Reciprocal": lambda: raw.Reciprocal(x=X),
-    "Inv": lambda: raw.Inv(x=X),
-    "Add": lambda: raw.Add(x=X, y=Y),
-    "AddV2": lambda: raw.AddV2(x=X, y=Y),
-    "Sub": lambda: raw.Sub(x=X, y=Y),
-    "Mul": lambda: raw.Mul(x=X, y=Y),
-    "RealDiv": lambda: raw.RealDiv(x=X, y=Y),
-    "Div": lambda: raw.Div(x=X, y=Y),
     "FloorDiv": lambda: raw.FloorDiv(x=np.int32([7, -7, 9]), y=np.int32([2, 2, 3])),
-    "Maximum": lambda: raw.Maximum(x=X, y=Y),
-    "Minimum": lambda: raw.Minimum(x=X, y=Y),
-    "Pow": lambda: raw.Pow(x=X, y=Y),
     "Reshape": lambda: raw.Reshape(tensor=X, shape=[4, -1]),
     "ExpandDims": lambda: raw.ExpandDims(input=X, axis=1),
     "Squeeze": lambda: raw.Squeeze(input=X[:, :1, :, None], axis=[1]),
