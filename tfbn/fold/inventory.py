@@ -10,7 +10,7 @@ import numpy as np
 from tfbn.fold.frozen import Frozen
 from tfbn.fold.linear import LINEAR
 from tfbn.graphdef import dataflow
-from tfbn.graphdef.arithmetic import FUSED, GLOBAL, MAX_OPS, QUOTIENTS, Form, find_forms, statistic
+from tfbn.graphdef.arithmetic import FUSED, GLOBAL, MAX_OPS, QUOTIENTS, Form, Statistic, find_forms, statistic
 from tfbn.graphdef.constants import Constants
 from tfbn.graphdef.dataflow import Node, origin_of
 from tfbn.graphdef.recognize import normalizes_by_batch
@@ -35,7 +35,7 @@ _BEFORE_SCALING = (
 _MULTIPLYING = ("Mul", "MulNoNan")
 _INVERTING = ("Reciprocal", "Inv")
 
-_BY_BATCH = "it normalizes by the batch: make an inference graph first, with tfbn.export"
+BY_BATCH = "it normalizes by the batch: make an inference graph first, with tfbn.export"
 _BY_RUN = "each run decides whether it normalizes by the batch: make an inference graph first, with tfbn.export"
 _NO_CONSTANTS = "its parameters or statistics are not constants"
 _UNRECOGNIZED = "it scales by the root of {}, but no batch norm was recognized around it"
@@ -65,7 +65,7 @@ def list_batch_norms(frozen: Frozen, constants: Constants) -> Iterator[BatchNorm
                 is_fixed = constants.value((node, 0)) is not None
                 norms.append(BatchNorm(scaling if is_fixed else node, _UNRECOGNIZED.format(source), False))
     for norm in norms:
-        if norm.reason != _BY_BATCH:
+        if norm.reason != BY_BATCH:
             norm = norm._replace(reason=frozen.why_unfoldable(norm.node) or norm.reason)
         yield norm
 
@@ -92,12 +92,21 @@ def _normalizes_samples(node: Node, frozen: Frozen, constants: Constants) -> boo
 def explain(node: Node, constants: Constants) -> str:
     """Why a batch norm of one op cannot be folded."""
     if normalizes_by_batch(node.type, node.attr):
-        return _BY_BATCH
+        return BY_BATCH
     if node.type == "_FusedBatchNormEx":
         return "TensorFlow's graph optimizer has made one op of it and others: fold the graph from before that"
     if any(constants.value(each) is None for each in node.inputs[1:5]):
-        return _NO_CONSTANTS
+        # The inference mode serves training, too, where the moments are there already.
+        found = [statistic(each) for each in node.inputs[3:5]] if node.type in FUSED else []
+        return _explain_batch([each for each in found if each is not None]) or _NO_CONSTANTS
     return _explain_input(node.inputs[0][0])
+
+
+def _explain_batch(statistics: Iterable[Statistic]) -> str | None:
+    """What there is to do where statistics are the batch's."""
+    if not any(each.batch for each in statistics):
+        return None
+    return _BY_RUN if any(each.chosen for each in statistics) else BY_BATCH
 
 
 def _explain_input(node: Node) -> str:
@@ -125,9 +134,9 @@ def _source_of_data(node: Node) -> Node:
 
 def _describe(form: Form, constants: Constants) -> BatchNorm:
     """A batch norm that is composed of several ops."""
-    statistics = (form.mean, form.variance)
-    if any(each.batch for each in statistics):
-        return BatchNorm(form.node, _BY_RUN if any(each.chosen for each in statistics) else _BY_BATCH, True)
+    of_batch = _explain_batch((form.mean, form.variance))
+    if of_batch:
+        return BatchNorm(form.node, of_batch, True)
     if constants.value((form.node, 0)) is None:
         return BatchNorm(form.node, _NO_CONSTANTS, True)
     if any(each.type != "Const" for each in form.mean.vectors):

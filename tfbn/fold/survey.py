@@ -8,11 +8,10 @@ from tfbn.fold.affine import Run, run_around
 from tfbn.fold.ahead import Entry, find_entries
 from tfbn.fold.chains import Chain, Part, Walk, choose, next_norms, walk_all
 from tfbn.fold.frozen import Frozen
-from tfbn.fold.inventory import list_batch_norms
+from tfbn.fold.inventory import BY_BATCH, list_batch_norms
 from tfbn.fold.linear import Linear, linear_of
 from tfbn.graphdef.constants import Constants
 from tfbn.graphdef.dataflow import Node
-from tfbn.graphdef.recognize import normalizes_by_batch
 
 
 class Absorbed(NamedTuple):
@@ -60,8 +59,7 @@ class _Surveyor:
             reasons.update(walk.reasons)
         for norm in self._listed:
             # Whatever stands around a batch norm in training, that it trains is what keeps it.
-            trains = normalizes_by_batch(norm.node.type, norm.node.attr)
-            if norm.recognized and (trains or norm.node not in reasons):
+            if norm.recognized and (norm.reason == BY_BATCH or norm.node not in reasons):
                 reasons[norm.node] = norm.reason
         self._walks = choose(self._all_walks)
         self._folded = {step.node for walk in self._walks for step in walk.steps}
