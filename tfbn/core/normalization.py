@@ -99,13 +99,13 @@ def normalize_batch(
             weights = layout.view_virtual(layout.of_each_sample(weights, inputs))
         size = nonempty if tf.is_tensor(nonempty) and weights is None else None
         shares = moments.weigh_samples(wide, weights, layout, size)
-        of_batch = moments.weighted_moments(wide, shares, layout)
+        of_batch, centred = moments.with_centred(wide, shares, layout)
     else:
-        of_batch, shares = pooled
+        (of_batch, shares), centred = pooled, None
     if shares.weights is not None:
         nonempty = tf.not_equal(shares.total, 0)
     outputs, batch = _by_moments(
-        wide, scale, offset, state, options, nonempty, layout, of_batch, shares, pooled is not None
+        wide, scale, offset, state, options, nonempty, layout, of_batch, shares, centred, pooled is not None
     )
     return layout.restore(tf.cast(outputs, inputs.dtype), inputs), batch
 
@@ -173,6 +173,7 @@ def _by_moments(
     layout: Layout,
     own: moments.Moments,
     shares: moments.SampleWeights,
+    centred: tf.Tensor | None,
     across: bool,
 ) -> tuple[tf.Tensor, Batch]:
     """Normalizes by moments from composed ops, with a kernel that takes them as arguments."""
@@ -186,9 +187,11 @@ def _by_moments(
     last = not _per_channel(scale, offset, layout)
     given = (None, None) if last else (scale, offset)
     fused = _takes_fused(inputs, options, layout) and layout.fused_format == "NHWC"
-    fused = fused and not _differ_by_channel(shares, layout)
-    kernel = closed_form_gradient.fused if fused else closed_form_gradient.composed
-    outputs = kernel(inputs, of_batch, shares.normalized(layout), *given, options.epsilon, layout, across)
+    by_kernel = [inputs, of_batch, shares.normalized(layout), *given, options.epsilon, layout, across]
+    if fused and not _differ_by_channel(shares, layout):
+        outputs = closed_form_gradient.fused(*by_kernel)
+    else:
+        outputs = closed_form_gradient.composed(*by_kernel, centred if of_batch is own else None)
     if last:
         # One value per channel is all that the kernels take.
         outputs = outputs if scale is None else outputs * _broadcast_per_channel(scale, layout)

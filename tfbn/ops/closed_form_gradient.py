@@ -33,10 +33,11 @@ def composed(
     epsilon: float,
     layout: Layout,
     across: bool = False,
+    centred: tf.Tensor | None = None,
 ) -> tf.Tensor:
     """`normalize.composed`, with `shares` a number or of a shape that broadcasts against the inputs."""
     constant = tf.constant(epsilon, inputs.dtype)
-    outputs = normalize.composed(inputs, moments, gamma, beta, constant, layout)
+    outputs = normalize.composed(inputs, moments, gamma, beta, constant, layout, centred)
     given = [*normalize.or_constants(gamma, beta, inputs.dtype, layout), *moments]
     given = [layout.broadcast(value) for value in given]
     name = "TfbnReplicasOwnMoments" if across else "TfbnOwnMoments"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any, NamedTuple
 
@@ -81,13 +82,19 @@ def weighted_moments(inputs: tf.Tensor, shares: SampleWeights, layout: Layout) -
 
     What has no weight may be anything, NaN included. Weights that sum to zero give zeros.
     """
+    return with_centred(inputs, shares, layout)[0]
+
+
+def with_centred(inputs: tf.Tensor, shares: Shares, layout: Layout) -> tuple[Moments, tf.Tensor]:
+    """`of_shares`, and x - mean."""
     if shares.weights is None:
         axes = [tf.constant(each, tf.int32) for each in _stages(layout.reduction_axes)]  # for both
-        mean = _mean(inputs, axes, shares, layout)
-        return Moments(mean, _mean(tf.math.squared_difference(inputs, layout.broadcast(mean)), axes, shares, layout))
-    mean = _average(inputs, shares, layout)
-    # A difference that the normalization takes too: the graph optimizer computes it once.
-    return Moments(mean, _average(tf.square(inputs - layout.broadcast(mean)), shares, layout))
+        average = functools.partial(_mean, axes=axes, shares=shares, layout=layout)
+    else:
+        average = functools.partial(_average, shares=shares, layout=layout)
+    mean = average(inputs)
+    centred = inputs - layout.broadcast(mean)
+    return Moments(mean, average(tf.square(centred))), centred
 
 
 def _stages(axes: list[int]) -> list[list[int]]:
@@ -97,12 +104,14 @@ def _stages(axes: list[int]) -> list[list[int]]:
 
 def _mean(values: tf.Tensor, axes: list[tf.Tensor], shares: SampleWeights, layout: Layout) -> tf.Tensor:
     """Where all count the same, as many of them in each partial sum."""
-    reduce = tf.reduce_mean if shares.known else tf.reduce_sum
+    # By quotients graphs from files tell virtual batches.
+    means = shares.known and layout.flat_statistics
+    reduce = tf.reduce_mean if means else tf.reduce_sum
     for stage in axes:
         values = reduce(values, stage, keepdims=stage is not axes[-1] or not layout.flat_statistics)
     if not axes and layout.flat_statistics:
         values = tf.reshape(values, [layout.channels])
-    return values if shares.known else tf.math.divide_no_nan(values, shares.total)
+    return values if means else tf.math.divide_no_nan(values, shares.total)
 
 
 def sum_over(values: tf.Tensor, axes: list[int]) -> tf.Tensor:

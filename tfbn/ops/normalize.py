@@ -66,17 +66,19 @@ def composed(
     beta: tf.Tensor | None,
     epsilon: float | tf.Tensor,
     layout: Layout,
+    centred: tf.Tensor | None = None,
 ) -> tf.Tensor:
     """y = (x - mean) * (gamma / sqrt(variance + epsilon)) + beta.
 
-    `gamma` and `beta` have the parameters' shape; None stands for 1 and 0.
+    `gamma` and `beta` have the parameters' shape; None stands for 1 and 0. `centred` is x - mean in the dtype of
+    computation, where it is there already.
     """
     mean, variance, gamma, beta = (None if v is None else layout.broadcast(v) for v in (*moments, gamma, beta))
     wide = tf.cast(inputs, compute_dtype(inputs.dtype))
     # Under the names that tf.nn.batch_normalization gives, by which frozen graphs are asked for their outputs.
     with tf.name_scope("batchnorm"):
         # Centred first: x * slope - mean * slope would cancel where the mean is large.
-        outputs = (wide - mean) * _slope(variance, epsilon, gamma)
+        outputs = (wide - mean if centred is None else centred) * _slope(variance, epsilon, gamma)
         outputs = outputs if beta is None else tf.add(outputs, beta, name="add_1")
     return tf.cast(outputs, inputs.dtype)
 
