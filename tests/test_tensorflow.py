@@ -101,6 +101,30 @@ def test_an_iteration_ends_after_ops(v2):
         assert not tf1.get_collection(tf1.GraphKeys._SUMMARY_COLLECTION)
 
 
+def test_a_branch_takes_what_is_switched_already():
+    """With no Switch of its own, and an imported graph knows."""
+    with graph(False):
+        x, flag = tf1.placeholder(tf.float32, [], name="x"), tf1.placeholder(tf.bool, [], name="flag")
+        switched = tf.raw_ops.Switch(data=x, pred=flag)
+
+        def branch(tensor, factor):
+            _tensorflow.take_into_branch([tensor])
+            made = tensor * factor
+            assert made.op.inputs[0] is tensor
+            return made
+
+        sides = [(switched.output_true, 2.0), (switched.output_false, 3.0)]
+        y = tf1.cond(flag, *(lambda side=side: branch(*side) for side in sides))
+        message = tf1.train.export_meta_graph()
+    with graph(False) as imported:
+        tf1.train.import_meta_graph(message)
+        x, flag, y = (imported.get_tensor_by_name(name) for name in ("x:0", "flag:0", y.name))
+        (slope,) = tf1.gradients(y, [x])
+        with session() as opened:
+            assert opened.run([y, slope], {x: 5.0, flag: True}) == [10.0, 2.0]
+            assert opened.run([y, slope], {x: 5.0, flag: False}) == [15.0, 3.0]
+
+
 def test_other_function_graphs_are_no_bodies():
     found = []
 

@@ -86,6 +86,47 @@ def test_placeholder_gives_what_the_bool_gives(path, place, training):
         assert ("AddN", 4) not in ops
 
 
+def test_imported_with_the_gradients_of_both_branches():
+    """Of outputs and of statistics, which the branch that infers takes from nothing."""
+    x = oracle.batch(SHAPE, seed=3)
+    direction = np.random.RandomState(5).standard_normal(SHAPE)
+    with graph(False) as built:
+        inputs, flag = tf1.placeholder(tf.float32, SHAPE), tf1.placeholder(tf.bool, [])
+        arguments = {"scale": True, "scope": "bn", "param_initializers": STARTS, "fused": False}
+        outputs = tfbn.batch_norm(inputs, is_training=flag, **arguments)
+        message = tf1.train.export_meta_graph()
+        mean = next(op.outputs[0] for op in built.get_operations() if op.name.endswith("/Merge_1"))
+        names = [tensor.name for tensor in (inputs, flag, outputs, mean)]
+    with graph(False) as imported:
+        tf1.train.import_meta_graph(message)
+        inputs, flag, outputs, mean = (imported.get_tensor_by_name(name) for name in names)
+        gamma = next(v for v in tf1.trainable_variables() if v.op.name == "bn/gamma")
+        wanted = [*tf1.gradients(outputs * direction, [inputs, gamma]), *tf1.gradients(mean, [inputs])]
+        with session() as opened:
+            trained, inferred = (opened.run(wanted, {inputs: x, flag: training}) for training in (True, False))
+    samples = x[..., 0].size
+    inverse = 1 / np.sqrt(x.var((0, 1, 2)) + 1e-3)
+    xhat = (x - x.mean((0, 1, 2))) * inverse
+    scaled = (direction * xhat).sum((0, 1, 2))
+    by_inputs = 0.8 * inverse * (direction - (direction.sum((0, 1, 2)) + xhat * scaled) / samples)
+    frozen = 1 / np.sqrt(1.7 + 1e-3)
+    expected = [by_inputs, scaled, np.full(SHAPE, 1 / samples)]
+    expected += [0.8 * frozen * direction, (direction * (x - 0.4) * frozen).sum((0, 1, 2)), np.zeros(SHAPE)]
+    for value, number in zip([*trained, *inferred], expected):
+        np.testing.assert_allclose(value, number, rtol=0, atol=2e-5 * np.abs(number).max())
+
+
+def test_both_branches_share_their_switches():
+    """Of inputs, beta and gamma, whose gradients then need no zeros: a third of the ops of a graph that trains."""
+    with graph(False) as opened:
+        inputs, flag = tf1.placeholder(tf.float32, [None, 8, 8, 4]), tf1.placeholder(tf.bool, [])
+        outputs = tfbn.batch_norm(inputs, is_training=flag, scale=True)
+        tf1.gradients(outputs, [inputs, *tf1.trainable_variables()])
+        types = [op.type for op in opened.get_operations()]
+    assert types.count("AddN") == 0
+    assert len(types) <= 73  # the original: 109
+
+
 def test_gradient_in_control_flow_v2_runs_one_kernel():
     """Not that of renorm's statistics as well, whose gradient is zero."""
     with graph(control_flow_v2=True) as opened:
