@@ -44,9 +44,10 @@ class SampleWeights(NamedTuple):
 
     def unbiased(self, variance: tf.Tensor) -> tf.Tensor:
         """variance * n / max(n - 1, 1): what the fused kernel hands to moving averages; variance where n is 0."""
-        correction = self.total / tf.maximum(self.total - 1, 1)
+        total = tf.convert_to_tensor(self.total)
+        correction = total / tf.maximum(total - 1, 1)
         if self.weights is not None:
-            correction = tf.where(tf.equal(self.total, 0), tf.ones_like(correction), correction)
+            correction = tf.where(tf.equal(total, 0), tf.ones_like(correction), correction)
         return variance * correction
 
 
