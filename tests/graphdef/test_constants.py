@@ -58,6 +58,28 @@ def test_values_are_those_of_tensorflow(op):
     np.testing.assert_allclose(value, expected, rtol=1e-15, atol=0)
 
 
+@pytest.mark.parametrize(
+    "index",
+    [
+        (1,),
+        (np.newaxis, 0),
+        (slice(None), 2),
+        (Ellipsis, slice(1, None, 2)),
+        (0, Ellipsis, np.newaxis, -1),
+        (slice(None, None, -1), np.newaxis, slice(0, 2)),
+    ],
+    ids=str,
+)
+def test_slices_of_any_rank(index):
+    """As of both statistics in one variable, or with an axis that broadcasts."""
+    with graph() as opened:
+        name = tf.constant(X)[index].op.name
+        nodes = Dataflow(opened.as_graph_def()).nodes
+    value = constants.Constants().value((nodes[name], 0))
+    assert value is not None
+    np.testing.assert_array_equal(value, X[index])
+
+
 def test_float_casts_round_only_when_computed():
     """Constants keep float64 until the end: what is folded is rounded once."""
     with graph() as opened:

@@ -67,12 +67,21 @@ def _cast(attr: Any, value: Any) -> np.ndarray:
 
 
 def _strided_slice(attr: Any, value: np.ndarray, begin: np.ndarray, end: np.ndarray, strides: np.ndarray) -> np.ndarray:
-    """Of a vector, as shapes are."""
-    first = None if attr["begin_mask"].i & 1 else int(begin[0])
-    last = None if attr["end_mask"].i & 1 else int(end[0])
-    if attr["shrink_axis_mask"].i & 1:
-        return value[int(begin[0])]
-    return value[first : last : int(strides[0])]
+    masks = {name: attr[f"{name}_mask"].i for name in ("begin", "end", "ellipsis", "new_axis", "shrink_axis")}
+    index: list[Any] = []
+    for place, (first, last, stride) in enumerate(zip(begin, end, strides)):
+        given = {name for name, mask in masks.items() if mask >> place & 1}
+        if "ellipsis" in given:
+            index.append(Ellipsis)
+        elif "new_axis" in given:
+            index.append(np.newaxis)
+        elif "shrink_axis" in given:
+            index.append(int(first))
+        else:
+            index.append(
+                slice(None if "begin" in given else int(first), None if "end" in given else int(last), int(stride))
+            )
+    return value[tuple(index)]
 
 
 def squeeze(attr: Any, value: np.ndarray) -> np.ndarray:
