@@ -82,9 +82,17 @@ def renormalized(x):
     return (x - mean) / tf.sqrt(variance + EPSILON) * r + d
 
 
+def floored(x):
+    """What is added to the variance is in the average, and is not added again."""
+    mean, variance = tf.nn.moments(x, [0, 1, 2])
+    batch = mean, variance + 0.5
+    update(averages(), batch)
+    return tf.nn.batch_normalization(x, *batch, None, None, EPSILON)
+
+
 @every_regime
 @pytest.mark.parametrize(
-    "layer", [plain, kept_dimensions, of_squares, of_sums, channels_first, half_precision, renormalized]
+    "layer", [plain, kept_dimensions, of_squares, of_sums, channels_first, half_precision, renormalized, floored]
 )
 def test_it_normalizes_by_its_averages(layer, resource, v2):
     with graph(resource, v2):
@@ -171,6 +179,13 @@ def another_mean(x):
     return (x - mean) / tf.sqrt(variance + EPSILON)
 
 
+def another_floor(x):
+    """The average has an addition of its own, which need not be the same."""
+    mean, variance = tf.nn.moments(x, [0, 1, 2])
+    update(averages(), [mean, variance + 0.5])
+    return tf.nn.batch_normalization(x, mean, variance, None, None, 0.5 + EPSILON)
+
+
 def two_averages(x):
     """A fast one and a slow one: no telling which."""
     mean, variance = tf.nn.moments(x, [0, 1, 2])
@@ -193,7 +208,7 @@ def in_a_branch(x):
 
 
 @pytest.mark.parametrize("v2", [False, True], ids=["v1", "v2"])
-@pytest.mark.parametrize("layer", [stddev, averaged_sum, another_mean, in_a_branch])
+@pytest.mark.parametrize("layer", [stddev, averaged_sum, another_mean, another_floor, in_a_branch])
 def test_what_is_not_sure_is_refused(layer, v2):
     with graph(True, v2):
         x = tf1.placeholder(tf.float32, [None, 4, 4, 3], name="x")

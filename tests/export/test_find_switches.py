@@ -88,6 +88,20 @@ def test_what_leaves_the_layer_out_is_not_it():
     assert (exported.report.pinned, exported.report.layers) == (("b",), ("one",))
 
 
+def test_what_leaves_out_a_layer_that_only_trains_is_not_it():
+    """The layer is rewritten, and does not go in silence."""
+    with graph():
+        x, used = images(), tf1.placeholder_with_default(True, [], "used")
+        y = tf1.cond(used, lambda: tfbn.batch_norm(x, updates_collections=None, scope="one"), lambda: x + 1.0)
+        with session() as running:
+            randomize(running)
+            exported = tfbn.export.inference_graph(running, y)
+            known = {variable.op.name: running.run(variable) for variable in tf1.global_variables()}
+    assert (exported.report.pinned, exported.report.layers) == ((), ("one",))
+    expected = (IMAGES - known["one/moving_mean"]) / np.sqrt(known["one/moving_variance"] + 1e-3) + known["one/beta"]
+    assert_close(run(exported.graph_def, exported.outputs[0], {"x:0": IMAGES}), expected)
+
+
 def test_what_is_false_in_inference_may_be_any_tensor():
     """A placeholder that is True there is not found, and the tensor of the opposite can be named."""
     with graph():

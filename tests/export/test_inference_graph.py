@@ -123,6 +123,20 @@ def test_layers_that_only_train_are_rewritten(kind, layer, resource, v2):
     assert np.abs(expected.mean()) > 0.1
 
 
+def test_fused_ops_that_normalize_samples_stay():
+    """Layer norm as Keras makes it, of any number of samples: scale and offset have a value for each of them."""
+    samples = np.random.default_rng(0).normal(1.0, 2.0, [6, 5]).astype(np.float32)
+    with graph(), tf1.Session() as session:
+        x = tf1.placeholder(tf.float32, [None, 5], name="x")
+        ones, size = tf.ones([tf.shape(x)[0]]), tf.shape(x)
+        y = tf1.nn.fused_batch_norm(tf.reshape(tf.transpose(x), [1, 5, 1, -1]), ones, ones - 1.0, epsilon=1e-3)[0]
+        y = tf.reshape(tf.transpose(tf.reshape(y, [5, -1])), size, name="y")
+        exported = tfbn.export.inference_graph(session, y)
+        expected = session.run(y, {x: samples})
+    assert (exported.report.warnings, exported.report.layers) == ((), ())
+    assert_close(run(exported.graph_def, "y:0", {"x:0": samples}), expected)
+
+
 def test_where_and_how_it_was_trained_is_gone():
     """Devices of a cluster, colocation with a parameter server's variables, and gradients of the user's own."""
     with graph(False):

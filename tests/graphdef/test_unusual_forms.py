@@ -124,9 +124,35 @@ def pooled_variance(x, flag):
     return normalize(x, *choose(flag, batch, moving)), moving, updates
 
 
+def last_statistics(x, flag):
+    """As in ladder networks: variables have those of the last batch, and their averages are what normalizes."""
+    batch, last = tf1.nn.moments(x, [0]), averages()
+    ema = tf1.train.ExponentialMovingAverage(DECAY)
+    with tf.control_dependencies([tf1.assign(old, new) for old, new in zip(last, batch)]):
+        updates = [ema.apply(last)]
+    moving = [ema.average(each) for each in last]
+    return normalize(x, *choose(flag, batch, moving)), moving, updates
+
+
+def gamma_for_each_sample(x, flag):
+    """Conditional batch norm; the product of gamma and the inverse root is the scale."""
+
+    def scaled(x, mean, variance):
+        return tf.nn.batch_normalization(x, mean, variance, x[:, ::-1] * 0.1, 1.0 + x[:, :1] * affine()[1], EPSILON)
+
+    return batch_norm(x, flag, normalize=scaled)
+
+
+def gamma_for_each_sample_first(x, flag):
+    def scaled(x, mean, variance):
+        return (1.0 + x[:, :1] * affine()[1]) * (x - mean) / tf.sqrt(variance + EPSILON)
+
+    return batch_norm(x, flag, normalize=scaled)
+
+
 KNOWN = [
     *(in_a_loop, in_a_function, zero_debias, decay_by_steps, momentum_that_is_fed),
-    *(masked, positive_gamma, pooled_variance),
+    *(masked, positive_gamma, pooled_variance, last_statistics, gamma_for_each_sample, gamma_for_each_sample_first),
 ]
 
 
@@ -224,7 +250,10 @@ def in_groups(x, flag):
     moving, groups = averages(), tf.reshape(x, [2, -1, 4])
     mean, variance = tf1.nn.moments(groups, [1], keepdims=True)
     scaled = tf.reshape((groups - mean) * tf.math.rsqrt(variance + EPSILON), [-1, 4])
-    y = tf1.cond(flag, lambda: tf.identity(scaled), lambda: normalize(x, *moving))
+    if flag is False:
+        y = normalize(x, *moving)
+    else:
+        y = tf1.cond(flag, lambda: tf.identity(scaled), lambda: normalize(x, *moving))
     return y, moving, move(moving, [tf.reduce_mean(mean, [0, 1]), tf.reduce_mean(variance, [0, 1])])
 
 
@@ -272,6 +301,21 @@ def trained(form, flag, session):
     return y, step, wired, moves
 
 
+def assert_infers(exported, form, values):
+    """The export gives what the layer built for inference does, of these variables."""
+    samples = np.random.default_rng(1).normal(2.0, 3.0, [16, 4]).astype(np.float32)
+    with graph(), tf1.Session() as session:
+        x, y, _, _ = build(form, False)
+        session.run(tf1.global_variables_initializer())
+        for variable in tf1.global_variables():
+            session.run(variable.initializer, {variable.initializer.inputs[1]: values[variable.op.name]})
+        expected = session.run(y, {x: samples})
+    with graph(), tf1.Session() as session:
+        tf.import_graph_def(exported.graph_def, name="")
+        outputs = session.run("y:0", {"x:0": samples})
+    np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("choice", ["fed", "training"])
 @pytest.mark.parametrize("form", KNOWN, ids=lambda form: form.__name__)
 def test_known_forms_are_audited_and_exported(form, choice):
@@ -288,19 +332,72 @@ def test_known_forms_are_audited_and_exported(form, choice):
             return
         exported = tfbn.export.inference_graph(session, y)
         values = {variable.op.name: session.run(variable) for variable in tf1.global_variables()}
-    samples = np.random.default_rng(1).normal(2.0, 3.0, [16, 4]).astype(np.float32)
-    with graph(), tf1.Session() as session:
-        x, y, _, _ = build(form, False)
-        session.run(tf1.global_variables_initializer())
-        for variable in tf1.global_variables():
-            session.run(variable.initializer, {variable.initializer.inputs[1]: values[variable.op.name]})
-        expected = session.run(y, {x: samples})
-    with graph(), tf1.Session() as session:
-        tf.import_graph_def(exported.graph_def, name="")
-        outputs = session.run("y:0", {"x:0": samples})
-    np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-6)
+    assert_infers(exported, form, values)
     left = tfbn.fold.fold_graph(exported.graph_def, ["y"], lower=True).left
     assert [finding.kind for finding in left] == ["not folded"] * (form is in_a_loop)
+
+
+def interpolated(x, flag):
+    """By a product of matrices, which the audit need not understand: it is of the batch's statistics."""
+    batch, moving = tf1.nn.moments(x, [0]), averages()
+    both = [tf.tensordot(tf.constant([DECAY, 1 - DECAY]), tf.stack([old, new]), 1) for old, new in zip(moving, batch)]
+    return normalize(x, *choose(flag, batch, moving)), moving, [tf1.assign(*each) for each in zip(moving, both)]
+
+
+def averages_of_averages(x, flag):
+    batch, moving = tf1.nn.moments(x, [0]), averages()
+    ema = tf1.train.ExponentialMovingAverage(DECAY)
+    with tf.control_dependencies(move(moving, batch)):
+        updates = [ema.apply(moving)]
+    shadows = [ema.average(each) for each in moving]
+    return normalize(x, *choose(flag, batch, shadows)), shadows, updates
+
+
+def copies_of_averages(x, flag):
+    batch, moving = tf1.nn.moments(x, [0]), averages()
+    ema = tf1.train.ExponentialMovingAverage(DECAY)
+    updates = [ema.apply(batch), *(tf1.assign(old, ema.average(new)) for old, new in zip(moving, batch))]
+    return normalize(x, *choose(flag, batch, moving)), moving, updates
+
+
+def two_towers(x, flag):
+    """Of which the first updates the averages."""
+    moving, (beta, gamma) = averages(), affine()
+    batches = [tf1.nn.moments(each, [0]) for each in (x, x * 2.0)]
+    ys = [
+        tf.nn.batch_normalization(x, *choose(flag, batch, moving), beta, gamma, EPSILON, name=f"tower_{place}")
+        for place, batch in enumerate(batches)
+    ]
+    return ys[0] + 0.5 * ys[1], moving, move(moving, batches[0])
+
+
+def towers_in_turn(x, flag):
+    """The second update reads what the first one, of both averages, has assigned."""
+    moving, (beta, gamma), updates, ys = averages(), affine(), [], []
+    for factor in (1.0, 2.0):
+        batch = tf1.nn.moments(x * factor, [0])
+        ys.append(tf.nn.batch_normalization(x, *choose(flag, batch, moving), beta, gamma, EPSILON))
+        with tf.control_dependencies([tf.group(*updates)]):
+            read = [each.read_value() for each in moving]
+        updates = [
+            tf1.assign(*each) for each in zip(moving, [a * DECAY + b * (1 - DECAY) for a, b in zip(read, batch)])
+        ]
+    return ys[0] + 0.5 * ys[1], moving, updates
+
+
+SHARED = [
+    *((interpolated, "fed"), (averages_of_averages, "fed"), (copies_of_averages, "fed")),
+    *((two_towers, "training"), (towers_in_turn, "training")),
+]
+
+
+@pytest.mark.parametrize("resource", [False, True], ids=["ref", "resource"])
+@pytest.mark.parametrize("form, choice", SHARED)
+def test_their_updates_are_known(form, choice, resource):
+    with graph(resource), tf1.Session() as session:
+        flag = True if choice == "training" else tf1.placeholder(tf.bool, [], "flag")
+        _, step, wired, moves = trained(form, flag, session)
+        assert (kinds(step), kinds(wired), moves) == (["not reached"], [], [False, True])
 
 
 def test_a_choice_by_factors_is_refused():
@@ -313,7 +410,7 @@ def test_a_choice_by_factors_is_refused():
 
 @pytest.mark.parametrize("form", UNKNOWN, ids=lambda form: form.__name__)
 def test_unknown_forms_are_named(form):
-    """By both audits and the export's report, with the variables, updated or not."""
+    """By both audits and the export's report, with the variables, updated or not; what chooses is pinned."""
     with graph(), tf1.Session() as session:
         y, step, wired, moves = trained(form, tf1.placeholder(tf.bool, [], "flag"), session)
         assert moves == [False, True]
@@ -321,7 +418,11 @@ def test_unknown_forms_are_named(form):
         (missing,) = tfbn.check_saver(tf1.train.Saver(tf1.trainable_variables()), raise_on_error=False)
         assert (missing.kind, "net/bn/" in missing.problem) == ("not saved", True)
         exported = tfbn.export.inference_graph(session, y)
-        assert "unrecognized" in [finding.kind for finding in exported.report.warnings]
+        known = form in (by_products, for_each_position, in_groups)  # of which inference has a usual form
+        assert ("unrecognized" in [finding.kind for finding in exported.report.warnings]) is not known
+        values = {variable.op.name: session.run(variable) for variable in tf1.global_variables()}
+    assert exported.inputs == ("x:0",)
+    assert_infers(exported, form, values)
 
 
 @every_regime
@@ -400,6 +501,11 @@ def queue_of_keys(x):
     return y + tf.matmul(tf.matmul(y, keys, transpose_b=True), keys), [tf1.assign(keys, tf.concat([y, keys], 0)[:8])]
 
 
+def streaming_metric(x):
+    y = x * tf1.get_variable("w", [4])
+    return y, [tf1.metrics.mean_tensor(tf.reduce_mean(y, 0))[1]]
+
+
 def whitening(x):
     centered = x - tf.reduce_mean(x, 0)
     covariance = tf.matmul(centered, centered, transpose_a=True) / tf.cast(tf.shape(x)[0], tf.float32)
@@ -414,7 +520,7 @@ def squeeze_and_excite(x):
 
 OTHERS = [
     *(spectral_norm, averaged_loss, averaged_weights, watched_statistics, sparsity, codebook, recurrent_state),
-    *(momentum_by_hand, queue_of_keys, whitening, squeeze_and_excite),
+    *(momentum_by_hand, queue_of_keys, streaming_metric, whitening, squeeze_and_excite),
 ]
 
 

@@ -11,7 +11,7 @@ from tfbn.export import preserve_names
 from tfbn.export.drop_updates import drop_updates
 from tfbn.export.evaluate import evaluate
 from tfbn.graph.original_names import OPS_SCOPE
-from tfbn.graphdef import recognize
+from tfbn.graphdef import arithmetic, recognize
 from tfbn.graphdef.graph import Graph
 from tfbn.graphdef.nodes import Tensor, tensor_name
 
@@ -60,7 +60,7 @@ def find_training(graph: Graph, recognized: recognize.Recognized) -> dict[str, t
     training = {
         name: (_scope(name), "training")
         for name, node in graph.items()
-        if recognize.normalizes_by_batch(node.op, node.attr)
+        if recognize.normalizes_by_batch(node.op, node.attr) and not _normalizes_samples(name, recognized)
     }
     for layer in recognized.layers.values():
         for each in layer.normalizations:
@@ -69,6 +69,11 @@ def find_training(graph: Graph, recognized: recognize.Recognized) -> dict[str, t
                 dynamic = each.mode == "dynamic" or "dynamic" in layer.modes
                 training[name] = (layer.scope, "dynamic" if dynamic else "training")
     return training
+
+
+def _normalizes_samples(name: str, recognized: recognize.Recognized) -> bool:
+    node = recognized.dataflow.nodes.get(name)
+    return node is not None and arithmetic.normalizes_samples(node)
 
 
 def _scope(name: str) -> str:

@@ -160,7 +160,7 @@ def statistic(
             following = node.inputs[:1]
         elif node.type in (*ARITHMETIC, *FUNCTIONS, "Pack"):
             following = node.inputs
-        elif node.type == "Split":
+        elif node.type in ("Split", "Fill"):
             following = node.inputs[1:]
         elif node.type in ("StridedSlice", *_REDUCTIONS):  # a sum over other axes, before or after that over the batch
             following = node.inputs[:1]
@@ -180,9 +180,9 @@ def statistic(
 
 
 def assignments_before(node: Node) -> list[Node]:
-    """The assignments whose outcome is read: by reference the op itself, else those that a read of the variable awaits.
+    """The assignments whose outcome is read: by reference the op itself, else what a read of the variable waits for.
 
-    Of others it may wait as well, one by one or for a group of them.
+    It may wait for those of other variables as well, one by one or in a group.
     """
     if node.type in ASSIGNMENTS:
         return [node]
@@ -245,6 +245,22 @@ def reduces_batch(node: Node) -> bool:
             break
         value = value[0].inputs[0]
     return value[0].type not in (*VARIABLES, "Const", "ReadVariableOp")
+
+
+def normalizes_samples(node: Node) -> bool:
+    """Whether a fused op scales by one value for each sample, as layer and instance norm do that are made of it."""
+    source, _ = origin_of(node.inputs[1])
+    if source.type != "Fill" or constant_of(source.inputs[0]) is not None:
+        return False
+    waiting = [source.inputs[0][0]]
+    for each in waiting:  # grows on the way
+        if each.type == "StridedSlice" and each.inputs[0][0].type == "Shape":
+            first = constant_of(each.inputs[1])
+            if first is not None and first.tolist() == [0]:
+                return True
+        elif each.type in (*PASSING, *RESHAPES, *ARITHMETIC, "Pack", "ConcatV2", "Prod") and len(waiting) < MAX_OPS:
+            waiting += [before for before, _ in each.inputs]
+    return False
 
 
 def constant_of(tensor: Tensor) -> Any:
@@ -328,6 +344,8 @@ def _composed(root: Node, consumers: dict[Node, list[Node]]) -> Form | None:
         if subtracted is None:
             subtracted, shifts = _mean_in_offset(node, consumers, variance, factors)
             walk.shifts += shifts
+        if subtracted is None:
+            subtracted = _mean_scaled_by(node, consumers)
         mean = statistic(subtracted) if subtracted is not None else None
         if mean is not None:
             fixed = _are_fixed(mean, variance)
@@ -378,6 +396,9 @@ def _mean_of(
             continue
         if node.type == "Mul":
             data_side = [each for each in node.inputs if statistic(each) is None]
+            if len(data_side) == 2:  # by a gamma for each sample
+                found = [_mean_of(each, factors, []) for each in data_side]
+                return next((each for each in found if each[0] is not None), (None, factors))
             if len(data_side) != 1:
                 break
             factors = (*factors, *(each for each in node.inputs if each not in data_side))
@@ -417,6 +438,21 @@ def _mean_in_offset(
         if len(unknown) == 1 and not unknown[0][1].is_uniform:
             return unknown[0][0], [] if negative else other[0].inputs[:1]
     return None, []
+
+
+def _mean_scaled_by(node: Node, consumers: dict[Node, list[Node]]) -> Tensor | None:
+    """The mean that is subtracted as scaled by a factor for each sample, as the data are: x * f + (beta - mean * f)."""
+    products = [each for each in consumers[node] if each.type == "Mul"]
+    others = {each: next((tensor for tensor in each.inputs if tensor[0] is not node), None) for each in products}
+    known = {each: statistic(other) for each, other in others.items() if other is not None}
+    if None not in known.values():
+        return None  # nothing is scaled by it but statistics
+    for each, value in known.items():
+        after = consumers[each]
+        if value is not None and not value.is_uniform:
+            if any(user.type == "Neg" or (user.type == "Sub" and user.inputs[1][0] is each) for user in after):
+                return others[each]
+    return None
 
 
 def _is_negated(tensor: Tensor) -> bool:

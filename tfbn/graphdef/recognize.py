@@ -8,7 +8,7 @@ moving_mean and moving_variance are known by their names; others by the arithmet
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from typing import Any, NamedTuple
 
 from tfbn.graphdef import arithmetic
@@ -16,10 +16,10 @@ from tfbn.graphdef.arithmetic import FUSED as FUSED
 from tfbn.graphdef.arithmetic import VARIABLES as VARIABLES
 from tfbn.graphdef.arithmetic import Form, Statistic
 from tfbn.graphdef.conditions import Condition, Conditions, exclusive
-from tfbn.graphdef.dataflow import Dataflow, Node, Tensor, controls_of, is_assignment, source_of
+from tfbn.graphdef.dataflow import Dataflow, Node, Tensor, controls_of, data, is_assignment, source_of
 from tfbn.graphdef.short_names import AFFINE, DEBIAS, OLD_RENORM, RENORM, STATISTICS, split_name
 from tfbn.graphdef.slices import Slice, slice_of
-from tfbn.graphdef.trial import Moved, are_averages
+from tfbn.graphdef.trial import Moved, Trial, are_averages
 from tfbn.graphdef.unexplained import Unexplained, find_unexplained
 
 _GRADIENTS = re.compile(r"(^|/)gradients(_\d+)?/")
@@ -145,17 +145,20 @@ def _add_forms(
 ) -> list[Form]:
     """Adds the normalizations that their arithmetic shows, and layers by any names; returns what stays unexplained."""
     moves = _Moves(dataflow, owners)
-    complete = {id(layer) for layer in layers.values() if layer.normalizations}
+    named = list(layers.values())
+    complete = {id(layer) for layer in named if layer.normalizations}
     unnamed: dict[tuple[Node, Node], Layer] = {}
-    unrecognized = []
+    sources: dict[tuple[Node, Node], set[Node]] = {}
+    apart = []
     for form in arithmetic.find_forms([node for node in dataflow.all if not is_gradient(node)], ahead):
         layer = _owner_of_form(form, owners, by_source)
         if layer is None and _around(form.node.name.split("/")[:-1], layers) is None:
             pair = _constants_of(form) if form.is_fixed else moves.pair_of(form)
             if pair is None:
                 if _looks_like_a_layer(form):
-                    unrecognized.append(form)
+                    apart.append(form)
                 continue
+            sources.setdefault(pair, set()).update(form.sources)
             layer = unnamed.get(pair)
             if layer is None:
                 layer = unnamed[pair] = Layer("")
@@ -173,7 +176,31 @@ def _add_forms(
                 source = slice_of(node.inputs[1], controls_of(node))
                 source = source if source.batch else source._replace(batch=moves.sources_of(variable))
                 layer.updates.append(Update(node, short, source, conditions.of(node)))
-    return unrecognized
+            if variable not in moves.by_variable:
+                for node in moves.list_others(variable, sources[mean, variance], dataflow):
+                    source = Slice(frozenset(), frozenset(sources[mean, variance]), False, False, False)
+                    layer.updates.append(Update(node, short, source, conditions.of(node)))
+    return _add_further_calls(apart, [*unnamed.values(), *named], conditions)
+
+
+def _add_further_calls(forms: list[Form], layers: list[Layer], conditions: Conditions) -> list[Form]:
+    """Adds those that normalize by a batch as another call of a layer does; returns the others.
+
+    Of calls that share variables, as towers or the batches of a discriminator, one may update the averages for all.
+    They are known by beta and gamma.
+    """
+    by_affine: dict[tuple[Node | None, ...], list[Layer]] = {}
+    for layer in layers:
+        by_affine.setdefault(tuple(layer.variables.get(short, [None])[0] for short in AFFINE), []).append(layer)
+    others = []
+    for form in forms:
+        affine = (form.beta, form.gamma)
+        found = by_affine.get(affine, []) if any(affine) else []
+        if len(found) == 1 and not form.variance.variables and found[0].updates:
+            found[0].normalizations.append(Normalization(form.node, "training", conditions.of(form.node)))
+        else:
+            others.append(form)
+    return others
 
 
 class _Moves:
@@ -185,6 +212,7 @@ class _Moves:
         self._batches: dict[Node, frozenset[Tensor]] = {}
         self._sets_with: dict[Tensor | None, set[frozenset[Tensor]]] = {}
         self._optimized = set()
+        self._others: dict[Node, list[Node]] = {}  # assignments of what is computed in any other way
         self._remembering: set[Node] = set()  # whose next value depends on the one before
         remembering: set[Node] = set()  # the assignments that say so
         of_variables: list[tuple[Node, Node, frozenset[Node]]] = []  # assignments of what other variables have
@@ -199,6 +227,7 @@ class _Moves:
             elif is_assignment(node) and not is_gradient(node):
                 value = arithmetic.statistic(node.inputs[1], of_update=True)
                 if value is None:
+                    self._others.setdefault(variable, []).append(node)
                     continue
                 if variable in value.variables or node.type not in ("Assign", "AssignVariableOp"):
                     self._remembering.add(variable)
@@ -207,11 +236,17 @@ class _Moves:
                     self._add(variable, node, value.batch, value.variables)
                 elif value.variables:
                     of_variables.append((variable, node, value.variables))
-        # An average may be that of a variable which has the last statistic.
+        moved = set(self.by_variable)
         for variable, node, taken in of_variables:
-            batches = {self._batches[each] for each in taken if each in self._batches and each not in self._remembering}
-            if len(batches) == 1 and node in remembering:
-                self._add(variable, node, batches.pop(), taken & {variable})
+            others = [each for each in taken if each is not variable and each in self._batches]
+            if len(others) != 1 or variable in moved:
+                continue
+            if node in remembering and others[0] not in self._remembering:
+                # The average of a variable that has the last statistic.
+                self._add(variable, node, self._batches[others[0]], taken & {variable})
+            else:  # a copy of an average, or its average, which the layer may infer by
+                self.by_variable.setdefault(variable, []).append(node)
+                self._batches[variable] = self._batches[others[0]]
         for variable, updates in self.by_variable.items():
             # What is assigned whatever an average was starts it.
             self.by_variable[variable] = [node for node in updates if node in remembering] or updates
@@ -239,6 +274,11 @@ class _Moves:
         ]
         return (mean, variance) if are_averages(averages, form.tensors) else None
 
+    def list_others(self, variable: Node, sources: Set[Node], dataflow: Dataflow) -> list[Node]:
+        """The assignments of what is computed of these reductions in a way that is not known."""
+        others = self._others.get(variable, ()) if sources else ()
+        return [node for node in others if sources & dataflow.reach([node.inputs[1][0]], data)]
+
     def sources_of(self, variable: Node) -> frozenset[Node]:
         """The reductions of the batch that what a variable is assigned comes from."""
         return frozenset(node for node, _ in self._batches[variable])
@@ -249,16 +289,29 @@ class _Moves:
         return next(iter(candidates)) if len(candidates) == 1 else None
 
     def _last_of(self, batch: frozenset[Tensor]) -> set[Node]:
-        """The variables that are assigned a statistic, but for those that zero debias makes others of.
+        """The variables that average a statistic.
 
-        Of one that has the last statistic and one that averages it, the latter. The next variance may take the mean as
-        well.
+        Not one that zero debias makes another of, nor an average of the average, nor one that has the last statistic
+        for another to average. The next variance may take the mean as well.
         """
         around = self._sets_with.get(next(iter(batch), None), ())
         sets = [batch] if batch in self._by_batch else [each for each in around if batch < each]
         moved = {variable: taken for each in sets for variable, taken in self._by_batch[each].items()}
-        last = {each for each in moved if not any(each in taken for other, taken in moved.items() if other is not each)}
-        return last & self._remembering or last
+        if len(moved) < 2:
+            return set(moved)
+        slow = {each for each in moved if self._remembers(each)}
+        made = {each for other, taken in moved.items() if other not in slow for each in taken if each is not other}
+        of_others = {each for each in slow if any(other in slow for other in moved[each] - {each})}
+        last = moved.keys() - made - of_others
+        return last & slow or last
+
+    def _remembers(self, variable: Node) -> bool:
+        """Whether the next value depends on the one before."""
+        values = [
+            [Trial({variable: value}, trains=True, of_update=True).next_value(node) for value in (1.0, 2.0)]
+            for node in self.by_variable[variable]
+        ]
+        return any(one != other for one, other in values)
 
 
 def _constants_of(form: Form) -> tuple[Node, Node] | None:

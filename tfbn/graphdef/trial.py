@@ -93,7 +93,7 @@ class Trial:
             return self._chosen(node.inputs[1:])
         if node.type in _ELEMENTWISE:
             return float(compute(node.type, node.attr, *(np.float64(self.value(each)) for each in node.inputs)))
-        if node.type == "Split":
+        if node.type in ("Split", "Fill"):
             return self.value(node.inputs[1])
         return self.value(node.inputs[0]) if node.type in _FIRST_INPUT else math.nan
 

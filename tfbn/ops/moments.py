@@ -86,8 +86,8 @@ def weighted_moments(inputs: tf.Tensor, shares: SampleWeights, layout: Layout) -
     return with_centred(inputs, shares, layout)[0]
 
 
-def with_centred(inputs: tf.Tensor, shares: Shares, layout: Layout) -> tuple[Moments, tf.Tensor]:
-    """`of_shares`, and x - mean."""
+def with_centred(inputs: tf.Tensor, shares: SampleWeights, layout: Layout) -> tuple[Moments, tf.Tensor]:
+    """`weighted_moments`, and x - mean."""
     if shares.weights is None:
         axes = [tf.constant(each, tf.int32) for each in _stages(layout.reduction_axes)]  # for both
         average = functools.partial(_mean, axes=axes, shares=shares, layout=layout)
