@@ -197,10 +197,8 @@ def _check_cross_entropy(module: Module, changes: Changes, call: cst.Call, name:
 def _list_reversed_axes(module: Module, changes: Changes, call: cst.Call) -> None:
     """`tf.reverse(x, [False, True])` said for each axis whether it is reversed."""
     positional = _positional(call)
-    given = keyword_arguments(call).get("dims") or (positional[1] if len(positional) > 1 else None)
-    if given is None:
-        return
-    elements = [element.value for element in getattr(given.value, "elements", ())]
+    given: Any = keyword_arguments(call).get("dims") or (positional[1] if len(positional) > 1 else None)
+    elements = [element.value for element in getattr(given and given.value, "elements", ())]
     if elements and all(isinstance(node, cst.Name) and node.value in ("True", "False") for node in elements):
         axes = [str(axis) for axis, node in enumerate(elements) if node.value == "True"]
         changes.replace(given.value, f"[{', '.join(axes)}]", NAME)

@@ -1,20 +1,22 @@
-"""Defaults of flags that are of another type than the flag: TensorFlow before 1.5 took them, absl's flags raise."""
+"""What the flags of TensorFlow before 1.5 took and gave, and those of absl, which it has had since, do not."""
 
 from __future__ import annotations
 
 import ast
 import re
+import warnings
 from typing import Any
 
 import libcst as cst
 
 from tfbn.migrate import names
 from tfbn.migrate.changes import Changes
-from tfbn.migrate.module import Module
-from tfbn.migrate.rule import Rule, keyword_arguments
-from tfbn.migrate.source.prefilter import mentions_tensorflow
+from tfbn.migrate.module import Module, last_part
+from tfbn.migrate.prepared import is_caught
+from tfbn.migrate.rule import Rule, constant_string, keyword_arguments
+from tfbn.migrate.source.prefilter import has, mentions_tensorflow
 
-NAME = "flag-defaults"
+NAME = "flags"
 VALID = [
     "import tensorflow.compat.v1 as tf\ntf.flags.DEFINE_integer('size', 64, '')\n"
     "tf.app.flags.DEFINE_float('rate', 1, '')\ntf.flags.DEFINE_string('data', None, '')\n"
@@ -32,6 +34,9 @@ flags.DEFINE_integer("train_size", np.inf, "The size of training images")
 """,
         5,
     ),
+    ("import tensorflow.compat.v1 as tf\nFLAGS = tf.flags.FLAGS\nFLAGS._parse_flags()\n", 3),
+    ("import tensorflow.compat.v1 as tf\nFLAGS = tf.app.flags.FLAGS\nprint(FLAGS.__flags)\n", 3),
+    ("import tensorflow.compat.v1 as tf\nFLAGS = tf.app.flags.FLAGS\nprint(FLAGS.__dict__['__flags'])\n", 3),
     ("import tensorflow.compat.v1 as tf\ntf.flags.DEFINE_integer('steps', 1e6, 'steps')\n", 2),
     ("from tensorflow.compat.v1 import flags\nflags.DEFINE_integer('n', default=float('inf'), help='')\n", 2),
     ("import tensorflow.compat.v1 as tf\ntf.flags.DEFINE_boolean('crop', 'no way', '')\n", 2),
@@ -42,8 +47,20 @@ _INFINITE = re.compile(r"""\w+\.(?:inf|Inf|infty)|float\(["'][-+]?inf["']\)""")
 TRUTHS = ("0", "1", "f", "false", "t", "true")
 
 
+PARSE = "leave it out: tf.app.run parses the flags; or call FLAGS(sys.argv)"
+VALUES = "write flag_values_dict(), which returns the values by their names"
+
+
 def check_file(module: Module, changes: Changes) -> None:
     for node in module.nodes:
+        inner = _inner(node)
+        if inner == "_parse_flags" and not is_caught(module, node):
+            changes.find(node, NAME, "the flags have no _parse_flags: they are absl's since TensorFlow 1.5", PARSE)
+        elif inner == "__flags" and isinstance(node, cst.Subscript):
+            changes.find(node, NAME, "the flags have no `__flags` in them: they are absl's now", VALUES)
+        elif inner == "__flags":
+            problem = "`__flags` of absl's flags, TensorFlow's since 1.5, are no values, but objects of absl"
+            changes.find(node, NAME, problem, VALUES, severity="warning")
         if isinstance(node, cst.Call):
             flag = _FLAG.fullmatch(names.below_tensorflow(module.name(node.func)) or "")
             default = _default(node) if flag else None
@@ -54,6 +71,16 @@ def check_file(module: Module, changes: Changes) -> None:
                     f"DEFINE_{flag[1]} with the default `{module.text(default)}` raises IllegalFlagValueError",
                     "give it a default of the flag's type, or define a flag of the default's type",
                 )
+
+
+def _inner(node: Any) -> str | None:
+    """`__flags` of `FLAGS.__flags` and of `FLAGS.__dict__["__flags"]`."""
+    if isinstance(node, cst.Attribute):
+        return str(node.attr.value)
+    if isinstance(node, cst.Subscript) and last_part(node.value) == "__dict__":
+        index = node.slice[0].slice
+        return constant_string(index.value) if isinstance(index, cst.Index) else None
+    return None
 
 
 def _default(call: cst.Call) -> Any:
@@ -68,7 +95,9 @@ def _is_refused(kind: str, text: str) -> bool:
     if _INFINITE.fullmatch(text):
         return kind != "float"
     try:
-        value = ast.literal_eval(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # invalid escapes are no business of the codemod
+            value = ast.literal_eval(text)
     except (SyntaxError, ValueError):
         return False
     if value is None or kind == "string":
@@ -90,13 +119,13 @@ def _is_number(text: str, kind: str) -> bool:
 
 
 def worth_parsing(raw: bytes) -> bool:
-    """Whether flags are defined."""
-    return raw.find(b"DEFINE_") >= 0 and mentions_tensorflow(raw)
+    """Whether flags are defined, or looked into."""
+    return has(raw, b"DEFINE_", b"__flags", b"_parse_flags") and mentions_tensorflow(raw)
 
 
 RULE = Rule(
     name=NAME,
-    summary="reports flags whose default is of another type, such as np.inf for an integer: their definition raises",
+    summary="reports flags with defaults that raise, such as np.inf for an integer, and inner parts that absl lacks",
     valid=VALID,
     invalid=INVALID,
     check_file=check_file,

@@ -93,7 +93,7 @@ def _calls(graph: ImportGraph, path: str) -> Iterator[ast.Call]:
     if text.find(b"keras") < 0 or not _MAY_RAISE.search(text):
         return
     nodes = list(graph.nodes(path, as_program=True))
-    models = {model for node in nodes for model in _compiled(node)}
+    models = set(map(_compiled, nodes)) - {None}
     for node in nodes:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and leaf(node.value.func) in MAKERS:
             models |= {ast.unparse(target) for target in node.targets}
@@ -105,11 +105,12 @@ def _calls(graph: ImportGraph, path: str) -> Iterator[ast.Call]:
                 yield node
 
 
-def _compiled(node: ast.AST) -> Iterator[str]:
-    """What stands before `.compile(loss=..., optimizer=...)`."""
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "compile":
-        if any(keyword.arg in ("loss", "optimizer") for keyword in node.keywords):
-            yield ast.unparse(node.func.value)
+def _compiled(node: ast.AST) -> str | None:
+    """`model` for `model.compile(loss=...)`."""
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "compile"):
+        return None
+    is_of_model = any(keyword.arg in ("loss", "optimizer") for keyword in node.keywords)
+    return ast.unparse(node.func.value) if is_of_model else None
 
 
 RULE = Rule(
