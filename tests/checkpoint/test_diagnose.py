@@ -308,7 +308,7 @@ def test_without_layers(diagnose):
     """Says what it has instead."""
     with pytest.raises(
         ValueError,
-        match=r"layers, got one in which none is recognized. It has\n  d/w\nA layer is known by",
+        match=r"layers, got one in which none is recognized. It has\n  d/w\nA layer is recognized by",
     ):
         diagnose({"d": {"w": [1.0]}})
 

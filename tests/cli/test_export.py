@@ -253,7 +253,7 @@ def test_names_of_a_signature(model, capsys):
     assert {key: info.name for key, info in signature.inputs.items()} == {"x": "images:0"}
     assert cli.main(["checkpoint", "list", "saved"]) == 2
     assert (
-        "saved: expected a SavedModel with variables, got one without variables/variables.index. Of a frozen"
+        "saved: expected a SavedModel with variables, got one without variables/variables.index. For a frozen"
         in capsys.readouterr().err
     )
     assert tfbn("saved/saved_model.pb frozen.pb") == 0  # which stands for its directory
