@@ -191,7 +191,7 @@ def _by_moments(
     if fused and not _differ_by_channel(shares, layout):
         outputs = closed_form_gradient.fused(*by_kernel)
     else:
-        outputs = closed_form_gradient.composed(*by_kernel, centred if of_batch is own else None)
+        outputs = closed_form_gradient.composed(*by_kernel, centred=centred if of_batch is own else None)
     if last:
         # One value per channel is all that the kernels take.
         outputs = outputs if scale is None else outputs * _broadcast_per_channel(scale, layout)
