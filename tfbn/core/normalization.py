@@ -5,6 +5,8 @@ Parameters have the shape [C] or, for several channel axes or virtual batches, `
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -187,11 +189,10 @@ def _by_moments(
     last = not _per_channel(scale, offset, layout)
     given = (None, None) if last else (scale, offset)
     fused = _takes_fused(inputs, options, layout) and layout.fused_format == "NHWC"
-    by_kernel = [inputs, of_batch, shares.normalized(layout), *given, options.epsilon, layout, across]
-    if fused and not _differ_by_channel(shares, layout):
-        outputs = closed_form_gradient.fused(*by_kernel)
-    else:
-        outputs = closed_form_gradient.composed(*by_kernel, centred=centred if of_batch is own else None)
+    kernel: Callable[..., tf.Tensor] = closed_form_gradient.fused
+    if not fused or _differ_by_channel(shares, layout):
+        kernel = functools.partial(closed_form_gradient.composed, centred=centred if of_batch is own else None)
+    outputs = kernel(inputs, of_batch, shares.normalized(layout), *given, options.epsilon, layout, across)
     if last:
         # One value per channel is all that the kernels take.
         outputs = outputs if scale is None else outputs * _broadcast_per_channel(scale, layout)
