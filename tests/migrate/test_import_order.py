@@ -174,6 +174,7 @@ from PIL import Image
 slim = tf.contrib.slim
 batch_norm = tf.contrib.layers.batch_norm
 
+
 def f():
     return batch_norm(slim.flatten(tf.zeros([2, 3])), Image)
 """,
@@ -183,6 +184,7 @@ import tfbn
 from PIL import Image
 
 batch_norm = tfbn.batch_norm
+
 
 def f():
     return batch_norm(tfbn.layers.flatten(tf.zeros([2, 3])), Image)
