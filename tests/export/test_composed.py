@@ -186,6 +186,13 @@ def another_floor(x):
     return tf.nn.batch_normalization(x, mean, variance, None, None, 0.5 + EPSILON)
 
 
+def with_another_use(x):
+    """What is centered by the batch is not what the layer normalizes: of both, only one could be right."""
+    mean, variance = tf.nn.moments(x, [0, 1, 2])
+    update(averages(), [mean, variance])
+    return tf.nn.batch_normalization(x, mean, variance, None, None, EPSILON) * tf.sigmoid(x - mean)
+
+
 def two_averages(x):
     """A fast one and a slow one: no telling which."""
     mean, variance = tf.nn.moments(x, [0, 1, 2])
@@ -208,7 +215,7 @@ def in_a_branch(x):
 
 
 @pytest.mark.parametrize("v2", [False, True], ids=["v1", "v2"])
-@pytest.mark.parametrize("layer", [stddev, averaged_sum, another_mean, another_floor, in_a_branch])
+@pytest.mark.parametrize("layer", [stddev, averaged_sum, another_mean, another_floor, with_another_use, in_a_branch])
 def test_what_is_not_sure_is_refused(layer, v2):
     with graph(True, v2):
         x = tf1.placeholder(tf.float32, [None, 4, 4, 3], name="x")

@@ -7,7 +7,7 @@ nothing is certain, and the layer stays as it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +16,8 @@ import tensorflow as tf
 from tfbn.export.evaluate import SWITCHES
 from tfbn.export.moving import Moving, read_moving
 from tfbn.graphdef import arithmetic, walks
-from tfbn.graphdef.dataflow import Node, Tensor, is_assignment, source_of
+from tfbn.graphdef.arithmetic import Form
+from tfbn.graphdef.dataflow import Node, Tensor, data, is_assignment, source_of
 from tfbn.graphdef.graph import Graph
 from tfbn.graphdef.nodes import data_inputs, tensor_name
 from tfbn.graphdef.recognize import Recognized
@@ -47,14 +48,16 @@ def find_averaged(
 ) -> list[Averaged]:
     """The ops of `training` whose statistics certainly go into known averages.
 
-    Not where an output is computed from the statistics themselves, as a monitor of them is; nor where tfbn's own layer
-    scales by more than gamma, as an adjustment for training does.
+    Not where an output is computed from the statistics themselves, as a monitor of them is, or other data are combined
+    with them than what the layer normalizes; nor where tfbn's own layer scales by more than gamma, as an adjustment for
+    training does.
     """
     nodes = recognized.dataflow.nodes
     layers = {each.node: layer for layer in recognized.layers.values() for each in layer.normalizations}
     known = [arithmetic.statistic((nodes[name], 0)) for name in outputs if name in nodes]
     shown = set().union(*(each.batch for each in known if each is not None))
     named = _find_named(recognized)
+    needed = recognized.dataflow.reach([nodes[name] for name in outputs if name in nodes], data)
     averaged = []
     for name in training:
         layer = layers.get(nodes[name]) if name in nodes else None
@@ -67,6 +70,8 @@ def find_averaged(
         if (form.mean.batch | form.variance.batch) & shown or not all(
             _is_plain(mark, graph, recognized) for mark in marks
         ):
+            continue
+        if not marks and _have_other_use(form, [mean, variances[0]], recognized, needed):
             continue
         pairs = []
         for statistic, tensors, parts in zip(STATISTICS, ([mean], variances), (form.mean, form.variance)):
@@ -87,6 +92,34 @@ def find_averaged(
         if len(pairs) == len(STATISTICS):
             averaged.append(Averaged(layer.scope, name, tuple(pairs), tuple(marks)))
     return averaged
+
+
+def _have_other_use(form: Form, statistics: Iterable[Tensor], recognized: Recognized, needed: Set[Node]) -> bool:
+    """Whether statistics are combined with data elsewhere than before or behind the op that a form scales by."""
+    waiting = [node for node, _ in statistics]
+    seen = {form.scaling, *form.sources, *waiting}
+    for node in waiting:  # grows on the way
+        for each in recognized.consumers[node]:
+            if each in seen or each not in needed:
+                continue
+            seen.add(each)
+            if arithmetic.statistic((each, 0)) is not None:
+                waiting.append(each)
+            elif not _leads_to(each, form.scaling, recognized, needed):
+                if not _leads_to(form.scaling, each, recognized, needed):
+                    return True
+    return False
+
+
+def _leads_to(start: Node, end: Node, recognized: Recognized, needed: Set[Node]) -> bool:
+    """Whether an op is computed from another that is near."""
+    waiting, seen = [start], {start}
+    for node in waiting:  # grows on the way
+        for each in recognized.consumers[node]:
+            if each in needed and each not in seen and len(seen) < arithmetic.MAX_OPS:
+                seen.add(each)
+                waiting.append(each)
+    return end in seen
 
 
 def are_plain(graph: Graph, tensors: Iterable[tuple[str, int]]) -> bool:

@@ -88,7 +88,7 @@ def _finding(graph: Graph, name: str, layer: str, mode: str) -> Finding:
         )
     else:
         why = (
-            "it is made of several ops, of which no update averages the very statistics, and tfbn has not built it in "
-            "this process, or in a branch, a loop or a function"
+            "it is made of several ops, of which no update averages the very statistics, or something else takes these "
+            "as well, and tfbn has not built it in this process, or in a branch, a loop or a function"
         )
     return Finding("training", "error", layer, f"{name} normalizes by the batch: {why}.", _REMEDY)
