@@ -23,7 +23,10 @@ class TestFunctions:
 
         for index, is_training in enumerate([True, False, True, True]):
             x = X[: 6 - index] + index
-            np.testing.assert_array_equal(call(x, is_training), other(x, is_training))
+            found, expected = call(x, is_training), other(x, is_training)
+            # By the training kernel and by that of inference, each of which rounds a few times.
+            atol = 4 * np.finfo("float32").eps * np.abs(expected).max() if kind == "renorm" else 0
+            np.testing.assert_allclose(found, expected, rtol=0, atol=atol)
         assert len(traces) == 1
         assert_same(values(one), values(other))
 

@@ -12,9 +12,9 @@ from tests.cli.strict_json import parse_json
 from tfbn import cli
 from tfbn.migrate import driver, rules
 
-SOURCE = "from tensorflow.contrib.layers import batch_norm\nbatch_norm(x, name='a')\n"
+SOURCE = "from tensorflow.contrib.layers import batch_norm\nf = lambda x: batch_norm(x, name='a')\n"
 RESULT = SOURCE.replace("tensorflow.contrib.layers", "tfbn")
-PLAIN = "from tensorflow.contrib.layers import batch_norm\nbatch_norm(x)\n"
+PLAIN = "from tensorflow.contrib.layers import batch_norm\nf = lambda x: batch_norm(x)\n"
 
 
 @pytest.fixture
@@ -42,9 +42,9 @@ def test_the_default_is_the_diff(file, capsys):
     out, err = capsys.readouterr()
     assert out == (
         "--- a/a.py\n+++ b/a.py\n@@ -1,2 +1,2 @@\n-from tensorflow.contrib.layers import batch_norm\n"
-        "+from tfbn import batch_norm\n batch_norm(x, name='a')\n"
+        "+from tfbn import batch_norm\n f = lambda x: batch_norm(x, name='a')\n"
     )
-    assert err.startswith("a.py:2:20: name-argument: batch_norm has no argument `name`")
+    assert err.startswith("a.py:2:34: name-argument: batch_norm has no argument `name`")
     assert "\n    write scope=;" in err
     assert err.endswith("\n1 files, 1 would change, 1 findings\n")
     assert file.read_text() == SOURCE
@@ -68,7 +68,7 @@ def test_write_and_diff(file, capsys):
     assert file.read_text() == RESULT
 
 
-OPAQUE = "import tfbn\ntfbn.batch_norm(x, **params)\n"
+OPAQUE = "import tfbn\nf = lambda x: tfbn.batch_norm(x, **params)\n"
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_check(file, capsys, text, options, status):
 
 def test_warnings_are_counted(file, capsys):
     """Beside the findings that fail."""
-    file.write_text(OPAQUE + "tfbn.batch_norm(x, name='a')\n")
+    file.write_text(OPAQUE + "g = lambda x: tfbn.batch_norm(x, name='a')\n")
     assert cli.main(["migrate", "--check", "."]) == 1
     assert capsys.readouterr().err.endswith("1 files, 0 would change, 2 findings (1 of them warnings)\n")
 
@@ -127,7 +127,7 @@ def test_compat_v1(file, capsys):
 @pytest.mark.parametrize(
     "source",
     [
-        f"import tensorflow as tf\n{PLAIN.replace('x', 'tf.placeholder(tf.float32, [None, 3])')}",
+        f"import tensorflow as tf\n{PLAIN.replace('(x', '(tf.placeholder(tf.float32, [None, 3])')}",
         "from tensorflow import placeholder\n",
         "import tensorflow as tf\n\n\ndef f(x):\n    return tf.lgamma(x)\n",
     ],
@@ -177,7 +177,7 @@ def test_json(file, capsys):
         ],
         "problem": None,
     }
-    assert (finding["kind"], finding["severity"], finding["where"]) == ("name-argument", "error", ["a.py:2:20"])
+    assert (finding["kind"], finding["severity"], finding["where"]) == ("name-argument", "error", ["a.py:2:34"])
     assert finding["problem"]
     assert finding["remedy"]
 
@@ -304,7 +304,8 @@ class TestDiff:
         assert cli.main(["migrate", "a.py"]) == 0
         assert capfdbinary.readouterr().out == (
             b"--- a/a.py\n+++ b/a.py\n@@ -1,4 +1,4 @@\n # coding: latin-1\n # \xe9\x0c\r# b\r\n"
-            b"-from tensorflow.contrib.layers import batch_norm\n+from tfbn import batch_norm\n batch_norm(x)\n"
+            b"-from tensorflow.contrib.layers import batch_norm\n+from tfbn import batch_norm\n"
+            b" f = lambda x: batch_norm(x)\n"
         )
 
 
@@ -323,7 +324,7 @@ def test_wrong_arguments(capsys, arguments, text):
 
 def test_no_final_newline(file, capsys):
     """The diff says so, as `diff` does."""
-    file.write_text(PLAIN.replace("batch_norm(x)\n", "").rstrip("\n"))
+    file.write_text(PLAIN.replace("f = lambda x: batch_norm(x)\n", "").rstrip("\n"))
     assert cli.main(["migrate", "a.py"]) == 0
     assert capsys.readouterr().out.endswith(
         "@@ -1 +1 @@\n-from tensorflow.contrib.layers import batch_norm\n\\ No newline at end of file\n"

@@ -167,7 +167,7 @@ def test_statistics_that_nothing_averages_are_unrecognized():
             assert tfbn.check_updates(x * 2.0) == []  # which normalizes nothing
         assert (finding.kind, finding.severity) == ("unrecognized", "warning")
         assert "Sqrt normalizes by statistics of the batch (moments/mean, moments/variance)" in finding.problem
-        assert "advantages\n  in reinforcement learning" in finding.remedy
+        assert "advantages in\n  reinforcement learning" in finding.remedy
 
 
 def test_no_layer_is_no_clean_bill():

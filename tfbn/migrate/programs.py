@@ -71,7 +71,7 @@ class ProgramOrder:
             self._has_graph = had_graph
 
     def _expression(self, path: str, expression: ast.AST, local: Mapping[str, Bound]) -> Iterator[Event]:
-        for node in ast.walk(expression):
+        for node in walk_executed(expression):
             if not isinstance(node, ast.Call):
                 continue
             called_names = self._graph.called(path, node, local)
@@ -147,6 +147,15 @@ def needs_graph(full: str, call: ast.Call | None = None) -> bool:
     """Whether a name raises in eager mode; a session of a graph of the program's own does not."""
     is_called_for = full.startswith(V1) and full[len(V1) :] in NEEDS_GRAPH
     return is_called_for and not (call is not None and has_own_graph(call))
+
+
+def walk_executed(node: ast.AST) -> Iterator[ast.AST]:
+    """The nodes that run with a statement: not the body of a lambda that is kept for later, as by an assignment."""
+    yield node
+    for child in ast.iter_child_nodes(node.args if isinstance(node, ast.Lambda) else node):
+        yield from walk_executed(child)
+        if isinstance(child, ast.Lambda) and isinstance(node, (ast.Call, ast.keyword)):
+            yield from walk_executed(child.body)
 
 
 def has_own_graph(call: ast.Call) -> bool:

@@ -11,7 +11,16 @@ from tfbn.errors import Finding
 from tfbn.migrate.entry_points import entry_points, unreadable
 from tfbn.migrate.import_graph import ImportGraph, is_main_test
 from tfbn.migrate.module_values import Read
-from tfbn.migrate.programs import SWITCHES, V1, ProgramOrder, definition_of, has_own_graph, leaf, needs_graph
+from tfbn.migrate.programs import (
+    SWITCHES,
+    V1,
+    ProgramOrder,
+    definition_of,
+    has_own_graph,
+    leaf,
+    needs_graph,
+    walk_executed,
+)
 from tfbn.migrate.project import Project
 from tfbn.migrate.report import Place
 from tfbn.migrate.rule import Rule
@@ -28,6 +37,7 @@ VALID = [
     "import tensorflow as tf\nimport tfbn\ndef net(x):\n    return tfbn.batch_norm(x)\nmodule = tfbn.TF1Module(net)\n",
     "import tensorflow as tf\nimport tfbn\n@tf.function\ndef net(x):\n    return tfbn.batch_norm(x)\n"
     "print(net(tf.ones([2, 3])))\n",
+    "import tfbn\nnet = lambda x: tfbn.batch_norm(x)\n",
 ]
 INVALID = [
     (
@@ -137,7 +147,7 @@ def _runs_something(graph: ImportGraph, path: str, node: ast.stmt) -> bool:
     """Whether a statement of the module calls a function of the project, or starts on a graph."""
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
         return False
-    calls = [inner for inner in ast.walk(node) if isinstance(inner, ast.Call)]
+    calls = [inner for inner in walk_executed(node) if isinstance(inner, ast.Call)]
     if isinstance(node, (ast.Expr, ast.Assign)) and any(definition_of(graph, path, call.func)[1] for call in calls):
         return True
     is_run = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and leaf(node.value.func) == "run"
