@@ -43,3 +43,16 @@ def test_covers(changes):
     changes.replace(first, "x", "rule")
     assert changes.covers(first.body[0].value)
     assert not changes.covers(second)
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [(0, 1), (6, 7), (9, 10), (11, 13)],
+)
+def test_revise(changes, start, end):
+    """By places in the new text, whether an edit is there or not."""
+    changes.replace_span(0, 2, "long", "first")
+    changes.replace_span(8, 9, "x", "second")
+    new = changes.apply()[0]
+    changes.revise(start, end, "!", "third")
+    assert changes.apply()[0] == new[:start] + b"!" + new[end:]

@@ -242,6 +242,9 @@ def test_ruff_accepts_both(tmp_path):
             "from absl import app\nimport tensorflow as tf\nfrom tensorflow.contrib import slim\nimport tqdm\n",
             "from absl import app\nimport tensorflow as tf\nimport tfbn\nimport tqdm\n",
         ),
+        # The standard library's and others in one group.
+        ("import re\nfrom tensorflow.contrib import slim\n", "import re\nimport tfbn\n"),
+        ("import tensorflow as tf\nimport re\nfrom tensorflow.contrib import slim\n", None),
         # In no order: the new import is where the old one was.
         (
             "import tensorflow as tf\nimport os\nfrom tensorflow.contrib import slim\n",

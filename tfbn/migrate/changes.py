@@ -57,7 +57,7 @@ class Changes:
 
     def revise(self, start: int, end: int, text: str, rule: str) -> None:
         """Puts a text in the place of a stretch of the new one; the changes that it touches become one with it."""
-        shift = 0
+        shift, shift_before = 0, 0
         touched: list[tuple[Change, int, int]] = []  # with the stretches of the new text that they make
         for change in sorted(self.changes, key=lambda change: (change.start, change.end)):
             new_start = change.start + shift
@@ -65,6 +65,11 @@ class Changes:
             shift = new_end - change.end
             if new_start <= end and start <= new_end:
                 touched.append((change, new_start, new_end))
+            elif new_end < start:
+                shift_before = shift
+        if not touched:
+            self.replace_span(start - shift_before, end - shift_before, text, rule)
+            return
         first, first_start, _ = touched[0]
         last, _, last_end = touched[-1]
         new, low, high = self.apply()[0], min(start, first_start), max(end, last_end)

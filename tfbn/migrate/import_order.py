@@ -67,11 +67,12 @@ def sort_imports(before: bytes, after: bytes) -> list[Replacement]:
     new_blocks = _blocks(after)
     if style is None or old_blocks is None or new_blocks is None:
         return []
+    is_mixed = any(_is_mixed(group) for block in old_blocks for group in block.groups)
     old_texts = {statement.text for block in old_blocks for group in block.groups for statement in group}
     newline = Lines(after).newline.decode("ascii")
     replacements = []
     for block in new_blocks:
-        text = _sorted_text(block, style, old_texts, newline)
+        text = _sorted_text(block, style, old_texts, newline, is_mixed=is_mixed)
         if text is not None:
             is_ended = after[block.start : block.end].endswith((b"\n", b"\r"))
             replacements += _difference(after, block, text if is_ended else text.rstrip("\r\n"))
@@ -168,19 +169,25 @@ def _member_key(alias: ast.alias) -> Any:
     return kind, _natural(name), _natural(alias.asname or "")
 
 
-def _sorted_text(block: _Block, style: _Key, old_texts: Collection[str], newline: str) -> str | None:
+def _sorted_text(block: _Block, style: _Key, old_texts: Collection[str], newline: str, *, is_mixed: bool) -> str | None:
     """The text of a block in order; None where that is not to be changed.
 
     A star import may bind what a later import binds anew, and a comment above the first import is about that one.
     """
     if any(alias.name == "*" for group in block.groups for statement in group for alias in statement.node.names):
         return None
-    groups, gaps = _with_third_party(block, newline)
+    groups, gaps = (block.groups, block.gaps) if is_mixed else _with_third_party(block, newline)
     groups = [sorted(_written_anew(group, old_texts, newline), key=style) for group in groups]
     if block.has_heading and groups[0][0].text != block.groups[0][0].text:
         return None
     texts = [newline.join(statement.text for statement in group) + newline for group in groups]
     return "".join(text + gap for text, gap in zip(texts, [*gaps, ""]))
+
+
+def _is_mixed(group: list[_Import]) -> bool:
+    """Whether the standard library's imports and others stand together, without blank lines between them."""
+    kinds = {bool(statement.level) or is_standard(statement.package) for statement in group}
+    return len(kinds) > 1
 
 
 def _with_third_party(block: _Block, newline: str) -> tuple[list[list[_Import]], list[str]]:
