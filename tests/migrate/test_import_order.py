@@ -245,6 +245,10 @@ def test_ruff_accepts_both(tmp_path):
         # The standard library's and others in one group.
         ("import re\nfrom tensorflow.contrib import slim\n", "import re\nimport tfbn\n"),
         ("import tensorflow as tf\nimport re\nfrom tensorflow.contrib import slim\n", None),
+        (
+            "from __future__ import print_function\nfrom tensorflow.contrib import slim\n",
+            "from __future__ import print_function\nimport tfbn\n",
+        ),
         # In no order: the new import is where the old one was.
         (
             "import tensorflow as tf\nimport os\nfrom tensorflow.contrib import slim\n",

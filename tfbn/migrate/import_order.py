@@ -141,7 +141,8 @@ def _style(blocks: list[_Block] | None) -> _Key | None:
 
 def _imports_first(statement: _Import) -> Any:
     """The default of isort and ruff."""
-    return statement.level > 0, isinstance(statement.node, ast.ImportFrom), _by_module(statement)
+    is_from = isinstance(statement.node, ast.ImportFrom)
+    return statement.module != "__future__", statement.level > 0, is_from, _by_module(statement)
 
 
 def _by_module(statement: _Import) -> Any:

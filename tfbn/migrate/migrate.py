@@ -89,8 +89,9 @@ def rewrite(
         if node is not None:
             raise ValueError(f"line {module.line(node)}: the name `{name}` is in use here: rename it and run again")
     imports.update_imports(module, changes)
-    for replacement in reversed(sort_imports(data, changes.apply()[0])):
-        changes.revise(*replacement, imports.RULE)
+    if changes.changes:
+        for replacement in reversed(sort_imports(data, changes.apply()[0])):
+            changes.revise(*replacement, imports.RULE)
     after, edits = changes.apply()
     findings = tuple(sorted(changes.findings, key=lambda finding: (finding.where, finding.kind)))
     return after, edits, findings, changes.trains_batch_norm
