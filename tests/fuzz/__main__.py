@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-KINDS = ("numbers", "wiring", "files")
+KINDS = ("numbers", "wiring", "files", "programs")
 MAX_CASE_SECONDS = 120  # after which a case hangs
 
 

@@ -5,7 +5,7 @@ import pytest
 from tests.fuzz.__main__ import KINDS, fuzz
 from tests.selection import SEED
 
-CASES = {"numbers": 4, "wiring": 6, "files": 30}
+CASES = {"numbers": 4, "wiring": 6, "files": 30, "programs": 60}
 
 
 @pytest.mark.process
