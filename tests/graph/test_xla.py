@@ -119,8 +119,8 @@ def test_digits_far_from_zero(path, under):
     weight = {"weights": WEIGHTS.reshape(-1, 1, 1), "mask": MASK}.get(path, np.ones(SHAPE[:3])) * np.ones(SHAPE[:3])
     mean = np.einsum("nhwc,nhw->c", wide, weight) / weight.sum()
     variance = np.einsum("nhwc,nhw->c", (wide - mean) ** 2, weight) / weight.sum()
-    # Half from the start, half from the batch. A mean in float32 is right to 4e-3, four ulps of 1e4 for the roundings of
-    # two stages; a variance about it is off by the square of that.
+    # Half from the start, half from the batch. A mean in float32 is right to 4e-3, four ulps of 1e4 for the roundings
+    # of two stages; a variance about it is off by the square of that.
     np.testing.assert_allclose(state["bn/moving_mean"], mean / 2, rtol=2e-7)
     unbiased = 1 if path in ("rank 5", "renorm", "weights", "mask", "composed") else 240 / 239
     expected, atol = 0.5 + variance * unbiased / 2, 8e-6
