@@ -273,7 +273,7 @@ def test_second_derivatives_of_an_empty_batch(size, training):
 
 
 @pytest.mark.parametrize("v2", [False, True], ids=["v1", "v2"])
-@pytest.mark.parametrize("given", [{}, {"renorm": True}, {"data_format": "NCHW"}], ids=str)
+@pytest.mark.parametrize("given", [{}, {"renorm": True}, {"data_format": "NCHW"}, {"scale": False}], ids=str)
 @pytest.mark.parametrize("training", ["static", "placeholder"])
 def test_second_derivatives_of_an_empty_batch_in_a_session(training, given, v2):
     """As in eager code, and of a batch with samples those of a graph whose batch size is known."""
@@ -283,7 +283,7 @@ def test_second_derivatives_of_an_empty_batch_in_a_session(training, given, v2):
         with graph(True, v2), tf1.Session() as session:
             x = tf1.placeholder(tf.float32, [size, CHANNELS, 4, CHANNELS])
             flag = True if training == "static" else tf1.placeholder_with_default(True, [])
-            outputs = tfbn.batch_norm(x, scale=True, is_training=flag, **given)
+            outputs = tfbn.batch_norm(x, is_training=flag, **{"scale": True, **given})
             sources = [x, *tf1.trainable_variables()]
             first = tf1.gradients(tf.reduce_sum(tf.tanh(outputs)), sources)
             penalty = tf.add_n([tf.reduce_sum(each * each) for each in first])
