@@ -339,7 +339,7 @@ def _spoil(rng: random.Random, name: str, fields: dict[str, Any], arguments: dic
         ways += [wrong, {"data_format": "NWHC"}]
         ways += [{"pool_size" if "pool_size" in arguments else "kernel_size": [1, 1, 1]}]
     if functions.FUNCTIONS[name].has_variables and name != "layers.repeat":
-        ways += ["dtype", "twice", {"reuse": True, functions.FUNCTIONS[name].scope: "nobody"}]
+        ways += ["dtype", "twice", {"reuse": True, functions.FUNCTIONS[name].scope: "unused"}]
         if not name.startswith("layers.v1."):
             ways += [{"reuse": True, "scope": None}]
     if name.endswith(("fully_connected", "dense", "softmax")):
