@@ -122,47 +122,77 @@ def _by_fused_training(
     layout: Layout,
 ) -> tuple[tf.Tensor, Batch]:
     """Normalizes by the fused kernel's training mode, including its gradient."""
-    epsilon, stddev, r, d = options.epsilon, None, None, None
-    size = nonempty if tf.is_tensor(nonempty) else None
-    trained, biased = None, None
     if options.renorm_clipping is not None:
-        if layout.fused_format == "NHWC":
-            given = normalize.or_constants(scale, offset, tf.float32, layout)
-            trained = normalize.fused_train(inputs, *given, epsilon, layout)
-            own = moments.Moments(trained.mean, moments.biased(trained.variance, inputs, layout, size))
-            biased = own.variance
-        else:
-            # Cheaper on CPU than the kernel's two transposes.
-            wide = tf.cast(inputs, compute_dtype(inputs.dtype))
-            own = moments.weighted_moments(wide, moments.weigh_samples(wide, None, layout), layout)
-        constant = tf.constant(epsilon, own.variance.dtype)
-        scale, offset, stddev, r, d = _renormed(scale, offset, own, state, options, nonempty, layout, constant)
-    scale, offset = normalize.or_constants(scale, offset, tf.float32, layout)
-    in_tapes = gradients.tape_may_differentiate()
-    if nonempty is not True and in_tapes:
-        # TensorFlow's second derivatives by the scale divide by the number of samples.
-        scale = gradients.zero_where_empty(scale, tf.convert_to_tensor(nonempty))
-    by_kernel = None
-    if trained is None:
-        trained = by_kernel = normalize.fused_train(inputs, scale, offset, epsilon, layout)
-    elif _tensorflow.in_v2_body():
-        # There only the kernel has second derivatives; see `normalize`.
-        by_kernel = normalize.fused_train(inputs, scale, offset, epsilon, layout)
-    if by_kernel is None:
-        outputs = closed_form_gradient.fused_again(inputs, trained, own, scale, offset, epsilon, layout, constant)
+        outputs, batch = _by_fused_renorm(inputs, scale, offset, state, options, nonempty, layout)
     else:
-        outputs = by_kernel.outputs
-        if nonempty is not True and not in_tapes:
-            gradients.zero_second_where_empty(by_kernel.kernel)
-    if options.unbiased:
-        variance = trained.variance
-    else:
-        variance = moments.biased(trained.variance, inputs, layout, size) if biased is None else biased
-    batch = Batch(trained.mean, variance, stddev, r, d)
+        trained = _fused_train(inputs, scale, offset, options, nonempty, layout)
+        variance = trained.variance if options.unbiased else _biased(trained, inputs, nonempty, layout)
+        outputs, batch = trained.outputs, Batch(trained.mean, variance)
     if _tensorflow.in_v2_body():
         # A conditional's gradient takes zeros through all that its branch hands out: here, through a third kernel.
         batch = Batch(*(None if value is None else tf.stop_gradient(value) for value in batch))
     return outputs, batch
+
+
+def _by_fused_renorm(
+    inputs: tf.Tensor,
+    scale: tf.Tensor | None,
+    offset: tf.Tensor | None,
+    state: State,
+    options: Options,
+    nonempty: tf.Tensor | bool,
+    layout: Layout,
+) -> tuple[tf.Tensor, Batch]:
+    """The statistics come first, since scale and offset follow from them; then the outputs by another kernel."""
+    if layout.fused_format == "NHWC":
+        given = normalize.or_constants(scale, offset, tf.float32, layout)
+        trained = normalize.fused_train(inputs, *given, options.epsilon, layout)
+        own = moments.Moments(trained.mean, _biased(trained, inputs, nonempty, layout))
+    else:
+        # Cheaper on CPU than the kernel's two transposes.
+        trained = None
+        wide = tf.cast(inputs, compute_dtype(inputs.dtype))
+        own = moments.weighted_moments(wide, moments.weigh_samples(wide, None, layout), layout)
+    epsilon = tf.constant(options.epsilon, own.variance.dtype)
+    scale, offset, stddev, r, d = _renormed(scale, offset, own, state, options, nonempty, layout, epsilon)
+    # In bodies of control flow v2 only the training kernel has second derivatives; see `normalize`.
+    if trained is None or _tensorflow.in_v2_body():
+        by_kernel = _fused_train(inputs, scale, offset, options, nonempty, layout)
+        trained, outputs = trained or by_kernel, by_kernel.outputs
+    else:
+        scale = _guarded(scale, nonempty)
+        outputs = closed_form_gradient.fused_again(
+            inputs, trained, own, scale, offset, options.epsilon, layout, epsilon
+        )
+    return outputs, Batch(trained.mean, trained.variance if options.unbiased else own.variance, stddev, r, d)
+
+
+def _fused_train(
+    inputs: tf.Tensor,
+    scale: tf.Tensor | None,
+    offset: tf.Tensor | None,
+    options: Options,
+    nonempty: tf.Tensor | bool,
+    layout: Layout,
+) -> normalize.Fused:
+    """`normalize.fused_train`, with second derivatives of 0 for an empty batch."""
+    scale, offset = normalize.or_constants(scale, offset, tf.float32, layout)
+    trained = normalize.fused_train(inputs, _guarded(scale, nonempty), offset, options.epsilon, layout)
+    if nonempty is not True and not gradients.tape_may_differentiate():
+        gradients.zero_second_where_empty(trained.kernel)
+    return trained
+
+
+def _biased(trained: normalize.Fused, inputs: tf.Tensor, nonempty: tf.Tensor | bool, layout: Layout) -> tf.Tensor:
+    """The variance that the kernel has normalized by; `nonempty` is the size of the inputs where it is a tensor."""
+    return moments.biased(trained.variance, inputs, layout, nonempty if tf.is_tensor(nonempty) else None)
+
+
+def _guarded(scale: tf.Tensor, nonempty: tf.Tensor | bool) -> tf.Tensor:
+    """TensorFlow's second derivatives by the scale divide by the number of samples: in tapes, 0 where that is 0."""
+    if nonempty is True or not gradients.tape_may_differentiate():
+        return scale
+    return gradients.zero_where_empty(scale, tf.convert_to_tensor(nonempty))
 
 
 def _by_moments(
