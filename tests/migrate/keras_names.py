@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import argparse
 import ast
-import difflib
 import functools
 import importlib
 import inspect
 import re
-import sys
 import textwrap
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from tests.migrate.tensorflow_names import CHECKOUT, _entry, _shortest
+from tests.migrate.tensorflow_names import CHECKOUT, _entry, _shortest, show_changes
 
 TABLE = CHECKOUT / "tfbn" / "migrate" / "keras_names.py"
 # What is not for programs, or has no names of its own.
@@ -207,10 +205,7 @@ def main() -> int:
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
     new = text(*tables([read(path) for path in given.keras]))
-    old = TABLE.read_text(encoding="utf-8") if TABLE.exists() else ""
-    sys.stdout.writelines(difflib.unified_diff(old.splitlines(keepends=True), new.splitlines(keepends=True)))
-    if given.write:
-        TABLE.write_text(new, encoding="utf-8")
+    show_changes(TABLE, new, write=given.write)
     return 0
 
 

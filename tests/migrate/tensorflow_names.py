@@ -274,6 +274,14 @@ def _ask(python: str) -> Installation:
     return Installation(*interfaces, set(files), lost, set(keras), private)
 
 
+def show_changes(table: Path, new: str, *, write: bool) -> None:
+    """Prints what a new text changes of a table, and writes it if asked to."""
+    old = table.read_text(encoding="utf-8") if table.exists() else ""
+    sys.stdout.writelines(difflib.unified_diff(old.splitlines(keepends=True), new.splitlines(keepends=True)))
+    if write:
+        table.write_text(new, encoding="utf-8")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pythons", nargs="*", metavar="PYTHON")
@@ -289,10 +297,7 @@ def main() -> int:
         parser.error("name three interpreters, with TensorFlow 1.15, with the oldest and with the newest TensorFlow")
     original, *supported = [_ask(python) for python in given.pythons]
     new = text(combined(original, supported))
-    old = TABLE.read_text(encoding="utf-8") if TABLE.exists() else ""
-    sys.stdout.writelines(difflib.unified_diff(old.splitlines(keepends=True), new.splitlines(keepends=True)))
-    if given.write:
-        TABLE.write_text(new, encoding="utf-8")
+    show_changes(TABLE, new, write=given.write)
     return 0
 
 

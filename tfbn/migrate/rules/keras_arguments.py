@@ -111,12 +111,7 @@ def check_file(module: Module, changes: Changes) -> None:
                 _check_constructor(module, changes, node, key)
             elif isinstance(node.func, cst.Attribute) and (names_keras or node.func.attr.value == "compile"):
                 _check_method(module, changes, node)
-        elif (
-            names_keras
-            and isinstance(node, cst.Attribute)
-            and node.attr.value == "lr"
-            and last_part(node.value) == "optimizer"
-        ):
+        elif names_keras and _is_rate(node):
             problem = "the optimizers of Keras 3 have no attribute `lr`"
             changes.find(node, NAME, problem, "write learning_rate, which they have in every Keras 2, too")
 
