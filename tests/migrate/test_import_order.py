@@ -271,6 +271,12 @@ def test_other_orders(before, after):
     assert migrated(source) == after + "tfbn.batch_norm(x)\n"
 
 
+def test_nothing_is_sorted_without_another_edit():
+    """The same import twice: what a first run leaves, a second must not move."""
+    source = "from . import model\nfrom tfbn import arg_scope\n# a comment\nfrom tfbn import arg_scope\n"
+    assert migrated(source, compat=True) == source
+
+
 @pytest.mark.parametrize(
     ("imports", "place"),
     [

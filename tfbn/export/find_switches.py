@@ -61,7 +61,7 @@ def find_switches(graph: Graph, decide: Callable[[tuple[str, ...]], DecidedGraph
         turned = set() if after.absent else before.modes.keys() - after.modes.keys()
         if turned and _infers({before.modes[op][0] for op in turned}, after):
             switches[name] = turned
-        elif not after.absent:
+        else:
             of_unknown[name] = _find_settled(before, after)
     for name, other in itertools.combinations(switches, 2):
         if both := switches[name] & switches[other]:

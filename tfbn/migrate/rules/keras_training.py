@@ -16,6 +16,7 @@ from tfbn.migrate.rules.v2_behavior import start_of_program
 NAME = "keras-training"
 VALID = [
     "import tensorflow as tf\nmodel = tf.keras.Sequential()\nmodel.compile('sgd', loss='mse')\nmodel.fit(x, y)\n",
+    "import tensorflow as tf\nif __name__ == '__main__':\n    model = tf.keras.Sequential()\n    model.fit(x, y)\n",
     "import tensorflow.compat.v1 as tf\ntf.disable_v2_behavior()\nx = tf.placeholder(tf.float32, [None, 3])\n"
     "y = tf.keras.layers.Dense(3)(x)\nclassifier.fit(x, y)\n",
     "import os\nos.environ['TF_USE_LEGACY_KERAS'] = '1'\nimport tensorflow.compat.v1 as tf\n\n"

@@ -37,7 +37,7 @@ VALID = [
     "import tensorflow as tf\nimport tfbn\ndef net(x):\n    return tfbn.batch_norm(x)\nmodule = tfbn.TF1Module(net)\n",
     "import tensorflow as tf\nimport tfbn\n@tf.function\ndef net(x):\n    return tfbn.batch_norm(x)\n"
     "print(net(tf.ones([2, 3])))\n",
-    "import tfbn\nnet = lambda x: tfbn.batch_norm(x)\n",
+    "import tfbn\nNETS = {'plain': lambda x: tfbn.batch_norm(x)}\n",
 ]
 INVALID = [
     (
