@@ -110,13 +110,15 @@ clean:
 # Keras 2 is a package of its own from TensorFlow 2.16 on, with the same versions; before, Keras 2 is what is there.
 BUILD := 'tensorflow$(addprefix ==,$(TENSORFLOW))'
 KERAS_2 := $(if $(filter 2.12.% 2.13.% 2.14.% 2.15.%,$(TENSORFLOW)),,'tf_keras$(addprefix ==,$(TENSORFLOW))')
+# TensorFlow 2.20 writes graphs as text by an argument that protobuf 7 no longer has, and does not say so.
+PROTOBUF := $(if $(filter 2.20.%,$(TENSORFLOW)),'protobuf<7')
 $(ENV)/.installed-guide: EXTRAS := guide
 $(ENV)/.installed-digits: EXTRAS := tensorflow,examples,migrate,tools
 $(ENV)/.installed-digits: BESIDE := $(BUILD)
 $(ENV)/.installed-test: EXTRAS := tensorflow,examples,guide,test
-$(ENV)/.installed-test: BESIDE := $(BUILD) $(KERAS_2)
+$(ENV)/.installed-test: BESIDE := $(BUILD) $(KERAS_2) $(PROTOBUF)
 $(ENV)/.installed-mutants: EXTRAS := tensorflow,examples,guide,test,mutants
-$(ENV)/.installed-mutants: BESIDE := $(BUILD) $(KERAS_2)
+$(ENV)/.installed-mutants: BESIDE := $(BUILD) $(KERAS_2) $(PROTOBUF)
 $(ENV)/.installed-%: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 9))' || \
 	  { echo 'PYTHON=$(PYTHON) is not a Python of version 3.9 or newer that runs; name one: make PYTHON=python3.11 ...' >&2; exit 1; }

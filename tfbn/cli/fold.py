@@ -71,14 +71,15 @@ def run(options: argparse.Namespace, report: Report) -> None:
     report.activity = f"folding {options.graph} into {options.target}"
     graph_def = _read(options.graph)
     inputs = None if options.inputs is None else read_inputs(options.inputs)
-    folded = fold_graph(
-        graph_def,
-        cli.names(options.outputs),
-        inputs=inputs,
-        tolerance=options.tolerance,
-        verify=not options.no_verify,
-        lower=options.lower,
-    )
+    with quiet.native_stderr_suppressed():
+        folded = fold_graph(
+            graph_def,
+            cli.names(options.outputs),
+            inputs=inputs,
+            tolerance=options.tolerance,
+            verify=not options.no_verify,
+            lower=options.lower,
+        )
     with files.replacing(options.target) as partial:
         partial.write_bytes(serialize(folded.graph_def, options.target))
     report.findings += folded.left

@@ -15,6 +15,7 @@ from tfbn.graphdef import arithmetic
 from tfbn.graphdef.arithmetic import FUSED as FUSED
 from tfbn.graphdef.arithmetic import VARIABLES as VARIABLES
 from tfbn.graphdef.arithmetic import Form, Statistic
+from tfbn.graphdef.collector import collector_paused
 from tfbn.graphdef.conditions import Condition, Conditions, exclusive
 from tfbn.graphdef.dataflow import Dataflow, Node, Tensor, controls_of, data, is_assignment, source_of
 from tfbn.graphdef.short_names import AFFINE, DEBIAS, OLD_RENORM, RENORM, STATISTICS, split_name
@@ -95,6 +96,7 @@ class Recognized(NamedTuple):
         }
 
 
+@collector_paused
 def recognize(graph_def: Any) -> Recognized:
     """The layers of a GraphDef or a Graph."""
     dataflow = Dataflow(graph_def)

@@ -126,7 +126,10 @@ class Layout(NamedTuple):
         """Undoes `view_4d` and `view_virtual`."""
         if outputs.shape.rank == inputs.shape.rank:
             return outputs
-        return tf.reshape(outputs, tf.shape(inputs))
+        # In a chain of layers TensorFlow would search all that precedes a Shape op for constants, at each Reshape.
+        sizes = [-1 if size is None else size for size in inputs.shape.as_list()]
+        static = sizes.count(-1) <= 1 and 0 not in sizes
+        return tf.reshape(outputs, sizes if static else tf.shape(inputs))
 
     def view_virtual(self, inputs: tf.Tensor) -> tf.Tensor:
         """The inputs with axis 0 split into samples of a virtual batch and virtual batches: [size, N / size, ...]."""
