@@ -77,7 +77,7 @@ def test_foreign(index):
         ([(b"a", b"1"), (b"a", b"2")], {}, "not in order"),
         ([(b"a", b"1"), (b"b", b"2")], {1: 3}, "longer than it"),
         ([(b"a", b"1"), (b"b", b"2")], {2: 9}, "longer than it"),
-        ([(b"a", b"1"), (b"b", b"2" * 9)], {-8: 8}, "from within an entry"),
+        ([(b"a", b"1"), (b"b", b"2" * 9)], {-8: 8}, "is within an entry"),
         ([(b"a", b"1"), (b"b", b"2")], {-4: 200}, "shorter than it says"),
     ],
 )

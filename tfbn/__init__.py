@@ -1,7 +1,7 @@
 """tf.contrib.layers.batch_norm for today's TensorFlow.
 
-The public names are loaded when first touched, so that importing tfbn costs next to nothing and what needs no
-TensorFlow runs without one.
+The public names are loaded on first access, so that importing tfbn costs next to nothing and the parts that need no
+TensorFlow run without it.
 """
 
 from importlib import import_module

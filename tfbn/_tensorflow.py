@@ -1,4 +1,4 @@
-"""The one place where private TensorFlow API is touched. Each use has its reason here and its test on every version."""
+"""The only module that touches private TensorFlow API. Each use states its reason, and has a test on every version."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from tensorflow.python.ops import control_flow_util as _control_flow_util
 from tensorflow.python.ops import resource_variable_ops as _resource_variable_ops
 from tensorflow.python.ops import variable_scope as _variable_scope
 
-# The graphs that tf.cond, tf.case and tf.while_loop trace their bodies into under control flow v2. By name, because
-# the classes have no public one; a tf.function's or wrap_function's graph is not among them.
+# The graphs that tf.cond, tf.case and tf.while_loop trace their bodies into under control flow v2. By class name,
+# because the classes are private; the graphs of tf.function and wrap_function are not among them.
 _BODY_GRAPHS = ("CondBranchFuncGraph", "WhileBodyFuncGraph", "WhileCondFuncGraph")
 
 
@@ -30,15 +30,15 @@ def stored_variable(name: str) -> Any:
 
     The public way is to provoke get_variable's ValueError.
     """
-    made = _variable_scope._get_default_variable_store()._vars
-    return made.get(name, made.get(f"{name}/part_0"))
+    store = _variable_scope._get_default_variable_store()._vars
+    return store.get(name, store.get(f"{name}/part_0"))
 
 
 def graph_table(graph: tf.Graph) -> dict[str, Any]:
     """tfbn's records of a graph, kept as long as the graph lives.
 
-    Kept on the graph object: in a collection it would be exported with the MetaGraph, and a weak table of ours would
-    keep graphs alive by the tensors in it.
+    Kept on the graph object: a collection would be exported with the MetaGraph, and a weak table would keep graphs
+    alive through the tensors in it.
     """
     if not hasattr(graph, "_tfbn_table"):
         graph._tfbn_table = {}
@@ -46,18 +46,19 @@ def graph_table(graph: tf.Graph) -> dict[str, Any]:
 
 
 def forget_collections() -> None:
-    """Gives the function's graph being built collections, a variable store and scope names of its own.
+    """Gives the function graph being built its own collections, variable store and scope names.
 
-    tf.function lends it those of the graph around it, under keys that no public function lists. Only the loan ends: the
-    lists stay as they are.
+    tf.function shares those of the enclosing graph with it, under keys that no public function lists. Only the sharing
+    ends: the lists themselves do not change.
     """
     tf.compat.v1.get_default_graph()._collections.clear()
 
 
 def eager_variable(initial_value: Any, **arguments: Any) -> tf.Variable:
-    """tf.Variable, as it is outside of the tf.function being traced.
+    """A tf.Variable as created outside of the tf.function being traced.
 
-    tf.Variable itself asks the creators of that function, in tf.init_scope too; they accept none but on its first call.
+    Even in tf.init_scope, tf.Variable itself goes through that function's creators, which refuse all but those of the
+    first call.
     """
     with tf.init_scope():
         return _EagerVariable(initial_value, **arguments)
@@ -94,25 +95,25 @@ def slice_of(variable: tf.Variable) -> Slice | None:
 
 
 def in_program_order() -> bool:
-    """Whether ops land in a tf.function, which runs what reads and assigns variables in the order of the program.
+    """Whether ops land in a tf.function, which runs reads and assignments of variables in program order.
 
-    In the function of a wrap_function they do not. No public predicate tells.
+    Functions of wrap_function do not. There is no public predicate.
     """
     return tf.compat.v1.get_default_graph()._add_control_dependencies
 
 
-_switch = _polymorphic_function.Function._run_functions_eagerly  # a property that says what the public switch does
+_switch = _polymorphic_function.Function._run_functions_eagerly  # the property behind the public switch
 _switch_lock = threading.Lock()
 _switch_users = 0
 
 
 @contextmanager
 def functions_run_eagerly() -> Iterator[None]:
-    """Within, the tf.functions that this thread calls run as Python code, however often they were traced.
+    """In this context, tf.functions called by this thread and its replicas run as Python code, even if already traced.
 
-    So do those that its replicas call. The public switch, tf.config.run_functions_eagerly, is one for all threads.
-    Where TensorFlow reads it, a mark on the default graph is read first, as long as any thread is in such a block: even
-    in eager code each thread has a default graph, and replicas have that of the thread that starts them.
+    The public switch, tf.config.run_functions_eagerly, applies to all threads. While any thread is in such a block,
+    TensorFlow's reads of that switch first look for a mark on the default graph: even in eager code each thread has its
+    own default graph, and replicas have that of the thread that starts them.
     """
     global _switch_users
     table = graph_table(tf.compat.v1.get_default_graph())
@@ -133,7 +134,7 @@ def functions_run_eagerly() -> Iterator[None]:
 
 @contextmanager
 def functions_run_as_graphs() -> Iterator[None]:
-    """Within, `functions_run_eagerly` around this has no effect."""
+    """In this context, an enclosing `functions_run_eagerly` has no effect."""
     table = graph_table(tf.compat.v1.get_default_graph())
     before = table.get("functions run eagerly")
     table["functions run eagerly"] = False if before else before
@@ -149,32 +150,32 @@ def _runs_eagerly(function: Any) -> bool:
 
 
 def replace_input(op: tf.Operation, index: int, tensor: tf.Tensor) -> None:
-    """Redirects an input of an op that exists. TensorFlow builds its own while loops' back edges so."""
+    """Redirects an input of an existing op, as TensorFlow does to build the back edges of while loops."""
     op._update_input(index, tensor)
 
 
 def tape_may_record() -> bool:
-    """Whether a GradientTape may be recording. No public predicate tells."""
+    """Whether a GradientTape may be recording. There is no public predicate."""
     return tf.executing_eagerly() or not _pywrap_tfe.TFE_Py_TapeSetIsEmpty()
 
 
 def change_gradients(op: tf.Operation, change: Callable[[list[Any]], list[Any]]) -> None:
-    """Has tf.gradients take what `change` makes of TensorFlow's gradients by the op's inputs.
+    """Makes tf.gradients pass TensorFlow's gradients by the op's inputs through `change`.
 
-    What is public, an override by a name, a MetaGraph keeps; it can then be differentiated only where the name is
-    registered. Of this a MetaGraph keeps nothing.
+    The public way, an override by name, is kept in a MetaGraph, which can then be differentiated only where that name
+    is registered. This leaves no trace in a MetaGraph.
     """
     original = _ops.get_gradient_function(op)
     op._gradient_function = lambda op, *grads: change(list(original(op, *grads)))
 
 
 def in_v2_body() -> bool:
-    """Whether the default graph is the body of a control flow v2 op. No public predicate tells."""
+    """Whether the default graph is the body of a control flow v2 op. There is no public predicate."""
     return _is_body(tf.compat.v1.get_default_graph())
 
 
 def graph_around_bodies() -> tf.Graph:
-    """The default graph, or the one in which the control flow v2 ops stand whose bodies it is in."""
+    """The default graph or, if that is a control flow v2 body, the graph around all such bodies."""
     graph = tf.compat.v1.get_default_graph()
     while _is_body(graph):
         graph = graph.outer_graph
@@ -187,14 +188,14 @@ def in_tf1_graph() -> bool:
 
 
 def keep_variables() -> None:
-    """Notes that something keeps the variables that code in the function's graph being built creates."""
+    """Marks the function graph being built as one whose new variables are kept for the next trace."""
     graph_table(tf.compat.v1.get_default_graph())["keeps variables"] = True
 
 
 def in_plain_function() -> bool:
-    """Whether ops land in a tf.function that eager code calls, and that keeps no variables of TF1 code.
+    """Whether ops land in a tf.function that eager code calls and that does not keep variables of TF1 code.
 
-    Not in that of wrap_function, in that of a Dataset, which is traced once, nor where `keep_variables` was called.
+    False for wrap_function and for the functions of a Dataset, which are traced once, and after `keep_variables`.
     """
     with tf.init_scope():
         eager_outside = tf.executing_eagerly()
@@ -210,37 +211,37 @@ def in_plain_function() -> bool:
 
 
 def in_loop_body() -> bool:
-    """Whether ops land right in the body of a loop: not in a branch within it, which an iteration may skip."""
+    """Whether ops land directly in the body of a loop: not in a branch within it, which an iteration may skip."""
     graph = tf.compat.v1.get_default_graph()
     context = graph._get_control_flow_context()
     return context.IsWhileContext() if context is not None else _is(graph, "WhileBodyFuncGraph")
 
 
 def loop_context() -> Any:
-    """The loop body, of those in the default graph, that ops land in; None in a v2 body, which is a graph itself."""
+    """The v1 loop body in the default graph that ops land in; None in a v2 body, which is a separate graph."""
     return tf.compat.v1.get_default_graph()._get_control_flow_context()
 
 
 def end_iteration_after(ops: Iterable[tf.Operation]) -> None:
-    """Lets an iteration of the loop whose body is being built end, and the next one start, only after ops in it.
+    """Makes each iteration of the loop whose body is being built end only after these ops of the body.
 
-    In a v1 body this is how TensorFlow waits for summaries, in a v2 body for what tf.function orders by itself; for
-    other ops neither has a public way.
+    TensorFlow waits in this way for summaries in a v1 body, and for the ops that tf.function orders in a v2 body;
+    neither has a public way to wait for other ops.
     """
     graph = tf.compat.v1.get_default_graph()
     if in_v2_body():
         graph.control_outputs.extend(ops)
     else:
         for op in ops:
-            # `while_loop` takes them out again when it has called the body.
+            # `while_loop` removes them after calling the body.
             graph.add_to_collection(tf.compat.v1.GraphKeys._SUMMARY_COLLECTION, op)
 
 
 def take_into_branch(tensors: Iterable[tf.Tensor]) -> None:
-    """Lets ops of the v1 branch that is being built take these tensors, of one side of a Switch, as they are.
+    """Lets ops of the v1 branch being built use these tensors, outputs of one side of a Switch, directly.
 
-    Of each other tensor from outside the branch makes a Switch of its own; TensorFlow notes what branches around it
-    have taken in already in this way.
+    For any other tensor from outside, the branch adds a Switch. TensorFlow itself records in this way what enclosing
+    branches have already taken in.
     """
     context = tf.compat.v1.get_default_graph()._get_control_flow_context()
     for tensor in tensors:
@@ -269,14 +270,14 @@ def in_v1_body() -> bool:
 def compiled_by_xla() -> bool:
     """Whether ops land where XLA is known to compile them: jit_compile, jit_scope, xla.compile, set_jit.
 
-    No public predicate tells. What a session's options or an environment variable ask for is not known to the graph.
+    There is no public predicate. XLA requested by session options or an environment variable is not visible here.
     """
     graph = tf.compat.v1.get_default_graph()
     if compiled_whole() or tf.config.optimizer.get_jit():
         return True
     while graph is not None:
         mark = graph._attr_scope_map.get("_XlaCompile")
-        # A function decides op by op, and may say yes.
+        # A callable decides op by op, and may say yes.
         if mark is not None and (callable(mark) or mark.b):
             return True
         graph = getattr(graph, "outer_graph", None)
@@ -289,14 +290,14 @@ def compiled_whole() -> bool:
 
 
 def mask_from_keras(tensor: Any) -> Any:
-    """The mask that a layer of Keras left at its output, which Keras passes on as the argument `mask`; else None."""
+    """The mask that a Keras layer attached to its output and that Keras passes on as the argument `mask`, or None."""
     return getattr(tensor, "_keras_mask", None)
 
 
 def set_trainable(variable: Any, trainable: bool) -> None:
-    """Whether tapes watch a variable, and modules count it among the trainable ones.
+    """Sets whether tapes watch a variable and modules list it as trainable.
 
-    TensorFlow takes this with the variable's creation, and a module that is the parent of another asks each variable.
+    Publicly this is fixed at the variable's creation, and parent modules ask each variable rather than its module.
     """
     # A distributed variable asks its first part.
     for part in getattr(variable, "_values", (variable,)):
@@ -304,17 +305,17 @@ def set_trainable(variable: Any, trainable: bool) -> None:
 
 
 def graph_of_replica() -> tf.Graph | None:
-    """The graph in which the function that strategy.run runs here began; None where that is not known.
+    """The graph in which strategy.run started the current replica function; None where that is not known.
 
-    A collective in any other graph, as of a loop's body or a tf.function within, TensorFlow refuses by the same test.
+    By the same test TensorFlow refuses a collective in any other graph, such as that of a loop body or a tf.function.
     """
     return getattr(threading.current_thread(), "graph", None)
 
 
 def in_vectorized_map() -> bool:
-    """Whether ops go to the body of tf.vectorized_map, which is built in the graph around it and converted afterwards.
+    """Whether ops land in the body of tf.vectorized_map, which is built in the enclosing graph and converted later.
 
-    Its name scope is all that tells, with the number of the iteration as the first op there.
+    The only sign is its name scope, whose first op is the number of the iteration.
     """
     if tf.executing_eagerly():
         return False
@@ -329,24 +330,24 @@ def in_vectorized_map() -> bool:
 
 
 def function_to_graph_def(function_def: Any) -> tuple[Any, dict[str, str]]:
-    """A function's body as a GraphDef, its arguments placeholders; and by the names of its tensors those in a graph.
+    """A function's body as a GraphDef with placeholders as arguments, and a dict from its tensor names to graph names.
 
-    In a function's body a tensor has the name of its op's output, whose number only the op's definition tells; there is
-    no public way from the one to the other.
+    A function's body names a tensor by the name of its op's output, whose index only the op's definition gives; no
+    public function converts one into the other.
     """
     return _function_def_to_graph.function_def_to_graph_def(function_def)
 
 
 def op_definition(op: str) -> Any:
-    """The OpDef of a type of op; None of one that is not registered.
+    """The OpDef of an op type; None if the type is not registered.
 
-    The public way to it is an op in a graph, for which its inputs would have to be there.
+    Publicly it is an attribute of an op in a graph, and such an op would need inputs.
     """
     return _op_def_registry.get(op)
 
 
 def saved_model_type() -> Any:
-    """The protocol buffer of a SavedModel, which TensorFlow's own loader reads and runs in one."""
+    """The protocol buffer of a SavedModel; TensorFlow's public loader reads it and runs it in one step."""
     return _saved_model.SavedModel
 
 
@@ -358,6 +359,6 @@ def object_graph_type() -> Any:
 def bundle_types() -> tuple[Any, Any]:
     """The protocol buffers of a V2 checkpoint's index: its header, and the entry of a variable.
 
-    Only what they say of names, shapes and dtypes is public, by tf.train.load_checkpoint.
+    Publicly, tf.train.load_checkpoint gives only the names, shapes and dtypes in them.
     """
     return _tensor_bundle.BundleHeaderProto, _tensor_bundle.BundleEntryProto

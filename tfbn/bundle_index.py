@@ -1,8 +1,8 @@
-"""What TensorFlow's readers of checkpoints take for granted, checked before they read.
+"""Checks what TensorFlow's checkpoint readers take for granted, before they read.
 
-Of the index of a V2 checkpoint, which variables it has, of what dtype and shape, and where their bytes are: where it is
-wrong, a function that reads it may end the process. A pipe in the place of a file it would wait for. Every function of
-ours that lets TensorFlow read a checkpoint, or find the latest of a folder, does so behind these checks.
+The index of a V2 checkpoint says which variables it has, their dtypes and shapes, and where their bytes are. A function
+that reads a wrong index may end the process; one that reads a pipe in place of a file waits forever. Every function of
+tfbn that lets TensorFlow read a checkpoint, or find the latest one in a folder, makes these checks first.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _MAX_RANK = 254  # of TensorFlow's shapes
 
 
 def check(path: str | os.PathLike[str]) -> None:
-    """Checks the index of the checkpoint that a path names, its prefix or a folder whose latest it is.
+    """Checks the index of the checkpoint that a path names: its prefix, or a folder, whose latest one is checked.
 
-    Nothing is said of V1 checkpoints that are files, of those under a URL, and where there is none.
+    V1 checkpoints in files, checkpoints under a URL and missing ones pass unchecked.
 
     Raises:
-      ValueError: an index that TensorFlow does not write, and that might end the process; a pipe or a device.
+      ValueError: an index that TensorFlow would not write, and that might end the process; a pipe or a device.
     """
     path = os.fspath(path)
     prefix = find_latest(path) if tf.io.gfile.isdir(path) else path
@@ -44,7 +44,7 @@ def check(path: str | os.PathLike[str]) -> None:
     try:
         _, entries = read(prefix)
     except table_file.ForeignTable as error:
-        raise _error(prefix, f"is not such as TensorFlow writes: {error}") from error
+        raise _error(prefix, f"is not as TensorFlow writes it: {error}") from error
     except DecodeError as error:
         raise _error(prefix, f"has an entry that cannot be decoded: {error}") from error
     for key, entry in entries.items():
@@ -81,8 +81,8 @@ def read_state(folder: str | os.PathLike[str]) -> Any:
 
 def _error(prefix: str, what: str) -> ValueError:
     return ValueError(
-        f"{prefix}: expected a whole checkpoint, got one that is damaged: {prefix}.index {what}. Copy it anew, or save "
-        "it once more where it was made."
+        f"{prefix}: expected a whole checkpoint, got one that is damaged: {prefix}.index {what}. Copy it again, "
+        "or save it again where it was written."
     )
 
 
@@ -90,7 +90,7 @@ def read(prefix: str) -> tuple[Any, dict[bytes, Any]]:
     """The header, and the entries of variables and their parts.
 
     Raises:
-      table_file.ForeignTable, DecodeError: it is such as TensorFlow does not write.
+      table_file.ForeignTable, DecodeError: it is not as TensorFlow writes it.
     """
     table = table_file.read(Path(f"{prefix}.index").read_bytes())
     header_type, entry_type = _tensorflow.bundle_types()
@@ -99,10 +99,10 @@ def read(prefix: str) -> tuple[Any, dict[bytes, Any]]:
 
 
 def find_problem(entry: Any) -> str:
-    """What no entry of an index can be; '' where nothing is wrong."""
+    """What makes an entry of an index impossible; '' where nothing does."""
     sizes = [dim.size for dim in entry.shape.dim]
     try:
-        known = entry.dtype < 100 and bool(tf.as_dtype(entry.dtype))  # above are those of references
+        known = entry.dtype < 100 and bool(tf.as_dtype(entry.dtype))  # reference dtypes are above
     except TypeError:
         known = False
     if not known:

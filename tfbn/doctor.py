@@ -1,4 +1,4 @@
-"""Finds out which parts of tfbn work on this machine, and what stands in the way of the others."""
+"""Finds out which parts of tfbn work on this machine, and why the others do not."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Fact(NamedTuple):
 
 
 class Build(NamedTuple):
-    """An installed package that brings a TensorFlow."""
+    """An installed package that contains a TensorFlow."""
 
     package: str
     version: str
@@ -95,7 +95,7 @@ def _python(examination: Examination) -> None:
 
 
 def tensorflow_builds() -> list[Build]:
-    """The packages that have brought a TensorFlow, also those that another one has been installed over."""
+    """The installed packages that contain a TensorFlow, including those that another one was installed over."""
     builds = set()
     for distribution in importlib.metadata.distributions():
         if re.search(r"(?m)^tensorflow/__init__\.py,", distribution.read_text("RECORD") or ""):
@@ -181,7 +181,7 @@ def _v2_behavior(examination: Examination, tf: Any) -> None:
 
 
 def _part(examination: Examination, name: str, attempt: Callable[[], None], success: str) -> None:
-    """Tries a part of tfbn, and notes how it went; whatever it raises is a finding."""
+    """Tries a part of tfbn, and notes whether it works; any exception becomes a finding."""
     try:
         attempt()
     except Exception as error:

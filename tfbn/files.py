@@ -1,16 +1,16 @@
-"""Writing files so that no reader, no crash and no other run ever meets half of one.
+"""Writes files so that no reader, crash or other run ever sees a partial one.
 
-What tfbn writes goes to a new folder beside the target, is synced, and is renamed to its place; then the folder around
-it is synced, without which a power cut could still undo the rename. Three rules hold for every command:
+tfbn writes to a new folder beside the target, syncs it, and renames it into place; then it syncs the parent folder,
+without which a power cut could still undo the rename. Three rules hold for every command:
 
-- Two runs to one target do not meet: each writes in a folder of its own, and renames while it has a lock on the folder
-  around. One comes first, whole; the other finds that the target appeared.
-- A run that is killed leaves its folder, which the next run to the same target removes. The folder of a run that is
-  alive is locked, and stays.
-- A target that is a symbolic link is followed: the link stays, and what it leads to is written. Where several files are
-  the target, as in a checkpoint, a link among them is refused: the others would stand where nothing looks for them.
+- Two runs with the same target do not interfere: each writes in a separate folder, and renames while it holds a lock on
+  the parent folder. The first one succeeds; the other finds that the target appeared.
+- A killed run leaves its folder behind, and the next run with the same target removes it. The folder of a running
+  process is locked, and stays.
+- A target that is a symbolic link is followed: the link stays, and the file that it points to is written. Where the
+  target is several files, as in a checkpoint, a link among them is refused: nothing would look for the others there.
 
-Where a file system has no locks (some network mounts), of two runs at once the last one wins, and remains stay.
+On file systems without locks (some network mounts), the last of two concurrent runs wins, and leftovers stay.
 """
 
 from __future__ import annotations
@@ -30,28 +30,28 @@ try:
 except ImportError:  # Windows, which has no such locks
     fcntl = None  # type: ignore[assignment]
 
-# What file systems answer that cannot sync a folder; they have nothing better to offer.
+# The errors of file systems that cannot sync a folder, which have no other way to make a rename durable.
 _NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
 
 
 class UnsyncedError(OSError):
-    """The target is written, and whole, but the disk has not confirmed that."""
+    """The target is completely written, but the disk has not confirmed that."""
 
 
 @contextmanager
 def replacing(target: str | os.PathLike[str], *, force: bool = True) -> Iterator[Path]:
-    """A path to write a file to; it takes the target's place when the block ends, and goes when it raises.
+    """A path to write a file to; it replaces the target when the block ends, and is deleted if the block raises.
 
     A target that exists keeps its permissions; a symbolic link stays, and the file that it leads to is replaced.
 
     Args:
       target: the file to write.
-      force: whether a file that is at the target by then is replaced.
+      force: whether to replace a file that exists at the target by then.
 
     Raises:
       FileExistsError: without `force`, there is one.
       FileNotFoundError: there is no folder for it.
-      ValueError: a folder is there, or what is no file at all.
+      ValueError: the target is a folder, or no regular file.
     """
     final = Path(os.path.realpath(target))
     _check_is_file(target, final)
@@ -70,10 +70,10 @@ def replacing(target: str | os.PathLike[str], *, force: bool = True) -> Iterator
 
 @contextmanager
 def new_directory(target: str | os.PathLike[str]) -> Iterator[Path]:
-    """A path to make a directory at; it becomes `target` when the block ends, and goes when it raises.
+    """A path to create a directory at; it becomes `target` when the block ends, and is deleted if the block raises.
 
     Raises:
-      ValueError: `target` is there already, and no empty directory.
+      ValueError: `target` already exists, and is not an empty directory.
       FileExistsError: it appeared while the block ran.
       FileNotFoundError: there is no folder for it.
     """
@@ -92,17 +92,17 @@ def new_directory(target: str | os.PathLike[str]) -> Iterator[Path]:
 
 @contextmanager
 def working_folder(place: Path) -> Iterator[Path]:
-    """A new folder beside `place`, which goes when the block ends; first those go that killed runs have left there.
+    """A new folder beside `place`, deleted when the block ends; those that killed runs left there are deleted first.
 
     Raises:
-      FileNotFoundError: there is no folder around `place`.
+      FileNotFoundError: `place` has no parent folder.
     """
     with locked(place.parent):
         for remains in leftovers(place):
             shutil.rmtree(remains, ignore_errors=True)
         try:
             folder = Path(tempfile.mkdtemp(prefix=f".{place.name}.", suffix=".partial", dir=place.parent))
-        except OSError as error:  # which names the new folder, of which the user knows nothing
+        except OSError as error:  # it names the new folder, which the user does not know
             raise type(error)(error.errno, os.strerror(error.errno or 0), str(place.parent)) from error
         lock = os.open(folder, os.O_RDONLY)
         _lock(lock)
@@ -114,7 +114,7 @@ def working_folder(place: Path) -> Iterator[Path]:
 
 
 def leftovers(place: Path) -> list[Path]:
-    """The folders of runs to `place` that were killed: of those there are, the ones that no run has locked."""
+    """The folders of killed runs with the target `place`: those that no run has locked."""
     names = re.compile(rf"\.{re.escape(place.name)}\.[a-z0-9_]{{8}}\.partial")  # the eight characters are tempfile's
     return sorted(path for path in place.parent.iterdir() if names.fullmatch(path.name) and _is_abandoned(path))
 
@@ -137,15 +137,15 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def move(source: Path, place: Path) -> None:
-    """Renames what is synced; `sync` of the folder around makes that last."""
+    """Renames a synced file or folder; `sync` of the parent folder makes the rename durable."""
     os.replace(source, place)
 
 
 def settle(place: Path, old: Iterable[Path] = ()) -> None:
-    """Makes last that a target has been moved to its place, and then removes what it replaces.
+    """Makes the move of a target to its place durable, and then removes the files that it replaces.
 
     Raises:
-      UnsyncedError: the disk refuses that, because it is full for example.
+      UnsyncedError: the disk refuses, for example because it is full.
     """
     try:
         sync(place.parent)
@@ -177,14 +177,14 @@ def sync(path: Path) -> None:
 
 def appeared(target: str | os.PathLike[str], file: Path) -> FileExistsError:
     return FileExistsError(
-        f"target: expected a path that does not exist, got {os.fspath(target)}: {file} appeared while this run was at "
-        "work, and stays as it is. Another run may have written it: look at that, or name another target."
+        f"target: expected a path that does not exist, got {os.fspath(target)}: {file} appeared while this run was "
+        "in progress, and stays as it is. Another run may have written it: check it, or name another target."
     )
 
 
 @contextmanager
 def _naming(target: str | os.PathLike[str]) -> Iterator[None]:
-    """Lets errors of writing, such as of a full disk, name the target: the file that is written is not the user's."""
+    """Makes write errors, such as that of a full disk, name the target instead of the temporary file."""
     try:
         yield
     except (FileExistsError, UnsyncedError):
@@ -198,7 +198,7 @@ def _strerror(error: OSError) -> str:
 
 
 def _check_is_file(target: str | os.PathLike[str], place: Path) -> None:
-    """A rename would put a file in the place of a pipe or a device: where root runs, of /dev/null for all programs."""
+    """Refuses a pipe or a device, which a rename would replace: as root, even /dev/null for all programs."""
     if place.is_file() or not os.path.lexists(place):
         return
     got = "a folder" if place.is_dir() else "a pipe, a socket or a device"
@@ -218,7 +218,7 @@ def _sync_tree(top: Path) -> None:
 
 
 def _is_abandoned(folder: Path) -> bool:
-    """Whether its lock is free. Of what is no folder, a link to one say, it is not ours to tell."""
+    """Whether the folder's lock is free; False for anything but a folder, such as a link to one."""
     try:
         lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError:
@@ -239,7 +239,7 @@ def _lock(descriptor: int, wait: bool = True) -> bool:
 
 
 def _umask() -> int:
-    """The mask of this process: it can only be read by setting it."""
+    """The umask of this process, which can only be read by setting it."""
     mask = os.umask(0o077)
     os.umask(mask)
     return mask

@@ -265,7 +265,7 @@ def _check_order(function: str, inputs: Any, params: Any, state: Any) -> None:
 
 
 def _tensors(params: Params, state: State, channels: int) -> tuple[Params, State]:
-    """Both as tensors of the shapes that go with the inputs."""
+    """Both as tensors, with the shapes that the inputs' channels require."""
 
     def tensor(name: str, value: Any) -> tf.Tensor | None:
         if value is None:

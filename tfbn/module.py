@@ -20,7 +20,7 @@ from tfbn.core.values import CallInputs, Params, State
 
 @dataclass(frozen=True)
 class _Fixed:
-    """The arguments of the module alone. No NamedTuple: tf.Module would wrap it, and try to save functions in it."""
+    """Arguments of the module alone. Not a NamedTuple: tf.Module would wrap it, and try to save functions in it."""
 
     center: bool
     scale: bool
@@ -161,7 +161,7 @@ class BatchNorm(tf.Module):
             param_constraints=dict(param_constraints or {}),
             param_dtype=checks.check_param_dtype(param_dtype),
         )
-        # Without the attributes that may be set, of which some may be variables.
+        # Without the settable attributes, some of which may be variables.
         self._arguments = Arguments(
             decay=None,
             epsilon=checks.check_epsilon(epsilon),
@@ -359,11 +359,11 @@ class BatchNorm(tf.Module):
         checks.check_no_tf1_graph("BatchNorm")
 
     def _update(self, state: State, outputs: tf.Tensor) -> tf.Tensor:
-        """Assigns the statistics, and returns the outputs: where only what they need is run, they wait for that."""
+        """Assigns the statistics; returns the outputs, which wait for the assignments where nothing else runs these."""
         updates = self._assign(state)
         if tf.executing_eagerly() or _tensorflow.in_program_order():
             return outputs
-        # A wrapped function runs what its outputs need.
+        # A wrapped function runs only what its outputs need.
         with tf.control_dependencies(updates):
             return tf.identity(outputs)
 
@@ -382,5 +382,5 @@ def _is_default(value: Any, default: Any) -> bool:
 
 
 def _shown(value: Any) -> Any:
-    """The name of a function; of a dict a copy, without the wrapper that tf.Module puts around it."""
+    """The name of a function; a copy of a dict, without tf.Module's wrapper; any other value itself."""
     return dict(value) if isinstance(value, Mapping) else getattr(value, "__name__", value)

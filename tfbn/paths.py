@@ -1,4 +1,4 @@
-"""Paths of input that no command may wait for."""
+"""Refuses input paths that a command would wait for."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 
 
 def check_is_file_or_folder(path: str | os.PathLike[str]) -> None:
-    """Refuses a pipe, which would be waited for, a socket and a device. What is not there is no concern of it.
+    """Refuses a pipe, whose reader would wait, a socket and a device. A missing path passes.
 
     Raises:
-      ValueError: something else than a file or a folder is there.
+      ValueError: the path is neither a file nor a folder.
     """
     place = Path(path)
     if place.exists() and not place.is_file() and not place.is_dir():

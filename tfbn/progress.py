@@ -10,7 +10,7 @@ from typing import Any
 class Progress:
     """Counts towards `total` in a bar on standard error: `with Progress("Copying", total, "B") as bar: bar.update(n)`.
 
-    The bar has an estimate of the time that is left. Draws nothing where standard error is no terminal, unless
+    The bar shows the estimated time left. Draws nothing where standard error is no terminal, unless
     `show=True`, nor where rich is missing (`pip install rich`). `total=None` stands for an unknown one; `unit="B"`
     counts bytes in multiples of 1,000.
     """

@@ -13,10 +13,10 @@ from typing import Any, TextIO
 from tfbn.errors import Finding
 from tfbn.terminal import show
 
-JSON_VERSION = 1  # of the format; a change that programs have to follow raises it
+JSON_VERSION = 1  # of the format; raised by each change that programs have to adapt to
 
 OK, FINDINGS, WRONG_INPUT, INTERNAL_ERROR = 0, 1, 2, 70
-INTERRUPTED = 130  # as a shell reports a program that Ctrl-C has ended
+INTERRUPTED = 130  # as a shell reports a program that Ctrl-C ended
 
 EXIT_STATUSES = """\
 exit status:
@@ -81,7 +81,7 @@ class Report:
             show(str(text), file)
 
     def say_findings(self, file: TextIO | None = None) -> None:
-        """Prints each finding at its place, and a remedy once below those in a row that have it."""
+        """Prints each finding with its place, and a remedy once below consecutive findings that share it."""
         merged = merge_findings(self.findings)
         following = [finding.remedy for _, finding in merged[1:]] + [""]
         for (places, finding), next_remedy in zip(merged, following):
@@ -107,7 +107,7 @@ class Report:
 
 
 def merge_findings(findings: Iterable[Finding]) -> list[tuple[list[str], Finding]]:
-    """The findings, those that differ in their places alone as one: the places, and the first of them."""
+    """Merges findings that differ only in their places: their places, and the first of them."""
     merged: dict[tuple[str, ...], tuple[list[str], Finding]] = {}
     for finding in findings:
         cause = (finding.kind, finding.severity, finding.problem, finding.remedy)
@@ -136,7 +136,7 @@ def _plain(value: Any) -> Any:
 
 
 def describe_error(error: BaseException) -> str:
-    """The message with the file that it is about, which an OSError keeps apart."""
+    """The message with the file that it is about, which an OSError stores separately."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return str(error) or type(error).__name__

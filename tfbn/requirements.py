@@ -32,16 +32,16 @@ REQUIREMENTS = {
 
 
 def missing(module: str) -> str:
-    """The rest of an error that begins with what needs the module."""
+    """The end of an error message that starts with the name of what needs the module."""
     requirement = REQUIREMENTS[module]
     return f"needs {requirement.title}, and this Python has none. {requirement.remedy}"
 
 
 def check_tensorflow(tf: Any) -> None:
-    """Refuses what `import tensorflow` gives where that is no TensorFlow that tfbn runs on.
+    """Refuses an imported `tensorflow` that tfbn does not run on.
 
     Raises:
-      ImportError: it is too old, or an empty folder that an earlier installation has left behind.
+      ImportError: it is too old, or an empty folder left behind by an earlier installation.
     """
     version = getattr(tf, "__version__", None)
     if version is None:

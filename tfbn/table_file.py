@@ -1,8 +1,8 @@
-"""Files of sorted keys and values in LevelDB's table format, as far as the index of a V2 checkpoint goes.
+"""Files of sorted keys and values in LevelDB's table format, as far as the index of a V2 checkpoint uses it.
 
-TensorFlow has no function that tells where in the data files a variable lies, or that makes an index for bytes that are
-in a file already. The format: https://github.com/google/leveldb/blob/main/doc/table_format.md. TensorFlow compresses
-nothing of it. Its reader finds a key by searching, which may not end at an entry that is not read here.
+TensorFlow has no function that says where in the data files a variable is, or that makes an index for bytes that are
+already in a file. The format: https://github.com/google/leveldb/blob/main/doc/table_format.md. TensorFlow does not
+compress it. Its reader searches for a key from restart points, so each of these must be an entry that is read here.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 
 _MAGIC = struct.pack("<Q", 0xDB4775248B80FB57)
 _FOOTER = 48  # the handles of two blocks, filled up to 40 bytes, and the magic number
-_TYPE = b"\x00"  # of a block that is not compressed
+_TYPE = b"\x00"  # of an uncompressed block
 
 
 class ForeignTable(ValueError):
@@ -29,7 +29,7 @@ def read(content: bytes, verify: bool = False) -> dict[bytes, bytes]:
         raise ForeignTable("no magic number at its end")
     try:
         footer = content[-_FOOTER:]
-        _, end = _handle(footer, 0)  # of the metadata, of which there are none
+        _, end = _handle(footer, 0)  # of the metadata block, which is empty
         handles = [_handle(value, 0)[0] for _, value in _entries(_block(content, _handle(footer, end)[0], verify))]
         items = [item for handle in handles for item in _entries(_block(content, handle, verify))]
     except (IndexError, struct.error) as error:
@@ -44,7 +44,7 @@ def build(items: Mapping[bytes, bytes]) -> bytes:
     content = bytearray()
     data = _append(content, _entries_block(sorted(items.items())))
     metadata = _append(content, _entries_block([]))
-    # The key of a block in the list of blocks is one that is not below its last.
+    # The list of blocks has, for each block, a key that is not below the block's last.
     blocks = _append(content, _entries_block([(max(items, default=b""), data)]))
     return bytes(content) + (metadata + blocks).ljust(_FOOTER - len(_MAGIC), b"\x00") + _MAGIC
 
@@ -79,9 +79,9 @@ def _block(content: bytes, handle: tuple[int, int], verify: bool) -> bytes:
 
 
 def _entries(block: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Each key is stored as how many bytes it shares with the one before, and the rest.
+    """A key is stored as the number of bytes that it shares with the previous one, and the rest.
 
-    A search starts at one of the places that are listed at the end, where a key is whole.
+    Searches start at the restart points listed at the end, where keys are stored whole.
     """
     (restarts,) = struct.unpack_from("<I", block, len(block) - 4)
     end = len(block) - 4 * (restarts + 1)
@@ -91,21 +91,21 @@ def _entries(block: bytes) -> Iterator[tuple[bytes, bytes]]:
     while place < end:
         start = place
         shared, place = decode_varint(block, place)
-        own, place = decode_varint(block, place)
+        unshared, place = decode_varint(block, place)
         size, place = decode_varint(block, place)
-        if shared > len(key) or place + own + size > end:
+        if shared > len(key) or place + unshared + size > end:
             raise ForeignTable("a block has an entry that is longer than it")
         if not shared:
             whole.add(start)
-        key = key[:shared] + block[place : place + own]
-        yield key, block[place + own : place + own + size]
-        place += own + size
+        key = key[:shared] + block[place : place + unshared]
+        yield key, block[place + unshared : place + unshared + size]
+        place += unshared + size
     if not whole.issuperset(struct.unpack_from(f"<{restarts}I", block, end)):
-        raise ForeignTable("a block is searched from within an entry")
+        raise ForeignTable("a restart point of a block is within an entry")
 
 
 def _entries_block(items: list[tuple[bytes, bytes]]) -> bytes:
-    """Each key is stored whole, and its place listed at the end, among which a reader searches."""
+    """Stores each key whole, and lists its place at the end as a restart point."""
     content, places = bytearray(), []
     for key, value in items:
         places.append(len(content))
@@ -115,7 +115,7 @@ def _entries_block(items: list[tuple[bytes, bytes]]) -> bytes:
 
 
 def _append(content: bytearray, block: bytes) -> bytes:
-    """The handle of a block that is put at the end."""
+    """Appends a block, and returns its handle."""
     handle = _encode_varint(len(content)) + _encode_varint(len(block))
     content += block + _TYPE + struct.pack("<I", masked_crc32c(block + _TYPE))
     return handle

@@ -24,7 +24,7 @@ DIFF = [
 ]
 
 
-# What moves the cursor, colours or turns around what follows; names in files and names of files may have any of it.
+# Characters that move the cursor, or colour or reverse the text after them; files and their names may contain any.
 _CONTROL = re.compile(r"\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 

@@ -34,7 +34,7 @@ def save(variables: Mapping[str, tf.Variable], path: str) -> str:
 
 
 def _name_latest(folder: str, path: str) -> None:
-    """For tf.train.latest_checkpoint. TensorFlow's function for this warns that it will go."""
+    """Records the path for tf.train.latest_checkpoint. TensorFlow's function for this warns that it will be removed."""
     state = tf.compat.v1.train.generate_checkpoint_state_proto(folder, path)
     whole, part = os.path.join(folder, "checkpoint"), os.path.join(folder, "checkpoint.tmp")
     with tf.io.gfile.GFile(part, "w") as file:
@@ -45,7 +45,7 @@ def _name_latest(folder: str, path: str) -> None:
 def prefix_of(path: str) -> str:
     """The prefix of a checkpoint's files: `path`, or in the folder `path` that of the latest."""
     if not tf.io.gfile.isdir(path):
-        _check_there(path)
+        _check_exists(path)
         return path
     prefix = bundle_index.find_latest(path)
     if prefix is None:
@@ -56,17 +56,17 @@ def prefix_of(path: str) -> str:
     return prefix
 
 
-def _check_there(prefix: str) -> None:
+def _check_exists(prefix: str) -> None:
     """Raises FileNotFoundError, with the prefixes in the same folder, where no file has this one."""
     folder, base = os.path.split(prefix)
     is_folder = tf.io.gfile.isdir(folder or ".")
     names = tf.io.gfile.listdir(folder or ".") if is_folder else []
     # The index of a bundle, or what TF1 wrote before there were any, in one file or in several.
     if not any(re.fullmatch(rf"{re.escape(base)}(\.index|-\d+-of-\d+)?", name) for name in names):
-        there = sorted(name[: -len(".index")] for name in names if name.endswith(".index"))
+        prefixes = sorted(name[: -len(".index")] for name in names if name.endswith(".index"))
         raise FileNotFoundError(
             f"path: expected the prefix of a checkpoint's files, got {prefix}, of which there is no {base}.index. "
-            f"Checkpoints in that folder: {there if is_folder else 'none, it is not there'}."
+            f"Checkpoints in that folder: {prefixes if is_folder else 'none, it is not there'}."
         )
 
 
@@ -98,7 +98,7 @@ def restore(variables: Mapping[str, tf.Variable], path: str, partial: bool) -> N
                 "wrote, tf.train.Checkpoint restores."
             )
         if restorable:
-            wanted = [variable.dtype for variable in restorable]
-            values = tf.raw_ops.RestoreV2(prefix=path, tensor_names=names, shape_and_slices=specs, dtypes=wanted)
+            to_read = [variable.dtype for variable in restorable]
+            values = tf.raw_ops.RestoreV2(prefix=path, tensor_names=names, shape_and_slices=specs, dtypes=to_read)
             for variable, value in zip(restorable, values):
                 variable.assign(value)

@@ -1,9 +1,9 @@
 """TF1-style model code under tf.function: a module that owns the variables of a builder, by their TF1 names.
 
-The builder runs in the graph of a function of its own, which starts out empty as a TF1 graph does: without collections,
-variables and scope names. TensorFlow's rules of naming and reuse then give each trace the names of the first, and a
-variable creator looks up by name what exists already. tf.function runs the updates, whatever collection they are in,
-because it runs all ops that assign variables, in the order of the program.
+The builder runs in a separate function graph, which starts out empty like a TF1 graph: without collections, variables
+and scope names. TensorFlow's naming and reuse rules then give each trace the names of the first, and a variable creator
+looks up existing variables by name. tf.function runs the updates, whatever collection they are in, because it runs all
+ops that assign variables, in program order.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ class TF1Module(tf.Module):
                 f"TF1Module: expected no more than one replica, got a strategy of {replicas}, all of which would "
                 "update the same variables. Use tfbn.BatchNorm, which has statistics for each replica."
             )
-        # What compiles as a whole has kernels of its own, and tf.function would not trace a second time for it.
+        # A function compiled as a whole gets other kernels, and tf.function would not retrace for it.
         compiled = _tensorflow.compiled_by_xla()
         return self._untracked.compiled if compiled else self._untracked.plain
 
@@ -189,13 +189,13 @@ class TF1Module(tf.Module):
 
     @contextlib.contextmanager
     def _as_new_graph(self) -> Iterator[None]:
-        """Makes the function's graph that is being built an empty one, where variables are this module's."""
+        """Makes the function graph being built start empty, with this module's variables."""
         created: dict[str, tf.Variable] = {}
         _tensorflow.forget_collections()
         _tensorflow.keep_variables()
         with tf.variable_creator_scope(lambda _, **arguments: self._get_or_create(created, **arguments)):
             yield
-        # Nothing stays of a trace that failed, nor what the checkpoint does not have: the next call would find it.
+        # A failed trace must leave no variable, nor one that the checkpoint lacks: the next call would reuse it.
         with tf.init_scope():
             if created and self._untracked.restored is not None:
                 restore(self._saved(created), *self._untracked.restored)
@@ -211,7 +211,7 @@ class TF1Module(tf.Module):
         synchronization: Any = tf.VariableSynchronization.AUTO,
         **arguments: Any,
     ) -> tf.Variable:
-        # The name that a graph gives, unique and with the scopes around it.
+        # The name that a graph would give: unique, and with the enclosing scopes.
         with tf.compat.v1.name_scope(name, "Variable") as scope:
             full_name = scope.rstrip("/")
         if trainable is None:
@@ -232,7 +232,7 @@ class TF1Module(tf.Module):
         return {name: variable for name, variable in variables.items() if name not in self._untracked.local}
 
     def _make_losses(self, args: tuple, kwargs: dict[str, Any]) -> Callable[[], list[tf.Tensor]]:
-        """A function of nothing but the variables."""
+        """A function that computes the losses from the variables alone."""
         specs = [leaf for leaf in tf.nest.flatten((args, kwargs)) if isinstance(leaf, tf.TypeSpec)]
 
         def build(*tensors: Any) -> list[tf.Tensor]:
@@ -244,7 +244,7 @@ class TF1Module(tf.Module):
                 self._untracked.builder(*build_args, **build_kwargs)
             return [tf.convert_to_tensor(loss) for loss in tf.compat.v1.get_collection(_keys.REGULARIZATION_LOSSES)]
 
-        # Unlike tf.function, it runs only what the fetches need: no updates, and nothing of the inputs.
+        # Unlike tf.function, it runs only what the fetches need: no updates, and nothing that takes the inputs.
         whole = tf.compat.v1.wrap_function(build, specs)
         captured = {id(tensor) for _, tensor in whole.graph.captures}
         inputs = {tensor.op.name for tensor in whole.inputs if id(tensor) not in captured}
@@ -256,13 +256,13 @@ class _Untracked:
     """The attributes of a module that are for neither checkpoints nor SavedModels."""
 
     def __init__(self, builder: Callable, trace: Callable, reduce_retracing: bool) -> None:
-        # Two arguments: tf.function does not reduce retracing of a function that takes now this many, now that.
+        # Two arguments: tf.function does not reduce retracing where the number of arguments varies.
         def traced(args: tuple, kwargs: dict[str, Any]) -> Any:
             return trace(args, kwargs)
 
         def traced_for_observer(args: tuple, kwargs: dict[str, Any]) -> Any:
             observation.trace_for_observer()
-            # Those that the builder calls may have been traced without an observer.
+            # tf.functions that the builder calls may have been traced without an observer.
             with _tensorflow.functions_run_eagerly():
                 return trace(args, kwargs)
 
@@ -279,7 +279,7 @@ class _Untracked:
         self.local: set[str] = set()  # the names of variables that a TF1 Saver leaves out
 
     def observed_by(self, observer: Any) -> Any:
-        """The function whose traces tell this observer what they compute."""
+        """The function whose traces report their calls to this observer."""
         known, function = self._observed
         if known is not observer:
             function = self._new_observed()
@@ -294,7 +294,7 @@ _SIZES_ADVICE = (
 
 
 def _check_fed(graph: Any, before: int, outputs: Any) -> None:
-    """Refuses placeholders that the builder's outputs or updates need: a function feeds its arguments alone.
+    """Refuses placeholders that the builder's outputs or updates need: a function feeds only its arguments.
 
     `before` is how many ops there were; the placeholders of captured tensors are TensorFlow's.
     """
@@ -330,7 +330,7 @@ def _create(name: str, initial_value: Any = None, validate_shape: bool = True, *
     return _tensorflow.eager_variable(
         initial_value,
         validate_shape=validate_shape,
-        name=f"{name}/",  # in no scope but this
+        name=f"{name}/",  # the full name, whatever the current scope
         **{key: value for key, value in arguments.items() if key in understood},
     )
 
