@@ -31,7 +31,7 @@ def plain(x, gamma, beta, weights, axis):
 def kernel(x, gamma, beta, weights, axis, fused):
     layout = layout_of(x.shape, [axis])
     if weights is not None:
-        weights = layout.of_leading_axes(tf.convert_to_tensor(weights))
+        weights = layout.align_left(tf.convert_to_tensor(weights))
     shares = moments.weigh_samples(x, weights, layout)
     own = moments.weighted_moments(x, shares, layout)
     return (closed_form_gradient.fused if fused else closed_form_gradient.composed)(

@@ -12,7 +12,7 @@ LAYOUTS = [([7, 3, 2, 5], "NHWC", -1), ([7, 5, 3, 2], "NCHW", 1), ([7, 5], "NHWC
 
 
 def weighted(x, w, layout):
-    shares = moments.weigh_samples(tf.constant(x), layout.of_leading_axes(tf.constant(w)), layout)
+    shares = moments.weigh_samples(tf.constant(x), layout.align_left(tf.constant(w)), layout)
     return moments.weighted_moments(tf.constant(x), shares, layout)
 
 

@@ -27,7 +27,7 @@ def test_one_replica_pools_its_own(weighted):
 
 def test_sums_keep_shapes():
     values = [tf.constant([[1.0, 2.0]]), tf.constant([3.0, 4.0, 5.0])]
-    for one, other in zip(values, replicas.sum_of(*values)):
+    for one, other in zip(values, replicas.sum_over_replicas(*values)):
         np.testing.assert_array_equal(one, other)
         assert one.shape == other.shape
 
@@ -36,4 +36,4 @@ def test_beside_replicas():
     """In cross-replica context, where a tape may have been taken out to."""
     with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
         with pytest.raises(RuntimeError, match="Open the GradientTape within that function"):
-            replicas.sum_of(tf.constant([1.0]))
+            replicas.sum_over_replicas(tf.constant([1.0]))

@@ -34,9 +34,9 @@ def sample_weights(
     weights = None
     if batch_weights is not None:
         # Cast to the inputs' dtype first: the original rounds them to it.
-        weights = layout.of_leading_axes(tf.cast(tf.cast(tf.reshape(batch_weights, [-1]), inputs.dtype), dtype))
+        weights = layout.align_left(tf.cast(tf.cast(tf.reshape(batch_weights, [-1]), inputs.dtype), dtype))
     if mask is not None:
-        mask = layout.of_leading_axes(tf.cast(mask, dtype))
+        mask = layout.align_left(tf.cast(mask, dtype))
         weights = mask if weights is None else weights * mask
     return weights
 
@@ -87,7 +87,7 @@ def normalize_batch(
     gamma, beta = _read(params.gamma, dtype), _read(params.beta, dtype)
     scale, offset = gamma, beta
     if adjustment is not None:
-        a, b = (layout.of_trailing_axes(tf.cast(part, dtype)) for part in adjustment)
+        a, b = (layout.align_right(tf.cast(part, dtype)) for part in adjustment)
         scale, offset = _compose_affine(a, b, scale, offset, layout)
     # XLA cancels all digits of the kernel's own moments where the mean is far from zero; without samples, TensorFlow's
     # second derivatives are NaN.
@@ -98,7 +98,7 @@ def normalize_batch(
     wide = tf.cast(layout.view_virtual(inputs), dtype)
     if pooled is None:
         if weights is not None:
-            weights = layout.view_virtual(layout.of_each_sample(weights, inputs))
+            weights = layout.view_virtual(layout.broadcast_to_samples(weights, inputs))
         size = nonempty if tf.is_tensor(nonempty) and weights is None else None
         shares = moments.weigh_samples(wide, weights, layout, size)
         of_batch, centred = moments.with_centred(wide, shares, layout)

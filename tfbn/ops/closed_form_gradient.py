@@ -1,15 +1,15 @@
-"""Normalization by moments that are the inputs' own, with a gradient in closed form.
+"""Normalization by the inputs' own moments, with a gradient in closed form.
 
 With k = gamma / sqrt(variance + epsilon), xhat = (x - mean) / sqrt(variance + epsilon), sums over the samples, and each
 sample's share in the moments, 1 / n or its weight's part of all weights:
 
     dbeta = sum(dy);  dgamma = sum(dy * xhat);  dx = k * (dy - share * (dbeta + xhat * dgamma))
 
-Automatic differentiation of the formulas takes some three times as many passes over the tensor. Where a share is zero
-dx = k * dy, the gradient under moments that are given. Everything here can be differentiated once more.
+Automatic differentiation of the formulas takes about three times as many passes over the tensor. Where a share is
+zero, dx = k * dy, the gradient for fixed moments. Everything here can be differentiated a second time.
 
-Where the moments are those of all replicas, `across`, so are the sums in dx; the gradients of gamma and beta that are
-returned are each replica's own, for the caller to sum.
+With `across`, the moments and the sums in dx are those of all replicas, while the returned gradients of gamma and beta
+are those of one replica, for the caller to sum.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ def composed(
     """`normalize.composed`, with `shares` a number or of a shape that broadcasts against the inputs."""
     constant = tf.constant(epsilon, inputs.dtype)
     outputs = normalize.composed(inputs, moments, gamma, beta, constant, layout, centred)
-    given = [*normalize.or_constants(gamma, beta, inputs.dtype, layout), *moments]
-    given = [layout.broadcast(value) for value in given]
+    operands = [*normalize.or_constants(gamma, beta, inputs.dtype, layout), *moments]
+    operands = [layout.broadcast(value) for value in operands]
     name = "TfbnReplicasOwnMoments" if across else "TfbnOwnMoments"
-    (outputs,) = gradients.with_gradient(name, [outputs], inputs, *given, shares, constant)
+    (outputs,) = gradients.with_gradient(name, [outputs], inputs, *operands, shares, constant)
     return outputs
 
 
@@ -57,7 +57,7 @@ def fused(
 ) -> tf.Tensor:
     """`normalize.fused_infer`, with `shares` a number or of a shape that broadcasts against the inputs.
 
-    The channels are last: TensorFlow's own CPU kernel has no gradient under given moments for NCHW.
+    The channels are last: TensorFlow's own CPU kernel has no gradient for fixed moments in NCHW.
     """
     x = layout.view_4d(inputs)
     shares = shares if shares.shape.rank == 0 else layout.view_4d_shares(shares, inputs)
@@ -78,15 +78,16 @@ def fused_again(
     layout: Layout,
     constant: tf.Tensor,
 ) -> tf.Tensor:
-    """The outputs of `normalize.fused_train`, which has `trained` on these inputs, with another scale and offset.
+    """The outputs of `normalize.fused_train` for the same inputs with another scale and offset.
 
-    By the kernel's inference mode, which takes no moments, with the gradient of its training mode. The channels are
-    last, as for `fused`. `constant` is epsilon as a constant of the graph.
+    `trained` is its result for these inputs. Uses the kernel's inference mode, which computes no moments, with the
+    gradient of its training mode. The channels are last, as for `fused`. `constant` is epsilon as a constant of the
+    graph.
     """
     x = layout.view_4d(inputs)
     outputs = normalize.fused_op(x, scale, offset, *moments, epsilon, "NHWC", False).y
-    given = [x, scale, offset, *trained.reserve, constant]
-    (outputs,) = gradients.with_gradient("TfbnFusedAgain", [outputs], *given)
+    operands = [x, scale, offset, *trained.reserve, constant]
+    (outputs,) = gradients.with_gradient("TfbnFusedAgain", [outputs], *operands)
     return layout.restore(outputs, inputs)
 
 
@@ -108,14 +109,14 @@ def _composed_gradient(
     centred = x - mean
     dbeta = _sum_to(dy, mean)
     dgamma = _sum_to(dy * centred, mean) * inverse
-    whole_dgamma, whole_dbeta = replicas.sum_of(dgamma, dbeta) if across else (dgamma, dbeta)
+    whole_dgamma, whole_dbeta = replicas.sum_over_replicas(dgamma, dbeta) if across else (dgamma, dbeta)
     dx = dy * slope - _shared(lambda a, b: centred * (inverse * a) + b, slope, whole_dgamma, whole_dbeta, shares)
     dshares = _dshares(centred, slope, inverse, whole_dgamma, whole_dbeta, shares, variance if across else None)
     return [dx, _sum_to(dgamma, gamma), _sum_to(dbeta, beta), None, None, dshares, None]
 
 
 def _fused_gradient(grads: Sequence[tf.Tensor], *inputs: tf.Tensor, across: bool = False) -> list[tf.Tensor | None]:
-    """The module's formulas by the fused kernel: its gradient under given moments, and its inference mode."""
+    """The module's formulas by the fused kernel: its gradient for fixed moments, and its inference mode."""
     (dy,) = grads
     x, gamma, _, mean, variance, shares, epsilon = inputs
     number = float(tf.get_static_value(epsilon))
@@ -132,7 +133,7 @@ def _fused_gradient(grads: Sequence[tf.Tensor], *inputs: tf.Tensor, across: bool
     dgamma, dbeta = frozen.scale_backprop, frozen.offset_backprop
     inverse = tf.math.rsqrt(variance + epsilon)
     slope = gamma * inverse
-    whole_dgamma, whole_dbeta = replicas.sum_of(dgamma, dbeta) if across else (dgamma, dbeta)
+    whole_dgamma, whole_dbeta = replicas.sum_over_replicas(dgamma, dbeta) if across else (dgamma, dbeta)
     dx = frozen.x_backprop - _shared(
         lambda a, b: normalize.fused_op(x, a, b, mean, variance, number, "NHWC", False).y,
         slope,
@@ -151,9 +152,9 @@ def _fused_gradient(grads: Sequence[tf.Tensor], *inputs: tf.Tensor, across: bool
 def _again_gradient(
     grads: Sequence[tf.Tensor], x: tf.Tensor, scale: tf.Tensor, _: tf.Tensor, *rest: tf.Tensor
 ) -> list[tf.Tensor | None]:
-    """Scale and offset may depend on the moments: for that, what makes them has gradients of its own."""
+    """Scale and offset may depend on the moments; the ops that compute them have separate gradients for that."""
     *reserve, epsilon = rest
-    found = tf.raw_ops.FusedBatchNormGradV3(
+    kernel_grads = tf.raw_ops.FusedBatchNormGradV3(
         y_backprop=grads[0],
         x=x,
         scale=scale,
@@ -163,22 +164,22 @@ def _again_gradient(
         epsilon=float(tf.get_static_value(epsilon)),
     )
     if not x.shape.num_elements() and not tf.executing_eagerly():
-        gradients.zero_by_scale_where_empty(found.x_backprop.op)
-    return [found.x_backprop, found.scale_backprop, found.offset_backprop, *[None] * len(rest)]
+        gradients.zero_by_scale_where_empty(kernel_grads.x_backprop.op)
+    return [kernel_grads.x_backprop, kernel_grads.scale_backprop, kernel_grads.offset_backprop, *[None] * len(rest)]
 
 
 def _second_gradient(
     grads: Sequence[tf.Tensor], dy: tf.Tensor, *inputs: tf.Tensor, across: bool = False
 ) -> list[tf.Tensor | None]:
-    """Of `_fused_gradient`: TensorFlow has none with respect to given moments, so that of the composed formulas."""
+    """The gradient of `_fused_gradient`, by the composed formulas: TensorFlow has none for fixed moments."""
     if across:
-        # Copies in this graph: of a tensor from another one a tape loses sight.
+        # Copies in this graph: a tape loses track of tensors from another one.
         sources = [tf.identity(value) for value in (dy, *inputs[:-1])]
         dy, x, gamma, beta, mean, variance, shares = sources
         with tf.GradientTape() as tape:
             tape.watch(sources)
-            found = _composed_gradient([dy], x, gamma, beta, mean, variance, shares, inputs[-1], across)[:3]
-        return [*tape.gradient(found, sources, list(grads)), None]
+            first = _composed_gradient([dy], x, gamma, beta, mean, variance, shares, inputs[-1], across)[:3]
+        return [*tape.gradient(first, sources, list(grads)), None]
     # In closed form, because within a ForwardAccumulator a tape gives zeros.
     by_dx, by_dgamma, by_dbeta = grads
     x, gamma, _, mean, variance, shares, epsilon = inputs
@@ -227,7 +228,7 @@ def _shared(
 ) -> tf.Tensor:
     """slope * share * (xhat * dgamma + dbeta), the part of dx that comes through the moments."""
     if shares.shape.rank == 0:
-        # The same for all samples: multiplied with the sums, which are few.
+        # The same for all samples: cheaper to multiply into the sums, one for each channel.
         slope = slope * shares
         return normalized(slope * dgamma, slope * dbeta)
     return normalized(slope * dgamma, slope * dbeta) * shares
@@ -245,8 +246,8 @@ def _dshares(
     """dshare = sum over channels of dmean * (x - mean) + dvariance * (x - mean)**2, for weights that are learned.
 
     With dmean = -k * dbeta and dvariance = -k * dgamma / (2 * sqrt(variance + epsilon)). The mean in the first term is
-    a constant to the weights that shares are made of, because shares sum to 1. For the same reason, where the total of
-    the weights is a constant to them, as across replicas, the `variance` is taken from the second term.
+    a constant with respect to the weights behind the shares, because shares sum to 1. For the same reason, where the
+    total of the weights is a constant with respect to them, as across replicas, `variance` is subtracted in the second.
     """
     if shares.shape.rank == 0:
         return None

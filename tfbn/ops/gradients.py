@@ -18,33 +18,33 @@ _GRADIENTS: dict[str, Gradient] = {}
 
 
 def register(name: str, outputs: int, gradient: Gradient) -> None:
-    """Registers `gradient(grads, *inputs)` of a function that has so many outputs."""
+    """Registers `gradient(grads, *inputs)` of a function with this number of outputs."""
 
-    def of_identity(op: tf.Operation, *grads: tf.Tensor) -> list[tf.Tensor | None]:
-        own = gradient([hide_empty_shape(grad) for grad in grads[:outputs]], *op.inputs[outputs:])
-        return [None] * outputs + list(own)
+    def identity_gradient(op: tf.Operation, *grads: tf.Tensor) -> list[tf.Tensor | None]:
+        input_grads = gradient([hide_empty_shape(grad) for grad in grads[:outputs]], *op.inputs[outputs:])
+        return [None] * outputs + list(input_grads)
 
-    with contextlib.suppress(KeyError):  # the module is imported anew; what it registered before serves
-        tf.RegisterGradient(name)(of_identity)
+    with contextlib.suppress(KeyError):  # the module is imported again; the first registration still serves
+        tf.RegisterGradient(name)(identity_gradient)
     _GRADIENTS[name] = gradient
 
 
 def with_gradient(name: str, outputs: Sequence[tf.Tensor], *inputs: tf.Tensor) -> list[tf.Tensor]:
-    """`outputs`, whose gradients with respect to `inputs` are what is registered as `name`.
+    """`outputs`, with the gradient with respect to `inputs` that is registered as `name`.
 
     By name rather than by tf.custom_gradient, because a MetaGraph keeps the name: imported elsewhere it runs, and
-    after `import tfbn.ops` it differentiates. In a tf.function a SavedModel is what keeps it, and that knows only
+    after `import tfbn.ops` it differentiates. A tf.function is stored in a SavedModel, which knows only
     tf.custom_gradient.
     """
     if tape_may_differentiate():
-        # A tape knows an op by its type, and would take the identity's own gradient.
+        # A tape looks a gradient up by the op's type, and would use the identity's.
         return under_tape(_GRADIENTS[name], outputs, *inputs)
     with tf.compat.v1.get_default_graph().gradient_override_map({"IdentityN": name}):
         return tf.identity_n([*outputs, *inputs])[: len(outputs)]
 
 
 def tape_may_differentiate() -> bool:
-    """In eager code and functions; in other graphs tf.gradients does."""
+    """Whether a tape may: in eager code and functions. In other graphs only tf.gradients differentiates."""
     return _tensorflow.tape_may_record() or _tensorflow.graph_around_bodies().building_function
 
 
@@ -59,16 +59,16 @@ def zero_where_empty(value: tf.Tensor, nonempty: tf.Tensor) -> tf.Tensor:
 
 
 def zero_second_where_empty(op: tf.Operation) -> None:
-    """The same of the fused kernel's second derivative by its scale, in the graph of a session, which gets no ops.
+    """The same for the fused kernel's second derivative by its scale, in a session's graph, to which no ops are added.
 
     A MetaGraph of it keeps TensorFlow's own second derivative.
     """
 
-    def first(found: list[Any]) -> list[Any]:
-        own = getattr(found[0], "op", None)  # another's where a caller overrides the gradient
-        if own is not None and own.type == "FusedBatchNormGradV3":
-            zero_by_scale_where_empty(own)
-        return found
+    def first(grads: list[Any]) -> list[Any]:
+        gradient_op = getattr(grads[0], "op", None)  # another op, or none, where a caller overrides the gradient
+        if gradient_op is not None and gradient_op.type == "FusedBatchNormGradV3":
+            zero_by_scale_where_empty(gradient_op)
+        return grads
 
     _tensorflow.change_gradients(op, first)
 
@@ -76,11 +76,11 @@ def zero_second_where_empty(op: tf.Operation) -> None:
 def zero_by_scale_where_empty(op: tf.Operation) -> None:
     """The same for the op that is the kernel's gradient."""
 
-    def second(found: list[Any]) -> list[Any]:
-        if found[2] is None:
-            return found  # not asked for, as in a body of control flow v2 whose scale is a constant
-        nonempty = tf.cast(tf.cast(tf.size(op.inputs[1]), tf.bool), found[2].dtype)
-        return [*found[:2], tf.math.multiply_no_nan(found[2], nonempty), *found[3:]]
+    def second(grads: list[Any]) -> list[Any]:
+        if grads[2] is None:
+            return grads  # not asked for, as in a body of control flow v2 whose scale is a constant
+        nonempty = tf.cast(tf.cast(tf.size(op.inputs[1]), tf.bool), grads[2].dtype)
+        return [*grads[:2], tf.math.multiply_no_nan(grads[2], nonempty), *grads[3:]]
 
     _tensorflow.change_gradients(op, second)
 
@@ -94,10 +94,10 @@ def under_tape(gradient: Gradient, outputs: Sequence[tf.Tensor], *inputs: tf.Ten
 
     @tf.custom_gradient
     def identity(*inputs: tf.Tensor) -> Any:
-        def own(*grads: tf.Tensor) -> Sequence[Any]:
+        def backward(*grads: tf.Tensor) -> Sequence[Any]:
             return gradient([hide_empty_shape(grad) for grad in grads], *inputs)
 
-        return [tf.identity(output) for output in outputs], own
+        return [tf.identity(output) for output in outputs], backward
 
     # Identities, because a tape may run this over a function's graph from outside of it.
     return identity(*(tf.identity(value) for value in inputs))

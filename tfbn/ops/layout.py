@@ -71,14 +71,14 @@ class Layout(NamedTuple):
         positions = inputs.shape[1:-1].num_elements()
         return (tf.shape(inputs)[0], -1) if positions is None else (-1, positions)
 
-    def of_trailing_axes(self, values: tf.Tensor) -> tf.Tensor:
-        """Values that broadcast from the right, with all axes where a vector would be taken for one of channels."""
+    def align_right(self, values: tf.Tensor) -> tf.Tensor:
+        """Values that broadcast from the right; a vector that would be taken for one of channels gets all axes."""
         if values.shape.rank != 1 or self.axes[-1] == self.rank - 1:
             return values
         return tf.reshape(values, [1] * (self.rank - 1) + [-1])
 
-    def of_leading_axes(self, values: tf.Tensor) -> tf.Tensor:
-        """Values along the inputs' axes from the left, the channels' left out, shaped to broadcast against inputs."""
+    def align_left(self, values: tf.Tensor) -> tf.Tensor:
+        """Values along the inputs' axes from the left, without the channels', shaped to broadcast against them."""
         rank = values.shape.rank
         if rank == self.rank:
             return values
@@ -87,15 +87,15 @@ class Layout(NamedTuple):
             sizes.insert(self.axes[0], sizes.pop())
         return tf.reshape(values, sizes)
 
-    def of_each_sample(self, values: tf.Tensor, inputs: tf.Tensor) -> tf.Tensor:
-        """The values, one for each sample of axis 0 where virtual batches are about to divide it."""
+    def broadcast_to_samples(self, values: tf.Tensor, inputs: tf.Tensor) -> tf.Tensor:
+        """The values, one for each sample of axis 0 if virtual batches will divide it."""
         if self.virtual_batch_size is None:
             return values
         return tf.broadcast_to(values, tf.concat([tf.shape(inputs)[:1], tf.shape(values)[1:]], 0))
 
     @property
     def fusible(self) -> bool:
-        """Whether the fused kernel can see the inputs as a tensor of rank 4."""
+        """Whether the inputs can be viewed as the tensor of rank 4 that the fused kernel takes."""
         return self.flat_statistics and self.rank > 1 and self.axes[0] in (1, self.rank - 1)
 
     @property
@@ -115,7 +115,7 @@ class Layout(NamedTuple):
         return tf.reshape(inputs, tf.concat([tf.shape(inputs)[:2], [-1, 1]], 0))
 
     def view_4d_shares(self, shares: tf.Tensor, inputs: tf.Tensor) -> tf.Tensor:
-        """What broadcasts against the inputs along every axis but the channels', which are last, against their view."""
+        """Shares that broadcast against the inputs, with channels last, reshaped to broadcast against the 4-D view."""
         if self.rank == 4:
             return shares
         sizes = tf.unstack(tf.shape(inputs))
@@ -140,12 +140,12 @@ class Layout(NamedTuple):
             return tf.reshape(inputs, tf.concat([[self.virtual_batch_size, -1], shape[1:]], 0))
 
     def leaves_remainder(self, shape: tf.TensorShape) -> bool:
-        """Whether inputs of this shape are known not to consist of virtual batches."""
+        """Whether it is known that virtual batches do not divide inputs of this shape."""
         size = shape.as_list()[0]
         return self.virtual_batch_size is not None and size is not None and size % self.virtual_batch_size != 0
 
     def assert_divides(self, batch_size: tf.Tensor) -> tf.Operation:
-        """Fails a run with a batch that does not consist of virtual batches."""
+        """Fails a run with a batch that virtual batches do not divide."""
         message = (
             f"virtual_batch_size: expected a divisor of the batch size, got {self.virtual_batch_size}. Drop the "
             "remainder of the batch, or choose another size."

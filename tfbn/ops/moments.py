@@ -23,17 +23,17 @@ class SampleWeights(NamedTuple):
     """The weight of each sample in the statistics of its channel and virtual batch."""
 
     weights: tf.Tensor | None  # of the inputs' rank, broadcasting against them; None where all count the same
-    # Of the weights, or the number of samples: a tensor of the statistics' shape, with 1s there or a number; where the
-    # number is known, that of NumPy.
+    # The sum of the weights, or the number of samples: a tensor that broadcasts against the statistics, or, where the
+    # number is known statically, a NumPy scalar.
     total: Any
 
     @property
     def known(self) -> bool:
-        """Whether all count the same, and how many they are is known, and not 0."""
+        """Whether all samples count the same, and their number is known and not 0."""
         return isinstance(self.total, np.generic) and bool(self.total)
 
     def normalized(self, layout: Layout) -> tf.Tensor:
-        """weight / total, a number where all count the same; 0 where there is nothing to share."""
+        """weight / total, a number where all count the same; 0 where the total is 0."""
         if self.known:
             return tf.constant(self.total.dtype.type(1) / self.total)
         if self.weights is None:
@@ -54,9 +54,9 @@ class SampleWeights(NamedTuple):
 def weigh_samples(
     inputs: tf.Tensor, weights: tf.Tensor | None, layout: Layout, size: tf.Tensor | None = None
 ) -> SampleWeights:
-    """The shares by weights of the inputs' rank that broadcast against them, or equal ones.
+    """The samples weighted by `weights`, which have the inputs' rank and broadcast against them, or equally.
 
-    `size` is tf.size(inputs), where that is there already.
+    `size` is tf.size(inputs), if that has been computed already.
     """
     axes = layout.reduction_axes
     if weights is None:
@@ -64,7 +64,7 @@ def weigh_samples(
         known = not tf.is_tensor(positions)
         total = inputs.dtype.as_numpy_dtype(positions) if known else tf.cast(positions, inputs.dtype)
         return SampleWeights(None, total)
-    # A weight stands for as many samples as it is broadcast to.
+    # A weight counts for every sample that it is broadcast to.
     repeats = _positions(inputs, axes) // tf.maximum(_positions(weights, axes), 1)
     total = tf.reduce_sum(weights, axes, keepdims=True) * tf.cast(repeats, inputs.dtype)
     return SampleWeights(weights, tf.reshape(total, [-1]) if layout.flat_statistics else total)
@@ -81,7 +81,7 @@ def _positions(values: tf.Tensor, axes: list[int]) -> int | tf.Tensor:
 def weighted_moments(inputs: tf.Tensor, shares: SampleWeights, layout: Layout) -> Moments:
     """mean = sum(w * x) / sum(w); variance = sum(w * (x - mean)**2) / sum(w).
 
-    What has no weight may be anything, NaN included. Weights that sum to zero give zeros.
+    A sample without weight may be anything, even NaN. Weights that sum to zero give zeros.
     """
     return with_centred(inputs, shares, layout)[0]
 
@@ -89,7 +89,7 @@ def weighted_moments(inputs: tf.Tensor, shares: SampleWeights, layout: Layout) -
 def with_centred(inputs: tf.Tensor, shares: SampleWeights, layout: Layout) -> tuple[Moments, tf.Tensor]:
     """`weighted_moments`, and x - mean."""
     if shares.weights is None:
-        axes = [tf.constant(each, tf.int32) for each in _stages(layout.reduction_axes)]  # for both
+        axes = [tf.constant(stage, tf.int32) for stage in _stages(layout.reduction_axes)]  # shared by both averages
         average = functools.partial(_mean, axes=axes, shares=shares, layout=layout)
     else:
         average = functools.partial(_average, shares=shares, layout=layout)
@@ -99,13 +99,13 @@ def with_centred(inputs: tf.Tensor, shares: SampleWeights, layout: Layout) -> tu
 
 
 def _stages(axes: list[int]) -> list[list[int]]:
-    """What is reduced first, with sizes of 1 left there, and then; see `sum_over`."""
+    """The axes of the first reduction, which keeps sizes of 1, and of the second; see `sum_over`."""
     return [axes[-1:], axes][: len(axes)]
 
 
 def _mean(values: tf.Tensor, axes: list[tf.Tensor], shares: SampleWeights, layout: Layout) -> tf.Tensor:
-    """Where all count the same, as many of them in each partial sum."""
-    # By quotients graphs from files tell virtual batches.
+    """The mean of samples that all count the same, with equally many in each partial sum."""
+    # Quotients are how tfbn.graphdef.slices recognizes virtual batches.
     means = shares.known and layout.flat_statistics
     reduce = tf.reduce_mean if means else tf.reduce_sum
     for stage in axes:
@@ -130,7 +130,7 @@ def sum_over(values: tf.Tensor, axes: list[int]) -> tf.Tensor:
 def _average(values: tf.Tensor, shares: SampleWeights, layout: Layout) -> tf.Tensor:
     assert shares.weights is not None
     axes = layout.reduction_axes
-    # What is weighed alike is summed first, which leaves little to weigh.
+    # Sum first over the axes that share a weight, which leaves fewer products.
     sizes = shares.weights.shape.as_list()
     alike = [axis for axis in axes if sizes[axis] == 1]
     values = tf.math.multiply_no_nan(sum_over(values, alike), shares.weights)
@@ -145,12 +145,14 @@ def average_over_virtual_batches(moments: Moments, shares: SampleWeights, layout
     if layout.virtual_batch_size is None:
         return moments
     if shares.weights is None:
-        found = [tf.reduce_mean(moment, 1, keepdims=True) for moment in moments]
+        averages = [tf.reduce_mean(moment, 1, keepdims=True) for moment in moments]
     else:
         counted = tf.cast(tf.not_equal(shares.total, 0), moments.mean.dtype)
         number = tf.reduce_sum(counted, 1, keepdims=True)
-        found = [tf.math.divide_no_nan(tf.reduce_sum(moment * counted, 1, keepdims=True), number) for moment in moments]
-    return Moments(*(tf.reshape(moment, layout.param_shape) for moment in found))
+        averages = [
+            tf.math.divide_no_nan(tf.reduce_sum(moment * counted, 1, keepdims=True), number) for moment in moments
+        ]
+    return Moments(*(tf.reshape(moment, layout.param_shape) for moment in averages))
 
 
 def has_samples(inputs: tf.Tensor) -> tf.Tensor | bool:
@@ -168,9 +170,9 @@ def has_weight(inputs: tf.Tensor, weights: tf.Tensor) -> tf.Tensor | bool:
 
 
 def biased(variance: tf.Tensor, inputs: tf.Tensor, layout: Layout, size: tf.Tensor | None = None) -> tf.Tensor:
-    """Undoes what the fused kernel does to the variance that it hands to moving averages.
+    """Undoes the fused kernel's correction, n / max(n - 1, 1), of the variance for moving averages.
 
-    `size` is tf.size(inputs), where that is there already.
+    `size` is tf.size(inputs), if that has been computed already.
     """
     if inputs.shape.is_fully_defined() and inputs.shape.num_elements():
         number = variance.dtype.as_numpy_dtype  # in which the ops below would compute

@@ -29,12 +29,12 @@ class Fused(NamedTuple):
     outputs: tf.Tensor
     mean: tf.Tensor
     variance: tf.Tensor
-    reserve: tuple[tf.Tensor, tf.Tensor, tf.Tensor]  # what its gradient takes of it
+    reserve: tuple[tf.Tensor, tf.Tensor, tf.Tensor]  # for the kernel's gradient
     kernel: tf.Operation | None  # in a graph
 
 
 def compute_dtype(dtype: tf.DType) -> tf.DType:
-    """The dtype statistics and affine arithmetic are carried in: half precisions in float32."""
+    """The dtype of statistics and affine arithmetic: float32 for half precisions."""
     return tf.float32 if dtype in (tf.float16, tf.bfloat16) else dtype
 
 
@@ -44,8 +44,8 @@ def fused_train(inputs: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: f
     result = _fused_op_in_bodies(
         layout.view_4d(inputs), gamma, beta, unused, unused, epsilon, layout.fused_format, True
     )
-    # XLA takes it as a difference of squares, which far from zero may come out negative. Not a relu, which TensorFlow's
-    # graph optimizer takes for one of the kernel's first output.
+    # XLA computes the variance as a difference of squares, which may be negative far from zero. Not a relu, which
+    # TensorFlow's graph optimizer would take for one of the kernel's first output.
     kernel = None if tf.executing_eagerly() else result.batch_mean.op
     reserve = result.reserve_space_1, result.reserve_space_2, result.reserve_space_3
     return Fused(layout.restore(result.y, inputs), result.batch_mean, tf.abs(result.batch_variance), reserve, kernel)
@@ -71,11 +71,11 @@ def composed(
     """y = (x - mean) * (gamma / sqrt(variance + epsilon)) + beta.
 
     `gamma` and `beta` have the parameters' shape; None stands for 1 and 0. `centred` is x - mean in the dtype of
-    computation, where it is there already.
+    computation, if that has been computed already.
     """
     mean, variance, gamma, beta = (None if v is None else layout.broadcast(v) for v in (*moments, gamma, beta))
     wide = tf.cast(inputs, compute_dtype(inputs.dtype))
-    # Under the names that tf.nn.batch_normalization gives, by which frozen graphs are asked for their outputs.
+    # The names of tf.nn.batch_normalization, by which programs fetch the outputs of frozen graphs.
     with tf.name_scope("batchnorm"):
         # Centred first: x * slope - mean * slope would cancel where the mean is large.
         outputs = (wide - mean if centred is None else centred) * _slope(variance, epsilon, gamma)
@@ -108,9 +108,9 @@ def _fused_op_in_bodies(
 ) -> Any:
     """`fused_op`, with a gradient that can be differentiated in the body of a conditional or loop of a tf.function.
 
-    TensorFlow's gradient of FusedBatchNormGradV3 watches tensors of the graph in which that op stands. A body's
-    gradient is another graph, where its tape loses sight of them: all second derivatives but that by the op's
-    arguments outside of the body come out as zeros. In other graphs TensorFlow's own serves.
+    TensorFlow's gradient of FusedBatchNormGradV3 watches tensors of the graph that contains the op. A body's gradient
+    is another graph, where its tape loses track of them: all second derivatives except those by arguments from outside
+    of the body are zeros. In other graphs TensorFlow's gradient is right.
     """
     result = fused_op(x, scale, offset, mean, variance, epsilon, form, train)
     if not (_tensorflow.in_v2_body() and _tensorflow.graph_around_bodies().building_function):
@@ -118,7 +118,7 @@ def _fused_op_in_bodies(
 
     def kernel(*inputs: tf.Tensor) -> list[tf.Tensor]:
         names = ("y_backprop", "x", "scale", "reserve_space_1", "reserve_space_2", "reserve_space_3")
-        # TensorFlow's own CPU kernel has no gradient under given moments for NCHW.
+        # TensorFlow's own CPU kernel has no gradient for fixed moments in NCHW.
         transposed = form == "NCHW" and not train
         dy, x, *rest = inputs
         if transposed:
@@ -146,7 +146,7 @@ def _fused_op_in_bodies(
 
     reserve = (result.reserve_space_1, result.reserve_space_2) if train else (mean, variance)
     (y,) = gradients.under_tape(first, [result.y], x, scale, offset, *reserve, result.reserve_space_3)
-    # Constants to the gradient: TensorFlow's has none by them.
+    # Constants to the gradient: TensorFlow's has none with respect to them.
     return result._replace(
         y=y, batch_mean=tf.stop_gradient(result.batch_mean), batch_variance=tf.stop_gradient(result.batch_variance)
     )

@@ -30,7 +30,7 @@ def corrections(
     scale = tf.maximum(renorm_stddev, floor)
     r = stddev / scale
     d = (mean - renorm_mean) / scale
-    bound = {key: _as(value, r.dtype) for key, value in clipping.items() if value is not None}
+    bound = {key: _to_dtype(value, r.dtype) for key, value in clipping.items() if value is not None}
     if "rmin" in bound:
         r = tf.maximum(r, bound["rmin"])
     if "rmax" in bound:
@@ -41,13 +41,13 @@ def corrections(
 
 
 def moving_variance(moving_stddev: tf.Tensor, epsilon: float) -> tf.Tensor:
-    """maximum(moving_stddev ** 2 - epsilon, 0): renorm averages deviations, and inference wants a variance.
+    """maximum(moving_stddev ** 2 - epsilon, 0): renorm averages standard deviations, and inference needs a variance.
 
     Rounding may take the difference below zero.
     """
     return tf.nn.relu(tf.square(moving_stddev) - tf.constant(epsilon, moving_stddev.dtype))
 
 
-def _as(value: Any, dtype: tf.DType) -> tf.Tensor:
+def _to_dtype(value: Any, dtype: tf.DType) -> tf.Tensor:
     # tf.cast would convert a number to float32 first.
     return tf.cast(value, dtype) if tf.is_tensor(value) else tf.constant(value, dtype)

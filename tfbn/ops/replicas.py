@@ -1,15 +1,15 @@
 """Batch statistics over all replicas of tf.distribute: one collective for the moments, one for their gradient.
 
-Each replica takes the moments of its own shard, and what is exchanged are the number of samples n, mean and variance of
-each. Pooled, with sums over the replicas (Chan, Golub and LeVeque 1983):
+Each replica computes the moments of its own shard, and the replicas exchange their numbers of samples n, means and
+variances. Pooled, with sums over the replicas (Chan, Golub and LeVeque 1983):
 
     mean = sum(n * mean) / sum(n);  variance = sum(n * (variance + (mean_of_replica - mean)**2)) / sum(n)
 
 Sums of squares would cancel where the mean is far from zero. A replica without samples has n = 0. All replicas pool the
-same numbers in the same order, and so come to the same bits.
+same numbers in the same order, and so get the same bits.
 
-What is not finite on one replica would be so in the statistics of all, for good, and nothing would tell whose data it
-was. All replicas see the same numbers, so that all raise the same error, and none waits for another.
+A value that is not finite on one replica would stay in the statistics of all, and nothing would show where it came
+from. All replicas see the same numbers, so all raise the same error, and none waits for another.
 """
 
 from __future__ import annotations
@@ -22,31 +22,31 @@ from tfbn.ops.moments import Moments, SampleWeights
 
 
 class Pooled(NamedTuple):
-    """Moments of the whole batch, and what each sample of this replica counts in them."""
+    """Moments of the whole batch, and the weights in them of this replica's samples."""
 
     moments: Moments
     shares: SampleWeights
 
 
-def pool(own: Moments, shares: SampleWeights) -> Pooled:
+def pool(local: Moments, shares: SampleWeights) -> Pooled:
     """The moments of all replicas' samples from those of each; to be called by all of them."""
     shares = shares._replace(total=tf.convert_to_tensor(shares.total))
-    number, shape = _context().num_replicas_in_sync, own.mean.shape
+    number, shape = _context().num_replicas_in_sync, local.mean.shape
     sizes = [shares.total.shape.num_elements(), shape.num_elements(), shape.num_elements()]
-    packed = tf.concat([tf.reshape(value, [-1]) for value in (shares.total, *own)], 0)
+    packed = tf.concat([tf.reshape(value, [-1]) for value in (shares.total, *local)], 0)
     totals, means, variances = tf.split(_check_finite(_gather(packed, number)), sizes, 1)
     total = tf.reduce_sum(totals, 0)
     parts = tf.math.divide_no_nan(totals, total)
-    # In two steps: differences from what is already close are all but exact, so that the mean is rounded once.
+    # In two steps: differences from a close value are nearly exact, so the mean is rounded only once.
     near = tf.reduce_sum(parts * means, 0)
     mean = near + tf.reduce_sum(parts * (means - near), 0)
     variance = tf.reduce_sum(parts * (variances + tf.square(means - mean)), 0)
-    # A constant to the weights of which it is the sum: their gradient takes account of it.
+    # Constant with respect to the weights that it is the sum of: their gradient accounts for it.
     total = tf.stop_gradient(tf.reshape(total, shares.total.shape))
     return Pooled(Moments(tf.reshape(mean, shape), tf.reshape(variance, shape)), SampleWeights(shares.weights, total))
 
 
-def sum_of(*values: tf.Tensor) -> list[tf.Tensor]:
+def sum_over_replicas(*values: tf.Tensor) -> list[tf.Tensor]:
     """The sums over all replicas, in one collective; to be called by all of them."""
     packed = tf.concat([tf.reshape(value, [-1]) for value in values], 0)
     sums = tf.split(_all_reduce(packed), [value.shape.num_elements() for value in values])
@@ -68,7 +68,7 @@ def _check_finite(rows: tf.Tensor) -> tf.Tensor:
         "the replicas (counted from 0):"
     )
     which = tf.reshape(tf.where(tf.logical_not(finite)), [-1])
-    # Nothing waits for it in eager code and functions, where it still runs: otherwise a device would hang.
+    # In eager code and functions it runs without anything waiting for it: a wait would make a device hang.
     check = tf.raw_ops.Assert(condition=tf.reduce_all(finite), data=[message, which], summarize=rows.shape[0])
     if tf.executing_eagerly() or tf.compat.v1.get_default_graph().building_function:
         return rows
