@@ -87,7 +87,7 @@ class TF1Module(tf.Module):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The builder's results for these arguments, as tensors."""
         function = self._function()
-        observer = observation.observer_of(self.tf1_variables.values())
+        observer = observation.find_observer(self.tf1_variables.values())
         if observer is not None:
             function = self._untracked.observed_by(observer)
         # Run as Python code, it would build no graph.

@@ -16,7 +16,7 @@ from tfbn.ops.renorm import CLIPPING_KEYS
 
 
 def check_graph(caller: str) -> None:
-    """A graph, outside of which there are no variables in collections."""
+    """Requires a graph as default: only there variables are in collections."""
     if tf.executing_eagerly():
         raise RuntimeError(
             f"{caller} builds TF1 graphs: expected a graph as default, got eager execution. Build inside "
@@ -25,7 +25,7 @@ def check_graph(caller: str) -> None:
 
 
 def check_no_tf1_graph(caller: str) -> None:
-    """Eager code or a function: in a TF1 graph nothing would run the updates."""
+    """Requires eager code or a function: in a TF1 graph nothing would run the updates."""
     if _tensorflow.in_tf1_graph():
         raise RuntimeError(
             f"{caller} is for eager code and tf.function: expected one of them, got a TF1 graph as default, where "
@@ -34,7 +34,7 @@ def check_no_tf1_graph(caller: str) -> None:
 
 
 def check_cumulative(zero_debias: bool, counts: bool = True) -> None:
-    """For decay=None a count of batches, and no zero debias."""
+    """Requires, for decay=None, a count of batches and no zero debias."""
     if zero_debias:
         raise ValueError(
             "decay: expected a number with zero debias, got None. The cumulative average forgets its start; leave out "
@@ -48,7 +48,7 @@ def check_cumulative(zero_debias: bool, counts: bool = True) -> None:
 
 
 def check_decay(name: str, decay: Any, channels: int | None = None) -> None:
-    """A number in [0, 1], or a floating tensor that broadcasts against [C]."""
+    """Requires a number in [0, 1], or a floating tensor that broadcasts against [C]."""
     if tf.is_tensor(decay):
         if not decay.dtype.is_floating:
             raise TypeError(f"{name}: expected a floating tensor, got dtype {decay.dtype.name}. Cast it to tf.float32.")
@@ -63,7 +63,7 @@ def check_decay(name: str, decay: Any, channels: int | None = None) -> None:
 
 
 def check_epsilon(epsilon: Any) -> float:
-    """A number, not negative; returned as Python's."""
+    """Requires a number of at least 0; returns it as a float."""
     _check_number("epsilon", epsilon, "a number of at least 0")
     if not epsilon >= 0:
         raise ValueError(
@@ -74,7 +74,7 @@ def check_epsilon(epsilon: Any) -> float:
 
 
 def check_renorm_asked_for(renorm: bool, renorm_clipping: Any) -> None:
-    """No clipping without renorm, where the original's silence is not to be kept."""
+    """Refuses clipping without renorm, which the original would silently ignore."""
     if renorm_clipping is not None and not renorm:
         raise ValueError(
             f"renorm_clipping: expected None without renorm, got {renorm_clipping!r}. Pass renorm=True to init or to "
@@ -83,7 +83,7 @@ def check_renorm_asked_for(renorm: bool, renorm_clipping: Any) -> None:
 
 
 def check_renorm_clipping(renorm_clipping: Any, channels: int | None = None) -> None:
-    """A mapping of rmax, rmin and dmax to numbers or floating tensors."""
+    """Requires a mapping of rmax, rmin and dmax to numbers or floating tensors."""
     _check_mapping("renorm_clipping", renorm_clipping)
     keys = CLIPPING_KEYS
     unknown = sorted(set(renorm_clipping) - set(keys), key=str)
@@ -100,7 +100,7 @@ def check_renorm_clipping(renorm_clipping: Any, channels: int | None = None) -> 
 
 
 def check_callables(**named: Any) -> None:
-    """Functions, or None."""
+    """Requires functions, or None."""
     for name, value in named.items():
         if value is not None and not callable(value):
             raise TypeError(
@@ -109,7 +109,7 @@ def check_callables(**named: Any) -> None:
 
 
 def check_initializers(params: Any) -> None:
-    """None, or a mapping of initializers."""
+    """Requires None, or a mapping of initializers."""
     if not params:
         return
     _check_mapping("param_initializers", params)
@@ -118,7 +118,7 @@ def check_initializers(params: Any) -> None:
 
 
 def check_initializer(name: str, value: Any) -> None:
-    """A function of shape and dtype, or the name of one."""
+    """Requires a function of shape and dtype, or the name of one."""
     named = isinstance(value, str) and hasattr(tf.compat.v1.initializers, value)
     if value is not None and not callable(value) and not named:
         raise ValueError(
@@ -128,21 +128,21 @@ def check_initializer(name: str, value: Any) -> None:
 
 
 def check_regularizers(params: Any) -> None:
-    """None, or a mapping of functions."""
+    """Requires None, or a mapping of functions."""
     if params:
         _check_mapping("param_regularizers", params)
         check_callables(**{f"param_regularizers[{key!r}]": value for key, value in params.items()})
 
 
 def check_constraints(params: Any) -> None:
-    """None, or a mapping of functions."""
+    """Requires None, or a mapping of functions."""
     if params:
         _check_mapping("param_constraints", params)
         check_callables(**{f"param_constraints[{key!r}]": value for key, value in params.items()})
 
 
 def check_collections(**named: Any) -> None:
-    """None, a name, or an iterable of names."""
+    """Requires None, a name, or an iterable of names."""
     for name, value in named.items():
         if value is not None and not isinstance(value, Iterable):
             raise TypeError(
@@ -151,7 +151,7 @@ def check_collections(**named: Any) -> None:
 
 
 def check_param_dtype(param_dtype: Any, name: str = "param_dtype") -> tf.DType | None:
-    """None, or a dtype that statistics can be kept in."""
+    """Requires None, or a dtype that statistics can be kept in."""
     if param_dtype is None:
         return None
     try:
@@ -167,7 +167,7 @@ def check_param_dtype(param_dtype: Any, name: str = "param_dtype") -> tf.DType |
 
 
 def check_scope(scope: Any, reuse: Any) -> None:
-    """A name or a VariableScope; reuse needs one."""
+    """Requires a name or a VariableScope, which reuse needs, or None."""
     if scope is not None and not isinstance(scope, (str, tf.compat.v1.VariableScope)):
         raise TypeError(f"scope: expected a string, a VariableScope or None, got {scope!r}. Pass its name.")
     if reuse not in (None, True, False, tf.compat.v1.AUTO_REUSE):

@@ -14,7 +14,7 @@ from tfbn.ops.layout import Layout
 
 
 def check_batch_norm(named: Mapping[str, Any]) -> tuple[Arguments, Layout, CallInputs]:
-    """The arguments of `batch_norm` by name, as all front ends have them: the layer's, the layout and the call's."""
+    """Checks the arguments of `batch_norm` by name; returns the layer's arguments, the layout and the call's inputs."""
     checks.check_graph("batch_norm")
     inputs = tf.convert_to_tensor(named["inputs"])
     layout = shapes.check_inputs(inputs, named["data_format"], virtual_batch_size=named["virtual_batch_size"])

@@ -1,4 +1,4 @@
-"""Arguments under the names of other libraries: the error tells which argument here is meant."""
+"""Arguments under the names of other libraries: the error says which argument is meant here."""
 
 from __future__ import annotations
 

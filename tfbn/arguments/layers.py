@@ -1,4 +1,4 @@
-"""The checks that all front ends make, in one order: of a layer's arguments, and of the inputs of a call."""
+"""The checks that all front ends make, in the same order: of a layer's arguments, and of the inputs of a call."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def check_arguments(
     decay: str = "decay",
     renorm_decay: str = "renorm_decay",
 ) -> Arguments:
-    """The arguments with epsilon as a Python number. `decay` and `renorm_decay` are the front end's names for these.
+    """Checks and returns the arguments, epsilon as a float. `decay` and `renorm_decay` are the front end's names.
 
     `channels` is None while their number is unknown.
     """
@@ -38,7 +38,7 @@ def check_arguments(
 
 def check_call(call: CallInputs, layout: Layout, synchronized: bool = False) -> CallInputs:
     """Checks a call; returns it with weights and mask as tensors, and whether it goes across replicas."""
-    # With a tensor is_training the branch that trains fails when it is run; under XLA, both branches are.
+    # With a tensor is_training, the training branch fails only when it runs; but under XLA both branches run.
     if not call.is_training.never and (call.is_training.always or _tensorflow.compiled_by_xla()):
         shapes.check_divides(layout, call.inputs.shape)
     batch_weights, mask = call.batch_weights, call.mask

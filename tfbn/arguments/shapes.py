@@ -1,4 +1,4 @@
-"""Checks of inputs, of tensors that have their shape, and of axes; and the layout that they give."""
+"""Checks of inputs, of tensors shaped like them, and of axes; and the layout that follows from these."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ FLOATING = (tf.float16, tf.bfloat16, tf.float32, tf.float64)
 
 
 def check_floating(inputs: tf.Tensor) -> None:
-    """A dtype that the kernels have."""
+    """Requires a dtype that the kernels have."""
     if inputs.dtype not in FLOATING:
         form = " ({})"
-        # In words that programs and their tests look for in the originals' errors.
+        # Words that programs and their tests match in the originals' errors.
         kind = "" if inputs.dtype.is_floating else ", a non-floating point type"
         raise TypeError(
             f"inputs: expected float16, bfloat16, float32 or float64, got {inputs.dtype.name}{_named(inputs, form)}"
@@ -25,12 +25,12 @@ def check_floating(inputs: tf.Tensor) -> None:
 
 
 def _named(inputs: tf.Tensor, form: str = " {}") -> str:
-    """The inputs' name in this form; eager tensors have none."""
+    """The inputs' name in this form; '' for eager tensors, which have none."""
     return "" if tf.executing_eagerly() else form.format(inputs.name)
 
 
 def check_channels(channels: Any) -> None:
-    """An int of at least 1."""
+    """Requires an int of at least 1."""
     if isinstance(channels, bool) or not isinstance(channels, numbers.Integral):
         raise TypeError(f"channels: expected an int, the number of channels, got {channels!r}. Pass inputs.shape[-1].")
     if channels < 1:
@@ -38,13 +38,13 @@ def check_channels(channels: Any) -> None:
 
 
 def check_channel_axis(axis: Any) -> None:
-    """One int."""
+    """Requires a single int."""
     if isinstance(axis, bool) or not isinstance(axis, numbers.Integral):
         raise TypeError(f"axis: expected an int, got {axis!r}. Several axes are for tfbn.batch_normalization.")
 
 
 def check_shape(name: str, value: tf.Tensor, expected: list[int]) -> None:
-    """A floating tensor of this shape."""
+    """Requires a floating tensor of this shape."""
     if not value.shape.is_compatible_with(expected):
         raise ValueError(
             f"{name}: expected the shape {expected}, got {value.shape}. It follows from the inputs' channel axis, "
@@ -55,7 +55,7 @@ def check_shape(name: str, value: tf.Tensor, expected: list[int]) -> None:
 
 
 def check_axis(axis: Any) -> None:
-    """An int or a list of them."""
+    """Requires an int or a list of them."""
     if not isinstance(axis, int) and not (isinstance(axis, list) and all(isinstance(item, int) for item in axis)):
         raise TypeError(f"axis must be int or list, type given: {type(axis)}. Expected ints, got {axis!r}.")
     if axis == []:
@@ -63,7 +63,7 @@ def check_axis(axis: Any) -> None:
 
 
 def check_leaf(inputs: tf.Tensor) -> None:
-    """A tensor in a nest, and not a number of what was meant to be one array."""
+    """Requires a tensor, where a nest may hold the numbers of what was meant to be one array."""
     if inputs.shape.rank == 0:
         raise ValueError(
             f"inputs: expected tensors of rank 1 or more, got the scalar {inputs}. A list is a nest of inputs: turn it "
@@ -100,7 +100,7 @@ def layout_by_axis(
 
 
 def check_same_layer(name: str, shape: tf.TensorShape, built_for: tf.TensorShape, axes: tuple[int, ...]) -> None:
-    """Inputs of the rank and the channels that the layer's variables were created for."""
+    """Requires the rank and the channels that the layer's variables were created for."""
     refused = f"inputs: Input 0 of layer {name} is incompatible with the layer: expected "
     advice = "A layer's variables fit what it was called with first; make another layer for other inputs."
     if shape.rank != built_for.rank:
@@ -115,7 +115,7 @@ def check_same_layer(name: str, shape: tf.TensorShape, built_for: tf.TensorShape
 
 
 def check_same_channels(name: str, channels: int, built_for: int, shape: tf.TensorShape) -> None:
-    """As many channels as the layer's variables have."""
+    """Requires as many channels as the layer's variables have."""
     if channels != built_for:
         raise ValueError(
             f"inputs: expected {built_for} channels, for which the variables of {name} were created, got {channels} in "
@@ -124,7 +124,7 @@ def check_same_channels(name: str, channels: int, built_for: int, shape: tf.Tens
 
 
 def check_batch_axis(virtual_batch_size: int | None, shape: tf.TensorShape, axes: tuple[int, ...]) -> None:
-    """No channels on axis 0, where virtual batches divide the batch."""
+    """Refuses channels on axis 0 with virtual batches, which divide that axis."""
     if virtual_batch_size is not None and 0 in axes:
         raise ValueError(
             "When using virtual_batch_size, the batch dimension must be 0 and thus axis cannot include 0: got the "
@@ -133,7 +133,7 @@ def check_batch_axis(virtual_batch_size: int | None, shape: tf.TensorShape, axes
 
 
 def check_divides(layout: Layout, shape: tf.TensorShape) -> None:
-    """A virtual_batch_size that divides the batch size, where that is known."""
+    """Requires a virtual_batch_size that divides the batch size, where that is known."""
     if layout.leaves_remainder(shape):
         raise ValueError(
             f"virtual_batch_size: expected a divisor of the batch size {shape.as_list()[0]}, got "
@@ -143,7 +143,7 @@ def check_divides(layout: Layout, shape: tf.TensorShape) -> None:
 
 
 def check_virtual_batch_size(virtual_batch_size: Any, adjustment: Any = None, synchronized: Any = False) -> None:
-    """A positive int, with neither an adjustment nor synchronized replicas."""
+    """Requires None, or a positive int with neither an adjustment nor synchronized replicas."""
     if virtual_batch_size is None:
         return
     if not isinstance(virtual_batch_size, numbers.Integral):
@@ -166,7 +166,7 @@ def check_virtual_batch_size(virtual_batch_size: Any, adjustment: Any = None, sy
 
 
 def check_data_format(data_format: str, axis: int | None = None) -> None:
-    """One of the two; the default where an axis says more."""
+    """Requires 'NHWC' or 'NCHW', and the default, 'NHWC', if there is an axis."""
     if data_format not in DATA_FORMATS:
         raise ValueError(
             f"data_format has to be either NCHW or NHWC. Got {data_format!r}; for other ranks than 4 NHWC means "
@@ -179,7 +179,7 @@ def check_data_format(data_format: str, axis: int | None = None) -> None:
 def check_inputs(
     inputs: tf.Tensor, data_format: str = "NHWC", axis: int | None = None, virtual_batch_size: int | None = None
 ) -> Layout:
-    """The layout of floating inputs of known rank, with a known number of channels by the data_format or on an axis."""
+    """Requires floating inputs of known rank, with a known number of channels by data_format or axis; their layout."""
     check_virtual_batch_size(virtual_batch_size)
     check_data_format(data_format, axis)
     check_floating(inputs)
@@ -204,7 +204,7 @@ def check_inputs(
 
 
 def check_batch_weights(batch_weights: tf.Tensor, inputs: tf.Tensor) -> None:
-    """A vector with one number per sample."""
+    """Requires a vector with one number per sample."""
     if not batch_weights.shape.is_compatible_with(inputs.shape[:1]):
         raise ValueError(
             f"Shapes {inputs.shape[:1]} and {batch_weights.shape} are incompatible: batch_weights takes one weight per "
@@ -217,9 +217,9 @@ def check_batch_weights(batch_weights: tf.Tensor, inputs: tf.Tensor) -> None:
 
 
 def check_mask(mask: tf.Tensor, inputs: tf.Tensor, axis: int, by_channel: bool = False) -> None:
-    """Real numbers or booleans along the axes of the inputs from the left, the channels' left out or of size 1.
+    """Requires real numbers or booleans along the inputs' axes from the left, the channels' left out or of size 1.
 
-    With `by_channel` those along all of the axes may have the channels' size as well.
+    With `by_channel`, a mask along all of the axes may have the channels' size as well.
     """
     full = inputs.shape.as_list()
     expected = full[:axis] + full[axis + 1 :]

@@ -1,10 +1,10 @@
-"""The update of the statistics, as changes to be made of values, of variables, or in turns with other calls.
+"""The update of the statistics, as changes to make to values, to variables, or in turn with other calls.
 
     moving_mean -= (moving_mean - mean) * rate
     moving_variance -= (moving_variance - variance) * rate
 
-with rate = 1 - decay. With zero debias moving_mean is what `biased` follows, corrected; with renorm moving_variance is
-what `moving_stddev` follows, squared. Where a step is not active, nothing changes by a bit.
+with rate = 1 - decay. With zero debias `biased` is averaged, and moving_mean is its corrected value; with renorm
+`moving_stddev` is averaged, and moving_variance is its square. A step that is not active changes not a single bit.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tfbn.core.settings import Settings
 from tfbn.core.values import Batch, State
 from tfbn.ops import moving_average, renorm
 
-# Gives the value of a statistic by its name, after the assignments before.
+# Returns the value of a statistic by its name, after the assignments so far.
 Read = Callable[[str], tf.Tensor]
 
 
@@ -33,10 +33,10 @@ class Assignment(NamedTuple):
 
 
 class Change(NamedTuple):
-    """The change of one statistic in a step, and before it those of statistics that only this one is computed from."""
+    """The change of one statistic in a step, after those of statistics that only this one is computed from."""
 
     assignments: list[Assignment]
-    ready: list[Any]  # all that the amounts depend on beside the statistics
+    ready: list[Any]  # all that the amounts depend on except the statistics
 
 
 def changes(state: State, batch: Batch, settings: Settings, active: Flag) -> list[Change]:
@@ -57,7 +57,7 @@ def changes(state: State, batch: Batch, settings: Settings, active: Flag) -> lis
     def rate(read: Read) -> tf.Tensor:
         if fixed:
             return fixed[0]
-        # Where no batch has been averaged yet, none is by this step either.
+        # local_step is 0 if no batch has been averaged yet, and this step averages none either.
         return active.where(tf.cast(tf.math.reciprocal_no_nan(read("local_step")), dtype), 0.0)
 
     def follow(name: str, value: tf.Tensor, rate: Callable[[Read], tf.Tensor] = rate) -> Assignment:
@@ -79,9 +79,9 @@ def changes(state: State, batch: Batch, settings: Settings, active: Flag) -> lis
     if stddev is not None:
         renorm_rate = update_rate(settings.renorm_decay, dtype, share, single)
         for name, value in (("renorm_mean", mean), ("renorm_stddev", stddev)):
-            # r and d are of the averages as they were, so these wait for them.
-            waits = [value, renorm_rate, *active.tensors, batch.r, batch.d]
-            renorm_changes.append(Change([follow(name, value, lambda read: renorm_rate)], waits))
+            # r and d use the averages from before the step, so these updates wait for them.
+            dependencies = [value, renorm_rate, *active.tensors, batch.r, batch.d]
+            renorm_changes.append(Change([follow(name, value, lambda read: renorm_rate)], dependencies))
 
     mean_assignments = []
     if state.local_step is not None:
@@ -109,10 +109,10 @@ def update_rate(decay: Any, dtype: tf.DType, active: Flag, single: bool = False)
     if tf.is_tensor(decay):
         return active.where(tf.cast(1.0 - decay, dtype), 0.0)
     # A NumPy number keeps the precision it has, as a tensor does.
-    own = decay.dtype.type if isinstance(decay, (np.floating, np.ndarray)) else np.float32
-    number = own(1) - own(decay) if single else own(1.0 - float(decay))
+    numpy_type = decay.dtype.type if isinstance(decay, (np.floating, np.ndarray)) else np.float32
+    number = numpy_type(1) - numpy_type(decay) if single else numpy_type(1.0 - float(decay))
     rate = tf.constant(number.astype(dtype.as_numpy_dtype), name="decay")
-    # At most 1, and so the lesser of the two, whether a boolean or a number of samples becomes the other.
+    # The rate is at most 1, so this is 0 or the rate, whether `active` is a boolean or a number of samples.
     return rate if active.always else tf.minimum(active.cast(dtype), rate)
 
 

@@ -18,7 +18,9 @@ class Flag:
     value: Any
 
     def __bool__(self) -> bool:
-        raise TypeError("Flag: expected a value that is known when the graph is built, got one of each run.")
+        raise TypeError(
+            "Flag: expected a value that is known when the graph is built, got one that each run evaluates."
+        )
 
     @property
     def always(self) -> bool:
@@ -48,7 +50,7 @@ class Flag:
         return Flag(tf.logical_and(self.boolean().value, other.boolean().value))
 
     def cast(self, dtype: tf.DType) -> tf.Tensor:
-        """1 for True and 0 for False; a number that stands for True as it is."""
+        """1 for True and 0 for False; a number other than 0, which stands for True, is kept."""
         return tf.cast(self.value, dtype)
 
     def where(self, value: tf.Tensor, otherwise: tf.Tensor) -> tf.Tensor:

@@ -1,4 +1,4 @@
-"""Moments, renorm and normalization put together, in one place.
+"""Puts moments, renorm and normalization together.
 
 Parameters have the shape [C] or, for several channel axes or virtual batches, `param_shape` of the layout.
 """
@@ -42,7 +42,7 @@ def sample_weights(
 
 
 def pool(inputs: tf.Tensor, options: Options, weights: tf.Tensor | None = None) -> replicas.Pooled:
-    """The moments of what all replicas have for inputs, in one collective. `weights` are `sample_weights`."""
+    """The moments of all replicas' inputs, in one collective. `weights` are `sample_weights`."""
     layout = _layout(inputs, options)
     wide = tf.cast(inputs, compute_dtype(inputs.dtype))
     shares = moments.weigh_samples(wide, weights, layout)
@@ -101,13 +101,13 @@ def normalize_batch(
             weights = layout.view_virtual(layout.broadcast_to_samples(weights, inputs))
         size = nonempty if tf.is_tensor(nonempty) and weights is None else None
         shares = moments.weigh_samples(wide, weights, layout, size)
-        of_batch, centred = moments.with_centred(wide, shares, layout)
+        batch_moments, centred = moments.with_centred(wide, shares, layout)
     else:
-        (of_batch, shares), centred = pooled, None
+        (batch_moments, shares), centred = pooled, None
     if shares.weights is not None:
         nonempty = tf.not_equal(shares.total, 0)
     outputs, batch = _by_moments(
-        wide, scale, offset, state, options, nonempty, layout, of_batch, shares, centred, pooled is not None
+        wide, scale, offset, state, options, nonempty, layout, batch_moments, shares, centred, pooled is not None
     )
     return layout.restore(tf.cast(outputs, inputs.dtype), inputs), batch
 
@@ -129,7 +129,7 @@ def _by_fused_training(
         variance = trained.variance if options.unbiased else _biased(trained, inputs, nonempty, layout)
         outputs, batch = trained.outputs, Batch(trained.mean, variance)
     if _tensorflow.in_v2_body():
-        # A conditional's gradient takes zeros through all that its branch hands out: here, through a third kernel.
+        # A conditional's gradient passes zeros through every output of its branch: here, through a third kernel.
         batch = Batch(*(None if value is None else tf.stop_gradient(value) for value in batch))
     return outputs, batch
 
@@ -143,10 +143,10 @@ def _by_fused_renorm(
     nonempty: tf.Tensor | bool,
     layout: Layout,
 ) -> tuple[tf.Tensor, Batch]:
-    """The statistics come first, since scale and offset follow from them; then the outputs by another kernel."""
+    """The statistics come first, since scale and offset depend on them; another kernel computes the outputs."""
     if layout.fused_format == "NHWC":
-        given = normalize.or_constants(scale, offset, tf.float32, layout)
-        trained = normalize.fused_train(inputs, *given, options.epsilon, layout)
+        affine = normalize.or_constants(scale, offset, tf.float32, layout)
+        trained = normalize.fused_train(inputs, *affine, options.epsilon, layout)
         own = moments.Moments(trained.mean, _biased(trained, inputs, nonempty, layout))
     else:
         # Cheaper on CPU than the kernel's two transposes.
@@ -209,27 +209,27 @@ def _by_moments(
     across: bool,
 ) -> tuple[tf.Tensor, Batch]:
     """Normalizes by moments from composed ops, with a kernel that takes them as arguments."""
-    # Where all samples count the same, an empty batch has no outputs to fall back for.
+    # Where all samples count the same, an empty batch has no outputs, so it needs no fallback.
     needless = shares.weights is None and not across and options.epsilon > 0
-    of_batch = own if needless else _fall_back_to_moving(own, state, nonempty, layout)
-    pooled = moments.average_over_virtual_batches(of_batch, shares, layout)
+    applied = own if needless else _fall_back_to_moving(own, state, nonempty, layout)
+    pooled = moments.average_over_virtual_batches(applied, shares, layout)
     stddev, r, d = None, None, None
     if options.renorm_clipping is not None:
         scale, offset, stddev, r, d = _renormed(scale, offset, pooled, state, options, nonempty, layout)
-    last = not _per_channel(scale, offset, layout)
-    given = (None, None) if last else (scale, offset)
+    affine_later = not _per_channel(scale, offset, layout)
+    affine = (None, None) if affine_later else (scale, offset)
     fused = _takes_fused(inputs, options, layout) and layout.fused_format == "NHWC"
     kernel: Callable[..., tf.Tensor] = closed_form_gradient.fused
     if not fused or _differ_by_channel(shares, layout):
-        kernel = functools.partial(closed_form_gradient.composed, centred=centred if of_batch is own else None)
-    outputs = kernel(inputs, of_batch, shares.normalized(layout), *given, options.epsilon, layout, across)
-    if last:
+        kernel = functools.partial(closed_form_gradient.composed, centred=centred if applied is own else None)
+    outputs = kernel(inputs, applied, shares.normalized(layout), *affine, options.epsilon, layout, across)
+    if affine_later:
         # One value per channel is all that the kernels take.
         outputs = outputs if scale is None else outputs * _broadcast_per_channel(scale, layout)
         outputs = outputs if offset is None else outputs + _broadcast_per_channel(offset, layout)
     variance = pooled.variance
     if options.unbiased:
-        unbiased = of_batch._replace(variance=shares.unbiased(of_batch.variance))
+        unbiased = applied._replace(variance=shares.unbiased(applied.variance))
         variance = moments.average_over_virtual_batches(unbiased, shares, layout).variance
     return outputs, Batch(pooled.mean, variance, stddev, r, d)
 
@@ -244,10 +244,12 @@ def _fall_back_to_moving(
     moving = (tf.stop_gradient(_read(value, own.mean.dtype)) for value in (state.moving_mean, state.moving_variance))
     if not layout.flat_statistics:
         moving = (layout.broadcast(value) for value in moving)
-    # Added to the zeros that moments without samples are. A tf.where would need its condition for second derivatives,
-    # and TensorFlow cannot add up what a tf.cond of a tf.function keeps of booleans.
-    without = 1 - tf.cast(tf.cast(nonempty, tf.bool), own.mean.dtype)
-    return moments.Moments(*(mine + tf.math.multiply_no_nan(other, without) for mine, other in zip(own, moving)))
+    # Added to the moments, which are zeros without samples. A tf.where would need its condition for second derivatives,
+    # and TensorFlow cannot sum the booleans that a tf.cond of a tf.function stores for these.
+    is_empty = 1 - tf.cast(tf.cast(nonempty, tf.bool), own.mean.dtype)
+    return moments.Moments(
+        *(moment + tf.math.multiply_no_nan(average, is_empty) for moment, average in zip(own, moving))
+    )
 
 
 def _renormed(
@@ -262,22 +264,22 @@ def _renormed(
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
     """Scale and offset after renorm's corrections; the batch's stddev, and r and d.
 
-    `epsilon` is that of the options, where there is a tensor of it.
+    `epsilon` is the options' epsilon as a tensor, if there is one.
 
-    What is normalized by the moving statistics, a virtual batch or all, has nothing to correct: there the scale and
-    the offset follow an r of 1 and a d of 0.
+    A batch, or a virtual batch, that is normalized by the moving statistics has nothing to correct: its scale and
+    offset use an r of 1 and a d of 0.
     """
     assert options.renorm_clipping is not None
     dtype = pooled.mean.dtype
     stddev = tf.sqrt(pooled.variance + (options.epsilon if epsilon is None else epsilon))
-    # In a loop, the value that the previous iteration left; a read without a dependency may run too early.
+    # In a loop this is the value after the previous iteration; a read without a dependency may run too early.
     with tf.control_dependencies([pooled.mean]):
         moving_mean, moving_stddev = (_read_now(value, dtype) for value in (state.renorm_mean, state.renorm_stddev))
     r, d = renorm.corrections(pooled.mean, stddev, moving_mean, moving_stddev, options.epsilon, options.renorm_clipping)
     applied = r, d
     if nonempty is not True:
         corrected = tf.convert_to_tensor(as_bool(nonempty))
-        if corrected.shape.rank == layout.rank:  # each virtual batch may have weight or not
+        if corrected.shape.rank == layout.rank:  # one flag for each virtual batch
             applied = layout.broadcast(r), layout.broadcast(d)
         constants = tf.ones([], dtype), tf.zeros([], dtype)
         applied = tuple(tf.where(corrected, part, constant) for part, constant in zip(applied, constants))
@@ -288,11 +290,11 @@ def normalize_by_moving(inputs: tf.Tensor, params: Params, state: State, options
     """y = (x - moving_mean) / sqrt(moving_variance + epsilon) * gamma + beta."""
     layout = options.layout.pooled
     dtype = compute_dtype(inputs.dtype)
-    read = [_read(value, dtype) for value in (*params, state.moving_mean, state.moving_variance)]
+    values = [_read(value, dtype) for value in (*params, state.moving_mean, state.moving_variance)]
     if options.layout.virtual_batch_size is not None and not options.layout.flat:
         # Without the axis that counts virtual batches: in inference there are none.
-        read = [None if value is None else tf.reshape(value, layout.param_shape) for value in read]
-    beta, gamma, mean, variance = read
+        values = [None if value is None else tf.reshape(value, layout.param_shape) for value in values]
+    beta, gamma, mean, variance = values
     moving = moments.Moments(mean, variance)
     if _takes_fused(inputs, options, layout) and (layout.fused_format == "NHWC" or options.fused_nchw_inference):
         gamma, beta = normalize.or_constants(gamma, beta, dtype, layout)
@@ -309,7 +311,7 @@ def _read(value: Any, dtype: tf.DType) -> tf.Tensor | None:
 
 
 def _read_now(value: Any, dtype: tf.DType) -> tf.Tensor:
-    # A ref variable's tensor is one read for all of the graph, and a loop takes that read in from outside.
+    # A ref variable's tensor is a single read for the whole graph, which a loop takes in from outside.
     return _read(value.read_value() if isinstance(value, tf.Variable) else value, dtype)
 
 
@@ -320,7 +322,7 @@ def _takes_fused(inputs: tf.Tensor, options: Options, layout: Layout) -> bool:
 
 
 def _per_channel(scale: tf.Tensor | None, offset: tf.Tensor | None, layout: Layout) -> bool:
-    # A size that is not known may be that of a batch.
+    # An unknown size may be that of a batch.
     shape = tf.TensorShape(layout.param_shape)
     return all(part is None or part.shape == shape for part in (scale, offset))
 

@@ -1,7 +1,7 @@
-"""Observers of layers: they get what a layer normalizes in training, in place of its statistics.
+"""Observers of layers: they get the inputs of training calls, in place of the layers' statistics.
 
-An observer belongs to layers, known by their variable moving_mean, and to no thread: whichever thread or replica calls
-an observed layer, its observer gets the call, and no other layer behaves differently.
+An observer belongs to layers, identified by their variable moving_mean, and not to a thread: it gets the calls of these
+layers from any thread or replica, and no other layer behaves differently.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ class TrainingCall(NamedTuple):
 
 Observer = Callable[[TrainingCall], None]
 
-# By the id of moving_mean; the variable itself is there so that no other can get its id.
+# By the id of moving_mean; the variable itself is kept so that no other can get its id.
 _observers: dict[int, tuple[Any, Observer]] = {}
 _lock = threading.Lock()
 
 
 @contextmanager
 def observing(moving_means: Iterable[Any], observer: Observer) -> Iterator[None]:
-    """Within, `observer` is told of each training call of the layers with these moving means.
+    """In this context, `observer` gets each training call of the layers with these moving means.
 
-    They neither update their statistics then nor correct by renorm. That holds for eager calls and for graphs of which
-    `trace_for_observer` was called. Any other graph may outlive the observer, and is traced as always.
+    Meanwhile these layers neither update their statistics nor apply renorm. This holds for eager calls and for graphs
+    in which `trace_for_observer` was called. Any other graph may outlive the observer, and is traced as usual.
 
     Raises:
       RuntimeError: a layer is being observed already.
@@ -64,15 +64,15 @@ def observing(moving_means: Iterable[Any], observer: Observer) -> Iterator[None]
 
 
 def trace_for_observer() -> None:
-    """Lets calls in the graph that is being traced tell their observers, for as long as the graph lives."""
+    """Makes calls in the graph being traced notify their observers, for as long as the graph lives."""
     _tensorflow.graph_table(tf.compat.v1.get_default_graph())["for observer"] = True
 
 
-def observer_of(variables: Iterable[Any]) -> Observer | None:
-    """The observer to tell of a call, here and now, that uses these variables; None where there is none."""
+def find_observer(variables: Iterable[Any]) -> Observer | None:
+    """The observer to notify of a call that uses these variables in the current context; None if there is none."""
     if not _observers:  # as nearly always
         return None
-    # Looked up once each: another thread may end its observation at any time.
+    # One lookup for each variable: another thread may end its observation at any time.
     entries = (_observers.get(id(variable)) for variable in variables)
     observer = next((entry[1] for entry in entries if entry is not None), None)
     if observer is None or tf.executing_eagerly():

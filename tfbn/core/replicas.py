@@ -9,26 +9,26 @@ import tensorflow as tf
 from tfbn import _tensorflow
 from tfbn.core.flag import Flag
 
-# Replicas of these take their steps together, and can exchange tensors in the midst of one.
-_ABLE = (
+# Their replicas take each step together, and can exchange tensors within a step.
+_SYNCHRONOUS = (
     tf.distribute.MirroredStrategy,
     tf.compat.v1.distribute.MirroredStrategy,
     tf.distribute.MultiWorkerMirroredStrategy,
     tf.compat.v1.distribute.experimental.MultiWorkerMirroredStrategy,
 )
-# Workers of these do not wait for each other.
-_ON_THEIR_OWN = (
+# Their workers do not wait for each other.
+_ASYNCHRONOUS = (
     tf.distribute.experimental.ParameterServerStrategy,
     tf.compat.v1.distribute.experimental.ParameterServerStrategy,
 )
 
 
 def several_replicas(synchronized: Any, is_training: Flag) -> bool:
-    """Whether a call is to pool its statistics with other replicas; raises where it is and cannot."""
+    """Whether a call has to pool its statistics with other replicas; raises where it has to and cannot."""
     if not synchronized:
         return False
     strategy = tf.distribute.get_strategy()
-    if isinstance(strategy, _ON_THEIR_OWN):
+    if isinstance(strategy, _ASYNCHRONOUS):
         raise ValueError(
             f"synchronized: expected replicas that take each step together, got {type(strategy).__name__}, whose "
             "workers do not wait for each other. Leave synchronized out, or train with tf.distribute.MirroredStrategy "
@@ -36,7 +36,7 @@ def several_replicas(synchronized: Any, is_training: Flag) -> bool:
         )
     if is_training.never or strategy.num_replicas_in_sync == 1:
         return False
-    if not isinstance(strategy, _ABLE):
+    if not isinstance(strategy, _SYNCHRONOUS):
         raise ValueError(
             "synchronized: expected tf.distribute.MirroredStrategy or MultiWorkerMirroredStrategy, got "
             f"{type(strategy).__name__}. Train with one of these, or leave synchronized out."
@@ -52,8 +52,8 @@ def several_replicas(synchronized: Any, is_training: Flag) -> bool:
             f"replicas {type(strategy).__name__} cannot make exchange statistics. Leave out jit_compile=True, or "
             "synchronized."
         )
-    here, begun = tf.compat.v1.get_default_graph(), _tensorflow.graph_of_replica()
-    elsewhere = begun is not None and begun is not here
+    graph, replica_graph = tf.compat.v1.get_default_graph(), _tensorflow.graph_of_replica()
+    elsewhere = replica_graph is not None and replica_graph is not graph
     if elsewhere or _tensorflow.in_v1_body() or _tensorflow.in_vectorized_map():
         raise RuntimeError(
             "synchronized: expected a training call right in the function that strategy.run runs, got one in the body "
@@ -65,7 +65,7 @@ def several_replicas(synchronized: Any, is_training: Flag) -> bool:
 
 
 def check_created_for_replicas(variable: tf.Variable, name: str) -> None:
-    """Created for the replicas: of any other they would all move the one copy."""
+    """Requires a variable created for the replicas, which otherwise would all update a single copy."""
     strategy = tf.distribute.get_strategy()
     if not strategy.extended.variable_created_in_scope(variable):
         raise ValueError(

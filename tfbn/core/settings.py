@@ -1,4 +1,4 @@
-"""The arguments that all front ends have, and what a layer does by them on the path that the original would take."""
+"""The arguments that all front ends have, and the settings that they give on the path that the original would take."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parameters, state and batches as values: what all of the composition takes and gives."""
+"""Parameters, state and batches as values, which the functions of tfbn.core take and return."""
 
 from __future__ import annotations
 
