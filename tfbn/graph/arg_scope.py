@@ -4,7 +4,7 @@ A scope is a plain dict, `{key of a function: {argument: value}}`, so that it ca
 Nothing here needs TensorFlow.
 
 Threads: the original kept one stack for the whole process, on which a thread could remove what another had entered.
-Here each thread has its own stack. A thread that is in no scope sees the innermost scope of the main thread, so
+Here each thread has its own stack. A thread that is in no scope sees the innermost scope of the main thread, so that
 layers built by threads that were started inside a scope, as distribution strategies do, still get its defaults.
 """
 
@@ -158,8 +158,8 @@ def arg_scope(list_ops_or_scope: OpsOrScope, **kwargs: Any) -> Iterator[Scope]:
     try:
         yield scope
     finally:
-        # By identity and on the stack it was put on: blocks inside generators can end in another order than that in
-        # which they began, and in another thread.
+        # By identity, and on the stack that it was put on: blocks inside generators can end in another order than they
+        # began, and in another thread.
         index = next(i for i in reversed(range(len(scopes))) if scopes[i] is scope)
         del scopes[index]
 

@@ -1,19 +1,19 @@
-"""Read-modify-write of a variable that several calls share: each on the value it finds, in whatever order they come.
+"""Read-modify-write of a variable that several calls share: each on the current value, in any order of the calls.
 
-A variable that one call updates is read and assigned plainly. When a second call of the same graph updates it too, as
-under reuse, both take turns by a mutex from then on; one that was built plainly is rebuilt under it. An ordering by
+A variable that one call updates is read and assigned without a mutex. When a second call of the same graph updates it
+too, as under reuse, both take turns by a mutex from then on, and the first update is rebuilt under it. An ordering by
 control dependencies would instead make each update wait for the batch of another, which a step may not have fed. A step
 that runs them all can have them in a fixed order, by new ops: `in_order`.
 
 Two kinds of updates take the mutex from the start, because concurrent updates cannot be seen from this graph: those in
 a loop or a branch, which iterations of a loop around it may run side by side, and those of a variable on a job, as a
 parameter server's, which other processes update too. The mutex is on the variable's machine and has the variable's
-name, so that all find the same one.
+name, so that all use the same one.
 
-Right in the body of a loop updates come in program order: an iteration ends with its updates, one after the other.
+Directly in the body of a loop, updates run in program order: an iteration ends with its updates, one after the other.
 
-One limit: a session that ran the first call's update before the second was built goes on without its mutex, since
-TensorFlow lets no session see a change of an op that it ran.
+One limit: a session that ran the first call's update before the second was built goes on without the mutex, since
+TensorFlow does not let a session see changes to an op that it has run.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import tensorflow as tf
 from tfbn import _tensorflow
 from tfbn.graph import variables
 
-# Gives the value of a variable as a tensor.
+# Returns the value of a variable as a tensor.
 Read = Callable[[Any], tf.Tensor]
 
 
@@ -60,7 +60,7 @@ def subtract(variable: Any, ready: list[Any], decrement: Callable[[Read], tf.Ten
     """variable.assign_sub(decrement(read)), once `ready`; has an `op`, and as a tensor is the value after it."""
 
     def build(name: str | None, read: Read) -> Any:
-        # Locking lets what `_lock` leaves of a subtraction, one of zero, run beside another call's.
+        # With locking, the subtraction of zero that `_lock` leaves behind may run beside another call's.
         return variable.assign_sub(decrement(read), use_locking=True, name=name)
 
     with tf.compat.v1.name_scope("AssignMovingAvg") as name:
@@ -86,25 +86,25 @@ def alias_update(entry: tf.Operation, update: tf.Operation) -> None:
 def in_order(updates: list[Any], reads: list[list[Any]]) -> list[Any]:
     """The updates; for those that change a variable in turns, new ops that do so in this order, first to last.
 
-    `reads` are for each update what reads the variables in the same step and is to find them as they were: the new
+    `reads` are, for each update, the ops of the same step that must read the variables before they change: the new
     ops wait for all of them. The same updates of a variable get the same ops again, so that two steps that have them
     can run at once and count each once.
     """
     built = _built_here()
     by_variable: dict[str, dict[str, _Built]] = {}  # then by the op that the call built
-    waits: dict[str, list[Any]] = {}
+    reads_by_key: dict[str, list[Any]] = {}
     chains = [_dependencies_first(built[op.name], built) if op.name in built else [] for op in map(_op, updates)]
     for chain, reading in zip(chains, reads):
         for link in chain:
             by_variable.setdefault(link.key, {})[link.op] = link
-            waits.setdefault(link.key, []).extend(reading)
+            reads_by_key.setdefault(link.key, []).extend(reading)
     ordered = _tensorflow.graph_table(tf.compat.v1.get_default_graph()).setdefault("ordered", {})
     renewed: dict[str, tf.Tensor] = {}
     for key, links in by_variable.items():
         if len(links) > 1:
             names = tuple(links)
             if (key, names) not in ordered:
-                ordered[key, names] = _chain(list(links.values()), waits[key], built, renewed)
+                ordered[key, names] = _chain(list(links.values()), reads_by_key[key], built, renewed)
             renewed.update(zip(names, ordered[key, names]))
     return [renewed.get(chain[-1].op, update) if chain else update for chain, update in zip(chains, updates)]
 
@@ -117,7 +117,7 @@ def _apply(update: Update, name: str) -> Any:
     shared = table.get(key)
     in_body = _tensorflow.in_v1_body() or _tensorflow.in_v2_body()
     if shared is None and not in_body and not _job(update.variable):
-        # No other call assigns it, so the tensor that stands for the variable will do.
+        # No other call assigns it, so the variable's own tensor will do.
         value = _plain(update, name, tf.convert_to_tensor)
         table[key] = _Shared(update, value.op, None)
     else:
@@ -134,7 +134,7 @@ def _plain(update: Update, name: str, read: Read) -> Any:
     with tf.control_dependencies(update.ready):
         if update.subtracts:
             return update.build(name, read)
-        # `_lock` can redirect a subtraction itself, for an assignment it needs an op behind it.
+        # `_lock` can redirect a subtraction itself; for an assignment it needs an op behind it.
         return tf.identity(tf.convert_to_tensor(update.build(None, read)), name)
 
 
@@ -151,7 +151,7 @@ def _locked(update: Update, mutex: tf.Tensor, name: str | None = None) -> tf.Ten
 
 
 def _serialized(update: Update, mutex: tf.Tensor, name: str) -> tf.Tensor:
-    """As `_locked`: after the updates of the variable built in this body before, and before the next iteration."""
+    """As `_locked`, but after the variable's earlier updates in this body, and before the next iteration."""
     before = _tensorflow.graph_table(tf.compat.v1.get_default_graph()).setdefault("in turn", {})
     key = variables.full_name(update.variable), _tensorflow.loop_context()
     value = _locked(update._replace(ready=[*update.ready, *before.get(key, [])]), mutex, name)
@@ -161,8 +161,8 @@ def _serialized(update: Update, mutex: tf.Tensor, name: str) -> tf.Tensor:
 
 
 def _lock(variable: Any, shared: _Shared | None) -> tf.Tensor:
-    """The variable's mutex; an update that a call before has built plainly is rebuilt under it."""
-    # Whatever this call's surroundings are, the first call is neither to wait for them nor to move there.
+    """The variable's mutex; an update that an earlier call built without it is rebuilt under it."""
+    # Whatever scopes and devices surround this call, the first call's update must not depend on them.
     graph = _tensorflow.graph_around_bodies()
     with graph.as_default(), tf.control_dependencies(None), tf.device(None):
         if shared is None:
@@ -171,7 +171,7 @@ def _lock(variable: Any, shared: _Shared | None) -> tf.Tensor:
             mutex = _mutex(shared.first.variable)
             value = _locked(shared.first, mutex)
             if shared.first.subtracts:
-                # What stood here subtracted the decrement; now it subtracts nothing, once the variable is updated.
+                # This op subtracted the decrement; now it subtracts zero, after the variable is updated.
                 with tf.control_dependencies([value]):
                     _tensorflow.replace_input(shared.op, 1, tf.zeros(value.shape, value.dtype))
             else:
@@ -182,7 +182,7 @@ def _lock(variable: Any, shared: _Shared | None) -> tf.Tensor:
 def _chain(
     links: list[_Built], reads: list[Any], built: dict[str, _Built], renewed: dict[str, tf.Tensor]
 ) -> list[tf.Tensor]:
-    """Builds the updates of one variable again, one after the other, once every one of them can be made."""
+    """Builds the updates of one variable again, one after the other, after all that any of them waits for."""
     shared = _shared()[links[0].key]
     assert shared.mutex is not None
     clear, scope = tf.control_dependencies(None), tf.compat.v1.name_scope(f"{shared.op.name}/in_order/")
@@ -191,8 +191,10 @@ def _chain(
         all_ready = tf.group(*ready, *reads)
         values: list[tf.Tensor] = []
         for link in links:
-            waits = [renewed.get(_op(value).name, value) for value in link.update.ready if _op(value).name in built]
-            update = link.update._replace(ready=[*waits, *(values[-1:] or [all_ready])])
+            updates_before = [
+                renewed.get(_op(value).name, value) for value in link.update.ready if _op(value).name in built
+            ]
+            update = link.update._replace(ready=[*updates_before, *(values[-1:] or [all_ready])])
             values.append(_locked(update, shared.mutex))
     return values
 
@@ -203,7 +205,7 @@ def _dependencies_first(link: _Built, built: dict[str, _Built]) -> list[_Built]:
 
 
 def _read_now(variable: Any) -> tf.Tensor:
-    """After what precedes it: a ref variable's own tensor is one read for the whole graph, and so may a cache be."""
+    """A read at this point: a ref variable's own tensor is a single read for the whole graph, and so may be a cache."""
     return variable.read_value()
 
 
@@ -213,19 +215,19 @@ def _mutex(variable: Any) -> tf.Tensor:
 
 
 def _colocated(variable: Any) -> Any:
-    """The CPU of the variable's machine: mutexes have no other kernel."""
+    """The CPU of the variable's machine: mutexes have only a CPU kernel."""
     device = tf.DeviceSpec.from_string(variable.device or "")
     return tf.device(device.replace(device_type="CPU", device_index=0))
 
 
 def _job(variable: Any) -> str | None:
-    """The job of another process; what is made eagerly names its own, `localhost`."""
+    """The job of another process, or None; eagerly created variables name this process, `localhost`."""
     job = tf.DeviceSpec.from_string(variable.device or "").job
     return None if job == "localhost" else job
 
 
 def _on_job(variable: Any) -> Any:
-    """A variable on a job is updated there: no other process waits for the mutex while tensors travel."""
+    """A variable on a job is updated there, so that no process holds the mutex while tensors are sent."""
     return tf.device(variable.device) if _job(variable) else contextlib.nullcontext()
 
 

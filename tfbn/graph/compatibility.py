@@ -1,4 +1,4 @@
-"""Warnings for arguments that the original, and so tfbn, silently does without."""
+"""Warnings for arguments that the original, and so tfbn, ignores."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def ignored_collections(collections: Any, names: Sequence[str]) -> Iterator[Igno
 
 
 def unknown_keys(argument: str, value: Any, known: Sequence[str]) -> Iterator[Ignored]:
-    """The keys of a dict that no variable goes by."""
+    """The keys of a dict that name no variable."""
     unknown = sorted(set(value) - set(known), key=str) if isinstance(value, Mapping) else []
     if unknown:
         yield Ignored(argument, f"has keys without effect: {unknown}", f"use the keys {list(known)}")

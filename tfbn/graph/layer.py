@@ -37,7 +37,7 @@ def apply(
         call, settings, params.gamma is not None, has_updates and not frozen, updates_collections is None
     )
     if callable(call.adjustment) and settings.layout.channels and not call.is_training.never:
-        # What it makes is the caller's, and so not among our own ops.
+        # The ops that it creates are the caller's, and so not in our scope.
         call = call._replace(adjustment=call.adjustment(tf.shape(call.inputs)))
     with names.computing():
         outputs, batch, active = modes.compute(call, params, state, settings)

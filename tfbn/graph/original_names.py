@@ -1,12 +1,12 @@
-"""The names that the original gives to outputs and updates, for ours to take.
+"""Gives outputs and updates the names that they have in the original.
 
-Programs fetch by name, and what they name is to be what they mean: a tensor that runs the same updates. So a call first
-asks its graph for every name that would matter in the original, in the original's order, and with that counts as the
-original does: a second call of a layer finds `batchnorm` used and gets `batchnorm_1`. Our own ops are then made in a
-scope within, where none of them can take such a name, and what the call returns is an identity under the name.
-TensorFlow's optimizer takes identities out.
+Programs fetch by name, and a name has to mean the same as in the original: a tensor that runs the same updates. So a
+call first reserves in its graph every name that would matter in the original, in the original's order, which counts
+names as the original does: a second call of a layer finds `batchnorm` used and gets `batchnorm_1`. Our own ops are then
+created in an inner scope, where none of them can take such a name, and the call returns an identity under the name.
+TensorFlow's optimizer removes identities.
 
-Where the fused kernel does all that is asked for, its op has the original's name by itself.
+Where the fused kernel alone computes the result, its op has the original's name without that.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Names(NamedTuple):
     output: str | None = None
     updates: tuple[str, ...] = ()
     scope: str | None = OPS_SCOPE  # for the ops of the call; None: that of the layer
-    counted: tuple[str, ...] = ()  # what the original has more of than a call that takes the layer's own scope
+    counted: tuple[str, ...] = ()  # names of ops that only the original has, where a call uses the layer's own scope
 
     @contextlib.contextmanager
     def computing(self) -> Iterator[None]:
@@ -48,38 +48,38 @@ class Names(NamedTuple):
 
 
 def named(value: Any, name: str | None) -> Any:
-    """The value, under a name that `reserve` has set aside."""
+    """The value, under a name that `reserve` has reserved."""
     # With a slash at its end TensorFlow takes a name as it is.
     return value if name is None else tf.identity(value, name=f"{name}/")
 
 
 @contextlib.contextmanager
 def contrib_scope(scope: tf.compat.v1.VariableScope, path: OriginalPath) -> Iterator[None]:
-    """The name scope in which contrib's batch_norm makes its ops, once it has its variables in the open scope."""
+    """The name scope in which contrib's batch_norm creates its ops, after its variables in the open scope."""
     if scope.name:
         # It enters the variable scope once more, and so a scope BatchNorm has no `batchnorm`, only `batchnorm_1`.
         tf.compat.v1.get_default_graph().unique_name(scope.name.rpartition("/")[2])
     if not path.collects_after:
         yield
         return
-    # A layer of tf.layers goes back to the scope that its variable scope was made in.
+    # A layer of tf.layers returns to the name scope in which its variable scope was created.
     with tf.compat.v1.name_scope(scope.original_name_scope):
         yield
 
 
 def reserve(call: CallInputs, settings: Settings, has_gamma: bool, has_updates: bool, inline: bool) -> Names:
-    """Sets aside the names of the original's results in the current name scope.
+    """Reserves the names of the original's results in the current name scope.
 
-    `inline` is whether the outputs are asked to wait for the updates.
+    `inline` is whether the outputs wait for the updates.
     """
     inline = inline and has_updates
-    waits = inline or (has_updates and (_tensorflow.in_v1_body() or _tensorflow.in_v2_body()))
+    outputs_wait = inline or (has_updates and (_tensorflow.in_v1_body() or _tensorflow.in_v2_body()))
     if settings.path.fused and _is_kernel_last(call, settings):
         viewed = settings.layout.pooled.rank != 4
         if call.is_training.tensors:
-            if settings.path.name == "core-fused" and not waits and not viewed:
+            if settings.path.name == "core-fused" and not outputs_wait and not viewed:
                 return Names(scope=None, counted=("cond",))
-        elif not waits:
+        elif not outputs_wait:
             return Names(scope=None)
         elif inline and not viewed:
             return Names(_unique("Identity"), scope=None)
@@ -92,7 +92,7 @@ def reserve(call: CallInputs, settings: Settings, has_gamma: bool, has_updates: 
 
 
 def _is_kernel_last(call: CallInputs, settings: Settings) -> bool:
-    """Whether an op of the fused kernel, or a conditional of two, is the last of a call, but for views of its rank."""
+    """Whether a call ends with an op of the fused kernel, or a conditional of two, apart from reshapes."""
     layout = settings.layout
     return (
         call.batch_weights is None
@@ -135,17 +135,17 @@ def _composed(call: CallInputs, settings: Settings, has_gamma: bool, inline: boo
         # Two each for an adjustment, the moments, r and d, the averages behind them, and the moving averages.
         conditionals = _conditionals(call, 2 * (2 + adjusts + 2 * renorm))
         updates = tuple(_result(conditional) for conditional in conditionals[-2:])
-        # What a subclass multiplies, and an activation_fn, are counted after these.
-        moves_stddev = renorm and call.is_training.always
-        products = 0 if call.is_training.never else 2 * has_gamma * (adjusts + renorm) + moves_stddev
-        for name in ["mul"] * products + ["Relu"] * moves_stddev:
+        # A subclass's multiplications and an activation_fn are counted after these.
+        updates_stddev = renorm and call.is_training.always
+        products = 0 if call.is_training.never else 2 * has_gamma * (adjusts + renorm) + updates_stddev
+        for name in ["mul"] * products + ["Relu"] * updates_stddev:
             _unique(name)
     output = f"{_unique('batchnorm')}/add_1"
     return Names(_unique("Reshape") if virtual else output, updates)
 
 
 def _conditionals(call: CallInputs, count: int) -> list[str]:
-    """The names of as many conditionals, where a run decides whether it trains."""
+    """Reserves the names of `count` conditionals, if is_training is evaluated by each run."""
     return [_unique("cond") for _ in range(count)] if call.is_training.tensors else []
 
 

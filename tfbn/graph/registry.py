@@ -1,4 +1,4 @@
-"""The calls of the front ends, recorded with the graph that they were made in."""
+"""The calls of the front ends, recorded with their graph."""
 
 from __future__ import annotations
 

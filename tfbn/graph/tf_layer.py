@@ -99,7 +99,7 @@ class Layer:
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[tf.compat.v1.VariableScope]:
-        """The layer's variable scope and name scope: named at the first call, and the same ever after."""
+        """The layer's variable scope and name scope, named at the first call and then always the same."""
         if self._scope is None:
             base = self._name or snake_case(type(self).__name__)
             first = (base,) if self._reuse else (None, base)
@@ -154,6 +154,6 @@ class Layer:
 
 
 def snake_case(name: str) -> str:
-    """ScaledNorm becomes scaled_norm; what begins with an underscore, which no scope may, gets a word before it."""
+    """ScaledNorm becomes scaled_norm; a leading underscore, which scopes must not have, gets a word before it."""
     words = re.sub(r"(?<=[a-z])([A-Z])", r"_\1", re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", name)).lower()
     return "private" + words if words.startswith("_") else words

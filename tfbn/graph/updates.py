@@ -21,8 +21,8 @@ def build(state: State, changes: list[averages.Change]) -> list[Any]:
     return [_build(state, change, ops) for change in (mean, variance)]
 
 
-def _build(state: State, change: averages.Change, waits: list[tf.Operation] | None = None) -> Any:
-    """Makes a change of variables, in turns with other calls that change the same."""
+def _build(state: State, change: averages.Change, others: list[tf.Operation] | None = None) -> Any:
+    """Applies a change to variables, in turn with other calls that change the same ones."""
     *first, last = change.assignments
 
     def amount(read: atomic.Read) -> tf.Tensor:
@@ -38,10 +38,10 @@ def _build(state: State, change: averages.Change, waits: list[tf.Operation] | No
             values[assignment.name] = tf.convert_to_tensor(assign(assignment.amount(current)))
         return last.amount(current)
 
-    variable, ready = getattr(state, last.name), [*change.ready, *(waits or [])]
+    variable, ready = getattr(state, last.name), [*change.ready, *(others or [])]
     if last.method == "assign_sub":
         return atomic.subtract(variable, ready, amount)
-    # The original's names; there the move of moving_stddev is counted with the others.
+    # The original's names; the original counts the update of moving_stddev with the others.
     if last.name == "moving_variance":
         tf.compat.v1.get_default_graph().unique_name("AssignMovingAvg")
     op_name = "AssignNewValue" if last.name == "moving_variance" else "AssignMovingAvg"
@@ -49,7 +49,7 @@ def _build(state: State, change: averages.Change, waits: list[tf.Operation] | No
 
 
 def check_assignable(variable: Any) -> None:
-    """No ref variable in a body of control flow v2."""
+    """Refuses ref variables in a body of control flow v2."""
     # Only a reused variable can be one: TensorFlow makes resource variables in these bodies.
     if _tensorflow.in_v2_body() and variable.dtype != variable.dtype.base_dtype:
         raise TypeError(
@@ -66,8 +66,8 @@ class Wired(NamedTuple):
 
 
 def wire(outputs: tf.Tensor, updates: list[Any], path: policy.OriginalPath, collections: Any, names: Names) -> Wired:
-    """Collects the updates, or makes outputs that wait for them; all under the names set aside for them."""
-    # What lies inside a branch or a loop body cannot be fetched from outside, so there the body itself must run it.
+    """Collects the updates, or makes the outputs wait for them; all under the names reserved for them."""
+    # An op inside a branch or a loop body cannot be fetched from outside, so the body itself must run it.
     if collections is None or (collections and (_tensorflow.in_v1_body() or _tensorflow.in_v2_body())):
         assignments = tuple(update.op for update in updates)
         with tf.control_dependencies(assignments):
@@ -86,7 +86,7 @@ def wire(outputs: tf.Tensor, updates: list[Any], path: policy.OriginalPath, coll
 
 
 def _read_after(update: Any) -> tf.Tensor:
-    """The variable once it is updated, read in the scope of what assigns, which is the name that the original has."""
+    """The variable after its update, read in the scope of the assignment, as the original names that read."""
     if isinstance(update, tf.Tensor):
         return update
     with tf.compat.v1.name_scope(f"{update.op.name.rpartition('/')[0]}/"):

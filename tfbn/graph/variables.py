@@ -54,7 +54,7 @@ class Recipe(NamedTuple):
 
 
 def full_name(variable: Any) -> str:
-    """The name of its op, which in a function's graph may be out of reach and is then the variable's."""
+    """The name of its op, or of the variable where a function's graph has no access to the op."""
     try:
         return variable.op.name
     except AttributeError:
@@ -62,7 +62,7 @@ def full_name(variable: Any) -> str:
 
 
 def created_name(variable: Any) -> str:
-    """The name that it was created by: in a replica, the op of a distributed variable is that of the replica's part."""
+    """The name that it was created with: in a replica, the op of a distributed variable is the replica's part."""
     distributed = isinstance(variable, tf.distribute.DistributedValues)
     return variable.name.rpartition(":")[0] if distributed else full_name(variable)
 
@@ -92,7 +92,7 @@ def create_variables(scope: tf.compat.v1.VariableScope, recipe: Recipe) -> Varia
         affine = name in AFFINE
         regularizer = recipe.regularizers.get(name) if affine and path.regularizers != "ignored" else None
         before = tf.compat.v1.global_variables() if regularizer is not None else []
-        # get_variable would make the loss inside a branch, too; one that gives no loss still replaces the scope's.
+        # get_variable would create the loss inside a branch too; one that returns no loss still replaces the scope's.
         replacing = (lambda variable: None) if regularizer is not None and path.regularizers == "replace" else None
         extra = [] if path.collects_after else collections_for(name, collections)
         aggregation = replicas.aggregation(recipe.settings.synchronized)
@@ -126,7 +126,7 @@ def create_variables(scope: tf.compat.v1.VariableScope, recipe: Recipe) -> Varia
 
 def _check_reuse(scope: tf.compat.v1.VariableScope, recipe: Recipe) -> None:
     """Raises where get_variable would, but before the first variable is created rather than between two."""
-    # A custom getter may map names to anything, so only it can tell.
+    # A custom getter may map names to anything, so only the getter can tell.
     if scope.custom_getter is not None:
         return
     shape, dtype = recipe.settings.layout.param_shape, recipe.dtype
@@ -203,7 +203,7 @@ def _no_creation_in_plain_functions(scope: tf.compat.v1.VariableScope) -> Any:
 def unpartitioned(scope: tf.compat.v1.VariableScope) -> Iterator[None]:
     """Moving statistics are assigned to, which partitioned variables do not support.
 
-    Nor can a loop under control flow v2 be differentiated that assigns to what map_fn has put into a cache.
+    Nor can a loop under control flow v2 be differentiated if it assigns to a variable that map_fn has cached.
     """
     partitioner, caching_device = scope.partitioner, scope.caching_device
     scope.set_partitioner(None)
@@ -217,7 +217,7 @@ def unpartitioned(scope: tf.compat.v1.VariableScope) -> Iterator[None]:
 
 
 def _initializer(name: str, initializers: Mapping[str, Any]) -> Any:
-    """The function that makes the first value; a None among `initializers` stands for the variable scope's."""
+    """The function that creates the first value; a None in `initializers` stands for the variable scope's."""
     if name == "renorm_mean":
         return _initializer("moving_mean", initializers)
     if name not in ("moving_stddev", "renorm_stddev"):
@@ -231,14 +231,14 @@ def _initializer(name: str, initializers: Mapping[str, Any]) -> Any:
 
 
 def initializer_object(initializer: Any) -> Any:
-    """The initializer, where its name or its class may stand for it."""
+    """The initializer, created from its name or its class if need be."""
     if isinstance(initializer, str):
         return getattr(tf.compat.v1.initializers, initializer)()
     return initializer() if isinstance(initializer, type) else initializer
 
 
 def collections_for(name: str, collections: Any) -> list[str]:
-    """A list serves every variable, a dict of lists each its own; a string, as in the original, is its letters."""
+    """A list applies to every variable, a dict has one for each; a string, as in the original, is its letters."""
     if isinstance(collections, Mapping):
         collections = collections.get(name)
     return list(collections or ())
@@ -267,7 +267,7 @@ def add_loss(variable: Any, regularizer: Any, scope: str | None = None) -> tuple
 def _outside_bodies() -> contextlib.AbstractContextManager:
     with tf.init_scope():
         eager = tf.executing_eagerly()
-    # Eagerly the loss would be a number, of the variable as it is while the function is traced.
+    # Eagerly the loss would be a number, computed from the variable's value during tracing.
     return _tensorflow.graph_around_bodies().as_default() if eager else tf.init_scope()
 
 
