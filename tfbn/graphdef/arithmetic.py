@@ -1,7 +1,7 @@
-"""Batch norm by its arithmetic: x is scaled by the inverse of a standard deviation per channel, less a mean as scaled.
+"""Batch norm by its arithmetic: x is scaled by the inverse of a standard deviation per channel, minus the scaled mean.
 
-`find_forms` starts at the few ops that make a standard deviation and knows no names. Layer norm, instance norm and
-group norm reduce each sample, weight norm reduces variables, and Adam divides what has no mean: none of them is a form.
+`find_forms` starts at the few ops that compute a standard deviation and uses no names. Layer norm, instance norm and
+group norm reduce each sample, weight norm reduces variables, and Adam subtracts no mean: none of them is a form.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ ARITHMETIC = (
 FUNCTIONS = ("Abs", "Exp", "Log", "Log1p", "Expm1", "Sigmoid", "Tanh", "Softplus", "Relu", "Floor", "Ceil", "Round")
 COUNTS = ("Const", "Shape", "ShapeN", "Size", "Prod", "Rank", "Range", "OnesLike", "ZerosLike")
 _PLACEHOLDERS = ("Placeholder", "PlaceholderV2", "PlaceholderWithDefault")
-MAX_OPS = 120  # between a standard deviation and the variables or reductions it is made of, which is some 30 ops away
+MAX_OPS = 120  # from a standard deviation to the variables or reductions behind it, which are about 30 ops away
 
 
 class Statistic(NamedTuple):
@@ -55,8 +55,8 @@ class Statistic(NamedTuple):
 
     variables: frozenset[Node]
     batch: frozenset[Tensor]  # reductions over the batch
-    chosen: bool  # between the two, by a predicate that a run decides
-    vectors: frozenset[Node] = frozenset()  # constant or fed: what a frozen graph has in place of variables
+    chosen: bool  # between the two, by a predicate that each run evaluates
+    vectors: frozenset[Node] = frozenset()  # constant or fed, in place of variables, as in frozen graphs
 
     @property
     def is_uniform(self) -> bool:
@@ -73,11 +73,11 @@ class Form(NamedTuple):
     variance: Statistic
     gamma: Node | None
     beta: Node | None
-    subtracted: Tensor | None = None  # the mean, or what it is negated from; None for a fused op in training
+    subtracted: Tensor | None = None  # the mean, or the tensor whose negative it is; None for a fused op in training
 
     @property
     def tensors(self) -> tuple[Tensor, Tensor]:
-        """The mean, or what it is negated from, and the variance, epsilon included."""
+        """The mean, or the tensor whose negative it is, and the variance with epsilon."""
         if self.subtracted is None:
             return (self.node, 1), (self.node, 2)
         place = 2 if self.node.type == GLOBAL else 4 if self.node.type in FUSED else 0
@@ -113,15 +113,15 @@ def reduces_to_statistic(node: Node, index: int) -> bool:
 
 
 def statistic(
-    tensor: Tensor, of_update: bool = False, is_source: Callable[[Node, int], bool] = reduces_to_statistic
+    tensor: Tensor, is_assigned: bool = False, is_source: Callable[[Node, int], bool] = reduces_to_statistic
 ) -> Statistic | None:
-    """What a value per channel is computed from; None where it is no such value, as anything made of an input is.
+    """What a value per channel is computed from; None for any other value, such as one computed from an input.
 
     Args:
       tensor: the value.
-      of_update: whether the value is what a variable is updated to. What is read after an assignment is then the
-        assigned value, and rows that are gathered are of the variable.
-      is_source: says of the outputs of an op whether they are statistics of the batch.
+      is_assigned: whether a variable is assigned the value. A read after an assignment then gives the assigned value,
+        and gathered rows are those of the variable.
+      is_source: whether an output of an op is a statistic of the batch.
     """
     variables: set[Node] = set()
     batch: set[Tensor] = set()
@@ -151,8 +151,8 @@ def statistic(
         elif node.type in SELECTS:
             chosen = chosen or _is_decided_by_run(node.inputs[0])
             following = node.inputs[1:]
-        elif of_update and (before := assignments_before(node)):
-            following = [each for update in before for each in next_value(update)]
+        elif is_assigned and (before := assignments_before(node)):
+            following = [value for update in before for value in next_value(update)]
         elif node.type in (*PASSING, *RESHAPES, "ReadVariableOp", *ASSIGNMENTS):
             chosen = chosen or node.type == "Merge"
             following = node.inputs if node.type in ("Merge", "RefMerge") else node.inputs[:1]
@@ -162,41 +162,41 @@ def statistic(
             following = node.inputs
         elif node.type in ("Split", "Fill"):
             following = node.inputs[1:]
-        elif node.type in ("StridedSlice", *_REDUCTIONS):  # a sum over other axes, before or after that over the batch
+        elif node.type in ("StridedSlice", *_REDUCTIONS):  # a sum over other axes, before or after the batch's
             following = node.inputs[:1]
         elif node.type == "ConcatV2":  # of the parts of a partitioned variable
             following = node.inputs[:-1]
-        elif node.type in ("GatherV2", "ResourceGather") and (of_update or constant_of(node.inputs[1]) is not None):
+        elif node.type in ("GatherV2", "ResourceGather") and (is_assigned or constant_of(node.inputs[1]) is not None):
             following = node.inputs[:1]  # of sizes or channels, not of an embedding
         else:
             return None
-        for each in following:
-            if each not in seen:
-                seen.add(each)
-                waiting.append(each)
+        for source in following:
+            if source not in seen:
+                seen.add(source)
+                waiting.append(source)
         if len(seen) > MAX_OPS:
             return None
     return Statistic(frozenset(variables), frozenset(batch), chosen, frozenset(vectors))
 
 
 def assignments_before(node: Node) -> list[Node]:
-    """The assignments whose outcome is read: by reference the op itself, else what a read of the variable waits for.
+    """The assignments whose result is read: the node itself, by reference, or those that a variable's read waits for.
 
-    It may wait for those of other variables as well, one by one or in a group.
+    A read may also wait for assignments of other variables, one by one or in a group.
     """
     if node.type in ASSIGNMENTS:
         return [node]
     if node.type != "ReadVariableOp":
         return []
     variable, waiting = source_of(node.inputs[0]), controls_of(node)
-    for each in waiting:  # grows on the way
-        if each.type == "NoOp" and len(waiting) <= MAX_OPS:
-            waiting += [control for control in controls_of(each) if control not in waiting]
-    return [each for each in waiting if is_assignment(each) and source_of(each.inputs[0]) is variable]
+    for control in waiting:  # grows on the way
+        if control.type == "NoOp" and len(waiting) <= MAX_OPS:
+            waiting += [waited_for for waited_for in controls_of(control) if waited_for not in waiting]
+    return [control for control in waiting if is_assignment(control) and source_of(control.inputs[0]) is variable]
 
 
 def next_value(assignment: Node) -> list[Tensor]:
-    """What an assignment makes a variable's value of: another value alone, or the variable and a change."""
+    """What an assignment computes the next value from: another value alone, or the variable and a change."""
     return assignment.inputs[1:2] if assignment.type in ("Assign", "AssignVariableOp") else assignment.inputs[:2]
 
 
@@ -230,13 +230,13 @@ def is_reduction(node: Node) -> bool:
 
 
 def reduces_batch(node: Node) -> bool:
-    """Whether a reduction is over the first axis, and over data: what is made of variables alone are weights."""
+    """Whether a reduction is over the first axis, and over data: values of variables alone are weights."""
     if len(node.inputs) < 2:
         return False
     axes = constant_of(node.inputs[1])
     if axes is not None:
         over = [int(axis) for axis in axes.ravel()]
-        # Counted from the end, the first of four axes is -4; without the last one, as layer norm has it.
+        # Counted from the end, the first of four axes is -4; a layer norm also reduces the last one.
         if 0 not in over and not (over and -1 not in over and min(over) <= -4):
             return False
     value = node.inputs[0]
@@ -248,18 +248,18 @@ def reduces_batch(node: Node) -> bool:
 
 
 def normalizes_samples(node: Node) -> bool:
-    """Whether a fused op scales by one value for each sample, as layer and instance norm do that are made of it."""
+    """Whether a fused op scales by one value for each sample, as in layer and instance norms that use it."""
     source, _ = origin_of(node.inputs[1])
     if source.type != "Fill" or constant_of(source.inputs[0]) is not None:
         return False
     waiting = [source.inputs[0][0]]
-    for each in waiting:  # grows on the way
-        if each.type == "StridedSlice" and each.inputs[0][0].type == "Shape":
-            first = constant_of(each.inputs[1])
+    for ancestor in waiting:  # grows on the way
+        if ancestor.type == "StridedSlice" and ancestor.inputs[0][0].type == "Shape":
+            first = constant_of(ancestor.inputs[1])
             if first is not None and first.tolist() == [0]:
                 return True
-        elif each.type in (*PASSING, *RESHAPES, *ARITHMETIC, "Pack", "ConcatV2", "Prod") and len(waiting) < MAX_OPS:
-            waiting += [before for before, _ in each.inputs]
+        elif ancestor.type in (*PASSING, *RESHAPES, *ARITHMETIC, "Pack", "ConcatV2", "Prod") and len(waiting) < MAX_OPS:
+            waiting += [before for before, _ in ancestor.inputs]
     return False
 
 
@@ -269,14 +269,14 @@ def constant_of(tensor: Tensor) -> Any:
 
 
 def _is_decided_by_run(tensor: Tensor) -> bool:
-    """Whether a flag says so, and not the number of samples in the batch."""
+    """Whether a flag decides, rather than the number of samples in the batch."""
     node, _ = tensor
     for _ in range(12):
         if node.type in (*VARIABLES, "Placeholder", "PlaceholderWithDefault", "_Arg"):
             return True
         if node.type not in (*PASSING, *RESHAPES, "ReadVariableOp", "LogicalNot", "Fill", "Equal", "NotEqual"):
             return False
-        inputs = [each for each in node.inputs if each[0].type not in COUNTS]
+        inputs = [source for source in node.inputs if source[0].type not in COUNTS]
         if not inputs:
             return False
         node = inputs[-1 if node.type == "Fill" else 0][0]
@@ -293,26 +293,26 @@ def _fused(node: Node) -> Form | None:
 
 
 def _stated(node: Node, mean: Tensor, variance: Tensor, gamma: Tensor, beta: Tensor) -> Form | None:
-    both = statistic(mean), statistic(variance)
-    if both[0] is None or both[1] is None:
+    mean_source, variance_source = statistic(mean), statistic(variance)
+    if mean_source is None or variance_source is None:
         return None
-    fixed = _are_fixed(both[0], both[1])
-    return Form(node, node, both[0], both[1], _variable(gamma, fixed), _variable(beta, fixed), mean)
+    fixed = _are_fixed(mean_source, variance_source)
+    return Form(node, node, mean_source, variance_source, _variable(gamma, fixed), _variable(beta, fixed), mean)
 
 
 def _are_fixed(mean: Statistic, variance: Statistic) -> bool:
-    return not any(each.variables or each.batch for each in (mean, variance))
+    return not any(source.variables or source.batch for source in (mean, variance))
 
 
 def _variable(tensor: Tensor, fixed: bool = False) -> Node | None:
-    """The one variable that a value per channel is read from; with `fixed`, as in frozen graphs, the one vector."""
+    """The only variable that a value per channel is read from; with `fixed`, as in frozen graphs, the only vector."""
     known = statistic(tensor)
     nodes = (known.vectors if fixed else known.variables) if known is not None and not known.batch else ()
     return next(iter(nodes)) if len(nodes) == 1 else None
 
 
 class _Walk:
-    """Forwards from a root to where it scales the data, and to the offset that has the mean as scaled."""
+    """Forwards from a root to where it scales the data, and to the offset that contains the scaled mean."""
 
     def __init__(self) -> None:
         self.applied: list[tuple[Node, Tensor, tuple[Tensor, ...]]] = []  # where, what is scaled, by which factors
@@ -333,12 +333,12 @@ def _composed(root: Node, consumers: dict[Node, list[Node]]) -> Form | None:
     seen = {root}
     while waiting and len(seen) < MAX_OPS:
         node, factors = waiting.pop()
-        for each in consumers[node]:
-            if each not in seen:
-                following = _step(each, node, factors, walk)
+        for consumer in consumers[node]:
+            if consumer not in seen:
+                following = _step(consumer, node, factors, walk)
                 if following is not None:
-                    seen.add(each)
-                    waiting.append((each, following))
+                    seen.add(consumer)
+                    waiting.append((consumer, following))
     for node, scaled, factors in walk.applied:
         subtracted, others = _mean_of(scaled, factors, walk.offsets)
         if subtracted is None:
@@ -350,14 +350,14 @@ def _composed(root: Node, consumers: dict[Node, list[Node]]) -> Form | None:
         if mean is not None:
             fixed = _are_fixed(mean, variance)
             gamma = [_variable(factor, fixed) for factor in others] + [_after(node, consumers, fixed, "Mul")]
-            beta = [_variable(each, fixed) for each in walk.shifts] + [_after(node, consumers, fixed, "Add", "AddV2")]
+            beta = [_variable(shift, fixed) for shift in walk.shifts] + [_after(node, consumers, fixed, "Add", "AddV2")]
             affine = next(filter(None, gamma), None), next(filter(None, beta), None)
             return Form(root, node, mean, variance, *affine, subtracted)
     return None
 
 
 def _step(node: Node, before: Node, factors: tuple[Tensor, ...], walk: _Walk) -> tuple[Tensor, ...] | None:
-    """The factors at a consumer of a scale per channel, where it is such a scale again; notes what else it is."""
+    """The factors at a consumer that is a scale per channel again, or None; records any other use of the scale."""
     if node.type in (*PASSING, *RESHAPES, "Reciprocal", "Inv"):
         return factors if node.inputs[0][0] is before else None
     if node.type == "Neg":
@@ -388,20 +388,20 @@ def _step(node: Node, before: Node, factors: tuple[Tensor, ...], walk: _Walk) ->
 def _mean_of(
     scaled: Tensor, factors: tuple[Tensor, ...], offsets: list[tuple[Tensor, ...]]
 ) -> tuple[Tensor | None, tuple[Tensor, ...]]:
-    """The mean that is subtracted from the data before or after it is scaled, and what else scales."""
+    """The mean that is subtracted from the data before or after scaling, and the other factors."""
     node, _ = scaled
     for _ in range(8):
         if node.type in (*PASSING, *RESHAPES) and node.inputs:
             node = node.inputs[0][0]
             continue
         if node.type == "Mul":
-            data_side = [each for each in node.inputs if statistic(each) is None]
+            data_side = [source for source in node.inputs if statistic(source) is None]
             if len(data_side) == 2:  # by a gamma for each sample
-                found = [_mean_of(each, factors, []) for each in data_side]
-                return next((each for each in found if each[0] is not None), (None, factors))
+                candidates = [_mean_of(source, factors, []) for source in data_side]
+                return next((candidate for candidate in candidates if candidate[0] is not None), (None, factors))
             if len(data_side) != 1:
                 break
-            factors = (*factors, *(each for each in node.inputs if each not in data_side))
+            factors = (*factors, *(source for source in node.inputs if source not in data_side))
             node = data_side[0][0]
             continue
         if node.type in _SUMS:
@@ -421,37 +421,39 @@ def _mean_of(
 def _mean_in_offset(
     node: Node, consumers: dict[Node, list[Node]], variance: Statistic, factors: tuple[Tensor, ...]
 ) -> tuple[Tensor | None, list[Tensor]]:
-    """The mean, and beta, in an offset that takes a root of the same variance: x * scale + (beta - mean * scale)."""
+    """The mean, and beta, in an offset with a root of the same variance: x * scale + (beta - mean * scale)."""
     known = [variance, *map(statistic, factors)]
-    for each in consumers[node]:
-        if each.type not in _SUMS:
+    for consumer in consumers[node]:
+        if consumer.type not in _SUMS:
             continue
-        other = next((tensor for tensor in each.inputs if tensor[0] is not node), None)
+        other = next((tensor for tensor in consumer.inputs if tensor[0] is not node), None)
         while other is not None and other[0].type in (*PASSING, *RESHAPES):
             other = other[0].inputs[0]
         if other is None or statistic(other) is None:
             continue
-        negative = each.type == "Sub" or _is_negated(other)
+        negative = consumer.type == "Sub" or _is_negated(other)
         subtracted = other if negative else other[0].inputs[1] if other[0].type == "Sub" else None
         means = {factor: statistic(factor) for factor in _factors(subtracted)} if subtracted is not None else {}
-        unknown = [(factor, each) for factor, each in means.items() if each is not None and each not in known]
+        unknown = [(factor, mean) for factor, mean in means.items() if mean is not None and mean not in known]
         if len(unknown) == 1 and not unknown[0][1].is_uniform:
             return unknown[0][0], [] if negative else other[0].inputs[:1]
     return None, []
 
 
 def _mean_scaled_by(node: Node, consumers: dict[Node, list[Node]]) -> Tensor | None:
-    """The mean that is subtracted as scaled by a factor for each sample, as the data are: x * f + (beta - mean * f)."""
-    products = [each for each in consumers[node] if each.type == "Mul"]
-    others = {each: next((tensor for tensor in each.inputs if tensor[0] is not node), None) for each in products}
-    known = {each: statistic(other) for each, other in others.items() if other is not None}
+    """The mean that is scaled by a factor for each sample, like the data: x * f + (beta - mean * f)."""
+    products = [product for product in consumers[node] if product.type == "Mul"]
+    others = {
+        product: next((tensor for tensor in product.inputs if tensor[0] is not node), None) for product in products
+    }
+    known = {product: statistic(other) for product, other in others.items() if other is not None}
     if None not in known.values():
-        return None  # nothing is scaled by it but statistics
-    for each, value in known.items():
-        after = consumers[each]
+        return None  # it scales only statistics
+    for product, value in known.items():
+        after = consumers[product]
         if value is not None and not value.is_uniform:
-            if any(user.type == "Neg" or (user.type == "Sub" and user.inputs[1][0] is each) for user in after):
-                return others[each]
+            if any(user.type == "Neg" or (user.type == "Sub" and user.inputs[1][0] is product) for user in after):
+                return others[product]
     return None
 
 
@@ -461,27 +463,27 @@ def _is_negated(tensor: Tensor) -> bool:
     if node.type == "Neg":
         return True
     sides = node.inputs if node.type == "Mul" else node.inputs[:1] if node.type in (*RESHAPES, *QUOTIENTS) else ()
-    return any(_is_negated(each) for each in sides)
+    return any(_is_negated(side) for side in sides)
 
 
 def _factors(tensor: Tensor) -> list[Tensor]:
-    """What a product per channel is made of; of a quotient by a root, the root as a factor."""
+    """The factors of a product per channel; for a quotient by a root, the root is a factor."""
     node, _ = tensor
     if node.type in (*PASSING, *RESHAPES) and len(node.inputs) and node.type != "Merge":
         return _factors(node.inputs[0])
     if node.type in ("Mul", *QUOTIENTS):
-        return [each for side in node.inputs for each in _factors(side)]
+        return [factor for side in node.inputs for factor in _factors(side)]
     return [tensor]
 
 
 def _after(node: Node, consumers: dict[Node, list[Node]], fixed: bool, *types: str) -> Node | None:
-    """The variable that scales or shifts what has been normalized."""
+    """The variable that scales or shifts the normalized data."""
     for _ in range(5):
-        following = [each for each in consumers[node] if each.type in ("Mul", "Add", "AddV2", "Identity", *RESHAPES)]
+        following = [user for user in consumers[node] if user.type in ("Mul", "Add", "AddV2", "Identity", *RESHAPES)]
         if len(following) != 1:
             return None
         before, node = node, following[0]
         if node.type in types:
-            others = [_variable(each, fixed) for each in node.inputs if each[0] is not before]
+            others = [_variable(source, fixed) for source in node.inputs if source[0] is not before]
             return others[0] if others else None
     return None

@@ -1,4 +1,4 @@
-"""Under which conditions ops run: the branches and loops that they are in."""
+"""The conditions under which ops run: the branches and loops that they are in."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ class Condition(NamedTuple):
 class Conditions:
     """The branches and loops that each node of a graph is in.
 
-    `predicate` names that of a Switch: by default the op that it comes from, which conds may have in common.
+    `predicate` names the predicate of a Switch: by default its source op, which several conds may share.
     """
 
     def __init__(
         self, dataflow: Dataflow, order: Iterable[Node], predicate: Callable[[Node], str] | None = None
     ) -> None:
         predicate = predicate or _predicate
-        # Those within its graph or body; what a body is in comes from its callers.
+        # Those within the node's graph or body; `of` adds those around a body.
         self._own: dict[Node, frozenset[Condition]] = {}
         none: frozenset[Condition] = frozenset()
         for node in order:
@@ -33,19 +33,19 @@ class Conditions:
                 self._own.get(source, none) | _switched(source, index, predicate) for source, index in node.inputs
             ]
             if node.type in ("Merge", "RefMerge"):
-                # Back edges are not there yet: their part is that of the way in.
+                # Back edges have not been visited; they add nothing to the conditions of the first input.
                 known = [own for own, (source, _) in zip(inputs, node.inputs) if source in self._own]
                 own = none.union(*known)
-                own = frozenset(each for each in own if all(each in other for other in known))
+                own = frozenset(condition for condition in own if all(condition in other for other in known))
             elif node.type == "_Arg":
                 own = none
             else:
-                own = none.union(*inputs, *(self._own.get(each, none) for each in node.controls))
+                own = none.union(*inputs, *(self._own.get(control, none) for control in node.controls))
             if node.type in ("Enter", "RefEnter"):
                 own |= {Condition(_frame(node), None)}
             if node.type in ("Exit", "RefExit"):
-                left = _frame_left(node)
-                own = frozenset(each for each in own if each.of != left)
+                frame = _frame_left(node)
+                own = frozenset(condition for condition in own if condition.of != frame)
             self._own[node] = own
 
     def of(self, node: Node) -> frozenset[Condition]:
@@ -59,7 +59,7 @@ class Conditions:
 
 
 def exclusive(first: frozenset[Condition], second: frozenset[Condition]) -> bool:
-    """Whether what is under these conditions never runs in the same step."""
+    """Whether ops under these conditions never run in the same step."""
     return any(
         a.of == b.of and a.branch != b.branch and None not in (a.branch, b.branch) for a in first for b in second
     )
@@ -72,7 +72,7 @@ def _predicate(switch: Node) -> str:
 def _switched(source: Node, index: int, predicate: Callable[[Node], str]) -> frozenset[Condition]:
     if source.type not in ("Switch", "RefSwitch") or len(source.inputs) < 2:
         return frozenset()
-    # The switch of a loop: its frame says it all.
+    # The switch of a loop; the loop's frame is already a condition.
     if source_of(source.inputs[1]).type == "LoopCond":
         return frozenset()
     return frozenset([Condition(predicate(source), index)])

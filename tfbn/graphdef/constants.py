@@ -26,7 +26,7 @@ def compute(type: str, attr: Any, *inputs: Any) -> np.ndarray:
 class Constants:
     """The known values of a graph's tensors, floating ones in float64.
 
-    `shapes` gives those of tensors whose shape ops may be computed as well.
+    `shapes` has the shapes of tensors, so that ops Shape of these can be computed too.
     """
 
     def __init__(self, shapes: Mapping[Tensor, tuple[int, ...]] | None = None) -> None:
@@ -34,7 +34,7 @@ class Constants:
         self._values: dict[Tensor, np.ndarray | None] = {}
 
     def value(self, tensor: Tensor) -> np.ndarray | None:
-        """The value; None where it depends on an input or on an op not known here."""
+        """The value; None where it depends on an input, or on an op that is not known here."""
         if tensor not in self._values:
             self._values[tensor] = self._compute(*tensor)
         return self._values[tensor]
@@ -47,8 +47,8 @@ class Constants:
         if index or not can_compute(node.type) or ("batch_dims" in node.attr and node.attr["batch_dims"].i):
             return None
         inputs = []
-        for each in node.inputs:
-            value = self.value(each)
+        for tensor in node.inputs:
+            value = self.value(tensor)
             if value is None:
                 return None
             inputs.append(value)
@@ -70,16 +70,16 @@ def _strided_slice(attr: Any, value: np.ndarray, begin: np.ndarray, end: np.ndar
     masks = {name: attr[f"{name}_mask"].i for name in ("begin", "end", "ellipsis", "new_axis", "shrink_axis")}
     index: list[Any] = []
     for place, (first, last, stride) in enumerate(zip(begin, end, strides)):
-        given = {name for name, mask in masks.items() if mask >> place & 1}
-        if "ellipsis" in given:
+        masked = {name for name, mask in masks.items() if mask >> place & 1}
+        if "ellipsis" in masked:
             index.append(Ellipsis)
-        elif "new_axis" in given:
+        elif "new_axis" in masked:
             index.append(np.newaxis)
-        elif "shrink_axis" in given:
+        elif "shrink_axis" in masked:
             index.append(int(first))
         else:
             index.append(
-                slice(None if "begin" in given else int(first), None if "end" in given else int(last), int(stride))
+                slice(None if "begin" in masked else int(first), None if "end" in masked else int(last), int(stride))
             )
     return value[tuple(index)]
 

@@ -1,8 +1,8 @@
-"""A graph as nodes and edges, read off its GraphDef: function bodies belong to it, and no op is added or looked up.
+"""A graph as nodes and edges, read from its GraphDef, function bodies included; no op is added or looked up.
 
-A function's body is there once for all ops that call it with the same variables: what else its arguments are is what
-any of them passes. So walks are linear in the number of ops, and a call that updates one layer does not stand for one
-that updates another.
+A function has one body for all ops that call it with the same variables; its other arguments may be what any of these
+calls passes. So walks are linear in the number of ops, and a call that updates one layer is not taken for one that
+updates another.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from tfbn.graphdef.nodes import control_inputs, data_inputs, input_name
 Tensor = tuple["Node", int]  # an op and the number of its output
 
 _MAX_SEPARATE_CONTROLS = 4
-# Beyond it, calls with other variables share a body: functions that call each other can multiply without end.
+# Beyond that, calls with other variables share a body: functions that call each other could multiply without end.
 _MAX_COPIED_NODES = 500_000
 VARIABLES = ("VarHandleOp", "VariableV2", "Variable")
-# What hands on its first input as it is, a variable's handle or reference included.
+# Ops that pass on their first input unchanged, including a variable's handle or reference.
 PASSING = frozenset(
     (
         "Identity",
@@ -51,8 +51,8 @@ _ARGUMENTS = {
 
 
 class Node:
-    """One op of the graph or of a function's body; or an argument of a body (its `type` is then `_Arg`), or a set of
-    control inputs that ops share (`_Controls`).
+    """One op of the graph or of a function's body; or an argument of a body (of the type `_Arg`), or a set of control
+    inputs that ops share (of the type `_Controls`).
     """
 
     __slots__ = ("attr", "bodies", "callers", "controls", "inputs", "name", "type")
@@ -71,7 +71,7 @@ class Node:
 class Body(NamedTuple):
     arguments: list[Node]
     results: list[Tensor]
-    controls: list[Node]  # what runs although the results do not need it
+    controls: list[Node]  # ops that run although the results do not need them
     nodes: list[Node]
 
 
@@ -79,16 +79,16 @@ class Dataflow:
     """The nodes of a GraphDef or a Graph, and of the functions that they call.
 
     Raises:
-      ValueError: an op takes what the graph does not have.
+      ValueError: an op takes an input that the graph does not have.
     """
 
     def __init__(self, graph_def: Any) -> None:
         definitions = graph_def.values() if isinstance(graph_def, Graph) else graph_def.node
         self._functions = {function.signature.name: function for function in graph_def.library.function}
         self._bodies: dict[tuple[str, tuple[Node | None, ...]], Body] = {}
-        self._first: dict[str, Body] = {}  # that of the first call of each function
+        self._first: dict[str, Body] = {}  # by function, the body of its first call
         self._incomplete: list[str] = []  # functions, each called by the one before, whose bodies are being read
-        self._copied = 0  # nodes in bodies of further calls
+        self._copied = 0  # number of nodes in the bodies of further calls
         self._passed: dict[Node, Node] = {}  # the variable that an argument of a body is
         self._joined: dict[tuple[str, ...], Node] = {}
         self.nodes = {node.name: Node(node.name, node.op, node.attr) for node in definitions}
@@ -107,7 +107,7 @@ class Dataflow:
             self._call(node)
 
     def _controls(self, names: list[str]) -> list[Node]:
-        """The control inputs; many are joined in one node, shared by the ops that a train op makes under UPDATE_OPS."""
+        """The control inputs; many are joined in one node, which the ops of a train op under UPDATE_OPS share."""
         if len(names) <= _MAX_SEPARATE_CONTROLS:
             return [self.nodes[name] for name in names]
         key = tuple(names)
@@ -136,18 +136,18 @@ class Dataflow:
                 continue
             body = self._body(name, variables)
             node.bodies.append(body)
-            for each in body.nodes:
-                each.callers.append((node, number))
+            for inner in body.nodes:
+                inner.callers.append((node, number))
             for argument, passed in zip(body.arguments, node.inputs[first:]):
                 argument.inputs.append(passed)
 
     def _variable(self, tensor: Tensor) -> Node | None:
-        """The variable that a call passes on, where it is one."""
+        """The variable that a call passes as this tensor, or None."""
         node, _ = origin_of(tensor)
         return node if node.type in VARIABLES else self._passed.get(node)
 
     def _body(self, name: str, variables: tuple[Node | None, ...] = ()) -> Body:
-        """The body as it is called with these variables."""
+        """The body for calls with these variables."""
         key = (name, variables)
         if key in self._bodies:
             return self._bodies[key]
@@ -158,7 +158,7 @@ class Dataflow:
             self._copied += len(function.node_def)
         arguments = [Node(f"{name}/{arg.name}", "_Arg") for arg in function.signature.input_arg]
         by_name = {arg.name: node for arg, node in zip(function.signature.input_arg, arguments)}
-        by_name.update({each.name: Node(f"{name}/{each.name}", each.op, each.attr) for each in function.node_def})
+        by_name.update({op.name: Node(f"{name}/{op.name}", op.op, op.attr) for op in function.node_def})
         body = self._bodies[key] = Body(arguments, [], [], list(by_name.values()))
         self._first.setdefault(name, body)
         self.all += body.nodes
@@ -167,22 +167,22 @@ class Dataflow:
         def tensor(text: str) -> Tensor:
             name, _, output = text.partition(":")
             output, _, index = output.partition(":")
-            # The outputs of an op that calls functions are one list; Switch and FusedBatchNorm name theirs.
+            # An op that calls functions has one list of outputs; Switch and FusedBatchNorm name theirs.
             return by_name[name], _OUTPUTS.get(output, int(index or 0))
 
-        for each in function.node_def:
-            node = by_name[each.name]
-            for text in each.input:
+        for definition in function.node_def:
+            node = by_name[definition.name]
+            for text in definition.input:
                 if text[0] == "^":
                     node.controls.append(by_name[text[1:]])
                 else:
                     node.inputs.append(tensor(text))
         self._incomplete.append(name)
-        for each in function.node_def:
-            self._call(by_name[each.name])
+        for definition in function.node_def:
+            self._call(by_name[definition.name])
         self._incomplete.pop()
         body.results.extend(tensor(function.ret[arg.name]) for arg in function.signature.output_arg)
-        body.controls.extend(by_name[each] for each in function.control_ret.values())
+        body.controls.extend(by_name[op] for op in function.control_ret.values())
         return body
 
     def in_functions(self) -> list[Node]:
@@ -192,7 +192,7 @@ class Dataflow:
             for body in node.bodies:
                 yield from body.nodes
             attrs = node.attr.values() if node.attr is not None else ()
-            named = [each.name for attr in attrs for each in (attr.func, *attr.list.func)]
+            named = [function.name for attr in attrs for function in (attr.func, *attr.list.func)]
             for name in (node.type, *named):
                 if name in self._functions and not node.bodies:
                     yield from (self._first.get(name) or self._body(name)).nodes
@@ -201,15 +201,15 @@ class Dataflow:
         return [node for node in walks.in_order(self.nodes.values(), follow) if node not in own]
 
     def reach(self, starts: Iterable[Node], follow: Callable[[Node], Iterable[Node]] | None = None) -> set[Node]:
-        """What runs when `starts` do, or what `follow` leads to."""
+        """All nodes that run when `starts` do, or that `follow` leads to."""
         return walks.reach(starts, follow or requirements)
 
     def consumers(self) -> dict[Node, list[Node]]:
         """The nodes that each node is an input or a control input of."""
         consumers: dict[Node, list[Node]] = {node: [] for node in self.all}
         for node in self.all:
-            for each in (*(source for source, _ in node.inputs), *node.controls):
-                consumers[each].append(node)
+            for before in (*(source for source, _ in node.inputs), *node.controls):
+                consumers[before].append(node)
         return consumers
 
     def in_order(self) -> list[Node]:
@@ -219,17 +219,15 @@ class Dataflow:
 
 def controls_of(node: Node) -> list[Node]:
     """The ops that are control inputs, one by one."""
-    return [
-        each for control in node.controls for each in (control.controls if control.type == "_Controls" else [control])
-    ]
+    return [op for control in node.controls for op in (control.controls if control.type == "_Controls" else [control])]
 
 
-# Numbers of named outputs, for the ops whose outputs matter here.
+# Indices of named outputs, for the ops whose outputs matter here.
 _OUTPUTS = {"output_false": 0, "output_true": 1, "y": 0, "batch_mean": 1, "batch_variance": 2}
 
 
 def _then_first(node: Node) -> Callable[[str], bool]:
-    """Orders the bodies of an If as those of a Case are: attributes come in any order."""
+    """A sort key that puts the then-branch of an If first: attributes come in any order."""
     first = node.attr["then_branch"].func.name if "then_branch" in node.attr else ""
     return lambda name: name != first
 
@@ -252,7 +250,7 @@ def requirements(node: Node) -> Iterator[Node]:
 
 
 class Upstream:
-    """Which marked nodes each node comes after, found in one pass over the graph for all marks.
+    """The marked nodes that each node comes after, computed in one pass over the graph for all marks.
 
     Args:
       order: the nodes, as `Dataflow.in_order` has them.
@@ -268,8 +266,8 @@ class Upstream:
         self._masks: dict[Node, int] = {}
         for node in order if marks else ():
             mask = bits[marks[node]] if node in marks else 0
-            for each in before(node):
-                mask |= self._masks.get(each, 0)
+            for source in before(node):
+                mask |= self._masks.get(source, 0)
             if mask:
                 self._masks[node] = mask
 
@@ -294,12 +292,12 @@ def assigns(type: str) -> bool:
 
 
 def source_of(tensor: Tensor) -> Node:
-    """Where a handle or a reference comes from: a variable, if it is one's."""
+    """The source of a handle or a reference: a variable, if it belongs to one."""
     return origin_of(tensor, _PASSING_HANDLES)[0]
 
 
 def origin_of(tensor: Tensor, passing: Set[str] = PASSING) -> Tensor:
-    """Where a value comes from that ops of the types in `passing` only hand on, as into a branch or a loop."""
+    """The source of a value that ops of the types in `passing` only pass on, such as into a branch or a loop."""
     node, index = tensor
     visited = set()
     while node.type in passing and node.inputs and node not in visited:
@@ -311,4 +309,4 @@ def origin_of(tensor: Tensor, passing: Set[str] = PASSING) -> Tensor:
 def _forward(node: Node) -> Iterator[Node]:
     if node.type != "Merge":
         return requirements(node)
-    return (each for each in requirements(node) if each.type != "NextIteration")
+    return (before for before in requirements(node) if before.type != "NextIteration")

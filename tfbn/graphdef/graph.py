@@ -15,13 +15,13 @@ from tfbn.graphdef.nodes import Tensor, become_constant, control_inputs, copy_no
 class Graph(dict[str, Any]):
     """NodeDefs by name, in the graph's order.
 
-    `like` is the GraphDef or the Graph whose functions and versions go with them.
+    `like` is the GraphDef or the Graph from which the functions and versions are taken.
     """
 
     def __init__(self, nodes: Iterable[Any], like: Any) -> None:
         super().__init__((node.name, node) for node in nodes)
         self.library, self.versions = like.library, like.versions
-        self.reserved: set[str] = set()  # names that new ops do not get, though no op has them
+        self.reserved: set[str] = set()  # further names that new ops must not get
 
     @classmethod
     def from_graph_def(cls, graph_def: Any) -> Graph:
@@ -29,7 +29,7 @@ class Graph(dict[str, Any]):
         return cls(map(copy_node, graph_def.node), graph_def)
 
     def to_graph_def(self) -> Any:
-        """A GraphDef of the ops, with those functions that they name."""
+        """A GraphDef of the ops, with the functions that they name."""
         graph_def = tf.compat.v1.GraphDef()
         graph_def.versions.CopyFrom(self.versions)
         graph_def.node.extend(self.values())
@@ -37,8 +37,8 @@ class Graph(dict[str, Any]):
         waiting = list(self.values()) if functions else []
         while waiting:
             node = waiting.pop()
-            named = [each for attr in node.attr.values() for each in (attr.func, *attr.list.func)]
-            for name in (node.op, *(each.name for each in named)):
+            called = [function.name for attr in node.attr.values() for function in (attr.func, *attr.list.func)]
+            for name in (node.op, *called):
                 if name in functions:
                     function = functions.pop(name)
                     graph_def.library.function.append(function)
@@ -53,7 +53,7 @@ class Graph(dict[str, Any]):
         """
         graph_def = without_colocation(self.to_graph_def())
         for node in graph_def.node:
-            # 1.15 noted shapes for the gradient of a fused batch norm that later versions do not infer, and refuse.
+            # 1.15 recorded shapes for the gradient of a fused batch norm that later versions do not infer, and refuse.
             node.attr.pop("_output_shapes", None)
         graph = tf.Graph()
         with graph.as_default():
@@ -75,7 +75,7 @@ class Graph(dict[str, Any]):
         return Graph((node for name, node in self.items() if name in chosen), self)
 
     def reach(self, starts: Iterable[str], controls: bool = True) -> set[str]:
-        """The names of all that runs when `starts` do; with `controls=False` of all whose values they take."""
+        """The names of all ops that run when `starts` do; with `controls=False`, of those whose values these take."""
 
         def follow(name: str) -> list[str]:
             node = self[name]
@@ -85,7 +85,7 @@ class Graph(dict[str, Any]):
         return walks.reach(starts, follow)
 
     def pruned(self, starts: Iterable[str]) -> Graph:
-        """Only what runs when `starts` do."""
+        """Only the ops that run when `starts` do."""
         return self.select(self.reach(starts))
 
     def in_order(self) -> list[str]:
@@ -94,34 +94,34 @@ class Graph(dict[str, Any]):
         def before(name: str) -> list[str]:
             node = self[name]
             names = [source for source, _ in data_inputs(node)] + control_inputs(node)
-            return names if node.op != "Merge" else [each for each in names if self[each].op != "NextIteration"]
+            return names if node.op != "Merge" else [source for source in names if self[source].op != "NextIteration"]
 
         return walks.in_order(self, before)
 
     def redirect(self, instead: Mapping[Tensor, Tensor], done: Mapping[str, list[str]] | None = None) -> None:
-        """Lets consumers take other tensors, and wait for `done` of an op where it says so.
+        """Makes consumers take other tensors, and wait for the ops in `done` in place of the op that is its key.
 
-        What waited for an op that is not there any more waits for the op of the tensor in place of its output.
+        Ops that waited for a removed op wait for the op of the tensor that replaces its output.
         """
         done = done or {}
         by_op = {name: tensor for (name, _), tensor in instead.items()}
 
         def waited_for(name: str) -> list[str]:
             if name in done:
-                return [each for other in done[name] for each in waited_for(other)]
+                return [waited for other in done[name] for waited in waited_for(other)]
             return [name] if name in self or name not in by_op else [last(by_op[name], instead)[0]]
 
         for node in self.values():
             data, controls = data_inputs(node), control_inputs(node)
-            if any(each in instead for each in data) or any(each in done or each not in self for each in controls):
+            if any(tensor in instead for tensor in data) or any(op in done or op not in self for op in controls):
                 set_inputs(
                     node,
-                    (last(each, instead) for each in data),
-                    (other for each in controls for other in waited_for(each)),
+                    (last(tensor, instead) for tensor in data),
+                    (other for op in controls for other in waited_for(op)),
                 )
 
     def free_name(self, name: str) -> str:
-        """The name, with a number behind it where it is taken."""
+        """The name, with a number appended if it is in use."""
         free, number = name, 0
         while free in self or free in self.reserved:
             number += 1

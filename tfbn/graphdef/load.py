@@ -19,14 +19,14 @@ from tfbn.paths import check_is_file_or_folder
 
 tf1 = tf.compat.v1
 
-# Restoring variables and filling the tables of vocabularies, which loading a SavedModel is there for.
+# Restoring variables and filling vocabulary tables, which is what loading a SavedModel is for.
 _LOADING_OPS = (
     *("RestoreV2", "Variable", "VariableV2", "Assign", "VarHandleOp", "AssignVariableOp", "ReadVariableOp"),
     *("VarIsInitializedOp", "HashTable", "HashTableV2", "MutableHashTable", "MutableHashTableV2"),
     *("LookupTableImport", "LookupTableImportV2", "InitializeTable", "InitializeTableV2"),
     *("InitializeTableFromTextFile", "InitializeTableFromTextFileV2"),
 )
-# What TensorFlow raises for MetaGraphs that are damaged, whose collections have messages of their own.
+# The errors of TensorFlow for damaged MetaGraphs, including those for messages in their collections.
 IMPORT_ERRORS = (ValueError, KeyError, TypeError, RuntimeError, OSError, tf.errors.OpError, DecodeError)
 _INIT_COLLECTIONS = ("saved_model_main_op", "legacy_init_op")
 _INIT_SIGNATURE = "__saved_model_init_op"
@@ -46,10 +46,10 @@ class LoadedGraph(NamedTuple):
 
 @contextmanager
 def load(path: str | os.PathLike[str], tags: Sequence[str], checkpoint: str | None) -> Iterator[LoadedGraph]:
-    """Loads what is in a file or a SavedModel's directory; of a folder of checkpoints, the latest one with its graph.
+    """Loads a file or the directory of a SavedModel; of a folder of checkpoints, the latest one with its graph.
 
     Raises:
-      FileNotFoundError: nothing is there.
+      FileNotFoundError: the path does not exist.
       ValueError: it is none of these, or a SavedModel that would do more than restore variables and tables when it is
         loaded.
     """
@@ -89,20 +89,20 @@ def _is_saved_model(folder: Path) -> bool:
 def _find_meta_graph(folder: Path) -> Path:
     """The MetaGraph of the latest checkpoint in a folder, or the only one."""
     state = bundle_index.read_state(folder)
-    # The folder may have been moved since, so of the path in it only the name counts.
+    # The folder may have been moved since, so only the name in its path counts.
     latest = folder / f"{Path(state.model_checkpoint_path).name}.meta" if state else None
     if latest is not None and latest.exists():
         return latest
     meta_graphs = sorted(folder.glob("*.meta"))
     if len(meta_graphs) == 1:
         return meta_graphs[0]
-    others = [*meta_graphs, *(each for each in sorted(folder.iterdir()) if each.is_dir() and _is_saved_model(each))]
+    others = [*meta_graphs, *(path for path in sorted(folder.iterdir()) if path.is_dir() and _is_saved_model(path))]
     hint = f"Give one of those in it: {', '.join(map(str, others[:_MAX_LISTED]))}." if others else "It has neither."
     raise ValueError(f"{folder}: expected a SavedModel, or a folder with a checkpoint and its MetaGraph. {hint}")
 
 
 def _check_loading_computes_only(folder: Path, tags: Sequence[str]) -> None:
-    """Loading runs ops of the file: to restore the variables, and to initialize."""
+    """Loading runs ops of the file, to restore variables and to initialize: refuses any that do more."""
     for meta_graph in _meta_graphs(folder):
         if set(meta_graph.meta_info_def.tags) != set(tags):
             continue
@@ -192,4 +192,5 @@ def read_message(path: Path, kind: type) -> Any:
 def _graph_defs(message: Any) -> list[Any]:
     if isinstance(message, tf1.GraphDef):
         return [message]
-    return [each.graph_def for each in ([message] if isinstance(message, tf1.MetaGraphDef) else message.meta_graphs)]
+    meta_graphs = [message] if isinstance(message, tf1.MetaGraphDef) else message.meta_graphs
+    return [meta_graph.graph_def for meta_graph in meta_graphs]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-# Of a graph that tf.contrib.quantize made for training: what to take in its place.
+# For a graph that tf.contrib.quantize built for training: what to use in its place.
 QUANTIZED_FOR_EVALUATION = (
     "It observes the ranges of a quantization; the graph for evaluation is the one to take. Build the network with "
     "is_training=False, call tf.contrib.quantize.create_eval_graph(), and restore the checkpoint there. Its batch "
@@ -13,7 +13,7 @@ QUANTIZED_FOR_EVALUATION = (
 
 
 def reason(error: Exception) -> str:
-    """The line that tells what happened; of an op that fails in a session, the traces of its building are around it."""
+    """The line that says what happened, without the stack traces around it if an op failed in a session."""
     text = error.message if isinstance(error, tf.errors.OpError) else str(error)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     titles = [i for i, line in enumerate(lines) if line == "Graph execution error:" or line.startswith("Node: '")]

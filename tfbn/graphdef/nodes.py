@@ -1,4 +1,4 @@
-"""NodeDefs: what they take, and the edits that all rewriting is made of."""
+"""NodeDefs: their inputs, and the edits that all rewriting consists of."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Tensor = tuple[str, int]  # the name of an op and the number of its output
 
 
 def split_tensor(text: str) -> Tensor:
-    """An input as a NodeDef has it, or a tensor's name; that of an op alone stands for its first output."""
+    """Splits an input of a NodeDef, or a tensor's name; the name of an op alone stands for its first output."""
     name, _, index = text.partition(":")
     return name, int(index or 0)
 
@@ -56,7 +56,7 @@ def set_attr(node: Any, key: str, value: Any) -> None:
 
 
 def become(node: Any, op: str, **attrs: Any) -> None:
-    """Makes another op of it, with these attributes alone and the inputs that it has."""
+    """Turns a node into another op with only these attributes; the inputs stay."""
     node.op = op
     node.attr.clear()
     for key, value in attrs.items():
@@ -64,7 +64,7 @@ def become(node: Any, op: str, **attrs: Any) -> None:
 
 
 def become_constant(node: Any, value: Any, controls: Iterable[str] = ()) -> None:
-    """Makes a Const of an op, in NumPy's dtype of the value."""
+    """Turns a node into a Const, with the value's NumPy dtype."""
     set_inputs(node, [], controls)
     become(node, "Const")
     node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(value))

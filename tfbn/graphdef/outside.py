@@ -1,8 +1,8 @@
-"""Which ops of a graph act on more than the tensors in it: on files, the network, other processes, Python.
+"""Finds the ops of a graph that act on more than its tensors: on files, the network, other processes, Python.
 
-A graph from a file is a program. Before it is run, it is searched for side effects, in the ops that lead to what is
-fetched and in all functions that those name. Ops with a state are refused unless they are listed here, so that one of
-which nothing is known is refused too.
+A graph from a file is a program. Before it is run, it is searched for side effects, in the ops that lead to the
+fetches and in all functions that those name. Stateful ops are refused unless they are listed here, so that unknown ones
+are refused too.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any
 
 from tfbn import _tensorflow
 
-# With a state, and nothing else: calls, loops and branches, whose functions are looked through, and random numbers.
+# Stateful but harmless: calls, loops and branches, whose functions are searched too, and random numbers.
 _HARMLESS = re.compile(
     "(StatefulPartitionedCall|If|While|Case|Assert|Print|PrintV2|TensorArray.*|Stack.*|Multinomial|"
     "Random(Uniform|UniformInt|StandardNormal|Gamma|Poisson|PoissonV2|Shuffle)|(Parameterized)?TruncatedNormal)"
 )
-# Registered as if without one. Debug ops write to the URLs in their attributes, Abort ends the process.
+# Registered as stateless, yet not harmless. Debug ops write to URLs in their attributes, Abort ends the process.
 _REACHING_OUT = re.compile(
     "(ReadFile|MatchingFiles|PyFuncStateless|GenerateVocabRemapping|InitializeTableFromTextFile|Abort|SymbolicGradient|"
     "Reader.*|Debug.*|TPU.*|.*Dataset.*)"
@@ -26,7 +26,7 @@ _REACHING_OUT = re.compile(
 
 
 def reaching_outside(graph_def: Any, fetches: Iterable[str], allowed: Iterable[str] = ()) -> list[str]:
-    """The ops that would act on the world around when `fetches`, names of ops, are run: each as 'name (type)'.
+    """The ops that would act outside of the graph when `fetches`, names of ops, are run: as 'name (type)'.
 
     Args:
       graph_def: the graph, with its library.
@@ -34,8 +34,10 @@ def reaching_outside(graph_def: Any, fetches: Iterable[str], allowed: Iterable[s
       allowed: types of ops that are expected there.
     """
     known = {*allowed, *(function.signature.name for function in graph_def.library.function)}
-    found = {node.name: node for node in _reach(graph_def, fetches) if node.op not in known and _reaches_outside(node)}
-    return [f"{name} ({node.op})" for name, node in sorted(found.items())]
+    refused = {
+        node.name: node for node in _reach(graph_def, fetches) if node.op not in known and _reaches_outside(node)
+    }
+    return [f"{name} ({node.op})" for name, node in sorted(refused.items())]
 
 
 def _reaches_outside(node: Any) -> bool:
@@ -59,10 +61,10 @@ def _reach(graph_def: Any, fetches: Iterable[str]) -> Iterator[Any]:
         following = [nodes[name] for name in map(_source, node.input) if nodes.get(node.name) is node and name in nodes]
         for name in _functions(node):
             following += bodies.pop(name, ())
-        for each in following:
-            if id(each) not in seen:
-                seen.add(id(each))
-                waiting.append(each)
+        for following_node in following:
+            if id(following_node) not in seen:
+                seen.add(id(following_node))
+                waiting.append(following_node)
 
 
 def _source(text: str) -> str:

@@ -1,7 +1,7 @@
 """Finds batch norm layers by their ops, no matter what built them: tfbn, contrib, tf.layers, Keras in graph mode.
 
 A layer is a pair of variables, a mean and a variance. Three kinds of ops belong to it: those that normalize by them,
-those that normalize by statistics of the batch in their place, and those that move them. Pairs that are called
+those that normalize by statistics of the batch in their place, and those that update them. Pairs that are called
 moving_mean and moving_variance are known by their names; others by the arithmetic of a normalization, see `arithmetic`.
 """
 
@@ -33,7 +33,7 @@ class Normalization(NamedTuple):
 
 
 class Update(NamedTuple):
-    """An op that moves a statistic towards that of the batch."""
+    """An op that updates a moving statistic towards that of the batch."""
 
     node: Node
     statistic: str  # its short name
@@ -52,9 +52,9 @@ class Layer:
 
     @property
     def modes(self) -> tuple[str, ...]:
-        """Of its calls, each once: 'training', 'inference', or 'dynamic' where each run decides."""
-        modes = [each.mode for each in self.normalizations]
-        conditional = [(i, each) for i, each in enumerate(self.normalizations) if each.conditions]
+        """The distinct modes of its calls: 'training', 'inference', or 'dynamic' where each run decides."""
+        modes = [normalization.mode for normalization in self.normalizations]
+        conditional = [(i, call) for i, call in enumerate(self.normalizations) if call.conditions]
         for i, a in conditional:
             for j, b in conditional:
                 if (a.mode, b.mode) == ("training", "inference") and exclusive(a.conditions, b.conditions):
@@ -74,19 +74,19 @@ class Layer:
 
 
 class Recognized(NamedTuple):
-    """The layers of a graph, and what was read of it."""
+    """The layers of a graph, and the graph as it was analyzed."""
 
     layers: dict[str, Layer]  # by scope, in the graph's order
     dataflow: Dataflow
     conditions: Conditions
     order: list[Node]
     consumers: dict[Node, list[Node]]
-    unrecognized: list[Form]  # normalizations by a batch whose moving statistics nothing tells
-    unexplained: list[Unexplained]  # what may be a normalization by averages of a batch
+    unrecognized: list[Form]  # normalizations by a batch whose moving statistics are unknown
+    unexplained: list[Unexplained]  # possible normalizations by averages of a batch
 
     @property
     def statistics(self) -> set[Node]:
-        """The variables of all layers but for beta and gamma."""
+        """The variables of all layers except beta and gamma."""
         return {
             node
             for layer in self.layers.values()
@@ -114,11 +114,11 @@ def recognize(graph_def: Any) -> Recognized:
                 mode = _mode(statistics, fused_training)
                 layer.normalizations.append(Normalization(node, mode, conditions.of(node)))
     consumers = dataflow.consumers()
-    ahead = {node: [each for each in consumers[node] if not is_gradient(each)] for node in dataflow.all}
+    ahead = {node: [user for user in consumers[node] if not is_gradient(user)] for node in dataflow.all}
     unrecognized = _add_forms(dataflow, conditions, ahead, layers, owners, by_source)
     unexplained = _find_unexplained(dataflow, ahead, layers)
-    # Those by which averages are known have more to say.
-    named = {node for each in unexplained for node in each.sources}
+    # An unexplained form with known averages says more.
+    named = {node for candidate in unexplained for node in candidate.sources}
     unrecognized = [form for form in unrecognized if named.isdisjoint(form.sources)]
     return Recognized(layers, dataflow, conditions, order, consumers, unrecognized, unexplained)
 
@@ -145,7 +145,7 @@ def _add_forms(
     owners: dict[Node, Layer],
     by_source: dict[Node, Layer],
 ) -> list[Form]:
-    """Adds the normalizations that their arithmetic shows, and layers by any names; returns what stays unexplained."""
+    """Adds normalizations by their arithmetic, and layers with variables of any name; returns forms of no layer."""
     moves = _Moves(dataflow, owners)
     named = list(layers.values())
     complete = {id(layer) for layer in named if layer.normalizations}
@@ -186,10 +186,10 @@ def _add_forms(
 
 
 def _add_further_calls(forms: list[Form], layers: list[Layer], conditions: Conditions) -> list[Form]:
-    """Adds those that normalize by a batch as another call of a layer does; returns the others.
+    """Adds forms that are another call of a layer, in training; returns the others.
 
-    Of calls that share variables, as towers or the batches of a discriminator, one may update the averages for all.
-    They are known by beta and gamma.
+    Where calls share variables, as towers or the batches of a discriminator do, one may update the averages for all.
+    Such calls are known by beta and gamma.
     """
     by_affine: dict[tuple[Node | None, ...], list[Layer]] = {}
     for layer in layers:
@@ -197,27 +197,29 @@ def _add_further_calls(forms: list[Form], layers: list[Layer], conditions: Condi
     others = []
     for form in forms:
         affine = (form.beta, form.gamma)
-        found = by_affine.get(affine, []) if any(affine) else []
-        if len(found) == 1 and not form.variance.variables and found[0].updates:
-            found[0].normalizations.append(Normalization(form.node, "training", conditions.of(form.node)))
+        sharing = by_affine.get(affine, []) if any(affine) else []
+        if len(sharing) == 1 and not form.variance.variables and sharing[0].updates:
+            sharing[0].normalizations.append(Normalization(form.node, "training", conditions.of(form.node)))
         else:
             others.append(form)
     return others
 
 
 class _Moves:
-    """Which variables are assigned what is computed from a batch's statistics; those of named layers aside."""
+    """The variables that are assigned values computed from a batch's statistics, except those of named layers."""
 
     def __init__(self, dataflow: Dataflow, owners: dict[Node, Layer]) -> None:
         self.by_variable: dict[Node, list[Node]] = {}
-        self._by_batch: dict[frozenset[Tensor], dict[Node, frozenset[Node]]] = {}  # with the variables that they take
+        self._by_batch: dict[
+            frozenset[Tensor], dict[Node, frozenset[Node]]
+        ] = {}  # by variable, the variables that its update reads
         self._batches: dict[Node, frozenset[Tensor]] = {}
         self._sets_with: dict[Tensor | None, set[frozenset[Tensor]]] = {}
         self._optimized = set()
-        self._others: dict[Node, list[Node]] = {}  # assignments of what is computed in any other way
+        self._others: dict[Node, list[Node]] = {}  # assignments of values computed in any other way
         self._remembering: set[Node] = set()  # whose next value depends on the one before
-        remembering: set[Node] = set()  # the assignments that say so
-        of_variables: list[tuple[Node, Node, frozenset[Node]]] = []  # assignments of what other variables have
+        remembering: set[Node] = set()  # the assignments that show that
+        from_variables: list[tuple[Node, Node, frozenset[Node]]] = []  # assignments from other variables
         for node in dataflow.all:
             if not node.inputs:
                 continue
@@ -227,7 +229,7 @@ class _Moves:
             if "Apply" in node.type:
                 self._optimized.add(variable)
             elif is_assignment(node) and not is_gradient(node):
-                value = arithmetic.statistic(node.inputs[1], of_update=True)
+                value = arithmetic.statistic(node.inputs[1], is_assigned=True)
                 if value is None:
                     self._others.setdefault(variable, []).append(node)
                     continue
@@ -237,36 +239,36 @@ class _Moves:
                 if value.batch:
                     self._add(variable, node, value.batch, value.variables)
                 elif value.variables:
-                    of_variables.append((variable, node, value.variables))
-        moved = set(self.by_variable)
-        for variable, node, taken in of_variables:
-            others = [each for each in taken if each is not variable and each in self._batches]
-            if len(others) != 1 or variable in moved:
+                    from_variables.append((variable, node, value.variables))
+        averaging = set(self.by_variable)
+        for variable, node, sources in from_variables:
+            others = [source for source in sources if source is not variable and source in self._batches]
+            if len(others) != 1 or variable in averaging:
                 continue
             if node in remembering and others[0] not in self._remembering:
-                # The average of a variable that has the last statistic.
-                self._add(variable, node, self._batches[others[0]], taken & {variable})
-            else:  # a copy of an average, or its average, which the layer may infer by
+                # The average of a variable that holds the last batch's statistic.
+                self._add(variable, node, self._batches[others[0]], sources & {variable})
+            else:  # a copy of an average, or its average, which inference may use
                 self.by_variable.setdefault(variable, []).append(node)
                 self._batches[variable] = self._batches[others[0]]
         for variable, updates in self.by_variable.items():
-            # What is assigned whatever an average was starts it.
+            # An assignment that ignores the old value only initializes an average.
             self.by_variable[variable] = [node for node in updates if node in remembering] or updates
 
-    def _add(self, variable: Node, update: Node, batch: frozenset[Tensor], taken: frozenset[Node]) -> None:
+    def _add(self, variable: Node, update: Node, batch: frozenset[Tensor], sources: frozenset[Node]) -> None:
         self.by_variable.setdefault(variable, []).append(update)
-        self._by_batch.setdefault(batch, {})[variable] = taken
+        self._by_batch.setdefault(batch, {})[variable] = sources
         self._batches[variable] = batch
         for tensor in batch:
             self._sets_with.setdefault(tensor, set()).add(batch)
 
     def pair_of(self, form: Form) -> tuple[Node, Node] | None:
-        """The moving averages of a form's statistics; None where there are none, or no telling which."""
+        """The moving averages of a form's statistics; None where there are none, or several candidates."""
         mean, variance = self._variable_of(form.mean), self._variable_of(form.variance)
         if mean is None or variance is None or mean is variance:
             return None
         averages = [
-            # Of a layer that only infers, nothing tells which statistics are the batch's.
+            # For a layer that only infers, it is unknown which statistics are the batch's.
             Moved(
                 variable,
                 self.by_variable.get(variable, ()) if statistic.batch else (),
@@ -277,40 +279,40 @@ class _Moves:
         return (mean, variance) if are_averages(averages, form.tensors) else None
 
     def list_others(self, variable: Node, sources: Set[Node], dataflow: Dataflow) -> list[Node]:
-        """The assignments of what is computed of these reductions in a way that is not known."""
+        """The assignments of values computed from these reductions in an unknown way."""
         others = self._others.get(variable, ()) if sources else ()
         return [node for node in others if sources & dataflow.reach([node.inputs[1][0]], data)]
 
     def sources_of(self, variable: Node) -> frozenset[Node]:
-        """The reductions of the batch that what a variable is assigned comes from."""
+        """The reductions of the batch from which a variable's assigned value is computed."""
         return frozenset(node for node, _ in self._batches[variable])
 
     def _variable_of(self, statistic: Statistic) -> Node | None:
-        read = {each for each in statistic.variables if each in self.by_variable}
-        candidates = read or statistic.variables - self._optimized or self._last_of(statistic.batch)
+        averaging = {variable for variable in statistic.variables if variable in self.by_variable}
+        candidates = averaging or statistic.variables - self._optimized or self._last_of(statistic.batch)
         return next(iter(candidates)) if len(candidates) == 1 else None
 
     def _last_of(self, batch: frozenset[Tensor]) -> set[Node]:
         """The variables that average a statistic.
 
-        Not one that zero debias makes another of, nor an average of the average, nor one that has the last statistic
-        for another to average. The next variance may take the mean as well.
+        Without those that zero debias corrects into another one, averages of averages, and those that hold the last
+        batch's statistic for another to average. The next variance may depend on the mean as well.
         """
         around = self._sets_with.get(next(iter(batch), None), ())
         sets = [batch] if batch in self._by_batch else [each for each in around if batch < each]
-        moved = {variable: taken for each in sets for variable, taken in self._by_batch[each].items()}
-        if len(moved) < 2:
-            return set(moved)
-        slow = {each for each in moved if self._remembers(each)}
-        made = {each for other, taken in moved.items() if other not in slow for each in taken if each is not other}
-        of_others = {each for each in slow if any(other in slow for other in moved[each] - {each})}
-        last = moved.keys() - made - of_others
+        reads = {variable: read for each in sets for variable, read in self._by_batch[each].items()}
+        if len(reads) < 2:
+            return set(reads)
+        slow = {each for each in reads if self._remembers(each)}
+        corrected = {each for other, read in reads.items() if other not in slow for each in read if each is not other}
+        secondary = {each for each in slow if any(other in slow for other in reads[each] - {each})}
+        last = reads.keys() - corrected - secondary
         return last & slow or last
 
     def _remembers(self, variable: Node) -> bool:
         """Whether the next value depends on the one before."""
         values = [
-            [Trial({variable: value}, trains=True, of_update=True).next_value(node) for value in (1.0, 2.0)]
+            [Trial({variable: value}, trains=True, is_assigned=True).next_value(node) for value in (1.0, 2.0)]
             for node in self.by_variable[variable]
         ]
         return any(one != other for one, other in values)
@@ -329,7 +331,7 @@ def _constants_of(form: Form) -> tuple[Node, Node] | None:
 
 def _owner_of_form(form: Form, owners: dict[Node, Layer], by_source: dict[Node, Layer]) -> Layer | None:
     statistics = (form.variance, form.mean)
-    for variable in (node for each in statistics for node in (*each.variables, *each.vectors)):
+    for variable in (node for statistic in statistics for node in (*statistic.variables, *statistic.vectors)):
         if variable in owners:
             return owners[variable]
     for node, _ in (*form.variance.batch, *form.mean.batch):
@@ -351,24 +353,24 @@ def _looks_like_a_layer(form: Form) -> bool:
 
 
 def _scope_of(layer: Layer, layers: dict[str, Layer]) -> str:
-    """The scope around all of its variables; the name of the mean where that is none, or another layer's."""
+    """The scope around all of its variables; the mean's name where there is none, or it is another layer's."""
     names = [nodes[0].name.split("/")[:-1] for nodes in layer.variables.values()]
     common = names[0]
-    for each in names[1:]:
-        alike = [a == b for a, b in zip(common, each)]
+    for scopes in names[1:]:
+        alike = [a == b for a, b in zip(common, scopes)]
         common = common[: alike.index(False) if False in alike else len(alike)]
     scope = "/".join(common)
     return layer.variables["moving_mean"][0].name if not scope or scope in layers else scope
 
 
 def _layers(dataflow: Dataflow) -> dict[str, Layer]:
-    # A frozen graph has constants of the variables' names.
+    # A frozen graph has constants under the variables' names.
     kinds = (*VARIABLES, "Const")
     named = [(node, *split_name(node.name)) for node in dataflow.nodes.values() if node.type in kinds]
     layers = {scope: Layer(scope) for _, scope, short in named if short in STATISTICS}
     for node, scope, short in named:
         if short in DEBIAS:
-            # The pair is under the full name of the mean inside of the layer's scope.
+            # The pair is under the mean's full name, within the layer's scope.
             scope = scope.rpartition("moving_mean")[0].rstrip("/")
             half = scope[: len(scope) // 2]
             scope = half if half in layers and scope == f"{half}/{half}" else scope
@@ -378,12 +380,12 @@ def _layers(dataflow: Dataflow) -> dict[str, Layer]:
 
 
 def is_gradient(node: Node) -> bool:
-    """Whether tf.gradients made it, which names its scopes itself."""
+    """Whether tf.gradients created it, which names its scopes itself."""
     return "gradients" in node.name and _GRADIENTS.search(node.name) is not None
 
 
 def _find_updates(dataflow: Dataflow, conditions: Conditions, owners: dict[Node, Layer]) -> dict[Node, Layer]:
-    """Fills in the layers' updates; returns whose statistics are taken from the batch by which ops."""
+    """Adds the layers' updates; returns, by the ops that reduce the batch, the layers whose statistics they compute."""
     by_source: dict[Node, Layer] = {}
     for node in dataflow.all:
         if not is_assignment(node):
@@ -401,28 +403,28 @@ def _find_updates(dataflow: Dataflow, conditions: Conditions, owners: dict[Node,
 
 
 def _statistics_of(node: Node) -> Iterator[tuple[Slice, bool]]:
-    """Where the statistics come from that a normalization is made by; nothing for other ops."""
+    """The sources of an op's statistics, and whether it is fused and trains; nothing if it does not normalize."""
     if node.type in FUSED:
         if normalizes_by_batch(node.type, node.attr):
             yield Slice(frozenset(_affine_of(node)), frozenset([node]), False, False, False), True
         elif len(node.inputs) > 4:
             yield slice_of(node.inputs[4]), False
     elif node.type == "Rsqrt" and node.inputs[0][0].type in ("Add", "AddV2"):
-        both = [slice_of(tensor) for tensor in node.inputs[0][0].inputs]
+        terms = [slice_of(tensor) for tensor in node.inputs[0][0].inputs]
         # One of them is epsilon.
-        statistics = [each for each in both if each.variables or each.batch]
+        statistics = [term for term in terms if term.variables or term.batch]
         if len(statistics) == 1:
             yield statistics[0], False
 
 
 def normalizes_by_batch(type: str, attr: Any) -> bool:
     """Whether an op of this type is a fused batch norm in training mode."""
-    # True is the default of the attribute, which a graph exported without defaults does not have.
+    # The attribute defaults to True, and a graph exported without defaults lacks it.
     return type in FUSED and ("is_training" not in attr or attr["is_training"].b)
 
 
 def _affine_of(node: Node) -> set[Node]:
-    return {each for tensor in node.inputs[1:3] for each in slice_of(tensor).variables}
+    return {variable for tensor in node.inputs[1:3] for variable in slice_of(tensor).variables}
 
 
 def _mode(statistics: Slice, fused_training: bool) -> str:
@@ -437,7 +439,7 @@ def _mode(statistics: Slice, fused_training: bool) -> str:
 def _owner(
     node: Node, statistics: Slice, owners: dict[Node, Layer], by_source: dict[Node, Layer], layers: dict[str, Layer]
 ) -> Layer | None:
-    """By the variables it reads, by the updates it shares a source with, or by the scope it is in."""
+    """The layer by the variables that it reads, by updates from the same source, or by its scope."""
     for variable in statistics.variables:
         if variable in owners:
             return owners[variable]
@@ -450,8 +452,8 @@ def _owner(
 def _around(scopes: list[str], layers: dict[str, Layer]) -> Layer | None:
     """The layer that an op in these name scopes is in.
 
-    Around the layer's own scope there may be others, such as a tower's or a cond's; calls that share variables have
-    name scopes with numbers.
+    The layer's own scope may be inside others, such as a tower's or a cond's; the name scopes of further calls have
+    numbers.
     """
     plain = [re.sub(r"_\d+$", "", scope) for scope in scopes]
     for parts in (scopes, plain):

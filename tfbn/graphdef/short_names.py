@@ -10,7 +10,7 @@ DEBIAS = ("biased", "local_step")
 
 
 def split_name(name: str) -> tuple[str, str]:
-    """Scope and short name; of a part of a partitioned variable, the whole's."""
+    """Scope and short name; for a part of a partitioned variable, those of the whole."""
     scope, _, short = name.rpartition("/")
     if short.startswith("part_"):
         scope, _, short = scope.rpartition("/")

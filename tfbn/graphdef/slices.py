@@ -1,4 +1,4 @@
-"""Where a statistic per channel comes from: backwards from a tensor to variables and to reductions of the batch."""
+"""The sources of a statistic per channel: backwards from a tensor to variables and to reductions of the batch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tfbn.graphdef.arithmetic import FUSED, VARIABLES, assignments_before
 from tfbn.graphdef.dataflow import Node, Tensor, controls_of
 from tfbn.graphdef.short_names import STATISTICS, split_name
 
-# Where the way from a statistic back to the batch ends; what lies behind may be other layers.
+# Where the walk from a statistic back to the batch ends; behind these ops there may be other layers.
 _REDUCTIONS = ("Mean", "Sum", *FUSED)
 _BEYOND = (
     "Conv2D",
@@ -23,14 +23,14 @@ _BEYOND = (
     "FloorDiv",
     "RestoreV2",
 )
-MAX_SLICE_OPS = 200  # between a normalization and the source of its statistics, which is some 30 ops away
+MAX_SLICE_OPS = 200  # from a normalization to the source of its statistics, which is about 30 ops away
 
 
 class Slice(NamedTuple):
-    """Where a value per channel comes from."""
+    """The sources of a value per channel."""
 
     variables: frozenset[Node]
-    batch: frozenset[Node]  # the reductions, or fused ops, that it is taken from the batch by
+    batch: frozenset[Node]  # the reductions, or fused ops, that compute it from the batch
     chosen: bool  # by a cond's predicate among others
     locked: bool  # computed while a mutex is held
     corrected: bool  # by n / max(n - 1, 1) or its inverse
@@ -41,12 +41,12 @@ def slice_of(tensor: Tensor, controls: Iterable[Node] = ()) -> Slice:
     variables: set[Node] = set()
     batch: set[Node] = set()
     chosen, corrected = False, False
-    locked = any(each.type == "MutexLock" for each in controls)
+    locked = any(control.type == "MutexLock" for control in controls)
     seen = {tensor}
     waiting = [tensor]
     while waiting and len(seen) < MAX_SLICE_OPS:
         node, index = waiting.pop()
-        locked = locked or any(each.type == "MutexLock" for each in controls_of(node))
+        locked = locked or any(control.type == "MutexLock" for control in controls_of(node))
         corrected = corrected or node.type == "Maximum" or _has_static_correction(node)
         following: list[Tensor] = []
         if node.type in VARIABLES or (node.type == "Const" and split_name(node.name)[1] in STATISTICS):
@@ -60,26 +60,26 @@ def slice_of(tensor: Tensor, controls: Iterable[Node] = ()) -> Slice:
             following = [body.results[index] for body in node.bodies if index < len(body.results)]
         else:
             chosen = chosen or node.type == "Merge"
-            # Of a Switch the data: what its predicate is computed from, of whatever batch, is no statistic.
+            # For a Switch, only the data: what its predicate is computed from is no statistic.
             following = list(node.inputs[:1] if node.type in ("Switch", "RefSwitch") else node.inputs)
             if node.type == "ReadVariableOp":
-                following += [each.inputs[1] for each in assignments_before(node)]
-        for each in following:
-            if each not in seen:
-                seen.add(each)
-                waiting.append(each)
+                following += [assignment.inputs[1] for assignment in assignments_before(node)]
+        for source in following:
+            if source not in seen:
+                seen.add(source)
+                waiting.append(source)
     return Slice(frozenset(variables), frozenset(batch), chosen, locked, corrected)
 
 
 def _has_static_correction(node: Node) -> bool:
-    """Whether this multiplies the variance of tfbn's fused kernel by a number, which the size of its batch gives."""
+    """Whether this multiplies the variance of tfbn's fused kernel by a constant that the batch's size gives."""
     return node.type == "Mul" and {source.type for source, _ in node.inputs} == {"Abs", "Const"}
 
 
 def _of_virtual_batches(node: Node) -> bool:
-    """Whether a reduction is over statistics, which are quotients, and not over a batch."""
+    """Whether a reduction is over statistics of virtual batches, which are quotients, rather than over a batch."""
     if node.type in FUSED:
         return False
     reduced = node.inputs[0][0]
     factors = [reduced, *(source for source, _ in reduced.inputs)] if reduced.type == "Mul" else [reduced]
-    return any(each.type == "DivNoNan" for each in factors)
+    return any(factor.type == "DivNoNan" for factor in factors)

@@ -13,7 +13,7 @@ _TENSOR = re.compile(r"([^\s:^]+)(?::(\d+))?")
 
 
 class NotInGraph(LookupError):
-    """A name that stands for no tensor; the text is what an error says behind 'got NAME'."""
+    """A name that stands for no tensor; the text continues an error after 'got NAME'."""
 
 
 def locate(text: str, nodes: Mapping[str, Any], library: Any) -> tuple[str, int | None]:
@@ -57,7 +57,7 @@ def _outputs_of(name: str, op: str, count: int) -> str:
 
 
 def count_outputs(node: Any, library: Any) -> int | None:
-    """How many outputs an op has; None of one that is neither TensorFlow's nor a function of the library."""
+    """How many outputs an op has; None if it is neither TensorFlow's nor a function of the library."""
     for function in library.function:
         if function.signature.name == node.op:
             return len(function.signature.output_arg)
@@ -86,7 +86,7 @@ def suggestion(name: str, names: Iterable[str]) -> str:
 
 
 def nearest(name: str, names: list[str], count: int = 3) -> list[str]:
-    """Names with the same last part, and then those that are spelled alike."""
+    """Names with the same last part, and then those with a similar spelling."""
     last = name.rpartition("/")[2]
-    same = [each for each in names if each.rpartition("/")[2] == last]
+    same = [other for other in names if other.rpartition("/")[2] == last]
     return list(dict.fromkeys([*same, *difflib.get_close_matches(name, names, count)]))[:count]

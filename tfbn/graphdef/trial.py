@@ -1,7 +1,7 @@
-"""Whether a variable averages a statistic, tried with numbers in the place of both.
+"""Tests whether a variable averages a statistic, with numbers in place of both.
 
-A moving average stays as it is where the batch's statistic equals it, whatever the momentum. A sum, an average of a
-root, or one of a weighted statistic does not.
+A moving average does not change if the batch's statistic equals it, whatever the momentum. A sum, an average of a root
+and one of a weighted statistic do.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from tfbn.graphdef.arithmetic import FUSED, PASSING, RESHAPES, SELECTS, VARIABLE
 from tfbn.graphdef.constants import compute
 from tfbn.graphdef.dataflow import Node, Tensor
 
-_COUNT = 1000.0  # of samples, steps and whatever else is counted
-_MEAN, _SQUARE = 100.0, 1e5  # of which a mean of squares less the square of a mean is positive
+_COUNT = 1000.0  # of samples, steps and anything else that is counted
+_MEAN, _SQUARE = 100.0, 1e5  # chosen so that a mean of squares minus a squared mean is positive
 _SQUARES = ("Square", "SquaredDifference", "Mul", "Pow")
 _MOMENTUM = 0.5
-# n / (n - 1), and epsilon, are no differences.
+# A factor of n / (n - 1), and epsilon, make no difference.
 _TOLERANCE = 0.01
 
 _ELEMENTWISE = (*arithmetic.ARITHMETIC, *arithmetic.FUNCTIONS)
-# Of several parts or indices, all are alike; an Identity of a resource's handle is passed, too.
+# All parts and indices have the same value; an Identity of a resource's handle is passed on, too.
 _FIRST_INPUT = (
     *PASSING,
     *RESHAPES,
@@ -41,26 +41,26 @@ _FIRST_INPUT = (
 
 
 class Trial:
-    """Values per channel as single numbers: those of `variables`, invented ones of the batch and of counts.
+    """Values per channel as single numbers: given ones of `variables`, invented ones of the batch and of counts.
 
-    As `statistic` has it, `of_update` says whether assignments come before reads.
+    `is_assigned` is as in `statistic`: whether assignments come before reads.
     """
 
-    def __init__(self, variables: Mapping[Node, float], trains: bool, of_update: bool = False) -> None:
-        self._variables, self._trains, self._of_update = variables, trains, of_update
+    def __init__(self, variables: Mapping[Node, float], trains: bool, is_assigned: bool = False) -> None:
+        self._variables, self._trains, self._is_assigned = variables, trains, is_assigned
         self._values: dict[Tensor, float] = {}
 
     def value(self, tensor: Tensor) -> float:
-        """The value of a tensor; NaN where it cannot be told."""
+        """The value of a tensor; NaN if it is unknown."""
         if tensor not in self._values:
-            self._values[tensor] = math.nan  # of a loop, while it is looked at
+            self._values[tensor] = math.nan  # in a loop, while it is being computed
             with np.errstate(all="ignore"):
                 self._values[tensor] = self._compute(*tensor)
         return self._values[tensor]
 
     def next_value(self, assignment: Node) -> float:
         """The value that a variable is assigned."""
-        values = [self.value(each) for each in arithmetic.next_value(assignment)]
+        values = [self.value(tensor) for tensor in arithmetic.next_value(assignment)]
         if len(values) == 1:
             return values[0]
         return values[0] - values[1] if "Sub" in assignment.type else values[0] + values[1]
@@ -75,7 +75,7 @@ class Trial:
                 index == 2 if node.type in FUSED else node.inputs[0][0].type in ("Square", "SquaredDifference", "Mul")
             )
             return _SQUARE if squared else _MEAN
-        updates = arithmetic.assignments_before(node) if self._of_update else []
+        updates = arithmetic.assignments_before(node) if self._is_assigned else []
         if updates:
             return self.next_value(updates[-1])
         if node.type == "Const":
@@ -92,22 +92,24 @@ class Trial:
         if node.type in SELECTS:
             return self._chosen(node.inputs[1:])
         if node.type in _ELEMENTWISE:
-            return float(compute(node.type, node.attr, *(np.float64(self.value(each)) for each in node.inputs)))
+            return float(compute(node.type, node.attr, *(np.float64(self.value(tensor)) for tensor in node.inputs)))
         if node.type in ("Split", "Fill"):
             return self.value(node.inputs[1])
         return self.value(node.inputs[0]) if node.type in _FIRST_INPUT else math.nan
 
     def _chosen(self, tensors: list[Tensor]) -> float:
-        """Of branches, that which takes the batch's statistics where the layer trains."""
-        known = [arithmetic.statistic(each) for each in tensors]
+        """The value of the branch for the mode: the batch's statistics belong to training."""
+        statistics = [arithmetic.statistic(tensor) for tensor in tensors]
         suitable = [
-            tensor for tensor, each in zip(tensors, known) if each is not None and bool(each.batch) == self._trains
+            tensor
+            for tensor, statistic in zip(tensors, statistics)
+            if statistic is not None and bool(statistic.batch) == self._trains
         ]
         return self.value((suitable or tensors)[0])
 
 
 class Moved(NamedTuple):
-    """A variable, what assigns it, and what is assigned from the same statistic, as zero debias does in two steps."""
+    """A variable, its assignments, and all variables assigned from the same statistic, as zero debias has two."""
 
     variable: Node
     updates: Sequence[Node]
@@ -115,13 +117,13 @@ class Moved(NamedTuple):
 
 
 def are_averages(averages: Sequence[Moved], tensors: Sequence[Tensor]) -> bool:
-    """Whether variables average a mean and a variance, which are normalized by in training, in inference or in both."""
+    """Whether variables average a mean and a variance that normalize in training, in inference or in both."""
     batch = Trial({}, trains=True)
-    for sign in (1, -1):  # a mean may be what it is negated from
+    for sign in (1, -1):  # the tensor may be the negative of the mean
         numbers = [factor * batch.value(tensor) for factor, tensor in zip((sign, 1), tensors)]
-        variables = {each: number for moved, number in zip(averages, numbers) for each in moved.alike}
+        variables = {variable: number for moved, number in zip(averages, numbers) for variable in moved.alike}
         variables.update((moved.variable, number) for moved, number in zip(averages, numbers))
-        trains, infers = Trial(variables, trains=True, of_update=True), Trial(variables, trains=False)
+        trains, infers = Trial(variables, trains=True, is_assigned=True), Trial(variables, trains=False)
         if all(
             _agree(number, [factor * infers.value(tensor), *map(trains.next_value, moved.updates)])
             for factor, number, moved, tensor in zip((sign, 1), numbers, averages, tensors)
@@ -131,4 +133,4 @@ def are_averages(averages: Sequence[Moved], tensors: Sequence[Tensor]) -> bool:
 
 
 def _agree(number: float, others: Iterable[float]) -> bool:
-    return all(abs(each - number) <= _TOLERANCE * abs(number) for each in others)
+    return all(abs(other - number) <= _TOLERANCE * abs(number) for other in others)

@@ -1,8 +1,8 @@
 """Finds ops that look like batch norm of an unknown form: data shifted or scaled by averaged statistics.
 
-The evidence is a variable that is assigned what is reduced from data, by any op along any axes, and that it or these
-reductions shift or scale data elementwise. Gradients, queues, averaged losses and statistics that are only watched are
-no evidence.
+The evidence is a variable that is assigned reductions of data, by any op along any axes, where the variable or these
+reductions shift or scale data elementwise. Gradients, queues, averaged losses and statistics that are only monitored
+are no evidence.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tfbn.graphdef.dataflow import Dataflow, Node, Tensor, is_assignment, source
 
 _REDUCING = ("Mean", "Sum", "Max", "Min", "Prod", "MatMul", "Einsum")
 _SCATTERING = ("ScatterUpdate", "ScatterAdd", "ScatterSub", "ResourceScatter")
-# Of tf.gradients, in whatever scope.
+# Ops of tf.gradients, in any scope.
 _GRADIENT = re.compile(r"(^|/)gradients(_\d+)?/|_grad/")
 _COMBINING = ("Mul", "MulNoNan", *arithmetic.QUOTIENTS, "Add", "AddV2", "BiasAdd", "Sub")
 MAX_OPS = 200  # from a statistic to the data that it shifts, and on to another statistic
@@ -35,35 +35,35 @@ class Unexplained(NamedTuple):
 def find_unexplained(
     dataflow: Dataflow, ahead: Mapping[Node, list[Node]], known: Set[Node], inferred_by: Set[Node], sources: Set[Node]
 ) -> list[Unexplained]:
-    """One for the statistics of each scope, and for all averages of the same statistics.
+    """The unexplained ops, one for all averages in a scope or of the same statistics.
 
     Args:
       dataflow: the graph.
       ahead: the consumers of its nodes, without gradients.
       known: the statistics of layers that train.
-      inferred_by: those of layers that only infer, which shift data as they should.
+      inferred_by: the statistics of layers that only infer, which rightly shift data.
       sources: the reductions that the averages of the layers that train are computed from.
     """
     search = _Search(ahead)
-    averages = [each for each in search.list_averages(dataflow, known) if not each.sources <= sources]
-    reductions = {*sources, *(node for each in averages for node in each.sources)}
+    averages = [average for average in search.list_averages(dataflow, known) if not average.sources <= sources]
+    reductions = {*sources, *(node for average in averages for node in average.sources)}
     candidates: list[Unexplained] = []
-    for each in averages:
-        node = search.find_application((each.sources - sources) | (each.variables - inferred_by), reductions)
+    for average in averages:
+        node = search.find_application((average.sources - sources) | (average.variables - inferred_by), reductions)
         if node is None:
             continue
-        each = each._replace(node=node)
+        average = average._replace(node=node)
         for place, other in enumerate(candidates):
-            if _scope(other) == _scope(each) or other.sources & each.sources:
-                candidates[place] = Unexplained(other.node, *(a | b for a, b in zip(other[1:], each[1:])))
+            if _scope(other) == _scope(average) or other.sources & average.sources:
+                candidates[place] = Unexplained(other.node, *(a | b for a, b in zip(other[1:], average[1:])))
                 break
         else:
-            candidates.append(each)
+            candidates.append(average)
     return candidates
 
 
 def _scope(unexplained: Unexplained) -> str:
-    """That of the op, or of a variable where the op has none; the op's name where neither has."""
+    """The scope of the op, or of a variable if the op has none; the op's name if neither has one."""
     names = (unexplained.node.name, min(node.name for node in unexplained.variables))
     return next(filter(None, (name.rpartition("/")[0] for name in names)), names[0])
 
@@ -76,7 +76,7 @@ class _Search:
         self._reducing: dict[Node, bool] = {}
 
     def list_averages(self, dataflow: Dataflow, known: Set[Node]) -> Iterator[Unexplained]:
-        """Variables with axes and the reductions of data that are assigned to them, by the assignments."""
+        """Variables that are no scalars and the reductions of data assigned to them, one for each assignment."""
         optimized = {source_of(node.inputs[0]) for node in dataflow.all if "Apply" in node.type and node.inputs}
         for node in dataflow.all:
             updates = is_assignment(node) or node.type.startswith(_SCATTERING)
@@ -91,38 +91,39 @@ class _Search:
                 yield Unexplained(node, frozenset([variable]), frozenset(sources), frozenset([node]))
 
     def _statistic(self, tensor: Tensor) -> Statistic | None:
-        return arithmetic.statistic(tensor, of_update=True, is_source=self._reduces)
+        return arithmetic.statistic(tensor, is_assigned=True, is_source=self._reduces)
 
     def _reduces(self, node: Node, index: int) -> bool:
-        """Whether an output is made of data by an op that no sample comes out of."""
+        """Whether an op computes the output from data, and keeps no sample apart."""
         if node.type in FUSED:
             return index > 0
         if node.type in _REDUCING and node not in self._reducing:
-            self._reducing[node] = True  # in a loop, while it is looked at
-            self._reducing[node] = _is_without_samples(node, [self._statistic(each) is None for each in node.inputs])
+            self._reducing[node] = True  # in a loop, while it is being computed
+            is_data = [self._statistic(tensor) is None for tensor in node.inputs]
+            self._reducing[node] = _is_without_samples(node, is_data)
         return self._reducing.get(node, False)
 
     def find_application(self, starts: Set[Node], reductions: Set[Node]) -> Node | None:
-        """The first op that combines data with what is computed of `starts`, but for what only goes into reductions."""
+        """The first op that combines data with values computed from `starts`, unless it only goes into reductions."""
         waiting, seen = sorted(starts, key=lambda node: node.name), {*starts}
         for node in waiting:  # grows on the way
-            for each in self._ahead[node] if len(seen) < MAX_OPS else ():
-                if each in seen or each in reductions or is_assignment(each) or _GRADIENT.search(each.name):
+            for user in self._ahead[node] if len(seen) < MAX_OPS else ():
+                if user in seen or user in reductions or is_assignment(user) or _GRADIENT.search(user.name):
                     continue
-                others = [tensor for tensor in each.inputs if tensor[0] is not node]
-                if len(others) == len(each.inputs):
+                others = [tensor for tensor in user.inputs if tensor[0] is not node]
+                if len(others) == len(user.inputs):
                     continue  # it only waits
-                seen.add(each)
-                combines = each.type in _COMBINING and any(self._statistic(other) is None for other in others)
-                if combines or each.type in FUSED:
-                    if not self._is_reduced(each, reductions):
-                        return each
-                elif each.bodies or self._statistic((each, 0)) is not None:
-                    waiting.append(each)
+                seen.add(user)
+                combines = user.type in _COMBINING and any(self._statistic(other) is None for other in others)
+                if combines or user.type in FUSED:
+                    if not self._is_reduced(user, reductions):
+                        return user
+                elif user.bodies or self._statistic((user, 0)) is not None:
+                    waiting.append(user)
         return None
 
     def _is_reduced(self, node: Node, reductions: Set[Node]) -> bool:
-        """Whether all that is computed of an op goes into reductions or summaries."""
+        """Whether everything computed from an op goes into reductions or summaries."""
         waiting, seen = [node], {node}
         for each in waiting:  # grows on the way
             following = [user for user in self._ahead[each] if user not in reductions and "Summary" not in user.type]
@@ -134,7 +135,7 @@ class _Search:
 
 
 def _is_without_samples(node: Node, is_data: Sequence[bool]) -> bool:
-    if node.type == "MatMul":  # of data and weights a sample comes out
+    if node.type == "MatMul":  # the product of data and weights keeps samples apart
         return is_data[1] or (is_data[0] and node.attr["transpose_a"].b)
     if node.type == "Einsum":
         operands, _, result = node.attr["equation"].s.decode().partition("->")

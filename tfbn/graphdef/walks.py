@@ -1,4 +1,4 @@
-"""Walks over graphs of any kind, given what each node leads to."""
+"""Walks over graphs of any kind, by a function from a node to those that it leads to."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def in_order(nodes: Iterable[_Node], before: Callable[[_Node], Iterable[_Node]])
         visited.add(start)
         while stack:
             node, rest = stack[-1]
-            following = next((each for each in rest if each not in visited), None)
+            following = next((source for source in rest if source not in visited), None)
             if following is None:
                 order.append(node)
                 stack.pop()

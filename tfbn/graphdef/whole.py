@@ -1,4 +1,4 @@
-"""Whether a graph from a file is whole: the functions that it calls, what their bodies take, and its constants."""
+"""Checks that a graph from a file is whole: the functions that it calls, the inputs in their bodies, its constants."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any
 
 import tensorflow as tf
 
-# More than a file can hold of one: what is larger stands for as many equal numbers, and would be made of them.
+# More than a file can hold: a larger constant is stored as one repeated number, and would be expanded in memory.
 MAX_CONSTANT_BYTES = 2**31
 _CALLS = re.compile("(Stateful|Stateless)?(PartitionedCall|If|While|Case)")
 
 
 def check_whole(graph_def: Any) -> None:
-    """Refuses a graph that TensorFlow would import, and only run into when it runs the op or the function.
+    """Refuses a graph that TensorFlow would import, and would fail on only when it runs the op or the function.
 
     Raises:
-      ValueError: an op calls a function that the graph has not, or that calls itself; a body takes, or returns, what is
-        not in it; there is no such dtype as that of an argument or a constant; a constant is too large.
+      ValueError: an op calls a function that the graph lacks, or that calls itself; a body takes or returns a tensor
+        that it does not have; the dtype of an argument or a constant is unknown; a constant is too large.
     """
     functions = {function.signature.name: function for function in graph_def.library.function}
     _check_nodes(graph_def.node, functions)
@@ -27,9 +27,9 @@ def check_whole(graph_def: Any) -> None:
         _check_nodes(function.node_def, functions)
         signature = function.signature
         arguments, nodes = {arg.name for arg in signature.input_arg}, {node.name for node in function.node_def}
-        taken = [text for node in function.node_def for text in node.input]
+        inputs = [text for node in function.node_def for text in node.input]
         results = [function.ret[arg.name] for arg in signature.output_arg if arg.name in function.ret]
-        for text in (*taken, *results, *(f"^{node}" for node in function.control_ret.values())):
+        for text in (*inputs, *results, *(f"^{node}" for node in function.control_ret.values())):
             source = text.partition(":")[0]
             if source[:1] == "^" and source[1:] not in nodes or source[:1] != "^" and source not in arguments | nodes:
                 raise ValueError(
@@ -40,7 +40,7 @@ def check_whole(graph_def: Any) -> None:
                 f"expected a whole graph, got one whose function {name} does not return all of its outputs."
             )
         for arg in (*signature.input_arg, *signature.output_arg):
-            if arg.type:  # or an attribute tells
+            if arg.type:  # otherwise an attribute has the dtype
                 _check_dtype(arg.type, f"whose function {name} has {arg.name}")
     _check_recursion({name: set(_called(function.node_def)) & functions.keys() for name, function in functions.items()})
 
@@ -58,7 +58,7 @@ def _check_nodes(nodes: Iterable[Any], functions: Any) -> None:
 
 
 def _called(nodes: Iterable[Any]) -> Iterator[str]:
-    """All that may be the name of a function: the ops' types, and what their attributes name."""
+    """All possible names of functions: the ops' types, and the functions that attributes name."""
     for node in nodes:
         yield node.op
         for value in node.attr.values():
@@ -66,7 +66,7 @@ def _called(nodes: Iterable[Any]) -> Iterator[str]:
 
 
 def _check_recursion(calls: dict[str, set[str]]) -> None:
-    """TensorFlow ends the process where it tries to inline such a function."""
+    """Refuses recursive functions: TensorFlow ends the process when it tries to inline one."""
     waiting = dict(calls)
     while waiting:
         done = [name for name, called in waiting.items() if not called & waiting.keys()]
