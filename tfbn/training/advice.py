@@ -1,4 +1,4 @@
-"""How to mend what the audits find: one text for each kind of finding."""
+"""Remedies for what the audits find: one text for each kind of finding."""
 
 NOT_REACHED = """\
   Make the step wait for the updates: read the collection after all layers are built, and put `minimize` under it.

@@ -133,10 +133,11 @@ def _unknown_form(unexplained: Unexplained) -> str:
 
 def _fetched(fetches: Any, graph: tf.Graph) -> list[str]:
     """The names of the ops behind the fetches."""
-    elements = [_element(each, graph) for each in tf.nest.flatten(fetches, expand_composites=True) if each is not None]
+    leaves = tf.nest.flatten(fetches, expand_composites=True)
+    elements = [_element(leaf, graph) for leaf in leaves if leaf is not None]
     if not elements:
         raise ValueError(f"fetches: expected what a step fetches, such as a train op, got {fetches!r}.")
-    return [getattr(each, "op", each).name for each in elements]
+    return [getattr(element, "op", element).name for element in elements]
 
 
 def _element(fetch: Any, graph: tf.Graph) -> Any:
@@ -149,19 +150,19 @@ def _element(fetch: Any, graph: tf.Graph) -> Any:
         raise ValueError(f"fetches: expected ops and tensors of the graph, got {fetch!r}.{hint}") from error
 
 
-def _scopes(given: Any, graph: tf.Graph) -> list[str] | None:
+def _scopes(scope: Any, graph: tf.Graph) -> list[str] | None:
     """The names of the scopes, without slashes at their ends; None for no restriction."""
-    if given is None:
+    if scope is None:
         return None
-    listed = [given] if isinstance(given, (str, tf.compat.v1.VariableScope)) else list(given)
-    found = [getattr(each, "name", each).rstrip("/") for each in listed]
-    for scope in found:
-        if scope and not any(op.name.startswith(f"{scope}/") for op in graph.get_operations()):
+    listed = [scope] if isinstance(scope, (str, tf.compat.v1.VariableScope)) else list(scope)
+    scopes = [getattr(item, "name", item).rstrip("/") for item in listed]
+    for name in scopes:
+        if name and not any(op.name.startswith(f"{name}/") for op in graph.get_operations()):
             raise ValueError(
-                f"scope: expected a scope of the graph, got {scope!r}, which contains nothing. Name a scope as "
+                f"scope: expected a scope of the graph, got {name!r}, which contains nothing. Name a scope as "
                 "print(tfbn.list_layers()) shows them, or leave scope out; patterns are not taken."
             )
-    return found
+    return scopes
 
 
 def _in_scope(scope: str, wanted: list[str] | None) -> bool:

@@ -1,4 +1,4 @@
-"""Target networks: layers that take beta and gamma of others, by assignments in the graph."""
+"""Target networks: layers whose beta and gamma are assigned from another layer's in the graph."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tfbn.graphdef.dataflow import Node, is_assignment, origin_of, source_of
 
 
 class Copy(NamedTuple):
-    """An assignment of a layer's beta or gamma that takes those of another layer."""
+    """An assignment of a layer's beta or gamma from that of another layer."""
 
     assignment: Node
     short: str
@@ -17,9 +17,9 @@ class Copy(NamedTuple):
 
 
 def find_partial_copies(recognized: recognize.Recognized) -> dict[str, Copy]:
-    """By their scopes, the layers that take beta or gamma of another one, and whose statistics nothing assigns.
+    """The layers, by scope, whose beta or gamma is assigned from another one's, and whose statistics nothing assigns.
 
-    What initializes or restores a variable is no such assignment; nor is a step of an optimizer, which takes a batch.
+    Initializing or restoring a variable is no such assignment; nor is an optimizer's step, which depends on a batch.
     """
     owners = {
         node: (layer, short)

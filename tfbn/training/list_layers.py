@@ -26,7 +26,7 @@ class Layer(NamedTuple):
     scope: str  # of the variables
     path: str  # which of the original's paths; '' for a layer that this tfbn has not built
     estimator: str  # of the variance that moving_variance follows: 'unbiased', 'biased', or '' where it follows none
-    dtype: str  # of the inputs; of the arithmetic, where composed ops are all there is to see
+    dtype: str  # of the inputs; of the arithmetic, where only composed ops are known
     param_dtype: str  # of the moving statistics
     mode: str  # 'training', 'inference', 'dynamic': is_training is decided by each run; several where calls differ
     updates: str  # the collections that hold them, 'inline', 'nowhere', or '' where there are none
@@ -89,31 +89,31 @@ def list_layers(graph: tf.Graph | None = None, session: Any = None) -> Layers:
     called: dict[str, list[registry.Call]] = {}
     for call in registry.calls_of(graph):
         called.setdefault(full_name(call.variables["moving_mean"]).rpartition("/")[0], []).append(call)
-    found = [_of_calls(scope, calls) for scope, calls in called.items()]
+    listed = [_from_calls(scope, calls) for scope, calls in called.items()]
     recognized = recognize.recognize(graph.as_graph_def())
     holders = find_holders(recognized, graph)
-    found += [
-        _of_ops(layer, recognized, holders, graph)
+    listed += [
+        _from_ops(layer, recognized, holders, graph)
         for scope, layer in recognized.layers.items()
         if scope not in called and layer.normalizations
     ]
     if session is not None:
-        found = [layer._replace(arrays=_arrays(layer, graph, session)) for layer in found]
-    return Layers(found)
+        listed = [layer._replace(arrays=_arrays(layer, graph, session)) for layer in listed]
+    return Layers(listed)
 
 
-def _of_calls(scope: str, calls: list[registry.Call]) -> Layer:
+def _from_calls(scope: str, calls: list[registry.Call]) -> Layer:
     modes = {True: "training", False: "inference"}
-    moved = [call for call in calls if call.updates]
+    updating = [call for call in calls if call.updates]
     return Layer(
         scope,
         path=_joined(call.settings.path.name for call in calls),
-        estimator=_joined("unbiased" if call.settings.path.fused else "biased" for call in moved),
+        estimator=_joined("unbiased" if call.settings.path.fused else "biased" for call in updating),
         dtype=_joined(call.inputs.dtype.name for call in calls),
         param_dtype=calls[0].variables["moving_mean"].dtype.base_dtype.name,
         mode=_joined(modes.get(call.is_training, "dynamic") if _static(call) else "dynamic" for call in calls),
-        updates=_joined(_destination(call) for call in moved),
-        **{name: _whole(calls[0].variables[name]) for name in SHOWN},
+        updates=_joined(_destination(call) for call in updating),
+        **{name: _variable_or_parts(calls[0].variables[name]) for name in SHOWN},
         arrays={},
     )
 
@@ -130,31 +130,31 @@ def _joined(values: Any) -> str:
     return ", ".join(dict.fromkeys(values))
 
 
-def _whole(variable: Any) -> Any:
+def _variable_or_parts(variable: Any) -> Any:
     if variable is None:
         return None
-    found = parts(variable)
-    return found[0] if len(found) == 1 else found
+    variables = parts(variable)
+    return variables[0] if len(variables) == 1 else variables
 
 
-def _of_ops(
+def _from_ops(
     layer: recognize.Layer, recognized: recognize.Recognized, holders: dict[Any, list[str]], graph: tf.Graph
 ) -> Layer:
     by_name = {
         full_name(variable): variable for variable in graph.get_collection(tf.compat.v1.GraphKeys.GLOBAL_VARIABLES)
     }
-    made: dict[str, Any] = {}
+    variables: dict[str, Any] = {}
     for name in SHOWN:
         nodes = layer.variables.get(name, [])
-        found = [by_name.get(node.name, graph.get_tensor_by_name(f"{node.name}:0")) for node in nodes]
-        made[name] = None if not found else found[0] if len(found) == 1 else found
+        tensors = [by_name.get(node.name, graph.get_tensor_by_name(f"{node.name}:0")) for node in nodes]
+        variables[name] = None if not tensors else tensors[0] if len(tensors) == 1 else tensors
     statistic = next(nodes[0] for name, nodes in layer.variables.items() if name in short_names.STATISTICS)
     updates = [update.node for update in layer.updates if update.statistic in short_names.STATISTICS]
     return Layer(
         layer.scope,
         path="",
         estimator=layer.estimator,
-        dtype=_joined(_inputs_dtype(each.node) for each in layer.normalizations),
+        dtype=_joined(_inputs_dtype(normalization.node) for normalization in layer.normalizations),
         param_dtype=_dtype(statistic, "dtype"),
         mode=_joined(layer.modes),
         updates=_joined(
@@ -162,7 +162,7 @@ def _of_ops(
             for node in updates
             for name in holders.get(node, ["inline" if is_inline(node, recognized) else "nowhere"])
         ),
-        **made,
+        **variables,
         arrays={},
     )
 
@@ -176,17 +176,17 @@ def _dtype(node: Any, attr: str) -> str:
 
 
 def _arrays(layer: Layer, graph: tf.Graph, session: Any) -> dict[str, np.ndarray]:
-    made = {name: getattr(layer, name) for name in SHOWN}
+    variables = {name: getattr(layer, name) for name in SHOWN}
     readable = {
         name: [_readable(part, graph) for part in (variable if isinstance(variable, list) else [variable])]
-        for name, variable in made.items()
+        for name, variable in variables.items()
         if variable is not None
     }
     return {name: np.concatenate(values) for name, values in session.run(readable).items()}
 
 
 def _readable(variable: Any, graph: tf.Graph) -> Any:
-    """What Session.run takes for it; a handle is read by the op that was made with it."""
+    """What Session.run can fetch for it; a handle's value is read by the op created with it."""
     if isinstance(variable, tf.Tensor) and variable.dtype == tf.resource:
         return graph.get_tensor_by_name(f"{variable.op.name}/Read/ReadVariableOp:0")
     return variable

@@ -23,7 +23,7 @@ from tfbn.training import advice
 
 _RESTORING = ("RestoreV2", "RestoreSlice", "Restore")
 _HANDING_ON = frozenset(("Identity", "Reshape", "Cast"))
-# Of a part of a partitioned variable: the sizes of the whole, and then where the part is in it.
+# For a part of a partitioned variable: the sizes of the whole, and then the part's place in it.
 _SLICE = re.compile(r"(?P<sizes>(\d+ )+)\S+")
 
 
@@ -32,11 +32,11 @@ class Request(NamedTuple):
 
     name: str  # in the checkpoint
     dtype: str
-    shape: tuple[int, ...] | None  # None where the graph does not tell
+    shape: tuple[int, ...] | None  # None where the graph does not say
 
 
 def find_requests(dataflow: Dataflow, restore_op: str) -> list[Request] | None:
-    """The variables that a SaverDef's op restores, in the order of their names; None where the graph does not tell."""
+    """The variables that a SaverDef's op restores, sorted by name; None where the graph does not say."""
     start = dataflow.nodes.get(restore_op)
     reached = dataflow.reach([start]) if start is not None else set()
     restoring = [node for node in reached if node.type in _RESTORING]
@@ -58,7 +58,7 @@ def request_all(dataflow: Dataflow) -> list[Request]:
         if node.type in VARIABLES:
             scope, short = split_name(node.name)
             name = f"{scope}/{short}" if scope else short
-            # The size of the whole that a part belongs to is in no op.
+            # No op has the size of the whole variable that a part belongs to.
             shape = _shape_of(node) if name == node.name else None
             requests[name] = Request(name, tf.as_dtype(node.attr["dtype"].type).base_dtype.name, shape)
     return sorted(requests.values(), key=lambda request: request.name)
@@ -74,13 +74,13 @@ def check_restoring(
 
     Args:
       dataflow: the graph.
-      restore_op: that of its SaverDef; None where it has no Saver: then all variables are asked for.
+      restore_op: that of its SaverDef; None if it has no Saver: then all variables are requested.
       checkpoint: as for `tfbn.checkpoint.open`.
       rename: pairs of a regular expression and its replacement for the names that the graph asks for.
 
     Returns:
       An error for each variable that the checkpoint lacks, or has in another shape or dtype; or a warning that the
-      graph does not tell what it restores.
+      graph does not say what it restores.
     """
     requests = request_all(dataflow) if restore_op is None else find_requests(dataflow, restore_op)
     if requests is not None:
@@ -119,13 +119,13 @@ def _stored(checkpoint: str | os.PathLike[str]) -> dict[str, Entry]:
     with open_checkpoint(checkpoint) as reader:
         if object_graph.KEY not in reader.entries:
             return dict(reader.entries)
-        # Of a checkpoint by objects, a Saver goes by the names that the variables themselves had.
+        # In an object-based checkpoint, a Saver looks for the names that the variables had.
         names = object_graph.full_names(reader[object_graph.KEY].item())
         return {name: reader.entries[key] for name, key in names.items() if key in reader.entries}
 
 
 def _names_of(node: Node) -> Any:
-    """The names in the checkpoint; None of the ops before RestoreV2, and where a run computes them."""
+    """The names in the checkpoint; None for ops older than RestoreV2, and where each run computes them."""
     names = constant_of(node.inputs[1]) if node.type == "RestoreV2" else None
     return None if names is None else names.ravel()
 

@@ -125,7 +125,7 @@ def _names(missed: Missed) -> str:
 
 
 def _whereabouts(updates: list[Update], step: Step) -> str:
-    """Where the updates are that the step does not run, and what that says of the cause."""
+    """Which collections have the updates that the step does not run, and what that says about the cause."""
     names = ", ".join(dict.fromkeys(update.node.name for update in updates))
     holders = sorted({collection for update in updates for collection in step.holders.get(update.node, ())})
     if not holders:
@@ -142,7 +142,7 @@ def _whereabouts(updates: list[Update], step: Step) -> str:
 
 
 def _place(update: Update) -> str:
-    loops = [each for each in update.conditions if each.branch is None]
+    loops = [condition for condition in update.conditions if condition.branch is None]
     return f"the loop {loops[0].of}" if loops else f"a branch on {next(iter(update.conditions)).of}"
 
 

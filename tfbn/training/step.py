@@ -17,7 +17,7 @@ _keys = tf.compat.v1.GraphKeys
 
 
 class Missed(NamedTuple):
-    """Statistics that a step normalizes by the batch without updating them."""
+    """Statistics that a step, which normalizes by the batch, does not update."""
 
     cause: str  # 'frozen', 'not assigned', 'out of reach' or 'not run'
     normalization: Node
@@ -45,7 +45,7 @@ class Step:
         ]
         calling = [node for node in nodes.values() if node.bodies]
         self._run_by_calls = self.recognized.dataflow.reach(calling) if calling else set()
-        self.optimized = {  # the names of the optimizer's ops that the step runs, by what they change
+        self.optimized = {  # the names of the optimizer's ops that the step runs, by the variables that they change
             source_of(node.inputs[0]): node.name
             for node in sorted(self.reached, key=lambda node: node.name)
             if "Apply" in node.type and node.inputs
@@ -60,7 +60,7 @@ class Step:
         self._waiting = self._waiting_tensors()
 
     def _add_calls(self, graph: tf.Graph) -> set[str]:
-        """Adds the calls that tfbn remembers, whose outputs stand for their normalization.
+        """Adds the calls in tfbn's registry, with their outputs as the ops that normalize.
 
         Returns the scopes of the layers that update_statistics=False freezes.
         """
@@ -78,7 +78,7 @@ class Step:
 
     def missed(self, layer: recognize.Layer) -> Missed | None:
         """The statistics of a layer that the step trains without updating them, and why."""
-        training = [each for each in layer.normalizations if each.mode != "inference" and each.node in self.reached]
+        training = [call for call in layer.normalizations if call.mode != "inference" and call.node in self.reached]
         updates = {name: _updates(layer, name) for name in short_names.STATISTICS if name in layer.variables}
         missing = [name for name in updates if not any(update.node in self.reached for update in updates[name])]
         if not training or not missing:
@@ -125,15 +125,15 @@ class Step:
         return first in self._before.of(second) or second in self._before.of(first)
 
     def waiting_for(self, layer: recognize.Layer) -> list[Node]:
-        """The tensors of the network that wait for collected updates of a layer, and take nothing from them.
+        """The tensors of the network that wait for collected updates of a layer, without using their values.
 
-        Only where they begin to wait, as whatever follows waits, too; and without the layer's own ops, because with
+        Only the first ones that wait, since all that follow wait too; and without the layer's own ops, because with
         renorm one update waits for another.
         """
         return [node for node in self._waiting.get(layer.scope, ()) if not node.name.startswith(layer.scope)]
 
     def _waiting_tensors(self) -> dict[str, list[Node]]:
-        """By the layers' scopes; for those whose is_training is constant."""
+        """The tensors for `waiting_for`, by the layers' scopes; for layers with a constant is_training."""
         layers = [layer for layer in self.recognized.layers.values() if "dynamic" not in layer.modes]
         updates = {
             update.node: layer.scope for layer in layers for update in layer.updates if update.node in self.holders
@@ -141,24 +141,24 @@ class Step:
         if not updates:
             return {}
         order = self.recognized.order
-        waits, takes = Upstream(order, requirements, updates), Upstream(order, data, updates)
-        normalizations = {each.node: True for layer in layers for each in layer.normalizations}
+        waits_for, depends_on = Upstream(order, requirements, updates), Upstream(order, data, updates)
+        normalizations = {call.node: True for layer in layers for call in layer.normalizations}
         network = Upstream(order, lambda node: () if recognize.is_gradient(node) else data(node), normalizations)
         trains = Upstream(order, requirements, {node: True for node in order if self._trains(node)})
         waiting: dict[str, list[Node]] = {}
         for node in order:
             if not network.of(node) or trains.of(node) or self._is_apart(node):
                 continue
-            tied = waits.of(node) - takes.of(node)
-            for each in data(node) if tied else ():
-                if network.of(each):
-                    tied -= waits.of(each) - takes.of(each)
+            tied = waits_for.of(node) - depends_on.of(node)
+            for source in data(node) if tied else ():
+                if network.of(source):
+                    tied -= waits_for.of(source) - depends_on.of(source)
             for scope in tied:
                 waiting.setdefault(scope, []).append(node)
         return waiting
 
     def _trains(self, node: Node) -> bool:
-        """Whether an op changes a variable that is no layer's statistic: an optimizer's, a step counter."""
+        """Whether an op changes a variable that is no layer's statistic, such as a weight or a step counter."""
         if "Apply" in node.type:
             return True
         if not is_assignment(node):
@@ -167,10 +167,10 @@ class Step:
         return variable.type in recognize.VARIABLES and variable not in self.statistics
 
     def _is_apart(self, node: Node) -> bool:
-        """Whether it is in a body, which has to wait itself, or is the copy of the loss that create_train_op makes."""
+        """Whether it is in a body, which has to run updates itself, or is create_train_op's copy of the loss."""
         if self.recognized.conditions.of(node):
             return True
-        barriers = [each for each in controls_of(node) if each.name.rpartition("/")[2].startswith("update_barrier")]
+        barriers = [op for op in controls_of(node) if op.name.rpartition("/")[2].startswith("update_barrier")]
         return bool(barriers) and node not in self.starts
 
 

@@ -1,4 +1,4 @@
-"""Which ops of a graph look like what one step of training runs."""
+"""Finds the ops of a graph that look like training steps."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from tfbn.graphdef.dataflow import Dataflow, Upstream, requirements
 
 
 def find_steps(graph: tf.Graph) -> list[str]:
-    """The names of ops that run an optimizer and that nothing waits for; first those in the collection TRAIN_OP."""
+    """The names of ops that run an optimizer and that no op depends on; those in the collection TRAIN_OP first."""
     dataflow = Dataflow(graph.as_graph_def())
     order = dataflow.in_order()
     optimizers = {node: True for node in order if "Apply" in node.type}
     training = Upstream(order, requirements, optimizers)
     consumers = dataflow.consumers()
-    # An assignment may be followed by an op that reads the variable, and that nothing uses.
+    # An assignment may be followed by a read of the variable that nothing uses.
     idle = {node for node in order if node.type == "ReadVariableOp" and not consumers[node]}
     ends = [
         node

@@ -197,34 +197,38 @@ def _check_towers(towers: Any) -> None:
         )
 
 
-def _to_train(given: Iterable[Any] | None) -> list[Any]:
+def _to_train(variables_to_train: Iterable[Any] | None) -> list[Any]:
     known = tf.compat.v1.trainable_variables()
-    if given is None:
-        given = known
-    elif isinstance(given, tf.Variable) or not isinstance(given, Iterable):
-        raise TypeError(f"variables_to_train: expected a list of variables, got {given!r}. Put it into a list.")
-    found = list(given)
-    for variable in found:
+    if variables_to_train is None:
+        variables_to_train = known
+    elif isinstance(variables_to_train, tf.Variable) or not isinstance(variables_to_train, Iterable):
+        raise TypeError(
+            f"variables_to_train: expected a list of variables, got {variables_to_train!r}. Put it into a list."
+        )
+    to_train = list(variables_to_train)
+    for variable in to_train:
         if not getattr(variable, "trainable", False) and not any(variable is other for other in known):
             raise ValueError(
                 f"variables_to_train: expected trainable variables, got {getattr(variable, 'name', variable)!r}, which "
                 "is not in TRAINABLE_VARIABLES. Create it with trainable=True, or leave it out."
             )
-    if not found:
+    if not to_train:
         raise ValueError(
             "variables_to_train: expected at least one variable, got none. Build the network before the train op, in "
             "the same graph; a step that only updates the statistics is session.run(tfbn.get_updates())."
         )
-    return found
+    return to_train
 
 
-def _updates(given: Iterable[Any] | None, scopes: list[str] | None, towers: str) -> list[Any]:
+def _updates(update_ops: Iterable[Any] | None, scopes: list[str] | None, towers: str) -> list[Any]:
     collected = _unique(tf.compat.v1.get_collection(_keys.UPDATE_OPS))
-    if given is None:
+    if update_ops is None:
         return _chosen(collected, scopes, towers)
-    if tf.is_tensor(given) or not isinstance(given, Iterable):
-        raise TypeError(f"update_ops: expected a list of operations and tensors, got {given!r}. Put it into a list.")
-    updates = _unique(given)
+    if tf.is_tensor(update_ops) or not isinstance(update_ops, Iterable):
+        raise TypeError(
+            f"update_ops: expected a list of operations and tensors, got {update_ops!r}. Put it into a list."
+        )
+    updates = _unique(update_ops)
     missing = [entry for entry in collected if not any(entry is other for other in updates)]
     if missing:
         _logging.warning(
@@ -254,24 +258,24 @@ def _chosen(entries: Iterable[Any], scopes: list[str] | None, towers: str) -> li
 
 
 def _in_order(entries: list[Any], loss: tf.Tensor | None = None) -> list[Any]:
-    """The entries, with a fixed order among those that share variables, unless the loss runs some of them already."""
+    """The entries, in a fixed order among those that share variables, unless the loss already runs some of them."""
     known = _calls()
     calls = [known.get(_op(entry).name) for entry in entries]
     if loss is not None and _any_shared(calls):
         runs = _ancestors(loss.op)
         if any(_op(entry) in runs for entry in entries):
-            # Made again in order, they would count twice.
+            # Built again in order, they would count twice.
             return entries
     return atomic.in_order(entries, [[] if call is None else [call.outputs] for call in calls])
 
 
 def _any_shared(calls: list[registry.Call | None]) -> bool:
-    each = {id(call): _layer(call) for call in calls if call is not None}
-    return len(set(each.values())) < len(each)
+    layers = {id(call): _layer(call) for call in calls if call is not None}
+    return len(set(layers.values())) < len(layers)
 
 
 def _layer(call: registry.Call) -> str:
-    """The part that calls that share variables have in common."""
+    """What calls that share variables have in common."""
     return variables.full_name(call.variables["moving_mean"])
 
 
@@ -282,37 +286,37 @@ def _calls() -> dict[str, registry.Call]:
 
 
 def _variables_of(op: tf.Operation) -> list[str]:
-    """The names of the variables that an update assigns, as far as its op says; else its own."""
+    """The names of the variables that an update's op takes; else its own name."""
     while op.type == "Identity":
         op = op.inputs[0].op
-    found = [each.op.name for each in op.inputs if each.op.type in VARIABLES]
-    return found or [op.name]
+    names = [value.op.name for value in op.inputs if value.op.type in VARIABLES]
+    return names or [op.name]
 
 
 def _under(name: str, scope: str) -> bool:
     return not scope or f"{name}/".startswith(f"{scope}/")
 
 
-def _scopes(argument: str, given: Any) -> list[str] | None:
+def _scopes(argument: str, scope: Any) -> list[str] | None:
     """The names of the scopes, without slashes at their ends; None for no restriction."""
-    if given is None:
+    if scope is None:
         return None
-    listed = [given] if isinstance(given, (str, tf.compat.v1.VariableScope)) else given
+    listed = [scope] if isinstance(scope, (str, tf.compat.v1.VariableScope)) else scope
     if not isinstance(listed, Iterable):
-        raise TypeError(f"{argument}: expected a name, a VariableScope or a list of them, got {given!r}.")
+        raise TypeError(f"{argument}: expected a name, a VariableScope or a list of them, got {scope!r}.")
     scopes = []
     names = [variables.full_name(variable) for variable in tf.compat.v1.global_variables()]
-    for each in listed:
-        if not isinstance(each, (str, tf.compat.v1.VariableScope)):
-            raise TypeError(f"{argument}: expected names or VariableScopes, got {each!r}.")
-        scope = (each if isinstance(each, str) else each.name).rstrip("/")
-        if not any(_under(name, scope) for name in names):
+    for item in listed:
+        if not isinstance(item, (str, tf.compat.v1.VariableScope)):
+            raise TypeError(f"{argument}: expected names or VariableScopes, got {item!r}.")
+        path = (item if isinstance(item, str) else item.name).rstrip("/")
+        if not any(_under(name, path) for name in names):
             known = sorted({name.partition("/")[0] for name in names})
             raise ValueError(
-                f"{argument}: expected a scope that has variables, got {scope!r}. Build the network first, and name a "
+                f"{argument}: expected a scope that has variables, got {path!r}. Build the network first, and name a "
                 f"variable scope, such as one of {known}; patterns are not taken."
             )
-        scopes.append(scope)
+        scopes.append(path)
     return scopes
 
 
@@ -333,7 +337,7 @@ def _summarize(gradients: Iterable[Any]) -> None:
 
 def _ancestors(op: tf.Operation) -> set[tf.Operation]:
     """Every op that runs when this one does."""
-    return walks.reach([op], lambda each: (*(tensor.op for tensor in each.inputs), *each.control_inputs))
+    return walks.reach([op], lambda node: (*(tensor.op for tensor in node.inputs), *node.control_inputs))
 
 
 def _op(value: Any) -> tf.Operation:
