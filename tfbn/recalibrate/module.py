@@ -22,7 +22,7 @@ from tfbn.tf1_module import TF1Module
 
 
 class Layer(NamedTuple):
-    """A layer's scope and the variables that training moves, by short name."""
+    """A layer's scope, and the variables that training updates by short name."""
 
     scope: str
     variables: dict[str, tf.Variable]
@@ -93,9 +93,9 @@ def recalibrate_module(
 def observed_pass(
     layers: list[Layer], call: Callable[[Any], Any], batches: Iterable[Any], progress: bool | None
 ) -> Iterator[tuple[Sums, Snapshot]]:
-    """Runs the batches as in training, with all statistics left alone.
+    """Runs the batches as in training, without changing any statistic.
 
-    Yields what went through the layers, and their statistics; these are put back where anything is raised within.
+    Yields the pooled inputs of the layers, and a snapshot of their statistics, which is restored after any error.
     """
     sums = Sums()
     with observation.observing([layer.variables["moving_mean"] for layer in layers], sums.add):
@@ -162,7 +162,7 @@ class Snapshot:
     def _changed(self) -> Iterator[tuple[Layer, str]]:
         for layer in self._layers:
             for name, variable in layer.variables.items():
-                # Bit by bit: NaN is equal to itself.
+                # By bits, so that NaN equals itself.
                 if _value(variable).tobytes() != self.values[id(variable)].tobytes():
                     yield layer, name
 
@@ -208,11 +208,11 @@ class Sums:
                 if active and not self._closed:
                     inputs.pooled.add(pooled.Summary(*summary))
 
-        # Eager code runs it at once, a graph each time that it is run itself.
+        # Eager code runs it at once, a graph in each of its runs.
         tf.numpy_function(pool, [tf.convert_to_tensor(call.is_training.value), *pooled.summary_of(call)], [])
 
     def close(self) -> None:
-        """Ends the pass: calls of other threads no longer count."""
+        """Ends the pass: later calls of other threads do not count."""
         with self._lock:
             self._closed = True
 
@@ -262,7 +262,7 @@ def _find_tf1_layers(module: TF1Module) -> list[Layer]:
 
 
 def select(all_layers: list[Layer], layers: Any) -> list[Layer]:
-    """Those that the argument `layers` asks for."""
+    """The layers that the argument `layers` selects."""
     if layers is None:
         return all_layers
     selectors = [layers] if isinstance(layers, (str, BatchNorm)) else list(layers)

@@ -1,4 +1,4 @@
-"""Mean and variance of data that comes in batches, and what a layer's statistics are by them."""
+"""Mean and variance of data that comes in batches, and a layer's statistics from these."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import tensorflow as tf
 from tfbn.core import observation
 from tfbn.graphdef.short_names import STATISTICS as STATISTICS
 
-# So many steps of zero debias that nothing is left of the start at zero, in the dtype of half precisions as well.
+# Enough steps of zero debias for the start at zero to be forgotten, also in half precisions.
 _MANY_STEPS = 60_000
 
 
@@ -26,7 +26,7 @@ class Recalibrated(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """A batch's share in the statistics, in float64."""
+    """A batch's part in the statistics, in float64."""
 
     samples: Any  # for each channel, or the sum of their weights
     mean: Any  # [C]
@@ -62,7 +62,7 @@ class Pooled:
 
 
 def summarize(inputs: tf.Tensor, axes: tuple[int, ...], weights: tf.Tensor | None = None) -> Summary:
-    """The summary of a batch with channels along `axes`, as tensors. What has no weight may be anything, even NaN."""
+    """The summary of a batch with channels along `axes`, as tensors. Samples without weight may be NaN."""
     wide = tf.cast(inputs, tf.float64)
     reduced = [axis for axis in range(inputs.shape.rank) if axis not in axes]
     if weights is None:
@@ -78,7 +78,7 @@ def summarize(inputs: tf.Tensor, axes: tuple[int, ...], weights: tf.Tensor | Non
 def values_of(
     layer: str, pooled: Pooled, names: Iterable[str], unbiased: bool, epsilon: float
 ) -> dict[str, np.ndarray]:
-    """The values, in float64, of those of a layer's variables that training updates."""
+    """The values, in float64, of the layer's variables that training updates."""
     biased = pooled.variance(False)
     renorm = "moving_stddev" in names
     stddev = np.sqrt(biased + epsilon)
@@ -101,11 +101,11 @@ def values_of(
 
 def compare(layer: str, samples: float, old: dict[str, np.ndarray], new: dict[str, np.ndarray]) -> Recalibrated:
     """How far old statistics were from new ones."""
-    # A channel that never varies has no stddev to measure by.
+    # A channel that never varies has no stddev as a unit.
     variance = np.maximum(new["moving_variance"], np.finfo(np.float32).tiny)
     away = (old["moving_mean"].reshape(-1) - new["moving_mean"]) / np.sqrt(variance)
     ratio = old["moving_variance"].reshape(-1) / variance - 1
-    return Recalibrated(layer, samples, *(float(np.sqrt(np.mean(each**2))) for each in (away, ratio)))
+    return Recalibrated(layer, samples, *(float(np.sqrt(np.mean(distance**2))) for distance in (away, ratio)))
 
 
 def under(scope: str, chosen: str) -> bool:
@@ -114,7 +114,7 @@ def under(scope: str, chosen: str) -> bool:
 
 
 def length(batches: Any) -> int | None:
-    """How many there are, where that is known."""
+    """The number of batches, if it is known."""
     try:
         return len(batches)
     except TypeError:
@@ -122,5 +122,5 @@ def length(batches: Any) -> int | None:
 
 
 def summary_of(call: observation.TrainingCall) -> Summary:
-    """The summary of what a call normalizes."""
+    """The summary of the inputs that a call normalizes."""
     return summarize(call.inputs, call.settings.layout.pooled.axes, call.weights)

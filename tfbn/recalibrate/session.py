@@ -76,7 +76,7 @@ def recalibrate_session(
     layers_to_replace, others = find(graph, layers)
     summaries = {layer.scope: [summarize_site(graph, site) for site in layer.sites] for layer in layers_to_replace}
     stored = {layer.scope: Stored(graph, layer.variables) for layer in (*layers_to_replace, *others)}
-    before = {scope: of_layer.read(session) for scope, of_layer in stored.items()}
+    before = {scope: variables.read(session) for scope, variables in stored.items()}
     try:
         sums = _run(session, feeds, layers_to_replace, summaries, progress)
         reports = []
@@ -89,8 +89,8 @@ def recalibrate_session(
         for layer in others:
             stored[layer.scope].write(session, before[layer.scope])
     except BaseException:
-        for scope, of_layer in stored.items():
-            of_layer.write(session, before[scope])
+        for scope, variables in stored.items():
+            variables.write(session, before[scope])
         raise
     return reports
 
@@ -108,11 +108,11 @@ def _run(
     number = 0
     with Progress("Recalibrating", pooled.length(feeds), show=progress) as bar:
         for number, feed in enumerate(feeds, 1):
-            for scope, of_sites in session.run(summaries, dict(feed)).items():
-                for active, summary in of_sites:
+            for scope, site_summaries in session.run(summaries, dict(feed)).items():
+                for active, summary in site_summaries:
                     if active:
                         sums[scope].add(pooled.Summary(*summary))
-                if not any(active for active, _ in of_sites):
+                if not any(active for active, _ in site_summaries):
                     raise ValueError(
                         f"feeds: expected feed dicts that make is_training true, got one, number {number}, in which "
                         f"{scope} normalizes by its moving statistics. Feed True for it."
@@ -124,10 +124,10 @@ def _run(
 
 
 def summarize_site(graph: tf.Graph, site: Site) -> tuple[Any, pooled.Summary]:
-    """Whether the call trains, and its summary, as tensors; those of an earlier time where there are some."""
+    """Whether the call trains, and its summary, as tensors, which later requests reuse."""
     summaries = _tensorflow.graph_table(graph).setdefault("recalibrate", {})
     key = (site.inputs.name, site.axes, *(weight.name if weight is not None else "" for weight in site.weights))
-    key += tuple((tensor.name, wanted) for tensor, wanted in site.conditions)
+    key += tuple((tensor.name, expected) for tensor, expected in site.conditions)
     if key not in summaries:
         if graph.finalized:
             raise ValueError(
@@ -137,7 +137,7 @@ def summarize_site(graph: tf.Graph, site: Site) -> tuple[Any, pooled.Summary]:
             )
         with graph.as_default(), tf.control_dependencies(None), tf.name_scope("recalibrate"):
             active = tf.constant(True)
-            for tensor, wanted in site.conditions:
-                active = tf.logical_and(active, tf.equal(tensor, wanted))
+            for tensor, expected in site.conditions:
+                active = tf.logical_and(active, tf.equal(tensor, expected))
             summaries[key] = active, pooled.summarize(site.inputs, site.axes, site.sample_weights())
     return summaries[key]

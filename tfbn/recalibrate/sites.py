@@ -1,4 +1,4 @@
-"""Where a TF1 graph normalizes by the batch: what goes in there, with which weights, and under which conditions."""
+"""The places where a TF1 graph normalizes by the batch: their inputs, weights, and conditions."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Site(NamedTuple):
     outputs: tf.Tensor
     axes: tuple[int, ...]  # of the channels
     weights: tuple[Any, Any]  # batch_weights and mask
-    settings: Settings | None  # None of what tfbn has not built, which has no weights
+    settings: Settings | None  # None for layers that tfbn did not build, which have no weights
     unbiased: bool
-    conditions: list[tuple[tf.Tensor, bool]]  # what must be true, or false, for it to train
+    conditions: list[tuple[tf.Tensor, bool]]  # tensors, with the values that make it train
 
     def sample_weights(self) -> tf.Tensor | None:
         return (
@@ -36,7 +36,7 @@ class Site(NamedTuple):
 
 class Layer(NamedTuple):
     scope: str
-    variables: dict[str, Node]  # that training moves, by short name
+    variables: dict[str, Node]  # that training updates, by short name
     sites: list[Site]
     unbiased: bool
     epsilon: float
@@ -44,10 +44,10 @@ class Layer(NamedTuple):
 
 
 def find(graph: tf.Graph, layers: Any, independent: bool = True) -> tuple[list[Layer], list[Layer]]:
-    """The layers that are asked for, and all others.
+    """The selected layers, and all others.
 
-    Raises ValueError for layers that were asked for and whose batches no run can fetch exactly; with `independent`, as
-    recalibration needs it, also for layers that depend on another's averages.
+    Raises ValueError for selected layers whose batches no run can fetch exactly; with `independent`, as recalibration
+    needs it, also for layers that depend on another's averages.
     """
     recognized = recognize.recognize(graph.as_graph_def())
     called: dict[str, list[registry.Call]] = {}
@@ -59,33 +59,33 @@ def find(graph: tf.Graph, layers: Any, independent: bool = True) -> tuple[list[L
         for scope, layer in recognized.layers.items()
         if (scope in called or layer.normalizations) and not _is_frozen(layer)
     ]
-    wanted = _wanted(scopes, layers)
-    found, others, refused = [], [], []
+    selected_scopes = _select_scopes(scopes, layers)
+    selected, others, refused = [], [], []
     for scope in scopes:
         layer = recognized.layers[scope]
-        of_tfbn = called.get(scope)
-        sites, reason = _of_calls(of_tfbn, graph) if of_tfbn else _of_ops(layer, recognized, graph)
-        made = _layer(layer, sites)
-        if scope not in wanted or (layers is None and not sites and not reason):
-            others.append(made)
+        calls = called.get(scope)
+        sites, reason = _sites_of_calls(calls, graph) if calls else _sites_of_ops(layer, recognized, graph)
+        described = _layer(layer, sites)
+        if scope not in selected_scopes or (layers is None and not sites and not reason):
+            others.append(described)
         elif reason or not sites:
             refused.append(f"{scope}: {reason or 'it never normalizes by the batch in this graph'}")
         else:
-            found.append(made)
+            selected.append(described)
     if refused:
         raise ValueError(
             "layers: expected layers whose inputs a run can fetch, got some whose inputs it cannot:\n  "
             + "\n  ".join(refused)
             + "\nName the others in `layers`."
         )
-    if not found:
+    if not selected:
         raise ValueError(
             "session: expected a graph with layers that normalize by the batch, got one in which none does. Build it "
             "with is_training=True or a placeholder."
         )
     if independent:
-        _check_renorm(found, recognized)
-    return found, others
+        _check_renorm(selected, recognized)
+    return selected, others
 
 
 def _is_frozen(layer: recognize.Layer) -> bool:
@@ -97,26 +97,26 @@ def _scope_of(name: str) -> str:
     return scope.rpartition("/")[0] if short.startswith("part_") else scope
 
 
-def _wanted(scopes: list[str], layers: Any) -> set[str]:
+def _select_scopes(scopes: list[str], layers: Any) -> set[str]:
     if layers is None:
         return set(scopes)
-    wanted: set[str] = set()
-    for each in [layers] if isinstance(layers, str) else layers:
-        matching = {scope for scope in scopes if pooled.under(scope, each)}
+    selected: set[str] = set()
+    for prefix in [layers] if isinstance(layers, str) else layers:
+        matching = {scope for scope in scopes if pooled.under(scope, prefix)}
         if not matching:
             raise ValueError(
-                f"layers: expected scopes of layers, got {each!r}. There are: {', '.join(scopes) or 'none'}."
+                f"layers: expected scopes of layers, got {prefix!r}. There are: {', '.join(scopes) or 'none'}."
             )
-        wanted |= matching
-    return wanted
+        selected |= matching
+    return selected
 
 
 def _layer(layer: recognize.Layer, sites: list[Site]) -> Layer:
     settings = sites[0].settings if sites else None
-    moved = {name: nodes[0] for name, nodes in layer.variables.items() if name in MOVED}
+    statistics = {name: nodes[0] for name, nodes in layer.variables.items() if name in MOVED}
     return Layer(
         layer.scope,
-        moved,
+        statistics,
         sites,
         unbiased=sites[0].unbiased if sites else True,
         epsilon=0.0 if settings is None else settings.epsilon,
@@ -124,18 +124,18 @@ def _layer(layer: recognize.Layer, sites: list[Site]) -> Layer:
     )
 
 
-Found = tuple[list[Site], str]  # the calls that train, or why they cannot be looked into
+Sites = tuple[list[Site], str]  # the calls that train, or why they cannot be observed
 
 
-def _of_calls(calls: list[registry.Call], graph: tf.Graph) -> Found:
+def _sites_of_calls(calls: list[registry.Call], graph: tf.Graph) -> Sites:
     sites = []
     for call in calls:
         if call.is_training is False:
             continue
-        needed = [call.inputs, call.outputs, *(each for each in call.weights if each is not None)]
+        needed = [call.inputs, call.outputs, *(weight for weight in call.weights if weight is not None)]
         conditions = [] if call.is_training is True else [(call.is_training, True)]
         needed += [tensor for tensor, _ in conditions if tf.is_tensor(tensor)]
-        if not all(each.graph is graph and graph.is_fetchable(each) for each in needed):
+        if not all(tensor.graph is graph and graph.is_fetchable(tensor) for tensor in needed):
             return [], "it is in a loop or a branch. Build it outside, and give it is_training as a tensor"
         settings = call.settings
         axes = settings.layout.pooled.axes
@@ -143,33 +143,33 @@ def _of_calls(calls: list[registry.Call], graph: tf.Graph) -> Found:
     return sites, ""
 
 
-def _of_ops(layer: recognize.Layer, recognized: recognize.Recognized, graph: tf.Graph) -> Found:
+def _sites_of_ops(layer: recognize.Layer, recognized: recognize.Recognized, graph: tf.Graph) -> Sites:
     sites = []
-    for each in layer.normalizations:
-        if each.mode == "inference":
+    for call in layer.normalizations:
+        if call.mode == "inference":
             continue
         if {*short_names.RENORM, *short_names.OLD_RENORM} & set(layer.variables):
             return [], "it has renorm, and tfbn has not built it"
         if any(len(nodes) > 1 for name, nodes in layer.variables.items() if name in MOVED):
             return [], "its statistics are partitioned"
-        if each.mode == "dynamic" or each.node.type not in recognize.FUSED:
+        if call.mode == "dynamic" or call.node.type not in recognize.FUSED:
             return [], "it takes its statistics by composed ops, of which weights may be a part"
         conditions = []
-        for condition in each.conditions:
+        for condition in call.conditions:
             if condition.branch is None:
                 return [], "it is in a loop"
             conditions.append(_predicate(condition, recognized, graph))
-        inputs = _outside(each.node.inputs[0])
+        inputs = _outside(call.node.inputs[0])
         if inputs is None or not graph.is_fetchable(inputs[0].name):
             return [], "it is in a branch that makes its inputs itself"
         tensor = graph.get_tensor_by_name(f"{inputs[0].name}:{inputs[1]}")
-        axis = 1 if "data_format" in each.node.attr and each.node.attr["data_format"].s == b"NCHW" else 3
+        axis = 1 if "data_format" in call.node.attr and call.node.attr["data_format"].s == b"NCHW" else 3
         sites.append(Site(tensor, tensor, (axis,), (None, None), None, layer.estimator != "biased", conditions))
     return sites, ""
 
 
 def _predicate(condition: Any, recognized: recognize.Recognized, graph: tf.Graph) -> tuple[tf.Tensor, bool]:
-    """The tensor that decides about a branch, and what it must be."""
+    """The predicate of a branch, and the value for which the branch runs."""
     node = recognized.dataflow.nodes[condition.of]
     if node.bodies:  # an If, whose first body is for True
         source, index = node.inputs[0]
@@ -178,7 +178,7 @@ def _predicate(condition: Any, recognized: recognize.Recognized, graph: tf.Graph
 
 
 def _outside(tensor: Tensor) -> Tensor | None:
-    """What a branch was given, outside of it; None where the branch computes it."""
+    """The tensor outside of a branch that the branch takes in; None where the branch computes it."""
     while tensor[0].type in ("Switch", "Identity", "_Arg"):
         if len(tensor[0].inputs) > 1 and tensor[0].type == "_Arg":
             return None  # several calls pass different values
@@ -186,17 +186,17 @@ def _outside(tensor: Tensor) -> Tensor | None:
     return None if tensor[0].callers else tensor
 
 
-def _check_renorm(found: list[Layer], recognized: recognize.Recognized) -> None:
+def _check_renorm(layers: list[Layer], recognized: recognize.Recognized) -> None:
     nodes = recognized.dataflow.nodes
-    for first in found:
+    for first in layers:
         if not first.renorm:
             continue
-        made_by = {nodes[site.outputs.op.name] for site in first.sites}
+        outputs = {nodes[site.outputs.op.name] for site in first.sites}
         behind = [
             layer.scope
-            for layer in found
+            for layer in layers
             if layer is not first
-            and made_by & recognized.dataflow.reach([nodes[site.inputs.op.name] for site in layer.sites])
+            and outputs & recognized.dataflow.reach([nodes[site.inputs.op.name] for site in layer.sites])
         ]
         if behind:
             raise ValueError(
