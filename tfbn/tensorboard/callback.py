@@ -63,7 +63,7 @@ def summaries_callback(
 
         def on_train_batch_end(self, batch_number: int, logs: Any = None) -> None:
             step = self._step()
-            # By division, because a callback is not told of each step where the model runs several at a time.
+            # By division, because a callback does not see every step if the model runs several at a time.
             if step // every_steps > self._written // every_steps:
                 self._written = step
                 serialized = summaries(self.model, batch, layers=layers)

@@ -56,7 +56,7 @@ def check_every_steps(every_steps: int) -> int:
 
 
 class _Hook(tf.compat.v1.train.SessionRunHook):
-    """As TensorFlow's SummarySaverHook, whose steps are up to one off as the run happens to read the global step."""
+    """As TensorFlow's SummarySaverHook, whose steps may be off by one: a run reads the global step at any time."""
 
     def __init__(self, folder: str | os.PathLike[str], every_steps: int, layers: Any) -> None:
         self._folder, self._every_steps, self._layers = os.fspath(folder), every_steps, layers
@@ -73,7 +73,7 @@ class _Hook(tf.compat.v1.train.SessionRunHook):
         self._writer = tf.compat.v1.summary.FileWriterCache.get(self._folder)
 
     def after_create_session(self, session: Any, coord: Any) -> None:
-        # A session that is made anew goes back to a checkpoint.
+        # A recreated session returns to a checkpoint.
         self._step = self._due = int(session.run(self._global_step)) + 1
 
     def before_run(self, run_context: Any) -> Any:
@@ -82,9 +82,9 @@ class _Hook(tf.compat.v1.train.SessionRunHook):
         return tf.compat.v1.train.SessionRunArgs({"step": self._global_step, **fetches})
 
     def after_run(self, run_context: Any, run_values: Any) -> None:
-        """Writes what the run gave; `_step` becomes the number of the next step."""
+        """Writes the summary of the run; sets `_step` to the number of the next step."""
         step = int(run_values.results["step"])
-        # That is the step before or after this run; where it matters, it is read again.
+        # The run may have read the step before or after incrementing it; where it matters, read it again.
         if self._writes or step + 2 >= self._due:
             step = int(run_context.session.run(self._global_step))
         if self._writes:

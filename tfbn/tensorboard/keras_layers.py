@@ -13,30 +13,30 @@ from tfbn.recalibrate.pooled import Pooled, Summary
 
 @contextmanager
 def observed_layers(layers: list[Any]) -> Iterator[dict[int, Pooled]]:
-    """Yields the statistics of what goes through the layers in training, by the layers' ids.
+    """Yields the statistics of the layers' inputs in training, by the layers' ids.
 
-    Their moving statistics are after each call as they were before it. A layer that does not train has no entry.
+    Each call leaves their moving statistics unchanged. A layer that does not train has no entry.
     """
-    found: dict[int, Pooled] = {}
-    own = [vars(layer).get("call") for layer in layers]
+    pooled_inputs: dict[int, Pooled] = {}
+    original_calls = [vars(layer).get("call") for layer in layers]
     try:
         for layer in layers:
-            # Not by setattr, which Keras tracks.
-            vars(layer)["call"] = _observe(layer, found)
-        yield found
+            # Not with setattr, which Keras tracks.
+            vars(layer)["call"] = _observe(layer, pooled_inputs)
+        yield pooled_inputs
     finally:
-        for layer, call in zip(layers, own):
+        for layer, call in zip(layers, original_calls):
             del vars(layer)["call"]
             if call is not None:
                 vars(layer)["call"] = call
 
 
-def _observe(layer: Any, found: dict[int, Pooled]) -> Callable[..., Any]:
+def _observe(layer: Any, pooled_inputs: dict[int, Pooled]) -> Callable[..., Any]:
     call, averages = layer.call, (layer.moving_mean, layer.moving_variance)
 
     def observed(inputs: Any, *args: Any, **kwargs: Any) -> Any:
         before, momentum = [_value(average) for average in averages], layer.momentum
-        layer.momentum = 0.0  # so that the averages become the batch's statistics
+        layer.momentum = 0.0  # makes the averages the batch's statistics
         try:
             outputs = call(inputs, *args, **kwargs)
             mean, variance = (_value(average) for average in averages)
@@ -47,7 +47,7 @@ def _observe(layer: Any, found: dict[int, Pooled]) -> Callable[..., Any]:
         samples = np.size(inputs) // max(mean.size, 1)
         if samples and not all(map(np.array_equal, (mean, variance), before)):
             mean, variance = (np.ravel(value).astype(np.float64) for value in (mean, variance))
-            found.setdefault(id(layer), Pooled()).add(Summary(samples, mean, variance * samples))
+            pooled_inputs.setdefault(id(layer), Pooled()).add(Summary(samples, mean, variance * samples))
         return outputs
 
     return observed

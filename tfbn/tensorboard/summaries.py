@@ -90,8 +90,8 @@ def summaries(
 
 
 def _summarize_graph(graph: tf.Graph, layers: Any) -> tf.Tensor:
-    found, _ = find(graph, layers, independent=False)
-    calls = {layer.scope: [summarize_site(graph, site) for site in layer.sites] for layer in found}
+    selected, _ = find(graph, layers, independent=False)
+    calls = {layer.scope: [summarize_site(graph, site) for site in layer.sites] for layer in selected}
     with graph.as_default(), tf.device(None), tf.control_dependencies(None), tf.name_scope("tfbn_summaries"):
         return tf.raw_ops.MergeSummary(
             inputs=[
@@ -101,21 +101,21 @@ def _summarize_graph(graph: tf.Graph, layers: Any) -> tf.Tensor:
                     _pool(calls[layer.scope]),
                     layer.unbiased and not layer.renorm,
                 )
-                for layer in found
+                for layer in selected
             ]
         )
 
 
 def _pool(calls: list[tuple[Any, pooled.Summary]]) -> pooled.Summary:
     """One summary of all calls that train in a run."""
-    # By tf.where, because a call that does not train may be of NaN.
+    # With tf.where, because a call that does not train may give NaN.
     training = [
         pooled.Summary(*(tf.where(active, value, tf.zeros_like(value)) for value in summary))
         for active, summary in calls
     ]
-    samples = tf.add_n([each.samples for each in training])
-    mean = tf.math.divide_no_nan(tf.add_n([each.samples * each.mean for each in training]), samples)
-    squares = tf.add_n([each.squares + each.samples * tf.square(each.mean - mean) for each in training])
+    samples = tf.add_n([summary.samples for summary in training])
+    mean = tf.math.divide_no_nan(tf.add_n([summary.samples * summary.mean for summary in training]), samples)
+    squares = tf.add_n([summary.squares + summary.samples * tf.square(summary.mean - mean) for summary in training])
     return pooled.Summary(samples, mean, squares)
 
 
@@ -125,10 +125,10 @@ def _summarize_model(source: Any, batch: Any, call: Callable[[Any], Any] | None,
     chosen = select(all_layers, layers)
     argument = "training" if from_keras else "is_training"
     run = call or (lambda batch: source(batch, **{argument: True}))
-    own = [layer for layer in all_layers if not _is_of_keras(layer)]
-    others = [layer.module for layer in all_layers if _is_of_keras(layer)]
+    own = [layer for layer in all_layers if not _is_keras(layer)]
+    others = [layer.module for layer in all_layers if _is_keras(layer)]
     moving = {layer.scope: [np.array(layer.variables[name].numpy()) for name in pooled.STATISTICS] for layer in chosen}
-    with _state_kept(source if from_keras else None), observed_layers(others) as by_layer:
+    with _state_restored(source if from_keras else None), observed_layers(others) as by_layer:
         with observed_pass(own, run, [batch], False) as (sums, _):
             pass
     batches = {layer.scope: _batch_of(layer, sums, by_layer) for layer in chosen}
@@ -142,12 +142,12 @@ def _summarize_model(source: Any, batch: Any, call: Callable[[Any], Any] | None,
     )
 
 
-def _is_of_keras(layer: Layer) -> bool:
+def _is_keras(layer: Layer) -> bool:
     return not isinstance(layer.module, (BatchNorm, TF1Module))
 
 
 def _batch_of(layer: Layer, sums: Sums, by_layer: Mapping[int, pooled.Pooled]) -> tuple[pooled.Summary, bool] | None:
-    """A layer's batch, and whether its variance has to be made unbiased; None if it never trained."""
+    """A layer's batch, and whether its variance needs the unbiased correction; None if it never trained."""
     inputs = sums.of(layer)
     batch = by_layer.get(id(layer.module)) if inputs is None else inputs.pooled
     if batch is None:
@@ -160,22 +160,22 @@ def _find_keras_layers(model: Any) -> list[Layer]:
     """The batch norm layers of a model, tfbn's and Keras' own."""
     if not hasattr(model, "layers"):
         raise TypeError(f"source: expected a model, got the layer {model.name!r}. Pass the model that it is in.")
-    found = []
+    layers = []
     for path, layer in find_batch_norms(model):
         module = module_of(layer) if isinstance(layer, KerasLayer) else layer
         state = {name: getattr(module, name, None) for name in State._fields}
         variables = {name: variable for name, variable in state.items() if variable is not None}
         if not variables:
             raise ValueError(f"source: expected layers that are built, got {path}. Call the model once before this.")
-        found.append(Layer(path, variables, module))
-    if not found:
+        layers.append(Layer(path, variables, module))
+    if not layers:
         raise ValueError(f"source: expected a model with batch norm layers in it, got {model.name!r} without.")
-    return found
+    return layers
 
 
 @contextmanager
-def _state_kept(model: Any) -> Iterator[None]:
-    """Puts back what a call in training moves in a model of Keras beside the layers that are observed."""
+def _state_restored(model: Any) -> Iterator[None]:
+    """Restores the state that a training call changes in a Keras model outside of the observed layers."""
     trained = set() if model is None else {id(variable) for variable in model.trainable_variables}
     state = [] if model is None else [variable for variable in model.variables if id(variable) not in trained]
     before = [np.array(variable.numpy()) for variable in state]
@@ -192,7 +192,7 @@ def _summarize_layer(scope: str, moving: Any, batch: pooled.Summary, unbiased: b
 
     def summarize_batch() -> tf.Tensor:
         variance = batch.squares / (tf.maximum(samples - 1.0, 1.0) if unbiased else samples)
-        # A channel that never varies has no stddev to measure by.
+        # A channel that never varies has no stddev as a unit.
         divisor = tf.maximum(variance, np.finfo(np.float32).tiny)
         mean_distance = (moving_mean - batch.mean) / tf.sqrt(divisor)
         variance_distance = moving_variance / divisor - 1.0
@@ -215,7 +215,7 @@ def _summarize_layer(scope: str, moving: Any, batch: pooled.Summary, unbiased: b
 
 
 def _histogram(tag: str, values: Any) -> tf.Tensor:
-    # The op refuses what is not finite, and would end the training that it is to show.
+    # The op fails on values that are not finite, which would end the training that it monitors.
     return tf.compat.v1.cond(
         tf.reduce_all(tf.math.is_finite(values)),
         lambda: tf.raw_ops.HistogramSummary(tag=tag, values=values),
