@@ -1,8 +1,8 @@
-"""Layers that compute the batch's statistics and normalize by several ops, made to normalize by their averages.
+"""Makes layers that normalize by several ops use their moving averages in place of the batch's statistics.
 
-The evidence is that the very mean and variance that a layer normalizes by go into its moving averages: by reductions,
-sums and products with what does not depend on them. Where anything else is computed between the two, such as a root,
-nothing is certain, and the layer stays as it is.
+The evidence is that the very mean and variance that a layer normalizes by go into its moving averages, through
+reductions, sums and products with factors that do not depend on them. Where anything else is computed in between, such
+as a root, nothing is certain, and the layer stays unchanged.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from tfbn.graphdef.nodes import data_inputs, tensor_name
 from tfbn.graphdef.recognize import Recognized
 from tfbn.graphdef.short_names import STATISTICS
 
-# What may stand between gamma or beta and the op that takes it as it is.
+# Ops that may be between gamma or beta and the op that takes it, without changing its values.
 _PLAIN = (
     *(*arithmetic.VARIABLES, *arithmetic.PASSING),
     *("ReadVariableOp", "Const", "Cast", "Fill", "Reshape", "ConcatV2", "Pack"),
 )
-# Where tfbn's layers of several ops name what they computed, for their own gradient: an IdentityN takes, in this order,
-# the outputs, the inputs, gamma, beta, the mean, the variance, the shares of the samples and epsilon.
+# tfbn's layers of several ops mark what they computed, for their registered gradient: an IdentityN takes, in this
+# order, the outputs, the inputs, gamma, beta, the mean, the variance, the shares of the samples and epsilon.
 _OWN_GRADIENT = ("Tfbn", "CustomGradient")
 _NAMED_AFFINE, _NAMED_STATISTICS, _NAMED_COUNT = slice(2, 4), slice(4, 6), 8
 
@@ -40,7 +40,7 @@ class Averaged(NamedTuple):
     layer: str
     op: str
     pairs: tuple[tuple[Tensor, Node], ...]
-    named: tuple[Node, ...]  # the ops by which tfbn names them
+    named: tuple[Node, ...]  # the ops by which tfbn marks them
 
 
 def find_averaged(
@@ -48,14 +48,13 @@ def find_averaged(
 ) -> list[Averaged]:
     """The ops of `training` whose statistics certainly go into known averages.
 
-    Not where an output is computed from the statistics themselves, as a monitor of them is, or other data are combined
-    with them than what the layer normalizes; nor where tfbn's own layer scales by more than gamma, as an adjustment for
-    training does.
+    Excluded are ops whose statistics are also an output, as a monitor's, or are combined with data other than what the
+    layer normalizes; and tfbn's own layers that scale by more than gamma, as with an adjustment for training.
     """
     nodes = recognized.dataflow.nodes
-    layers = {each.node: layer for layer in recognized.layers.values() for each in layer.normalizations}
+    layers = {call.node: layer for layer in recognized.layers.values() for call in layer.normalizations}
     known = [arithmetic.statistic((nodes[name], 0)) for name in outputs if name in nodes]
-    shown = set().union(*(each.batch for each in known if each is not None))
+    in_outputs = set().union(*(statistic.batch for statistic in known if statistic is not None))
     named = _find_named(recognized)
     needed = recognized.dataflow.reach([nodes[name] for name in outputs if name in nodes], data)
     averaged = []
@@ -67,7 +66,7 @@ def find_averaged(
             continue
         mean = _reshaped(form.subtracted)
         marks = named.get((mean, variances[0]), [])
-        if (form.mean.batch | form.variance.batch) & shown or not all(
+        if (form.mean.batch | form.variance.batch) & in_outputs or not all(
             _is_plain(mark, graph, recognized) for mark in marks
         ):
             continue
@@ -79,7 +78,7 @@ def find_averaged(
                 update.node
                 for update in layer.updates
                 if update.statistic == statistic
-                # Beside the statistics that tfbn names, its updates take the sum of the weights alone.
+                # Apart from the statistics that tfbn marks, its updates take only the sum of the weights.
                 if marks or update.source.batch == {node for node, _ in parts.batch}
             ]
             averages = {
@@ -87,7 +86,7 @@ def find_averaged(
                 for tensor in tensors
             }
             tensor = next((each for each in tensors if averages[each]), tensors[0])
-            # Without samples in a batch, the average may be its own next value.
+            # For a batch without samples, the average may be its own next value.
             pairs += [(tensor, variable) for variable in averages[tensor] if parts.variables <= {variable}]
         if len(pairs) == len(STATISTICS):
             averaged.append(Averaged(layer.scope, name, tuple(pairs), tuple(marks)))
@@ -95,46 +94,46 @@ def find_averaged(
 
 
 def _have_other_use(form: Form, statistics: Iterable[Tensor], recognized: Recognized, needed: Set[Node]) -> bool:
-    """Whether statistics are combined with data elsewhere than before or behind the op that a form scales by."""
+    """Whether statistics are combined with data anywhere but on the way to or from the op that scales the data."""
     waiting = [node for node, _ in statistics]
     seen = {form.scaling, *form.sources, *waiting}
     for node in waiting:  # grows on the way
-        for each in recognized.consumers[node]:
-            if each in seen or each not in needed:
+        for consumer in recognized.consumers[node]:
+            if consumer in seen or consumer not in needed:
                 continue
-            seen.add(each)
-            if arithmetic.statistic((each, 0)) is not None:
-                waiting.append(each)
-            elif not _leads_to(each, form.scaling, recognized, needed):
-                if not _leads_to(form.scaling, each, recognized, needed):
+            seen.add(consumer)
+            if arithmetic.statistic((consumer, 0)) is not None:
+                waiting.append(consumer)
+            elif not _leads_to(consumer, form.scaling, recognized, needed):
+                if not _leads_to(form.scaling, consumer, recognized, needed):
                     return True
     return False
 
 
 def _leads_to(start: Node, end: Node, recognized: Recognized, needed: Set[Node]) -> bool:
-    """Whether an op is computed from another that is near."""
+    """Whether `end` is computed from `start`, within a limited number of ops."""
     waiting, seen = [start], {start}
     for node in waiting:  # grows on the way
-        for each in recognized.consumers[node]:
-            if each in needed and each not in seen and len(seen) < arithmetic.MAX_OPS:
-                seen.add(each)
-                waiting.append(each)
+        for consumer in recognized.consumers[node]:
+            if consumer in needed and consumer not in seen and len(seen) < arithmetic.MAX_OPS:
+                seen.add(consumer)
+                waiting.append(consumer)
     return end in seen
 
 
 def are_plain(graph: Graph, tensors: Iterable[tuple[str, int]]) -> bool:
-    """Whether these are variables or constants, such as gamma and beta, and nothing that training puts in."""
+    """Whether these are variables or constants, such as gamma and beta, with nothing that training adds."""
 
     def follow(name: str) -> list[str]:
         inputs = data_inputs(graph[name]) if graph[name].op in _PLAIN else []
-        # By which predicate a branch is taken does not matter.
+        # The predicate of a branch does not matter.
         return [source for source, _ in (inputs[:1] if graph[name].op in SWITCHES else inputs)]
 
     return all(graph[name].op in _PLAIN for name in walks.reach([source for source, _ in tensors], follow))
 
 
 def _find_named(recognized: Recognized) -> dict[tuple[Tensor, Tensor], list[Node]]:
-    """The ops by which tfbn names the statistics of its layers, by these."""
+    """The ops by which tfbn marks the statistics of its layers, by mean and variance."""
     named: dict[tuple[Tensor, Tensor], list[Node]] = {}
     for node in recognized.dataflow.all:
         if node.type == "IdentityN" and len(node.inputs) == _NAMED_COUNT and "_gradient_op_type" in node.attr:
@@ -150,12 +149,12 @@ def _is_plain(named: Node, graph: Graph, recognized: Recognized) -> bool:
         return False
     scope, waiting = named.name.rpartition("/")[0], [named]
     for node in waiting:  # grows on the way
-        for each in recognized.consumers[node]:
-            if each.name.rpartition("/")[0] == scope and each not in waiting:
-                if each.type == "Mul":  # by what is no single value for each channel
+        for consumer in recognized.consumers[node]:
+            if consumer.name.rpartition("/")[0] == scope and consumer not in waiting:
+                if consumer.type == "Mul":  # by a factor that is not one value for each channel
                     return False
-                if each.type in arithmetic.RESHAPES or each.type == "Identity":
-                    waiting.append(each)
+                if consumer.type in arithmetic.RESHAPES or consumer.type == "Identity":
+                    waiting.append(consumer)
     return True
 
 
@@ -199,21 +198,21 @@ def _reshaped(tensor: Tensor) -> Tensor:
 
 
 def _variances_of(node: Node) -> list[Tensor]:
-    """The variance that an op normalizes by, as it is computed without epsilon; then with what is added to it."""
+    """The variance that an op normalizes by: first without epsilon, then after each addition to it."""
     place = 2 if node.type == arithmetic.GLOBAL else 4 if node.type in arithmetic.FUSED else 0
     tensor = _reshaped(node.inputs[place])
-    found = [tensor]
+    variances = [tensor]
     while tensor[0].type in ("Add", "AddV2", "Maximum"):
-        known = [arithmetic.statistic(each) for each in tensor[0].inputs]
-        others = [each for each, value in zip(tensor[0].inputs, known) if value is None or not value.is_uniform]
+        known = [arithmetic.statistic(term) for term in tensor[0].inputs]
+        others = [term for term, value in zip(tensor[0].inputs, known) if value is None or not value.is_uniform]
         if len(others) != 1:
-            return found if tensor[0].type != "Maximum" else []
+            return variances if tensor[0].type != "Maximum" else []
         tensor = _reshaped(others[0])
-        found.insert(0, tensor)
-    return found
+        variances.insert(0, tensor)
+    return variances
 
 
-# Ops by which averages are linear in a statistic.
+# Ops that are linear in a statistic.
 _LINEAR = ("Add", "AddV2", "AddN", "Sub", "Neg")
 _HANDING_ON = (*arithmetic.RESHAPES, *arithmetic.PASSING, "ReadVariableOp", "ConcatV2", "Pack", "Squeeze")
 
@@ -224,12 +223,12 @@ def _averages(update: Node, statistic: Tensor) -> bool:
     def before(node: Node) -> list[Tensor]:
         if node.type in arithmetic.VARIABLES or arithmetic.is_reduction(node):
             return []
-        # A read may wait for an assignment, and then has the assigned value.
+        # A read that waits for an assignment gives the assigned value.
         assigned = arithmetic.assignments_before(node) if node.type == "ReadVariableOp" else []
         sources = [*node.inputs, *(each.inputs[1] for each in assigned)]
         return [each for each in sources if each != statistic]
 
-    linear: dict[Node, bool] = {}  # of those that the statistic goes into
+    linear: dict[Node, bool] = {}  # for the ops that the statistic goes into
     for node in walks.in_order([update], lambda each: [source for source, _ in before(each)]):
         depends = [each == statistic or each[0] in linear for each in node.inputs]
         assigned = arithmetic.assignments_before(node) if node.type == "ReadVariableOp" else []
@@ -243,7 +242,7 @@ def _averages(update: Node, statistic: Tensor) -> bool:
 
 
 def _is_linear(node: Node, depends: list[bool]) -> bool:
-    """Whether an op is linear in those of its inputs that depend on a statistic, and adds no constant to them."""
+    """Whether an op is linear in the inputs that depend on a statistic, and adds no constant to them."""
     if node.type in ("Mul", "MulNoNan", *arithmetic.QUOTIENTS):
         return depends.count(True) == 1 and (node.type == "Mul" or depends[0])
     if node.type in arithmetic.SELECTS:

@@ -1,4 +1,4 @@
-"""A graph with its conditionals decided, and what of it still normalizes by the batch."""
+"""A graph with its conditionals decided, and the ops in it that still normalize by the batch."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ class DecidedGraph(NamedTuple):
 
     graph: Graph
     recognized: recognize.Recognized
-    absent: list[str]  # outputs that are gone, because training alone computes them; the others are then not looked at
-    needed: Graph  # what the outputs are computed from, with no update among it
-    modes: dict[str, tuple[str, str]]  # what of it normalizes by the batch, as `find_training` has it
+    absent: list[str]  # outputs that only training computes; if there are any, `needed` and `modes` are empty
+    needed: Graph  # the ops that the outputs are computed from, without updates
+    modes: dict[str, tuple[str, str]]  # the ops in it that normalize by the batch, as `find_training` returns them
 
 
 def decide(graph: Graph, roots: list[str], named: Iterable[Tensor]) -> DecidedGraph:
     """Decides the conditionals that constants decide; the tensors `named` keep their names.
 
     Raises:
-      ValueError: an output, an op of `roots`, is computed from what an update returns.
+      ValueError: an output, an op of `roots`, is computed from the result of an update.
     """
     built: list[tf.Graph] = []
 
@@ -53,9 +53,9 @@ def decide(graph: Graph, roots: list[str], named: Iterable[Tensor]) -> DecidedGr
 
 
 def find_training(graph: Graph, recognized: recognize.Recognized) -> dict[str, tuple[str, str]]:
-    """Of what normalizes by the batch, or may, the layer and the mode, by the op's name.
+    """The layer and the mode of each op that normalizes by the batch, or may, by the op's name.
 
-    `recognized` is of a graph around `graph` that has the layers' variables and updates, by which ops are known.
+    `recognized` is of a larger graph with the layers' variables and updates, by which ops are recognized.
     """
     training = {
         name: (_scope(name), "training")
@@ -63,10 +63,10 @@ def find_training(graph: Graph, recognized: recognize.Recognized) -> dict[str, t
         if recognize.normalizes_by_batch(node.op, node.attr) and not _normalizes_samples(name, recognized)
     }
     for layer in recognized.layers.values():
-        for each in layer.normalizations:
-            name = each.node.name
-            if each.mode != "inference" and name in graph:
-                dynamic = each.mode == "dynamic" or "dynamic" in layer.modes
+        for call in layer.normalizations:
+            name = call.node.name
+            if call.mode != "inference" and name in graph:
+                dynamic = call.mode == "dynamic" or "dynamic" in layer.modes
                 training[name] = (layer.scope, "dynamic" if dynamic else "training")
     return training
 
@@ -77,6 +77,6 @@ def _normalizes_samples(name: str, recognized: recognize.Recognized) -> bool:
 
 
 def _scope(name: str) -> str:
-    """The scope of an op's layer: tfbn has its ops in a scope within."""
+    """The scope of an op's layer: tfbn creates its ops in an inner scope."""
     folder = name.rpartition("/")[0]
     return folder.removesuffix(f"/{OPS_SCOPE}") or name

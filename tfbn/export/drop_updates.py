@@ -12,7 +12,7 @@ from tfbn.graphdef.graph import Graph
 from tfbn.graphdef.messages import QUANTIZED_FOR_EVALUATION
 from tfbn.graphdef.nodes import control_inputs, data_inputs, set_inputs
 
-# Ops that TensorFlow counts as stateful, and that change nothing: what waits for them does not need to.
+# Ops that TensorFlow counts as stateful but that change nothing, so that nothing needs to wait for them.
 _READ = (*VARIABLES, "ReadVariableOp", "ResourceGather", "ResourceGatherNd", "VarIsInitializedOp")
 _RANDOM = ("Random", "Multinomial", "TruncatedNormal", "ParameterizedTruncatedNormal")
 _STATELESS = "Stateless"
@@ -21,7 +21,7 @@ _MUTEXES = ("MutexV2", "MutexLock", "ConsumeMutexLock", "CountUpTo", "DestroyRes
 
 
 def changes_variables(node: Any) -> bool:
-    """Whether an op assigns a variable, in an update, by an optimizer or otherwise, or holds others off it."""
+    """Whether an op assigns a variable, in an update, by an optimizer or otherwise, or guards one by a mutex."""
     if assigns(node.op) or node.op in _MUTEXES:
         return True
     if node.op.startswith("Resource"):
@@ -40,7 +40,7 @@ def drop_updates(graph: Graph, outputs: list[str]) -> Graph:
     """Removes control dependencies on variable updates from `graph` and returns what the outputs still need.
 
     Raises:
-      ValueError: an output is computed from what such an op returns.
+      ValueError: an output is computed from the result of an update.
     """
     changed = {name for name, node in graph.items() if changes_variables(node)}
     following = _following(graph, changed)
@@ -54,36 +54,36 @@ def drop_updates(graph: Graph, outputs: list[str]) -> Graph:
                 f"{QUANTIZED_FOR_EVALUATION if is_quantized else 'Give outputs from before that op.'}"
             )
     for node in graph.values():
-        waits = control_inputs(node)
-        left = [name for name in waits if name not in following]
-        if len(left) < len(waits):
-            if not left and not data_inputs(node):
-                left = _frame_of(graph, [name for name in waits if name in following])
-            set_inputs(node, data_inputs(node), left)
+        controls = control_inputs(node)
+        remaining = [name for name in controls if name not in following]
+        if len(remaining) < len(controls):
+            if not remaining and not data_inputs(node):
+                remaining = _frame_of(graph, [name for name in controls if name in following])
+            set_inputs(node, data_inputs(node), remaining)
     return graph.pruned(outputs)
 
 
 def _following(graph: Graph, changed: set[str]) -> set[str]:
-    """The ops that change variables and those that compute with what they return."""
-    found = set(changed)
+    """The ops that change variables, and those that compute with their results."""
+    dependent = set(changed)
     for name in graph.in_order():
-        if any(source in found for source, _ in data_inputs(graph[name])):
-            found.add(name)
-    return found
+        if any(source in dependent for source, _ in data_inputs(graph[name])):
+            dependent.add(name)
+    return dependent
 
 
 def _frame_of(graph: Graph, names: list[str]) -> list[str]:
-    """What puts an op without inputs into the loop that these are in: a value that each iteration begins with."""
+    """A control input that puts an op into the loop that these ops are in: a value at the start of each iteration."""
     waiting, seen = list(names), set(names)
     for name in waiting:  # grows on the way
         node = graph[name]
         inputs = data_inputs(node)
         if node.op == "Identity" and _begins_iteration(graph, *inputs[0]):
             return [name]
-        if node.op not in ("Enter", "RefEnter"):  # what comes before is outside of the loop
-            found = [*(source for source, _ in inputs), *control_inputs(node)]
-            waiting.extend(each for each in dict.fromkeys(found) if each not in seen)
-            seen.update(found)
+        if node.op not in ("Enter", "RefEnter"):  # its inputs are outside of the loop
+            sources = [*(source for source, _ in inputs), *control_inputs(node)]
+            waiting.extend(each for each in dict.fromkeys(sources) if each not in seen)
+            seen.update(sources)
     return []
 
 
@@ -92,12 +92,12 @@ def _begins_iteration(graph: Graph, name: str, index: int) -> bool:
 
 
 def drop_needless_controls(graph: Graph, outputs: list[str]) -> Graph:
-    """The same without control inputs from ops that have no effect, but for those that place an op in a loop or branch.
+    """The same without control inputs from ops that have no effect, except those that place an op in a loop or branch.
 
-    They might be all that keeps a computation of the training step in the graph.
+    Otherwise these might keep a computation of the training step in the graph.
     """
     operations = graph.to_tensorflow()
-    placed: set[str] = set()  # in a branch or a loop, or after one
+    placed: set[str] = set()  # ops in a branch or a loop, or after one
     effects: set[str] = set()
     for name in graph.in_order():
         node = graph[name]
@@ -107,26 +107,28 @@ def drop_needless_controls(graph: Graph, outputs: list[str]) -> Graph:
         if any(each in effects for each in before) or _has_effect(operations.get_operation_by_name(name)):
             effects.add(name)
     for node in graph.values():
-        left = [name for name in control_inputs(node) if name in effects or (name in placed and not data_inputs(node))]
-        set_inputs(node, data_inputs(node), left)
+        remaining = [
+            name for name in control_inputs(node) if name in effects or (name in placed and not data_inputs(node))
+        ]
+        set_inputs(node, data_inputs(node), remaining)
     _switch_no_constants(graph)
     return graph.pruned(outputs)
 
 
 def _switch_no_constants(graph: Graph) -> None:
-    """Lets what is in a branch be placed by the branch's own predicate, rather than by a constant passed into it.
+    """Places ops in a branch by the branch's own predicate, rather than by a constant that is switched into it.
 
-    A cond on is_training, decided, leaves such a constant behind in a branch that goes by the data.
+    A decided cond on is_training leaves such a constant behind in a branch that the data decide.
     """
-    taken = {name for node in graph.values() if node.op != "Identity" for name, _ in data_inputs(node)}
-    taken.update(
+    used = {name for node in graph.values() if node.op != "Identity" for name, _ in data_inputs(node)}
+    used.update(
         source
         for node in graph.values()
-        if node.op == "Identity" and node.name in taken
+        if node.op == "Identity" and node.name in used
         for source, _ in data_inputs(node)
     )
     for node in graph.values():
-        if node.op == "Switch" and node.name not in taken and node.attr["T"].type == tf.bool.as_datatype_enum:
+        if node.op == "Switch" and node.name not in used and node.attr["T"].type == tf.bool.as_datatype_enum:
             value, predicate = data_inputs(node)
             if graph[value[0]].op == "Const":
                 set_inputs(node, [predicate, predicate], control_inputs(node))
@@ -137,5 +139,5 @@ def _has_effect(op: tf.Operation) -> bool:
 
 
 def is_random(op: str) -> bool:
-    """Whether ops of this type give random numbers, from a seed among their inputs or without."""
+    """Whether ops of this type generate random numbers, with a seed as an input or without."""
     return op[len(_STATELESS) if op.startswith(_STATELESS) else 0 :].startswith(_RANDOM)

@@ -1,8 +1,8 @@
 """Simplifies a graph in which some values are known: conditionals are decided, and the other branch is removed.
 
-Values are followed through the few ops that predicates are made of. Nothing else is computed: a Switch of a known
-predicate hands on its data to one side, a Merge of one living input is that input, a Select of a known condition the
-value that it selects.
+Values are followed through the few ops that predicates consist of. Nothing else is computed: a Switch with a known
+predicate passes its data to one side, a Merge with one live input becomes that input, and a Select with a known
+condition becomes the value that it selects.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Shape = Callable[[Tensor], Any]  # the static shape of a tensor
 SWITCHES = ("Switch", "RefSwitch")
 MERGES = ("Merge", "RefMerge")
 SELECTS = ("Select", "SelectV2")
-# What predicates are made of; arithmetic, as on a step counter, says nothing of whether a graph trains.
+# The ops of predicates; arithmetic, as on a step counter, does not say whether a graph trains.
 _COMPUTED = (
     "Identity",
     "RefIdentity",
@@ -39,17 +39,17 @@ _COMPUTED = (
     "LessEqual",
     "Cast",
 )
-# A predicate for each channel: the one value, and the input that has it.
+# Ops that repeat a predicate for each channel: the index of the input with its value.
 _SPREADING = {"Fill": 1, "BroadcastTo": 0, "Tile": 0, "Reshape": 0, "ExpandDims": 0, "Squeeze": 0}
-_SHORT = {"LogicalAnd": False, "LogicalOr": True}  # what one input of it says for all
-# What shows on the way from a predicate back to the placeholder or variable that decides it.
+_SHORT = {"LogicalAnd": False, "LogicalOr": True}  # the value of one input that decides the result
+# The ops between a predicate and the placeholder or variable that decides it.
 PREDICATES = frozenset((*_COMPUTED, *_SPREADING, "Enter", "RefEnter", "ReadVariableOp", *SWITCHES, *MERGES))
 
 
 class Evaluated(NamedTuple):
     graph: Graph  # the ops that may still run; some have other inputs than before
-    instead: dict[Tensor, Tensor]  # what stands in place of tensors that are gone
-    unreached: set[str]  # ops that no run reaches any more
+    instead: dict[Tensor, Tensor]  # the replacements of tensors that are gone
+    unreached: set[str]  # ops that can no longer run
 
 
 def evaluate(graph: Graph, shape: Shape) -> Evaluated:
@@ -58,11 +58,11 @@ def evaluate(graph: Graph, shape: Shape) -> Evaluated:
     for name in graph.in_order():
         run.visit(name)
     gone = {name for name, _ in run.instead} | run.unreached
-    left = graph.select(graph.keys() - gone).copy()
-    left.redirect(run.instead)
-    for name in run.trimmed & left.keys():
-        _without_dead_inputs(left[name], run)
-    return Evaluated(left, run.instead, run.unreached)
+    remaining = graph.select(graph.keys() - gone).copy()
+    remaining.redirect(run.instead)
+    for name in run.trimmed & remaining.keys():
+        _without_dead_inputs(remaining[name], run)
+    return Evaluated(remaining, run.instead, run.unreached)
 
 
 class _Evaluation:
@@ -80,7 +80,7 @@ class _Evaluation:
         if node.op in MERGES:
             self._merge(node, inputs)
         elif any(self._is_dead(tensor) for tensor in inputs) or any(
-            each in self.unreached for each in control_inputs(node)
+            control in self.unreached for control in control_inputs(node)
         ):
             self.unreached.add(name)
         elif node.op in SWITCHES:
@@ -99,7 +99,7 @@ class _Evaluation:
             side = int(bool(self.known[predicate]))
             self._put(node, side, data)
             self.dead.add((node.name, 1 - side))
-        elif data in self.known:  # a capture of a branch that data decides
+        elif data in self.known:  # captured by a branch that the data decide
             self.known[node.name, 0] = self.known[node.name, 1] = self.known[data]
 
     def _merge(self, node: Any, inputs: list[Tensor]) -> None:
@@ -120,9 +120,9 @@ class _Evaluation:
         if condition not in self.known:
             return
         value = values[0 if self.known[condition] else 1]
-        # SelectV2 broadcasts. A dimension that is not known is taken to be as long in both.
-        own, selected = self.shape((node.name, 0)), self.shape(value)
-        if own.rank is not None and own.rank == selected.rank and own.as_list() == selected.as_list():
+        # SelectV2 broadcasts. An unknown dimension is assumed to be the same in both.
+        result, selected = self.shape((node.name, 0)), self.shape(value)
+        if result.rank is not None and result.rank == selected.rank and result.as_list() == selected.as_list():
             self._put(node, 0, value)
 
     def _compute(self, node: Any, inputs: list[Tensor]) -> None:

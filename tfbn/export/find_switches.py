@@ -1,4 +1,4 @@
-"""Which placeholders and variables say whether a graph trains, and constants in their place."""
+"""Finds the placeholders and variables that say whether a graph trains, and puts constants in their place."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tfbn.graphdef.nodes import PLACEHOLDERS, become_constant, data_inputs
 
 
 def deciding(graph: Graph, decisions: Iterable[Any] | None = None) -> list[str]:
-    """The placeholders and variables that branches and selections are taken by, in the graph's order.
+    """The placeholders and variables that decide branches and selections, in the graph's order.
 
     `decisions` are the Switches and Selects to look at, by default all.
     """
@@ -45,39 +45,39 @@ def _has_zero(node: Any) -> bool:
 
 
 def find_switches(graph: Graph, decide: Callable[[tuple[str, ...]], DecidedGraph]) -> tuple[str, ...]:
-    """The placeholders and variables of which a zero makes layers infer.
+    """The placeholders and variables that make layers infer when they are zero.
 
-    `decide` decides the graph with a zero in place of ops. What takes a layer out of the graph altogether is none. Of
-    what may be a layer, in a form that is not known, the one that leaves its averages and no statistics of the batch.
+    `decide` decides the graph with zeros in place of the named ops. One that only removes a layer from the graph is no
+    switch. For a possible layer of an unknown form, the switch leaves its averages and no statistics of the batch.
 
     Raises:
       ValueError: either of two would do for the same layer.
     """
     before = decide(())
     switches: dict[str, Set[str]] = {}
-    of_unknown: dict[str, Set[str]] = {}
+    settled_by: dict[str, Set[str]] = {}
     for name in deciding(graph) if before.modes or before.recognized.unexplained else []:
         after = decide((name,))
         turned = set() if after.absent else before.modes.keys() - after.modes.keys()
         if turned and _infers({before.modes[op][0] for op in turned}, after):
             switches[name] = turned
         else:
-            of_unknown[name] = _find_settled(before, after)
+            settled_by[name] = _find_settled(before, after)
     for name, other in itertools.combinations(switches, 2):
-        if both := switches[name] & switches[other]:
+        if shared := switches[name] & switches[other]:
             raise ValueError(
-                f"expected one placeholder or variable that says whether {min(both)} trains, got {name} and {other}. "
+                f"expected one placeholder or variable that says whether {min(shared)} trains, got {name} and {other}. "
                 f'Name the one to pin to False: is_training="{name}", or a list of both.'
             )
-    settled = [each for found in of_unknown.values() for each in found]
-    for name, found in of_unknown.items():
-        if any(settled.count(each) == 1 for each in found):
-            switches[name] = found
+    settled = [op for names in settled_by.values() for op in names]
+    for name, names in settled_by.items():
+        if any(settled.count(op) == 1 for op in names):
+            switches[name] = names
     return tuple(name for name in deciding(graph) if name in switches)
 
 
 def _find_settled(before: DecidedGraph, after: DecidedGraph) -> set[str]:
-    """What may be layers that normalize by the batch before and by nothing but averages after, by their ops."""
+    """The ops of possible layers that normalize by the batch before, and only by averages after."""
     return {
         each.node.name
         for each in before.recognized.unexplained

@@ -1,7 +1,7 @@
 """Control flow v2 and function calls, written out as a graph without functions.
 
-An If becomes the Switch and Merge that control flow v1 makes of a tf.cond, and a While its Enter, Merge, Switch and
-Exit. So what follows has one form of conditional to look at, and values can be traced from end to end.
+An If becomes the Switch and Merge that control flow v1 creates for a tf.cond, and a While its Enter, Merge, Switch and
+Exit. So later steps see one form of conditionals, and values can be traced from end to end.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ class _Inlined(NamedTuple):
     """A function's body in place of a call of it."""
 
     results: list[Tensor]
-    controls: list[str]  # what runs although the results do not need it
+    controls: list[str]  # ops that run although the results do not need them
 
 
 class _Branch(NamedTuple):
     function: str
     name: str
     predicate: Tensor
-    side: int  # the output of a Switch by the predicate that is alive in it
+    side: int  # the output of a Switch by the predicate that is live in it
 
 
 def flatten(graph: Graph, outputs: Iterable[Tensor]) -> Graph:
     """The same graph without calls of functions.
 
-    Other ops keep their names, and so do `outputs`; those of a body get the name of the call before theirs. A function
-    that only an op's attributes name, as a dataset's, stays one.
+    Other ops keep their names, and so do `outputs`; ops of a body are prefixed with the call's name. A function that
+    only an op's attributes name, as a dataset's, stays a function.
     """
     if not graph.library.function:
         return graph
@@ -58,11 +58,11 @@ class _Flattening:
         self.flat = Graph([], graph)
         self.flat.reserved = set(graph)
         self.scopes = {name[: i + 1] for name in graph for i, letter in enumerate(name) if letter == "/"}
-        self.instead: dict[Tensor, Tensor] = {}  # of the outputs of calls, and of the arguments of bodies
-        self.done: dict[str, list[str]] = {}  # what to wait for in place of a call
+        self.instead: dict[Tensor, Tensor] = {}  # for the outputs of calls, and the arguments of bodies
+        self.done: dict[str, list[str]] = {}  # the ops to wait for in place of a call
 
     def add(self, definitions: Iterable[Any], prefix: str, pivot: str | None) -> None:
-        """Adds ops of the graph or of a body; in the latter, those that take nothing wait for `pivot`."""
+        """Adds ops of the graph or of a body; in a body, ops without inputs wait for `pivot`."""
         for definition in definitions:
             node = copy_node(definition, prefix + definition.name)
             data = [(prefix + name, index) for name, index in data_inputs(definition)]
@@ -91,11 +91,11 @@ class _Flattening:
     def dtypes(self, call: Any) -> list[tf.DType]:
         """Of the outputs of a call of a function."""
         if call.op in self.functions:
-            return [tf.as_dtype(each.type) for each in self.functions[call.op].signature.output_arg]
-        return [tf.as_dtype(each) for each in call.attr["T" if call.op in _WHILES else "Tout"].list.type]
+            return [tf.as_dtype(item.type) for item in self.functions[call.op].signature.output_arg]
+        return [tf.as_dtype(item) for item in call.attr["T" if call.op in _WHILES else "Tout"].list.type]
 
     def _finish(self, node: Any, body: _Inlined) -> None:
-        """Puts what was made of a call in its place."""
+        """Puts the ops created for a call in its place."""
         for index, result in enumerate(body.results):
             self.instead[node.name, index] = result
         sources = [name for name, _ in body.results]
@@ -104,11 +104,11 @@ class _Flattening:
     def _inline(self, function: str, prefix: str, arguments: list[Tensor], pivot: str | None) -> _Inlined:
         definition = self.functions[function]
         graph_def, flat_names = _tensorflow.function_to_graph_def(definition)
-        parameters = [each.name for each in definition.signature.input_arg]
+        parameters = [arg.name for arg in definition.signature.input_arg]
         for parameter, argument in zip(parameters, arguments):
             self.instead[prefix + parameter, 0] = argument
         self.add((node for node in graph_def.node if node.name not in parameters), prefix, pivot)
-        returned = [split_tensor(flat_names[definition.ret[each.name]]) for each in definition.signature.output_arg]
+        returned = [split_tensor(flat_names[definition.ret[arg.name]]) for arg in definition.signature.output_arg]
         return _Inlined(
             [(prefix + name, index) for name, index in returned],
             [prefix + name for name in definition.control_ret.values()],
@@ -118,7 +118,7 @@ class _Flattening:
         scope = self._scope(f"{node.name}/call")
         pivot = next(iter(control_inputs(node)), None)
         if arguments:
-            # The call may be in a loop or a branch of control flow v1, of which its arguments are all that tells.
+            # The call may be in a loop or a branch of control flow v1, which only its arguments show.
             dtype = tf.as_dtype(self.functions[function].signature.input_arg[0].type)
             pivot = self.flat.add("Identity", f"{scope}pivot", arguments[:1], control_inputs(node), T=dtype)
         body = self._inline(function, scope, arguments, pivot)
@@ -129,7 +129,7 @@ class _Flattening:
         dtype = tf.as_dtype(node.attr["Tcond"].type)
         if dtype != tf.bool:
             predicate = self.flat.add("Cast", f"{node.name}/predicate", [predicate], SrcT=dtype, DstT=tf.bool), 0
-        # An op for each If, as a tf.cond of control flow v1 has, tells its Switches from those of others.
+        # A separate op for each If, as for a tf.cond of control flow v1, tells its Switches from those of others.
         predicate = self.flat.add("Identity", f"{node.name}/pred_id", [predicate], T=tf.bool), 0
         return [
             _Branch(node.attr["else_branch"].func.name, "else", predicate, 0),
@@ -137,19 +137,19 @@ class _Flattening:
         ]
 
     def _case(self, node: Any) -> list[_Branch]:
-        """Branch by branch whether the index is its own; the last one is taken by every index that no other is."""
+        """One predicate for each branch, by its index; the last branch runs for every index without a branch."""
         index, functions = split_tensor(node.input[0]), [each.name for each in node.attr["branches"].list.func]
-        found, taken = [], None
+        branches, earlier = [], None
         for number, function in enumerate(functions[:-1]):
             name = f"{node.name}/branch_{number}"
-            wanted = self.flat.add_constant(f"{name}/index", number, control_inputs(node))
-            predicate = self.flat.add("Equal", f"{name}/taken", [index, (wanted, 0)], T=tf.int32)
-            found.append(_Branch(function, f"branch_{number}", (predicate, 0), 1))
-            either = [(taken or predicate, 0), (predicate, 0)]
-            taken = self.flat.add("LogicalOr", f"{name}/so_far", either)
-        if taken is None:  # a single branch
-            taken = self.flat.add_constant(f"{node.name}/taken", False, control_inputs(node))
-        return [*found, _Branch(functions[-1], f"branch_{len(functions) - 1}", (taken, 0), 0)]
+            number_op = self.flat.add_constant(f"{name}/index", number, control_inputs(node))
+            predicate = self.flat.add("Equal", f"{name}/taken", [index, (number_op, 0)], T=tf.int32)
+            branches.append(_Branch(function, f"branch_{number}", (predicate, 0), 1))
+            either = [(earlier or predicate, 0), (predicate, 0)]
+            earlier = self.flat.add("LogicalOr", f"{name}/so_far", either)
+        if earlier is None:  # a single branch
+            earlier = self.flat.add_constant(f"{node.name}/taken", False, control_inputs(node))
+        return [*branches, _Branch(functions[-1], f"branch_{len(functions) - 1}", (earlier, 0), 0)]
 
     def _branches(self, node: Any, arguments: list[Tensor], branches: list[_Branch]) -> None:
         bodies = []
@@ -158,8 +158,8 @@ class _Flattening:
             prefix = self._scope(f"{node.name}/{branch.name}")
 
             def switched(tensor: Tensor, dtype: Any, name: str, branch: _Branch = branch) -> Tensor:
-                made = self.flat.add("Switch", name, [tensor, branch.predicate], T=tf.as_dtype(dtype))
-                return made, branch.side
+                switch = self.flat.add("Switch", name, [tensor, branch.predicate], T=tf.as_dtype(dtype))
+                return switch, branch.side
 
             alive = switched(branch.predicate, tf.bool, f"{prefix}switch_pivot")
             pivot = self.flat.add("Identity", f"{prefix}pivot", [alive], control_inputs(node), T=tf.bool)
@@ -195,7 +195,7 @@ class _Flattening:
         fixed = [
             functions["body"].ret[out.name] == into.name for into, out in zip(signature.input_arg, signature.output_arg)
         ]
-        if all(fixed):  # what the pivots hang on
+        if all(fixed):  # the pivots need an argument that changes
             fixed[0] = False
         names = [each.name for each in signature.input_arg]
         dtypes = [tf.as_dtype(each.type) for each in signature.input_arg]
@@ -217,7 +217,7 @@ class _Flattening:
         moving = [number for number, still in enumerate(fixed) if not still]
         merged, inside = list(entered), list(entered)
         for i in moving:
-            # The second input is the iteration before, which is not there yet.
+            # The second input, from the previous iteration, does not exist yet.
             merge = self.flat.add("Merge", f"{node.name}/merge_{names[i]}", [entered[i]] * 2, N=2, T=dtypes[i])
             merged[i] = (merge, 0)
         going = self._inline(

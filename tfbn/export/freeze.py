@@ -1,4 +1,4 @@
-"""Variables turned into constants of their names, and what reads them into ops that take values."""
+"""Turns variables into constants under their names, and their reads into ops that take values."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def dtype_of(variable: Any) -> tf.DType:
 
 
 def freeze(graph: Graph, values: Mapping[str, Any]) -> None:
-    """Makes constants of the variables in `values`. Those have the names of the variables' ops.
+    """Makes constants of the variables in `values`, whose keys are the names of the variables' ops.
 
     Raises:
       ValueError: an op takes a variable's handle that cannot take a value in its place.
     """
-    # All sources before the first change: a read handle is a value, and looks like a handle once its op is an Identity.
+    # Find all sources before the first change: a read is a value, and looks like a handle once its op is an Identity.
     sources = {node.name: source_of(node.inputs[0]).name for node in Dataflow(graph).nodes.values() if node.inputs}
     for name, source in sources.items():
         if source in values:
@@ -39,7 +39,7 @@ def freeze(graph: Graph, values: Mapping[str, Any]) -> None:
 
 
 def _take_value(graph: Graph, node: Any, variable: Any) -> None:
-    """Lets an op take the value of a variable where it took the variable."""
+    """Makes an op take the value of a variable in place of the variable."""
     dtype = dtype_of(variable)
     if node.op in PASSING:
         node.op = node.op[3:] if node.op.startswith("Ref") else node.op

@@ -38,11 +38,11 @@ class InferenceGraph(NamedTuple):
 
 
 class _Flat(NamedTuple):
-    """A graph before anything is decided in it: without functions, and of what its outputs and updates need alone."""
+    """A graph before any decision: without functions, and reduced to what its outputs and updates need."""
 
     graph: Graph
     outputs: list[Tensor]
-    named: list[Tensor]  # whose names stay, whatever becomes of their ops
+    named: list[Tensor]  # whose names are kept, whatever happens to their ops
     inputs: list[Tensor] | None  # to feed, where the user names them
     is_training: tuple[str, ...] | None  # the ops to pin, where the user names them
     renamed: dict[str, str]  # what ops were called before a placeholder of the inputs took their name
@@ -115,18 +115,18 @@ def inference_graph(
       updates left out (2): n/update/AssignMovingAvg/AssignSubVariableOp, n/update/AssignMovingAvg_1/AssignSubVariableOp
       variables frozen (3): n/beta, n/moving_mean, n/moving_variance
     """
-    given = open_source(source, checkpoint)
+    opened = open_source(source, checkpoint)
     if variables not in ("freeze", "keep"):
         raise ValueError(f'expected `variables` to be "freeze" or "keep", got {variables!r}.')
     with Progress("Exporting", _STEPS, "steps") as bar:
-        flat = _flatten(given, outputs, inputs, is_training)
+        flat = _flatten(opened, outputs, inputs, is_training)
         bar.update()
-        return _infer(given, flat, variables == "freeze", keep_training, bar)
+        return _infer(opened, flat, variables == "freeze", keep_training, bar)
 
 
-def _infer(given: Source, flat: _Flat, frozen: bool, keep_training: Iterable[str], bar: Progress) -> InferenceGraph:
+def _infer(source: Source, flat: _Flat, frozen: bool, keep_training: Iterable[str], bar: Progress) -> InferenceGraph:
     """The rest of the graph with its training switches False."""
-    kept = keep.find(keep_training, flat.graph, flat.roots, (node.name for node in given.graph_def.node))
+    kept = keep.find(keep_training, flat.graph, flat.roots, (node.name for node in source.graph_def.node))
     decide_pinned = functools.cache(lambda names: decide(pin(flat.graph, names), flat.roots, flat.named))
     pinned = find_switches(flat.graph, decide_pinned) if flat.is_training is None else flat.is_training
     decided = _with_outputs(decide_pinned(pinned))
@@ -135,8 +135,8 @@ def _infer(given: Source, flat: _Flat, frozen: bool, keep_training: Iterable[str
     refused: list[Finding] = []
     if kept is not None:
         decided, kept_ops, refused = _keep(flat, kept, pinned, decided)
-    graph, rewritten = rewrite(decided, flat.roots, given.calls, kept_ops)
-    graph, pipeline = cut_pipelines(graph, flat.outputs, flat.renamed, given.graph)
+    graph, rewritten = rewrite(decided, flat.roots, source.calls, kept_ops)
+    graph, pipeline = cut_pipelines(graph, flat.outputs, flat.renamed, source.graph)
     graph = drop_needless_controls(graph, flat.roots)
     report = Report(
         pipeline=pipeline,
@@ -149,32 +149,32 @@ def _infer(given: Source, flat: _Flat, frozen: bool, keep_training: Iterable[str
     report = validate(graph, recognized, decided.recognized, report, kept_ops, refused)
     report = report._replace(inputs=_inputs(graph, flat.inputs, pipeline))
     bar.update()
-    exported = _finish(given, graph, recognized, frozen, report)
+    exported = _finish(source, graph, recognized, frozen, report)
     bar.update()
     return exported
 
 
-def _flatten(given: Source, outputs: Any, inputs: Any, is_training: Any) -> _Flat:
-    graph = Graph.from_graph_def(given.graph_def)
-    wanted = preserve_names.find_tensors(outputs, "outputs", graph)
+def _flatten(source: Source, outputs: Any, inputs: Any, is_training: Any) -> _Flat:
+    graph = Graph.from_graph_def(source.graph_def)
+    output_tensors = preserve_names.find_tensors(outputs, "outputs", graph)
     fed = [] if inputs is None else preserve_names.find_tensors(inputs, "inputs", graph)
     flags = [] if is_training is None else preserve_names.find_tensors(is_training, "is_training", graph)
-    # Of an op with several outputs, those that are not pinned stay what they are.
+    # If an op has several outputs, those that are not pinned stay unchanged.
     several = [tensor for tensor in flags if count_outputs(graph[tensor[0]], graph.library) != 1]
     placed, renamed = preserve_names.cut_inputs(graph, list(dict.fromkeys([*fed, *several])))
-    recognized = recognize.recognize(given.graph_def)
-    # Which op belongs to a layer only the layer's variables and updates tell, which the outputs may not need.
-    tells = {node.name for node in recognized.statistics}
-    tells.update(update.node.name for layer in recognized.layers.values() for update in layer.updates)
-    tells.update(update.name for each in recognized.unexplained for update in each.updates)
-    reached = graph.pruned([*(name for name, _ in wanted), *(name for name in graph if name in tells)])
-    # Layers that this process has built are found again by their inputs' names.
-    named = [*wanted, *(split_tensor(call.inputs.name) for call in given.calls)]
+    recognized = recognize.recognize(source.graph_def)
+    # Ops are assigned to layers by the layers' variables and updates, which the outputs may not need.
+    identifying = {node.name for node in recognized.statistics}
+    identifying.update(update.node.name for layer in recognized.layers.values() for update in layer.updates)
+    identifying.update(update.name for each in recognized.unexplained for update in each.updates)
+    reached = graph.pruned([*(name for name, _ in output_tensors), *(name for name in graph if name in identifying)])
+    # Layers that this process has built are identified by their inputs' names.
+    named = [*output_tensors, *(split_tensor(call.inputs.name) for call in source.calls)]
     flat = flatten(reached, named)
     switches = [placed.get(tensor, tensor)[0] for tensor in flags]
     return _Flat(
         flat,
-        wanted,
+        output_tensors,
         named,
         None if inputs is None else [placed[tensor] for tensor in fed],
         None if is_training is None else tuple(name for name in switches if name in flat),
@@ -203,7 +203,7 @@ def _keep(
 
 
 def _inputs(graph: Graph, fed: list[Tensor] | None, pipeline: tuple[PipelineInput, ...]) -> tuple[str, ...]:
-    cut = {each.tensor: each.cut for each in pipeline}
+    cut = {pipeline_input.tensor: pipeline_input.cut for pipeline_input in pipeline}
     placeholders = [name for name, node in graph.items() if node.op in ("Placeholder", "PlaceholderV2")]
     others = [name for name in placeholders if tensor_name((name, 0)) not in cut]
     if fed is None:
@@ -223,19 +223,19 @@ def _inputs(graph: Graph, fed: list[Tensor] | None, pipeline: tuple[PipelineInpu
 
 
 def _finish(
-    given: Source, graph: Graph, recognized: recognize.Recognized, frozen: bool, report: Report
+    source: Source, graph: Graph, recognized: recognize.Recognized, frozen: bool, report: Report
 ) -> InferenceGraph:
-    found = variables_of(graph)
+    names = variables_of(graph)
     if frozen:
-        values = given.values(given.graph_def, found)
+        values = source.values(source.graph_def, names)
         freeze(graph, values)
-        never_updated = find_never_updated(graph, recognized, values, given.graph_def)
-        report = report._replace(frozen=tuple(found), never_updated=tuple(never_updated))
+        never_updated = find_never_updated(graph, recognized, values, source.graph_def)
+        report = report._replace(frozen=tuple(names), never_updated=tuple(never_updated))
     else:
-        report = report._replace(kept=tuple(found))
+        report = report._replace(kept=tuple(names))
     graph_def = without_colocation(graph.to_graph_def())
     for node in graph_def.node:
         # An importer need not know the gradients that the model was trained by.
         node.attr.pop("_gradient_op_type", None)
-    graph.to_tensorflow()  # a refusal is an error here, and not where the graph is used
+    graph.to_tensorflow()  # fail here if TensorFlow refuses the graph, and not where it is used
     return InferenceGraph(graph_def, report.inputs, report.outputs, report)

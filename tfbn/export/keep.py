@@ -1,4 +1,4 @@
-"""`keep_training`: which layers go on normalizing by the batch while the rest of the graph infers."""
+"""`keep_training`: the layers that still normalize by the batch while the rest of the graph infers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class KeptLayers(NamedTuple):
     recognized: recognize.Recognized
     layers: dict[str, str]  # the scope of every layer's variables, by the names of the ops that normalize
     calls: dict[str, str]  # the name scope of the layer's call, by the same
-    ops_by_scope: dict[str, set[str]]  # the ops that normalize by the batch, or may, by what names them
+    ops_by_scope: dict[str, set[str]]  # the ops that normalize by the batch, or may, by the scope that names them
 
     @property
     def ops(self) -> set[str]:
@@ -32,12 +32,12 @@ class KeptLayers(NamedTuple):
 
 
 def find(keep_training: Any, graph: Graph, roots: list[str], source: Iterable[str]) -> KeptLayers | None:
-    """The layers of `graph` that are to go on normalizing by the batch; None where none is.
+    """The layers of `graph` that still normalize by the batch; None if there are none.
 
-    `source` has the names of all ops of the graph that `graph` was made of.
+    `source` has the names of all ops of the original graph.
 
     Raises:
-      ValueError: a scope names no layer that the outputs are computed from, or only such as never trained.
+      ValueError: a scope names no layer that the outputs are computed from, or only layers that never train.
     """
     scopes = _scopes(keep_training)
     if not scopes:
@@ -72,7 +72,7 @@ def _scopes(keep_training: Any) -> list[str]:
 
 
 def _ops_named(scope: str, kept: KeptLayers, names: Set[str]) -> set[str]:
-    """The normalizing ops of the layers that a scope is around, or that an op belongs to."""
+    """The normalizing ops of the layers in a scope, or of the layer that an op belongs to."""
     text = scope.partition(":")[0].rstrip("/")
     around = {name for name, layer in kept.layers.items() if _is_in(name, text) or _is_in(layer, text)}
     if around or text not in names:
@@ -90,16 +90,16 @@ def _is_in(name: str, scope: str) -> bool:
 
 
 def _call_scope(name: str, layer: str) -> str:
-    """The part of an op's name that is the layer's scope, with what is in front of it.
+    """The part of an op's name up to the layer's scope, which ends it.
 
-    A tower or a branch puts its own scope there, and a call that shares variables numbers the layer's.
+    A tower or a branch adds its own scope in front, and a call that shares variables numbers the layer's.
     """
-    around, wanted = name.split("/")[:-1], _plain(layer.split("/"))
+    around, layer_scopes = name.split("/")[:-1], _plain(layer.split("/"))
 
     def agreement(end: int) -> int:
         scopes = _plain(around[:end])
-        pairs = zip(reversed(scopes), reversed(wanted))
-        return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(scopes), len(wanted)))
+        pairs = zip(reversed(scopes), reversed(layer_scopes))
+        return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(scopes), len(layer_scopes)))
 
     best = max(range(1, len(around) + 1), key=agreement, default=0)
     return "/".join(around[:best] if best and agreement(best) else around) or name
@@ -120,11 +120,11 @@ def _problem(scope: str, named: set[str], kept: KeptLayers, needed: Graph, train
     if named:
         others = {kept.layers[name] for name in named}
         return f"{expected}, got {scope!r}, whose layers have no part in them: {_listed(others)}."
-    there = {name: layer for name, layer in training.items() if name in needed}
-    near = tensor_names.nearest(scope, [*dict.fromkeys(there.values()), *there])
+    needed_layers = {name: layer for name, layer in training.items() if name in needed}
+    near = tensor_names.nearest(scope, [*dict.fromkeys(needed_layers.values()), *needed_layers])
     if near:
         return f"{expected}, got {scope!r}, which names none. Is it {' or '.join(near)}?"
-    layers = f"The layers are {_listed(set(there.values()))}." if there else "None of theirs trains."
+    layers = f"The layers are {_listed(set(needed_layers.values()))}." if needed_layers else "None of theirs trains."
     return f"{expected}, got {scope!r}, which names none. {layers}"
 
 

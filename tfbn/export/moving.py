@@ -21,11 +21,11 @@ class Moving(NamedTuple):
 def read_moving(graph: Graph, moving: Moving, dtype: tf.DType) -> Tensor:
     """Adds a read of the statistic, in this dtype."""
     variable = graph[moving.variable]
-    own = dtype_of(variable)
+    variable_dtype = dtype_of(variable)
     if variable.op == "VarHandleOp":
-        read = graph.add("ReadVariableOp", f"{variable.name}/inference", [moving.handle], dtype=own)
+        read = graph.add("ReadVariableOp", f"{variable.name}/inference", [moving.handle], dtype=variable_dtype)
     else:
-        read = graph.add("Identity", f"{variable.name}/inference", [moving.handle], T=own)
-    if own != dtype:
-        read = graph.add("Cast", f"{read}/cast", [(read, 0)], SrcT=own, DstT=dtype)
+        read = graph.add("Identity", f"{variable.name}/inference", [moving.handle], T=variable_dtype)
+    if variable_dtype != dtype:
+        read = graph.add("Cast", f"{read}/cast", [(read, 0)], SrcT=variable_dtype, DstT=dtype)
     return read, 0

@@ -16,7 +16,7 @@ from tfbn.graphdef.graph import Graph
 from tfbn.graphdef.recognize import Recognized
 from tfbn.graphdef.short_names import STATISTICS
 
-# What the original and Keras initialize them to. Others are read off the graph's initializers.
+# The initial values of the original and Keras. Others are read from the graph's initializers.
 _DEFAULTS = {"moving_mean": 0, "moving_variance": 1}
 _PROBLEM = "its moving mean and variance are as they were initialized, and no batch has moved them."
 _REMEDY = """\
@@ -25,12 +25,12 @@ _REMEDY = """\
 
 
 def find_never_updated(graph: Graph, recognized: Recognized, values: Mapping[str, Any], source: Any) -> list[Finding]:
-    """A warning for each layer that infers by statistics as its graph initializes them.
+    """A warning for each layer that infers by the initial values of its statistics.
 
     Args:
       graph: the inference graph.
       recognized: its layers.
-      values: of its variables, by the names of their ops; those that are constants by now may be missing.
+      values: of its variables, by the names of their ops; those that are already constants may be missing.
       source: the GraphDef of the training graph, with its initializers.
     """
     layers = {
@@ -54,12 +54,12 @@ def find_never_updated(graph: Graph, recognized: Recognized, values: Mapping[str
 
 def _initial_values(graph_def: Any, names: Iterable[str]) -> dict[str, list[np.ndarray]]:
     """The constants that are assigned to variables, by the names of their ops."""
-    wanted, constants = set(names), Constants()
+    targets, constants = set(names), Constants()
     assigned: dict[str, list[np.ndarray]] = {}
     for node in Dataflow(graph_def).all:
         if node.type in ("Assign", "AssignVariableOp"):
             variable = source_of(node.inputs[0])
-            value = constants.value(node.inputs[1]) if variable.name in wanted and variable.type in VARIABLES else None
+            value = constants.value(node.inputs[1]) if variable.name in targets and variable.type in VARIABLES else None
             if value is not None:
                 assigned.setdefault(variable.name, []).append(value)
     return assigned

@@ -1,4 +1,4 @@
-"""Input pipelines in a graph, cut off at the tensors that they yield: placeholders stand there in an export.
+"""Cuts input pipelines off a graph at the tensors that they yield: an export has placeholders there.
 
 A pipeline is an iterator, a queue, a reader, a dataset or a staging area, with every op that takes its handle, or the
 handle of an element. Its other outputs are data.
@@ -18,12 +18,12 @@ from tfbn.graphdef.dataflow import Dataflow
 from tfbn.graphdef.graph import Graph
 from tfbn.graphdef.nodes import PLACEHOLDERS, Tensor, control_inputs, data_inputs, set_inputs, tensor_name
 
-# These yield what comes next, and not the same twice.
+# These yield the next element each time that they run.
 _STATEFUL = re.compile(
     ".*Iterator.*|.*(Queue|Reader|Barrier)(V2)?|(Ordered)?(Map)?(Uns|S)tage.*|(Ordered)?MapPeek|RecordInput|"
     "InfeedDequeue.*"
 )
-# These may compute from a placeholder, as a dataset of its rows does: then they are a part of the model.
+# These may compute from a placeholder, as a dataset of its rows: then they are part of the model.
 _COMPUTING = re.compile(".*Dataset.*|PyFunc|PyFuncStateless|EagerPyFunc")
 _WAY_OUT = (
     "Name tensors to feed that are behind the pipeline and outside of it: inputs=[...]. Or, where the branch is for "
@@ -32,12 +32,12 @@ _WAY_OUT = (
 
 
 class PipelineInput(NamedTuple):
-    """A placeholder that stands for what a pipeline yields."""
+    """A placeholder in place of a tensor that a pipeline yields."""
 
     tensor: str  # of the placeholder
-    cut: str  # the tensor that it stands for, in the graph before
+    cut: str  # the tensor that it replaces, in the original graph
     dtype: str
-    shape: list[int | None] | None  # None: of any rank
+    shape: list[int | None] | None  # None: any rank
 
     def __str__(self) -> str:
         sizes = None if self.shape is None else ["?" if size is None else str(size) for size in self.shape]
@@ -49,16 +49,16 @@ class PipelineInput(NamedTuple):
 def cut_pipelines(
     graph: Graph, outputs: list[Tensor], renamed: Mapping[str, str], built: tf.Graph | None
 ) -> tuple[Graph, tuple[PipelineInput, ...]]:
-    """Puts placeholders in place of what input pipelines yield, and drops what `outputs` do not need then.
+    """Puts placeholders in place of the tensors that input pipelines yield, and drops what `outputs` no longer need.
 
     Args:
       graph: the graph, which is changed.
       outputs: its outputs.
-      renamed: from names of ops in it to those that they had in `built`.
-      built: the graph as it was built, if that was in this process. It knows the shapes that set_shape set.
+      renamed: dict from names of ops in `graph` to their names in `built`.
+      built: the graph as it was built, if this process built it. It has the shapes that set_shape set.
 
     Returns:
-      What runs for the outputs, and a description of each new placeholder.
+      The graph that the outputs need, and a description of each new placeholder.
 
     Raises:
       ValueError: an output is an input pipeline's own, or a pipeline yields in a branch or a loop, where no placeholder
@@ -77,7 +77,7 @@ def cut_pipelines(
     awaited = [each for node in rest.values() for each in control_inputs(node) if each in pipeline]
     _check_outside(graph, [*(name for name, _ in cut), *awaited])
     for node in rest.values() if awaited else ():
-        # Filling a queue or a staging area again, say.
+        # For example, ops that refill a queue or a staging area.
         set_inputs(node, data_inputs(node), (each for each in control_inputs(node) if each not in pipeline))
     placeholders = cut_inputs(graph, cut).placeholders
     described = [
@@ -124,7 +124,7 @@ def _check_outputs(outputs: list[Tensor], yielded: set[Tensor], operations: tf.G
 
 
 def _check_outside(graph: Graph, names: list[str]) -> None:
-    """A placeholder stands outside of branches and loops, and has the same value in each iteration."""
+    """Refuses pipelines in branches and loops: a placeholder is outside, with the same value in each iteration."""
     dataflow = Dataflow(graph)
     conditions = Conditions(dataflow, dataflow.in_order())
     for name in names:
@@ -137,7 +137,7 @@ def _check_outside(graph: Graph, names: list[str]) -> None:
 
 
 def _describe(placeholder: Any, tensor: Tensor, built: tf.Graph | None) -> PipelineInput:
-    """The placeholder of a tensor, which gets the shape that the tensor had when it was built."""
+    """Describes the placeholder of a tensor, and gives it the shape that the tensor was built with."""
     shape = tf.TensorShape(placeholder.attr["shape"].shape)
     if built is not None:
         try:

@@ -1,4 +1,4 @@
-"""Inputs and outputs of an export keep their names, whatever becomes of the ops that had them."""
+"""Keeps the names of an export's inputs and outputs, whatever happens to the ops that had them."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ def _located(name: str, argument: str, graph: Graph) -> Tensor:
 class CutInputs(NamedTuple):
     """The changes that `cut_inputs` made to a graph."""
 
-    placeholders: dict[Tensor, Tensor]  # by the tensors that they stand for
-    renamed: dict[str, str]  # the names that ops had, by those that they have since a placeholder took theirs
+    placeholders: dict[Tensor, Tensor]  # by the tensors that they replace
+    renamed: dict[str, str]  # the original names of ops, by their new names where a placeholder took the original
 
 
 def cut_inputs(graph: Graph, inputs: Iterable[Tensor]) -> CutInputs:
-    """Puts placeholders where `inputs` are computed, as by an input pipeline."""
+    """Puts placeholders in place of `inputs` that the graph computes, as an input pipeline does."""
     cut = CutInputs({}, {})
     # The first output of an op last: its placeholder takes the op's name.
     for name, index in sorted(inputs, key=lambda tensor: -tensor[1]):
@@ -88,7 +88,7 @@ def cut_inputs(graph: Graph, inputs: Iterable[Tensor]) -> CutInputs:
 
 
 def restore(graph: Graph, outputs: Iterable[Tensor], instead: Mapping[Tensor, Tensor], dtype: Any) -> None:
-    """Makes ops of the names of outputs whose ops are gone, from what stands in their place.
+    """Creates ops under the names of outputs whose ops are gone, from the tensors that replaced them.
 
     `dtype` is a function of an op's name.
     """

@@ -16,15 +16,15 @@ class Report(NamedTuple):
     outputs: tuple[str, ...] = ()
     pipeline: tuple[PipelineInput, ...] = ()  # those inputs that an input pipeline computed
     layers: tuple[str, ...] = ()  # scopes of the batch norm layers, all of which normalize by their moving statistics
-    pinned: tuple[str, ...] = ()  # ops of which a constant was made that says: no training
+    pinned: tuple[str, ...] = ()  # ops that were replaced by a constant that says: no training
     rewritten: tuple[Rewritten, ...] = ()  # layers built with is_training=True
     updates: tuple[str, ...] = ()  # ops that assign a variable, and that the outputs no longer wait for
     frozen: tuple[str, ...] = ()  # variables that became constants
     kept: tuple[str, ...] = ()  # variables that stayed variables
-    left_training: tuple[str, ...] = ()  # what normalizes by the batch because `keep_training` says so
-    refused: tuple[Finding, ...] = ()  # layers that nothing tells the moving statistics of
-    unrecognized: tuple[Finding, ...] = ()  # warnings: normalizations by the batch of no layer that is known
-    never_updated: tuple[Finding, ...] = ()  # warnings: layers whose statistics are as they were initialized
+    left_training: tuple[str, ...] = ()  # ops that normalize by the batch because of `keep_training`
+    refused: tuple[Finding, ...] = ()  # layers whose moving statistics are unknown
+    unrecognized: tuple[Finding, ...] = ()  # warnings: normalizations by the batch that belong to no known layer
+    never_updated: tuple[Finding, ...] = ()  # warnings: layers whose statistics have their initial values
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
@@ -32,7 +32,7 @@ class Report(NamedTuple):
         return (*self.unrecognized, *self.never_updated)
 
     def as_dict(self) -> dict[str, Any]:
-        """Lists, dicts and strings alone."""
+        """The report as lists, dicts and strings only."""
         records = ("pipeline", "rewritten", "refused", "unrecognized", "never_updated")
         rows = {name: [each._asdict() for each in getattr(self, name)] for name in records}
         return {name: rows.get(name, list(value)) for name, value in self._asdict().items()}

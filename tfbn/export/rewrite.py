@@ -1,8 +1,8 @@
-"""Layers that were built with is_training=True, made to normalize by their moving statistics.
+"""Makes layers that were built with is_training=True normalize by their moving statistics.
 
-Which those are is taken from one of three places only: the updates that the statistics of a fused op go to, what this
-process remembers of the layers that tfbn has built, and the averages that the statistics of a layer of several ops go
-into. Names and scopes are no evidence.
+Only three sources tell which these are: the updates that take the statistics of a fused op, this process's registry of
+the layers that tfbn has built, and the averages that take the statistics of a layer of several ops. Names and scopes
+are no evidence.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from tfbn.graphdef.nodes import become, control_inputs, data_inputs, set_attr, s
 
 class Rewritten(NamedTuple):
     layer: str  # the scope of its variables
-    op: str  # what normalized by the batch
+    op: str  # the op that normalized by the batch
     source: str  # 'updates' of the fused op, 'registry', or 'averages' of what several ops normalize by
 
 
 def rewrite(
     decided: DecidedGraph, roots: list[str], calls: Sequence[registry.Call], kept_ops: Set[str]
 ) -> tuple[Graph, tuple[Rewritten, ...]]:
-    """The ops that the outputs need, with layers in inference mode that were built with is_training=True.
+    """The ops that the outputs need, with layers that were built with is_training=True in inference mode.
 
-    Not of the ops in `kept_ops`.
+    Ops in `kept_ops` stay in training mode.
     """
     modes = {name: mode for name, (_, mode) in decided.modes.items() if name not in kept_ops}
     training = [name for name, mode in modes.items() if mode == "training"]
@@ -59,7 +59,7 @@ def rewrite(
 
 
 class Wiring(NamedTuple):
-    """The moving statistics that a fused op's are assigned to."""
+    """The moving statistics that a fused op's statistics update."""
 
     scope: str
     moving_mean: Moving
@@ -67,8 +67,8 @@ class Wiring(NamedTuple):
 
 
 def wiring_of(recognized: recognize.Recognized) -> dict[str, Wiring]:
-    """By the fused op's name; none for one whose statistics go to several layers' variables, or to one of the two."""
-    found: dict[str, dict[str, set[str]]] = {}
+    """By the fused op's name; without ops whose statistics update several layers' variables, or only one variable."""
+    updated: dict[str, dict[str, set[str]]] = {}
     assigned: dict[tuple[str, str], tuple[str, Moving]] = {}
     for layer in recognized.layers.values():
         for update in layer.updates:
@@ -78,20 +78,20 @@ def wiring_of(recognized: recognize.Recognized) -> dict[str, Wiring]:
             variable = source_of((handle, index)).name
             for node in update.source.batch:
                 if node.type in recognize.FUSED:
-                    found.setdefault(node.name, {}).setdefault(update.statistic, set()).add(variable)
+                    updated.setdefault(node.name, {}).setdefault(update.statistic, set()).add(variable)
                     assigned[node.name, variable] = layer.scope, Moving(variable, (handle.name, index))
     wired = {}
-    for name, of_op in found.items():
-        if all(len(of_op.get(statistic, ())) == 1 for statistic in short_names.STATISTICS):
-            (scope, mean), (_, variance) = (assigned[name, min(of_op[each])] for each in short_names.STATISTICS)
+    for name, by_statistic in updated.items():
+        if all(len(by_statistic.get(statistic, ())) == 1 for statistic in short_names.STATISTICS):
+            (scope, mean), (_, variance) = (assigned[name, min(by_statistic[each])] for each in short_names.STATISTICS)
             wired[name] = Wiring(scope, mean, variance)
     return wired
 
 
 def by_updates(graph: Graph, outputs: list[str], training: Iterable[str], wired: dict[str, Wiring]) -> list[Rewritten]:
-    """Puts those fused ops among `training` into inference mode whose wiring says by what.
+    """Puts the fused ops among `training` whose wiring is known into inference mode.
 
-    Not those of whose batch statistics the outputs are computed, as with renorm.
+    Excluded are ops whose batch statistics the outputs are computed from, as with renorm.
     """
     done = []
     used = {tensor[0] for node in graph.pruned(outputs).values() for tensor in data_inputs(node) if tensor[1] > 0}
@@ -114,9 +114,9 @@ def find_remembered(
 ) -> list[tuple[registry.Call, set[str]]]:
     """tfbn's own layers that were built for training and still train in `needed`, each with its ops there.
 
-    A layer's inputs are in `graph` and not in `needed` where they were what a run decides, which is decided now.
+    A layer's inputs are in `graph` but not in `needed` if they were the result of a conditional that is decided now.
 
-    Not those in `placed`, the bodies of loops and branches: their inputs and variables may be outside of them.
+    Excluded are layers in `placed`, the bodies of loops and branches: their inputs and variables may be outside.
     """
     ends = {call.outputs.op.name for call in calls}
     remembered = []
@@ -130,7 +130,7 @@ def find_remembered(
 
 
 def _between(graph: Graph, outputs: str, inputs: str, ends: Set[str]) -> set[str]:
-    """The ops that a layer's outputs are computed by, back to its inputs or to `ends`, the outputs of other layers."""
+    """The ops that compute a layer's outputs, back to its inputs or to `ends`, the outputs of other layers."""
 
     def follow(name: str) -> list[str]:
         sources = [*(source for source, _ in data_inputs(graph[name])), *control_inputs(graph[name])]
@@ -143,8 +143,8 @@ def by_registry(graph: Graph, outputs: list[str], chosen: list[registry.Call]) -
     """The ops that `outputs` need, with these layers replaced by their inference mode."""
     if not chosen:
         return graph.pruned(outputs), []
-    taken = [_name(part) for call in chosen for each in (*_used(call), call.inputs) for part in parts(each)]
-    built = graph.pruned([*outputs, *taken]).to_tensorflow()
+    names = [_name(part) for call in chosen for each in (*_used(call), call.inputs) for part in parts(each)]
+    built = graph.pruned([*outputs, *names]).to_tensorflow()
     instead = {call.outputs.op.name: _inference(built, call) for call in chosen}
     rewritten = Graph.from_graph_def(built.as_graph_def())
     for name, tensor in instead.items():
@@ -169,11 +169,11 @@ def _inference(graph: tf.Graph, call: registry.Call) -> tf.Tensor:
     def value(variable: Any) -> Any:
         if variable is None:
             return None
-        read = [_value(graph, part) for part in parts(variable)]
-        if len(read) == 1:
-            return read[0]
-        whole, part = variable.shape, read[0].shape
-        return tf.concat(read, next(axis for axis in range(whole.rank) if whole[axis] != part[axis]))
+        values_of_parts = [_value(graph, part) for part in parts(variable)]
+        if len(values_of_parts) == 1:
+            return values_of_parts[0]
+        whole, part = variable.shape, values_of_parts[0].shape
+        return tf.concat(values_of_parts, next(axis for axis in range(whole.rank) if whole[axis] != part[axis]))
 
     with graph.as_default(), tf.compat.v1.name_scope(f"{call.outputs.op.name}/inference/"):
         inputs = graph.get_tensor_by_name(call.inputs.name)

@@ -85,14 +85,14 @@ def saved_model(
             checkpoint=checkpoint,
             keep_training=keep_training,
         )
-        given = open_source(source, checkpoint)
-        kept = {} if variables == "freeze" else given.values(given.graph_def, list(exported.report.kept))
+        opened = open_source(source, checkpoint)
+        kept = {} if variables == "freeze" else opened.values(opened.graph_def, list(exported.report.kept))
         if kept:
-            exported = _with_warnings(exported, kept, given)
+            exported = _with_warnings(exported, kept, opened)
         with tf.Graph().as_default() as graph:
-            made = _load(exported.graph_def, kept)
+            created = _load(exported.graph_def, kept)
             with tf1.Session() as session:
-                session.run([variable.initializer for variable in made], _initial(made, kept))
+                session.run([variable.initializer for variable in created], _initial(created, kept))
                 signatures = {signature: _signature(graph, exported, inputs, outputs)}
                 try:
                     builder = tf1.saved_model.Builder(os.fspath(beside))
@@ -103,28 +103,28 @@ def saved_model(
     return exported
 
 
-def _with_warnings(exported: InferenceGraph, values: dict[str, np.ndarray], given: Source) -> InferenceGraph:
-    """Adds the warnings to the report that need the values of kept variables."""
+def _with_warnings(exported: InferenceGraph, values: dict[str, np.ndarray], source: Source) -> InferenceGraph:
+    """Adds to the report the warnings that depend on the values of kept variables."""
     graph = Graph.from_graph_def(exported.graph_def)
-    never_updated = find_never_updated(graph, recognize.recognize(graph), values, given.graph_def)
+    never_updated = find_never_updated(graph, recognize.recognize(graph), values, source.graph_def)
     return exported._replace(report=exported.report._replace(never_updated=tuple(never_updated)))
 
 
-def _distinct(given: Any, argument: str) -> Any:
-    """The tensors of a dict, which may have one under several keys, each once; anything else as it is."""
-    return list(dict.fromkeys(_by_key(given, argument).values())) if isinstance(given, Mapping) else given
+def _distinct(tensors: Any, argument: str) -> Any:
+    """The distinct tensors of a dict, which may have one under several keys; anything else unchanged."""
+    return list(dict.fromkeys(_by_key(tensors, argument).values())) if isinstance(tensors, Mapping) else tensors
 
 
-def _by_key(given: Mapping[str, Any], argument: str) -> dict[str, str]:
-    found = {key: preserve_names.name_of(each, argument) for key, each in given.items()}
-    return {key: name if ":" in name else f"{name}:0" for key, name in found.items()}
+def _by_key(tensors: Mapping[str, Any], argument: str) -> dict[str, str]:
+    names = {key: preserve_names.name_of(tensor, argument) for key, tensor in tensors.items()}
+    return {key: name if ":" in name else f"{name}:0" for key, name in names.items()}
 
 
 def _load(graph_def: Any, values: dict[str, np.ndarray]) -> list[Any]:
-    """Brings the graph into the default one, its variables being resource variables; returns them."""
+    """Imports the graph into the default one, with resource variables for its variables; returns these."""
     graph = Graph.from_graph_def(graph_def)
-    made = {
-        # A function, whose ops get the variable's name scope, apart from those of the graph.
+    created = {
+        # A function, so that its ops are in the variable's name scope, apart from those of the graph.
         name: tf1.Variable(
             functools.partial(tf.zeros, values[name].shape, dtype_of(graph[name])),
             name=name,
@@ -135,28 +135,28 @@ def _load(graph_def: Any, values: dict[str, np.ndarray]) -> list[Any]:
     }
     default = tf1.get_default_graph()
     present = {op.name for op in default.get_operations()}
-    for name in made:
+    for name in created:
         if graph[name].op != "VarHandleOp":
             read = graph.add("ReadVariableOp", f"{name}/value", [(name, 0)], dtype=dtype_of(graph[name]))
             graph.select(graph.keys() - {read}).redirect({(name, 0): (read, 0)})
-    # Variables bring reads of their own, some under the names of those in the graph.
+    # Variables create reads, some under the names of reads in the graph.
     needed = {source for node in graph.values() for source, _ in data_inputs(node)}
     tensors = [tensor_name((name, 0)) for name in graph if name in present and name in needed]
     mapped = {name: default.get_tensor_by_name(name) for name in tensors}
     tf.import_graph_def(graph.select(graph.keys() - present).to_graph_def(), input_map=mapped, name="")
-    return list(made.values())
+    return list(created.values())
 
 
-def _initial(made: list[Any], values: dict[str, np.ndarray]) -> dict[Any, np.ndarray]:
-    # Fed, because a constant would stay in the graph, in addition to the file of the variables.
-    return {variable.initial_value: values[variable.op.name] for variable in made}
+def _initial(variables: list[Any], values: dict[str, np.ndarray]) -> dict[Any, np.ndarray]:
+    # Fed, because a constant would stay in the graph, in addition to the file with the variables.
+    return {variable.initial_value: values[variable.op.name] for variable in variables}
 
 
 def _signature(graph: tf.Graph, exported: InferenceGraph, inputs: Any, outputs: Any) -> Any:
     def by_key(given: Any, argument: str, tensors: tuple[str, ...]) -> dict[str, Any]:
         if isinstance(given, Mapping):
-            found = dict(zip(_distinct(given, argument), tensors))
-            keys = {key: found[name] for key, name in _by_key(given, argument).items()}
+            by_name = dict(zip(_distinct(given, argument), tensors))
+            keys = {key: by_name[name] for key, name in _by_key(given, argument).items()}
         else:
             keys = {}
             for name in tensors:

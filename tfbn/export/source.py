@@ -18,21 +18,21 @@ Values = Callable[[Any, list[str]], dict[str, np.ndarray]]  # of a GraphDef's va
 
 class Source(NamedTuple):
     graph_def: Any
-    calls: list[registry.Call]  # of tfbn's layers, those in functions apart, where this process built the graph
+    calls: list[registry.Call]  # of tfbn's layers outside of functions, where this process built the graph
     values: Values
     graph: tf.Graph | None = None
 
 
 def open_source(source: Any, checkpoint: str | os.PathLike[str] | None) -> Source:
-    """Raises ValueError for what is no source."""
+    """The graph and the values of a source; raises ValueError for anything else."""
     if isinstance(source, tf.compat.v1.MetaGraphDef):
         source = source.graph_def
     if isinstance(source, tf.compat.v1.GraphDef):
-        return Source(source, [], _of_checkpoint(checkpoint))
+        return Source(source, [], _checkpoint_reader(checkpoint))
     if isinstance(source, tf.Graph):
-        return Source(source.as_graph_def(), _calls(source), _of_checkpoint(checkpoint), source)
+        return Source(source.as_graph_def(), _calls(source), _checkpoint_reader(checkpoint), source)
     if isinstance(getattr(source, "graph", None), tf.Graph) and hasattr(source, "run"):
-        values = _of_session(source) if checkpoint is None else _of_checkpoint(checkpoint)
+        values = _session_reader(source) if checkpoint is None else _checkpoint_reader(checkpoint)
         return Source(source.graph.as_graph_def(), _calls(source.graph), values, source.graph)
     raise ValueError(
         f"expected `source` to be a Session, a Graph, a GraphDef or a MetaGraphDef, got {type(source).__name__}. Of a "
@@ -41,12 +41,12 @@ def open_source(source: Any, checkpoint: str | os.PathLike[str] | None) -> Sourc
 
 
 def _calls(graph: tf.Graph) -> list[registry.Call]:
-    """Those whose ops are in the graph itself: one in a function's body may have the name of another's."""
+    """The calls whose ops are in the graph itself: an op in a function's body may have the same name as another."""
     return [call for call in registry.calls_of(graph) if call.outputs.graph is graph and call.inputs.graph is graph]
 
 
-def _of_session(session: Any) -> Values:
-    """The values of the session's variables, read by ops that its graph has."""
+def _session_reader(session: Any) -> Values:
+    """The values of the session's variables, read by existing ops of its graph."""
 
     def values(graph_def: Any, names: list[str]) -> dict[str, np.ndarray]:
         reads = _reads(graph_def, names)
@@ -69,16 +69,16 @@ def _of_session(session: Any) -> Values:
 
 def _reads(graph_def: Any, names: list[str]) -> dict[str, str]:
     """A tensor with the value of each variable."""
-    wanted, found = set(names), {}
+    variables, reads = set(names), {}
     for node in graph_def.node:
-        if node.name in wanted and node.op != "VarHandleOp":
-            found[node.name] = f"{node.name}:0"
-        elif node.op == "ReadVariableOp" and len(node.input) == 1 and node.input[0] in wanted:
-            found.setdefault(node.input[0], f"{node.name}:0")
-    return found
+        if node.name in variables and node.op != "VarHandleOp":
+            reads[node.name] = f"{node.name}:0"
+        elif node.op == "ReadVariableOp" and len(node.input) == 1 and node.input[0] in variables:
+            reads.setdefault(node.input[0], f"{node.name}:0")
+    return reads
 
 
-def _of_checkpoint(checkpoint: str | os.PathLike[str] | None) -> Values:
+def _checkpoint_reader(checkpoint: str | os.PathLike[str] | None) -> Values:
     def values(graph_def: Any, names: list[str]) -> dict[str, np.ndarray]:
         if not names:
             return {}
@@ -93,26 +93,26 @@ def _of_checkpoint(checkpoint: str | os.PathLike[str] | None) -> Values:
             reader = tf.train.load_checkpoint(os.fspath(checkpoint))
             stored = reader.get_variable_to_shape_map()
             opaque = [name for name, dtype in reader.get_variable_to_dtype_map().items() if dtype.name in OPAQUE]
-            found = {name: reader.get_tensor(name) for name in names if name in stored and name not in opaque}
-            found.update(_parts(reader, stored, shapes, [name for name in names if name not in found]))
+            arrays = {name: reader.get_tensor(name) for name in names if name in stored and name not in opaque}
+            arrays.update(_parts(reader, stored, shapes, [name for name in names if name not in arrays]))
         except (tf.errors.OpError, IndexError, RuntimeError, ValueError) as error:  # TensorFlow's, for damaged files
             raise ValueError(
                 f"expected a checkpoint that TensorFlow reads, got {os.fspath(checkpoint)}: {error}"
             ) from error
-        missing = [name for name in names if name not in found]  # or no numbers
+        missing = [name for name in names if name not in arrays]  # or no numbers
         if missing:
             raise ValueError(
                 f"expected the checkpoint {os.fspath(checkpoint)} to hold each variable under the name of its op, got "
                 f"none for {_few(missing)}; it holds {_few(sorted(stored))}."
             )
-        return found
+        return arrays
 
     return values
 
 
 def _parts(reader: Any, stored: dict[str, Any], shapes: dict[str, Any], names: Iterable[str]) -> dict[str, np.ndarray]:
     """Parts of partitioned variables, which a checkpoint stores as one."""
-    found: dict[str, np.ndarray] = {}
+    arrays: dict[str, np.ndarray] = {}
     starts: dict[str, int] = {}
     for name in sorted(names, key=_numbered):
         whole, _, part = name.rpartition("/")
@@ -123,8 +123,8 @@ def _parts(reader: Any, stored: dict[str, Any], shapes: dict[str, Any], names: I
         axis = next((i for i, size in enumerate(sizes) if size != value.shape[i]), 0)
         start = starts.get(whole, 0)
         starts[whole] = start + sizes[axis]
-        found[name] = np.take(value, range(start, starts[whole]), axis)
-    return found
+        arrays[name] = np.take(value, range(start, starts[whole]), axis)
+    return arrays
 
 
 def _numbered(name: str) -> tuple[str, int]:

@@ -1,4 +1,4 @@
-"""Which ops of a training graph may be its outputs, for an error where the user names none."""
+"""Suggests outputs of a training graph, for the error where the user names none."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _NO_OUTPUTS = re.compile(
 def suggest_outputs(source: Any) -> list[str]:
     """The names of ops behind batch norm layers, or else behind placeholders, that look like a model's outputs.
 
-    First those that a loss takes as logits, then those with a name that outputs usually have, then what no other op
-    takes; `source` is one of `inference_graph`.
+    First those that a loss takes as logits, then those with a usual name of outputs, then those that no other op takes;
+    `source` is as for `inference_graph`.
     """
     recognized = recognize.recognize(open_source(source, None).graph_def)
     nodes = recognized.dataflow.nodes
@@ -32,7 +32,7 @@ def suggest_outputs(source: Any) -> list[str]:
     def follow(node: Node) -> list[Node]:
         """The ops that use its value, without gradients and ops that wait for a training step."""
         data = [each for each in recognized.consumers[node] if any(source is node for source, _ in each.inputs)]
-        data += (caller for caller, _ in node.callers)  # whose outputs a body's results are
+        data += (caller for caller, _ in node.callers)  # a body's results are its outputs
         return [each for each in data if not (recognize.is_gradient(each) or _waits_for_changes(each))]
 
     behind = walks.reach(starts, follow)

@@ -1,6 +1,6 @@
-"""The conditionals of single layers, decided for training while the rest of the graph infers.
+"""Decides the conditionals of some layers for training while the rest of the graph infers.
 
-Their predicates are computed a second time, from ones in place of the zeros that are pinned.
+Their predicates are computed a second time, from ones in place of the pinned zeros.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _REMEDY = """\
 
 
 class Conditionals:
-    """Which Switches belong together, and what stands in the branches between them and their Merges."""
+    """Groups Switches by conditional, with the ops in the branches between them and their Merges."""
 
     def __init__(self, kept: KeptLayers) -> None:
         self.kept = kept
@@ -55,18 +55,18 @@ class Conditionals:
         ]
 
     def _conditional(self, switch: Node) -> str:
-        """A name for the conditional that a Switch is of: that of the op that only its predicate comes from.
+        """The name of a Switch's conditional: that of the op from which only this conditional gets its predicate.
 
-        A cond of control flow v1 has such an op for all its Switches but the one that its constants wait for.
+        A cond of control flow v1 has such an op for all its Switches except the one that its constants wait for.
         """
         (data, _), (predicate, _) = switch.inputs[:2]
         own = self._identities.get((_folder(switch.name), predicate)) if data is predicate else None
         return own or predicate.name
 
     def _branches(self, node: Node, index: int = -1) -> set[str]:
-        """The conditionals in whose branches an op's output is."""
+        """The conditionals whose branches contain an op's output."""
         own = {self._conditional(node)} if node.type in SWITCHES and index >= 0 else set()
-        return own | {each.of for each in self._conditions.of(node) if each.branch is not None}
+        return own | {condition.of for condition in self._conditions.of(node) if condition.branch is not None}
 
     def enclosing(self, names: Iterable[str]) -> set[str]:
         """The conditionals that these ops are in, and those in the same calls of layers."""
@@ -82,7 +82,7 @@ class Conditionals:
             conditionals |= joined
 
     def decisions(self, names: Iterable[str]) -> list[str]:
-        """The Switches and Selects that these are decided by."""
+        """The Switches and Selects that decide these ops."""
         scopes = {self.kept.calls[name] for name in names}
         selects = [
             name for name, node in self._nodes.items() if node.type in SELECTS and self.kept.call_around(name) in scopes
@@ -90,7 +90,7 @@ class Conditionals:
         return [name for each in self.enclosing(names) for name in self._switches.get(each, ())] + selects
 
     def beside(self, op: str, names: Set[str]) -> set[str]:
-        """Those of `names` that are decided with another op, by being in a branch with it or in the same call."""
+        """Those of `names` that are decided together with another op: in a branch with it, or in the same call."""
         if op not in self._nodes:
             return set()
         branches, call = self._branches(self._nodes[op]), self.kept.call_around(op)
@@ -98,26 +98,26 @@ class Conditionals:
 
 
 def choose_training(graph: Graph, decisions: Iterable[str], pinned: Iterable[str]) -> Graph:
-    """Lets these Switches and Selects go by predicates that are computed from ones in place of what is pinned."""
+    """Makes these Switches and Selects use predicates that are computed from ones in place of the pinned zeros."""
     twins = _Twins(graph, pinned)
     for name in decisions:
         inputs = data_inputs(graph[name])
         predicate = inputs[1 if graph[name].op in SWITCHES else 0]
-        # Of the Switch that constants wait for, the data are the predicate, too.
-        changed = [twins.tensor(each) if each == predicate else each for each in inputs]
+        # The Switch that constants wait for also has the predicate as its data.
+        changed = [twins.tensor(tensor) if tensor == predicate else tensor for tensor in inputs]
         set_inputs(graph[name], changed, control_inputs(graph[name]))
     return graph
 
 
 class _Twins:
-    """Predicates as they are in training, in addition to those that are pinned."""
+    """Copies of predicates for training, in addition to the pinned ones."""
 
     def __init__(self, graph: Graph, pinned: Iterable[str]) -> None:
         self._graph = graph
         self._twins: dict[str, str] = {name: self._one(graph[name]) for name in pinned}
 
     def tensor(self, tensor: Tensor) -> Tensor:
-        """The twin of a predicate, or the predicate itself where nothing pinned is in it."""
+        """The twin of a predicate, or the predicate itself if it depends on nothing pinned."""
         return self._twin(tensor[0]), tensor[1]
 
     def _one(self, zero: Any) -> str:
@@ -129,7 +129,7 @@ class _Twins:
             self._twins[name] = name
             node = self._graph[name]
             inputs = data_inputs(node)
-            twins = [self.tensor(each) for each in inputs] if node.op in PREDICATES else inputs
+            twins = [self.tensor(tensor) for tensor in inputs] if node.op in PREDICATES else inputs
             if twins != inputs:
                 self._twins[name] = self._graph.free_name(f"{name}/training")
                 twin = self._graph[self._twins[name]] = copy_node(node, self._twins[name])
@@ -144,7 +144,7 @@ def find_undecided(kept: KeptLayers, decided: DecidedGraph) -> set[str]:
 
 
 def find_refusals(conditionals: Conditionals, before: DecidedGraph, after: DecidedGraph) -> list[Finding]:
-    """Layers that cannot go on normalizing by the batch alone: `after` is `before` with them decided for training."""
+    """Layers that cannot train while the rest infers: `after` is `before` with these decided for training."""
     kept, missing = conditionals.kept, find_undecided(conditionals.kept, before)
     problems: dict[str, str] = {}
     for name in kept.ops - after.modes.keys():
@@ -173,7 +173,7 @@ def _findings(kept: KeptLayers, problems: dict[str, str]) -> list[Finding]:
 
 
 def _brought_along(kept: KeptLayers, before: DecidedGraph, after: DecidedGraph) -> dict[str, str]:
-    """The ops that come into the graph with the branches of the kept layers without belonging to them."""
+    """The ops that the kept layers' branches bring into the graph although they do not belong to these layers."""
     reasons = dict.fromkeys(after.modes.keys() - before.modes.keys() - kept.ops, "normalizes by the batch")
     own = {
         variable.name
@@ -192,7 +192,7 @@ def _brought_along(kept: KeptLayers, before: DecidedGraph, after: DecidedGraph) 
 
 
 def find_arithmetic(kept: KeptLayers, decided: DecidedGraph, pinned: Iterable[str]) -> list[Finding]:
-    """Layers that compute with what says whether they train, and take no branch by it."""
+    """Layers that compute with the flag that says whether they train, rather than branch on it."""
     nodes = decided.needed
     origins = {name: name for name in nodes if name in pinned or _is_flag(nodes[name])}
     problems: dict[str, str] = {}
@@ -219,7 +219,7 @@ def _is_flag(node: Any) -> bool:
 
 
 def find_run_decided(conditionals: Conditionals, decided: DecidedGraph) -> set[str]:
-    """The ops of kept layers of which a placeholder or a variable still says whether they normalize by the batch."""
+    """The ops of kept layers for which a placeholder or a variable still decides between batch and averages."""
     return {
         name
         for name, (_, mode) in decided.modes.items()

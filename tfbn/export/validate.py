@@ -1,4 +1,4 @@
-"""The last look at an inference graph: whether anything in it still normalizes by the batch."""
+"""Validates an inference graph: whether anything in it still normalizes by the batch."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def validate(
     kept: Set[str],
     refused: Sequence[Finding],
 ) -> Report:
-    """The report with the layers of the graph, of which `kept` are the ops that are to normalize by the batch.
+    """The report with the layers of the graph; `kept` are the ops that are meant to normalize by the batch.
 
-    `last` is what is recognized in the graph, and `recognized` in that before it was rewritten.
+    `last` is recognized in the graph, and `recognized` in the graph before it was rewritten.
 
     Raises:
       TrainingModeError: another op normalizes by the batch, or `refused` has layers already.
@@ -48,9 +48,9 @@ def validate(
     before = find_training(graph, recognized)
     for each in report.rewritten:
         before.pop(each.op, None)
-    found = {**before, **find_training(graph, last)}
-    left = tuple(name for name in found if name in kept)
-    refused = (*refused, *(_finding(graph, name, *found[name]) for name in found if name not in kept))
+    training = {**before, **find_training(graph, last)}
+    left = tuple(name for name in training if name in kept)
+    refused = (*refused, *(_finding(graph, name, *training[name]) for name in training if name not in kept))
     layers = tuple(
         layer.scope for layer in last.layers.values() if any(each.mode == "inference" for each in layer.normalizations)
     )
@@ -58,7 +58,7 @@ def validate(
     unrecognized = tuple(
         Finding("unrecognized", "warning", form.node.name, f"{form.node.name} {_BY_BATCH}", _UNRECOGNIZED)
         for form in last.unrecognized
-        if form.node.name not in (*kept, *found) and averaged.isdisjoint(node.name for node in form.sources)
+        if form.node.name not in (*kept, *training) and averaged.isdisjoint(node.name for node in form.sources)
     )
     unrecognized += tuple(
         Finding("unrecognized", "warning", each.node.name, f"{each.node.name} {_describe(each)}", _UNKNOWN_FORM)
