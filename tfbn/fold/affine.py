@@ -1,4 +1,4 @@
-"""Ops that multiply by constants and add constants, alone and in a row."""
+"""Ops that multiply by constants and add constants, alone and in sequence."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from tfbn.graphdef.recognize import normalizes_by_batch
 
 
 class Run(NamedTuple):
-    """Affine ops in a row, each the only one that takes what is before it: y = x * slope + offset."""
+    """Consecutive affine ops, each the only consumer of the one before it: y = x * slope + offset."""
 
-    data: Tensor  # what the first takes
+    data: Tensor  # the input of the first op
     nodes: list[Node]
     slope: np.ndarray  # both shaped to broadcast
     offset: np.ndarray
 
 
 def run_around(node: Node, frozen: Frozen, constants: Constants, apart: Set[Node]) -> Run | None:
-    """The longest row with an op in it and none of those apart; None where the op itself is not affine."""
+    """The longest run that contains an op and none of those `apart`; None where the op itself is not affine."""
     data = data_of(node, constants)
     if data is None or node in apart or _affine(node, data, frozen, constants) is None:
         return None
@@ -44,25 +44,25 @@ def run_around(node: Node, frozen: Frozen, constants: Constants, apart: Set[Node
         nodes.append(after)
     slope, offset = np.ones([]), np.zeros([])
     tensor = data
-    for each in nodes:
-        affine = _affine(each, tensor, frozen, constants)
+    for op in nodes:
+        affine = _affine(op, tensor, frozen, constants)
         if affine is None:
             return None
         slope, offset = slope * affine[0], offset * affine[0] + affine[1]
-        tensor = (each, 0)
+        tensor = (op, 0)
     return Run(data, nodes, slope, offset)
 
 
 def data_of(node: Node, constants: Constants) -> Tensor | None:
-    """The one input of an op that is no constant; the first of a batch norm in one op."""
+    """The only input of an op that is not a constant; the first input of a batch norm in one op."""
     if node.type in (*FUSED, GLOBAL):
         return node.inputs[0]
-    data = [each for each in node.inputs if constants.value(each) is None]
+    data = [tensor for tensor in node.inputs if constants.value(tensor) is None]
     return data[0] if len(data) == 1 else None
 
 
 def _only_feeds(tensor: Tensor, frozen: Frozen) -> bool:
-    """Whether one op takes a tensor, and nothing else needs the op that it is of."""
+    """Whether a tensor has a single use, and its op no other one."""
     alone = len(frozen.users(tensor)) == 1 and tensor not in frozen.outputs
     return alone and tensor[1] == 0 and not frozen.has_other_use(tensor[0])
 
@@ -100,7 +100,7 @@ def factor_and_term(
 def _factor_and_term_of_norm(node: Node, tensor: Tensor, constants: Constants) -> tuple[np.ndarray, np.ndarray] | None:
     if normalizes_by_batch(node.type, node.attr) or node.inputs[0] != tensor:
         return None
-    values = [constants.value(each) for each in node.inputs[1:5]]
+    values = [constants.value(parameter) for parameter in node.inputs[1:5]]
     if any(value is None for value in values):
         return None
     if node.type == GLOBAL:
@@ -110,6 +110,6 @@ def _factor_and_term_of_norm(node: Node, tensor: Tensor, constants: Constants) -
     else:
         gamma, beta, mean, variance = values
         epsilon = node.attr["epsilon"].f if "epsilon" in node.attr else 1e-4
-    both = kernels.slope_and_offset(mean, variance, gamma, beta, epsilon)
+    slope, offset = kernels.slope_and_offset(mean, variance, gamma, beta, epsilon)
     axis = 1 if "data_format" in node.attr and node.attr["data_format"].s == b"NCHW" else 3
-    return kernels.along(both[0], axis, 4), kernels.along(both[1], axis, 4)
+    return kernels.along(slope, axis, 4), kernels.along(offset, axis, 4)

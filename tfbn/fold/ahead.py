@@ -1,4 +1,4 @@
-"""A batch norm in front of linear layers, which can do its work where they pad nothing."""
+"""Folds a batch norm into the linear layers after it, which is exact if they do not pad."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Entry(NamedTuple):
     offset: np.ndarray
 
     def absorbed(self) -> tuple[Linear, np.ndarray]:
-        """The layer with another kernel, and what is to be added to its outputs."""
+        """The layer with the new kernel, and the bias to add to its outputs."""
         linear = self.linear
         bias = kernels.response(linear.layer, linear.kernel, self.offset)
         return linear._replace(kernel=kernels.scale_inputs(linear.layer, linear.kernel, self.slope)), bias
@@ -36,7 +36,7 @@ class Entry(NamedTuple):
 def find_entries(
     run: Run, frozen: Frozen, constants: Constants, linears: Mapping[Node, Linear]
 ) -> list[Entry] | str | None:
-    """The layers that can do a run's work; why one cannot; None where something else than layers is behind it."""
+    """The layers that can absorb a run; or why one cannot; None where anything but layers follows."""
     last = run.nodes[-1]
     end = (last, 0)
     users = [node for node in frozen.users(end) if node.type not in SHAPES]
@@ -95,7 +95,7 @@ def _enter(
     frozen: Frozen,
     linears: Mapping[Node, Linear],
 ) -> Entry | str:
-    """The layer with the slope and the offset of each of its input channels, or why it cannot have them."""
+    """The layer with the slope and the offset of each of its input channels, or why it cannot absorb them."""
     linear = linears.get(node)
     if linear is None:
         return "has a kernel that is no constant"

@@ -96,19 +96,19 @@ def fold_arrays(
     slope, offset = _slope_and_offset(moving_mean, moving_variance, gamma, beta, epsilon)
     dtype = parts[-1].dtype
     if not before:
-        slope, offset = (_spread(value, outputs, layer, data_format, "outputs") for value in (slope, offset))
+        slope, offset = (_repeat_channels(value, outputs, layer, data_format, "outputs") for value in (slope, offset))
         scaled = kernels.scale_outputs(kinds[-1], parts[-1], slope)
         folded, bias = (*parts[:-1], scaled.astype(dtype)), bias * slope + offset
     else:
         _check_exact(layer, parts[0], padding)
         inputs = kernels.inputs_of(kinds[0], parts[0])
-        slope, offset = (_spread(value, inputs, layer, data_format, "inputs") for value in (slope, offset))
+        slope, offset = (_repeat_channels(value, inputs, layer, data_format, "inputs") for value in (slope, offset))
         scaled = kernels.scale_inputs(kinds[0], parts[0], slope)
         folded = (scaled.astype(parts[0].dtype), *parts[1:])
-        seen = offset
+        response = offset
         for kind, part in zip(kinds, parts):
-            seen = kernels.response(kind, part, seen)
-        bias = bias + seen
+            response = kernels.response(kind, part, response)
+        bias = bias + response
     return FoldedArrays(folded if layer == "separable" else folded[0], bias.astype(dtype))
 
 
@@ -122,7 +122,7 @@ def _check_choices(layer: str, padding: str | None, data_format: str) -> None:
 
 
 def _kernels(layer: str, kernel: Any) -> tuple[np.ndarray, ...]:
-    """The kernel's arrays: two of a separable convolution."""
+    """The kernel's arrays: two for a separable convolution."""
     if layer != "separable":
         return (_kernel("kernel", layer, kernel),)
     if not isinstance(kernel, (tuple, list)) or len(kernel) != 2:
@@ -143,7 +143,7 @@ def _kernels(layer: str, kernel: Any) -> tuple[np.ndarray, ...]:
 
 def _kernel(name: str, layer: str, kernel: Any) -> np.ndarray:
     kernel = np.asarray(kernel)
-    # NumPy counts bfloat16, which ml_dtypes adds to it, among the dtypes that it does not know.
+    # NumPy does not know bfloat16, which ml_dtypes adds, as a floating dtype.
     if kernel.dtype.kind != "f" and kernel.dtype.name != "bfloat16":
         raise TypeError(f"{name}: expected a floating array, got {kernel.dtype.name}.")
     ranks = _RANKS[layer]
@@ -157,8 +157,8 @@ def _kernel(name: str, layer: str, kernel: Any) -> np.ndarray:
 def _slope_and_offset(
     moving_mean: Any, moving_variance: Any, gamma: Any, beta: Any, epsilon: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    given = {"moving_mean": moving_mean, "moving_variance": moving_variance, "gamma": gamma, "beta": beta}
-    shapes = {name: np.shape(value) for name, value in given.items() if value is not None}
+    parameters = {"moving_mean": moving_mean, "moving_variance": moving_variance, "gamma": gamma, "beta": beta}
+    shapes = {name: np.shape(value) for name, value in parameters.items() if value is not None}
     expected = shapes["moving_mean"]
     for name, shape in shapes.items():
         if len(shape) != 1 or shape != expected:
@@ -177,8 +177,8 @@ def _slope_and_offset(
     return kernels.slope_and_offset(moving_mean, moving_variance, gamma, beta, epsilon)
 
 
-def _spread(values: np.ndarray, size: int, layer: str, data_format: str, side: str) -> np.ndarray:
-    """A value per channel as one for each of the layer's outputs (or inputs)."""
+def _repeat_channels(values: np.ndarray, size: int, layer: str, data_format: str, side: str) -> np.ndarray:
+    """Repeats a value per channel for each of the layer's outputs (or inputs)."""
     channels = len(values)
     if channels == size:
         return values
@@ -193,7 +193,7 @@ def _spread(values: np.ndarray, size: int, layer: str, data_format: str, side: s
 
 
 def _check_exact(layer: str, kernel: np.ndarray, padding: str | None) -> None:
-    """Refuses to fold a batch norm into a layer behind it that does not see its offset everywhere alike."""
+    """Refuses to fold a batch norm into a layer behind it that does not see the same offset everywhere."""
     if layer == "dense":
         return
     if layer == "conv_transpose":

@@ -1,4 +1,4 @@
-"""Finds what can be folded in a frozen graph: a linear layer and the affine ops behind it, a batch norm among them.
+"""Finds chains to fold in a frozen graph: a linear layer and the affine ops behind it, with a batch norm among them.
 
 Several layers are one chain where their outputs are concatenated in front of a batch norm.
 """
@@ -24,15 +24,15 @@ class Step(NamedTuple):
     """An affine op behind a layer."""
 
     node: Node
-    data: Tensor  # what it works on
-    # The layer, or the BatchToSpaceND that a dilated convolution has behind it, where nothing but such ops is between;
-    # None behind a reshape and the like.
+    data: Tensor  # its data input
+    # The layer, or the BatchToSpaceND behind a dilated convolution, if only affine ops are in between; None if a
+    # reshape or a similar op is.
     behind: Node | None
     scales: bool  # by a number for each channel
 
 
 class Part(NamedTuple):
-    """A layer of a chain, and what the steps do to its outputs: y = x * slope + offset."""
+    """A layer of a chain, and the effect of the steps on its outputs: y = x * slope + offset."""
 
     linear: Linear
     slope: np.ndarray
@@ -50,10 +50,10 @@ class Chain(NamedTuple):
 
 
 class Walk:
-    """The ways from linear layers over affine ops, as far as each is the only one that takes what is before it."""
+    """A walk from linear layers over affine ops, as long as each is the only consumer of the one before it."""
 
     def __init__(self, frozen: Frozen, constants: Constants, norms: Set[Node], walks: Iterable[Walk] = ()) -> None:
-        """Goes on from other walks, whose channels follow one another."""
+        """Continues other walks, whose channels are concatenated."""
         self._frozen, self._constants, self._norms = frozen, constants, norms
         self._channels = Channels(frozen, constants)
         walks = list(walks)
@@ -62,14 +62,14 @@ class Walk:
         self.slope: np.ndarray = np.concatenate([np.ones(0), *(walk.slope for walk in walks)])
         self.offset: np.ndarray = np.concatenate([np.zeros(0), *(walk.offset for walk in walks)])
         self.reasons: dict[Node, str] = {}
-        # Ops on the way that slopes and offsets behind them may not be moved across.
+        # Ops on the way that slopes and offsets behind them may be unable to move across.
         self._crossed: list[Node] = [node for walk in walks for node in walk._crossed]
         self.arrivals: list[tuple[Tensor, Node, np.ndarray]] = []  # at concatenations
         self._inherited = len(self.steps)
 
     @classmethod
     def from_linear(cls, frozen: Frozen, constants: Constants, norms: Set[Node], linear: Linear) -> Walk:
-        """Goes from the outputs of a layer."""
+        """Starts at the outputs of a layer."""
         walk = cls(frozen, constants, norms)
         size = kernels.outputs_of(linear.layer, linear.kernel)
         walk.linears, walk.slope, walk.offset = [linear], np.ones(size), np.zeros(size)
@@ -79,7 +79,7 @@ class Walk:
 
     @classmethod
     def from_join(cls, frozen: Frozen, constants: Constants, norms: Set[Node], node: Node, arrived: Arrivals) -> Walk:
-        """Goes on behind a concatenation at whose inputs other walks arrived."""
+        """Continues behind a concatenation whose inputs other walks have reached."""
         walks = list(dict.fromkeys(walk for walk, _ in arrived.values()))
         sizes = [len(walk.slope) for walk in walks]
         starts = dict(zip(walks, np.cumsum([0, *sizes])))
@@ -90,13 +90,13 @@ class Walk:
 
     @property
     def batch_norms(self) -> list[Node]:
-        """Those on the way; where the graph has lost what tells them, all multiplications by vectors count as one."""
+        """The batch norms on the way; if none is recognized, all multiplications by vectors count as one."""
         known = [step.node for step in self.steps if step.node in self._norms]
         return known or [step.node for step in self.steps if step.scales][:1]
 
     @property
     def normalizes(self) -> bool:
-        """Whether there is a batch norm on the way that no walk before has."""
+        """Whether there is a batch norm on the way that no earlier walk has."""
         return any(step.node in self._norms or step.scales for step in self.steps[self._inherited :])
 
     def parts(self) -> Iterator[Part]:
@@ -110,7 +110,7 @@ class Walk:
         waiting = [] if start_numbers is None else [(start, start_numbers, start_behind)]
         while waiting:
             tensor, numbers, behind = waiting.pop()
-            self._channels.note(tensor, numbers)  # a shape in the graph may be computed from that of any of them
+            self._channels.note(tensor, numbers)  # a shape in the graph may be computed from any tensor's
             waiting += self._follow(tensor, numbers, behind)
 
     def _follow(
@@ -177,7 +177,7 @@ def walk_all(frozen: Frozen, constants: Constants, norms: Set[Node], linears: It
     """The walks from each layer, and from those that end at one concatenation."""
     walks = [Walk.from_linear(frozen, constants, norms, linear) for linear in linears]
     arrived: dict[Node, Arrivals] = {}
-    for walk in walks:  # which grow
+    for walk in walks:  # grows on the way
         for tensor, node, numbers in walk.arrivals:
             arrived.setdefault(node, {})[node.inputs.index(tensor)] = walk, numbers
             if len(arrived[node]) == len(node.inputs) - 1:
@@ -188,27 +188,27 @@ def walk_all(frozen: Frozen, constants: Constants, norms: Set[Node], linears: It
 def choose(walks: Iterable[Walk]) -> list[Walk]:
     """The walks to fold, which have a batch norm: for each layer the longest."""
     chosen: list[Walk] = []
-    taken: set[Node] = set()
+    covered: set[Node] = set()
     for walk in reversed(list(walks)):
         nodes = {linear.node for linear in walk.linears}
-        if walk.normalizes and not nodes & taken:
-            taken |= nodes
+        if walk.normalizes and not nodes & covered:
+            covered |= nodes
             chosen.append(walk)
     return chosen[::-1]
 
 
 def next_norms(frozen: Frozen, constants: Constants, norms: Set[Node], tensor: Tensor) -> Iterator[tuple[Node, Node]]:
-    """The batch norms that take a tensor, each after the op by which they do."""
+    """The batch norms that use a tensor, each with the consumer of the tensor that leads to it."""
     for node in dict.fromkeys(frozen.users(tensor)):
         yield from ((node, norm) for norm in _norms_from(node, frozen, constants, norms))
 
 
 def _norms_from(node: Node, frozen: Frozen, constants: Constants, norms: Set[Node]) -> list[Node]:
-    """An op if it is a batch norm's, or those behind it with nothing but reshapes and constants between."""
+    """The op if it is a batch norm's, or the batch norms behind it with only reshapes and constants in between."""
     if node in norms:
         return [node]
     if node.type in (*ADDING, *SCALING):
-        if all(constants.value(each) is None for each in node.inputs):
+        if all(constants.value(tensor) is None for tensor in node.inputs):
             return []
     elif node.type not in (*MOVING, *MIXING_POSITIONS, *IDENTITIES):
         return []

@@ -1,8 +1,8 @@
-"""Where the channels of a layer lie in the tensors behind it.
+"""Follows the channels of a layer through the tensors behind it.
 
-They are followed by their numbers: an array of a tensor's shape that holds, at each position, which channel it is of. A
-constant that has one value for each number is a vector of the layer's channels, in whatever shape and layout it stands
-in the graph.
+Channels are followed by their numbers: an array of a tensor's shape that has, at each position, the number of its
+channel. A constant that has one value for each number is a vector of the layer's channels, whatever its shape and
+layout in the graph.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from tfbn.graphdef.constants import Constants, squeeze
 from tfbn.graphdef.dataflow import Node, Tensor
 
 SPLITTING = ("Split", "SplitV")
-MAX_POSITIONS = 4_000_000  # to number, beyond which sizes that do not matter are taken for 2
+MAX_POSITIONS = 4_000_000  # to number; beyond that, sizes that do not matter are reduced to 2
 
-_FLOATING = tuple(each.as_datatype_enum for each in (tf.float16, tf.bfloat16, tf.float32, tf.float64))
+_FLOATING = tuple(dtype.as_datatype_enum for dtype in (tf.float16, tf.bfloat16, tf.float32, tf.float64))
 _MOVED: dict[str, Callable[..., np.ndarray]] = {
     "Reshape": np.reshape,
     "Transpose": np.transpose,
@@ -39,12 +39,12 @@ class Channels:
         self._shapes: dict[Tensor, tuple[int, ...]] = {}
 
     def start(self, tensor: Tensor, axis: int, size: int) -> np.ndarray | None:
-        """The numbers where they are those of the positions along one axis; unknown sizes are taken for 2."""
+        """The numbers if they are the positions along one axis; unknown sizes are assumed to be 2."""
         shape = self._frozen.shape(tensor)
         return None if shape is None else self.note(tensor, _number(shape, axis, size))
 
     def move(self, node: Node, tensor: Tensor, numbers: np.ndarray) -> np.ndarray | None:
-        """The numbers in the output of an op that mixes no channels: that rearranges, averages, pools or pads."""
+        """The numbers in the output of an op that mixes no channels: it rearranges, averages, pools or pads."""
         if node.inputs[0] != tensor:
             return None
         if node.type == "Squeeze":
@@ -60,13 +60,13 @@ class Channels:
         elif node.type in PADDING:
             moved = self._pad(node, numbers)
         elif node.type == "Cast":
-            moved = numbers if all(node.attr[each].type in _FLOATING for each in ("SrcT", "DstT")) else None
+            moved = numbers if all(node.attr[name].type in _FLOATING for name in ("SrcT", "DstT")) else None
         else:
             moved = self._rearrange(node, numbers)
         return self.note((node, 0), moved)
 
     def split(self, node: Node, tensor: Tensor, numbers: np.ndarray) -> list[np.ndarray] | None:
-        """The numbers in the outputs of a split, each with channels of its own."""
+        """The numbers in the outputs of a split, each with separate channels."""
         place = 1 if node.type == "Split" else 0
         axis = self._constants.value(node.inputs[1 - place] if node.type == "Split" else node.inputs[2])
         sizes = None if node.type == "Split" else self._constants.value(node.inputs[1])
@@ -90,13 +90,13 @@ class Channels:
         return None if axis is None else self.note((node, 0), _or_none(np.concatenate, parts, int(axis)))
 
     def note(self, tensor: Tensor, numbers: np.ndarray | None) -> np.ndarray | None:
-        """Remembers the shape of a tensor by its numbers, which it returns."""
+        """Records the shape of a tensor from its numbers, and returns these."""
         if numbers is not None:
             self._shapes[tensor] = numbers.shape
         return numbers
 
     def _rearrange(self, node: Node, numbers: np.ndarray) -> np.ndarray | None:
-        # The shape may be computed from that of what is reshaped.
+        # The new shape may be computed from the shape of the input.
         how = Constants(self._shapes).value(node.inputs[1])
         if how is not None:
             moved = _or_none(_MOVED[node.type], numbers, tuple(how) if how.ndim else int(how))
@@ -116,8 +116,8 @@ class Channels:
         return numbers.reshape([-1, *[1] * (len(shape) - 2), last])
 
     def _batch_to_space(self, node: Node, numbers: np.ndarray) -> np.ndarray | None:
-        """As a dilated convolution has it behind it: no position leaves its channel, and no channel its axis."""
-        block, crops = (self._constants.value(each) for each in node.inputs[1:])
+        """As behind a dilated convolution: no position changes its channel, and the channels stay on their axis."""
+        block, crops = (self._constants.value(tensor) for tensor in node.inputs[1:])
         shape, axis = self._frozen.shape((node, 0)), _axis_of(numbers)
         if block is None or crops is None or shape is None or axis is None or not axis:
             return None
@@ -176,9 +176,9 @@ def find_obstacle(node: Node, slope: np.ndarray, offset: np.ndarray, constants: 
 
 
 def by_number(value: np.ndarray, numbers: np.ndarray, size: int, other: float) -> np.ndarray | None:
-    """The vector that has, at each channel's number, the value at all of its positions, and `other` at all the rest.
+    """The vector that has, for each channel's number, the value at all of its positions, and `other` elsewhere.
 
-    None where the value differs from position to position.
+    None where the value differs between positions of a channel.
     """
     try:
         spread = np.broadcast_to(value, numbers.shape)

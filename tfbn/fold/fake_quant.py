@@ -14,7 +14,7 @@ FAKE_QUANT = ("FakeQuantWithMinMaxArgs", "FakeQuantWithMinMaxVars", "FakeQuantWi
 
 def round_weights(node: Node, constants: Constants) -> np.ndarray | None:
     """The output of a FakeQuant op in float64; None where its input or its range is no constant."""
-    values = [constants.value(each) for each in node.inputs]
+    values = [constants.value(tensor) for tensor in node.inputs]
     if any(value is None for value in values):
         return None
     weights, *limits = (np.asarray(value, np.float32) for value in values)

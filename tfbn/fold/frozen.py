@@ -1,4 +1,4 @@
-"""A frozen GraphDef to look around in: who takes which tensor, what shape it has, what the graph is used for."""
+"""A frozen GraphDef for lookups: the consumers of tensors, their shapes, the outputs of the graph."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _IN_BRANCH = "it is in a branch of {}, where nothing is folded: make an inferenc
 
 
 class Frozen:
-    """The graph of `graph_def`, which is used for the tensors of `outputs`, by default for all that nothing takes."""
+    """The graph of `graph_def`, used for the tensors of `outputs`, by default for all that no op takes."""
 
     def __init__(self, graph_def: Any, outputs: Sequence[str] | None = None) -> None:
         dataflow = Dataflow(graph_def)
@@ -47,11 +47,11 @@ class Frozen:
         for node in [*self.nodes, *self.in_functions]:
             for tensor in node.inputs:
                 self._users.setdefault(tensor, []).append(node)
-            for each in controls_of(node):
-                self._waiting.setdefault(each, []).append(node)
+            for control in controls_of(node):
+                self._waiting.setdefault(control, []).append(node)
         used = {node for node, _ in self._users} | set(self._waiting)
         last = [(node, 0) for node in self.nodes if node not in used and node.type not in _UNUSED]
-        # What a graph is kept for, and what of it has a value.
+        # The outputs, and those of them that have a value.
         self.kept = last if outputs is None else self._find_outputs(outputs)
         self.outputs = [tensor for tensor in self.kept if tensor[0].type not in ("NoOp", "Assert")]
         self._with_other_outputs = {node for node, index in (*self._users, *self.outputs) if index}
@@ -65,7 +65,7 @@ class Frozen:
                 ) from error
 
     def _check_updates_nothing(self) -> None:
-        """Refuses graphs that TensorFlow would refuse as well, with an error that says what to do."""
+        """Refuses graphs with updates, which TensorFlow would refuse as well, with an error that says what to do."""
         for node in [*self.nodes, *self.in_functions]:
             updates = assigns(node.type) or node.type.startswith(_UPDATING)
             source = source_of(node.inputs[0]) if updates and node.inputs else None
@@ -82,9 +82,9 @@ class Frozen:
         return self._users.get(tensor, [])
 
     def why_unfoldable(self, node: Node) -> str:
-        """The reason why nothing is folded where an op is: in a function, a loop or a branch; elsewhere ''."""
+        """Why an op cannot be folded because of its place, in a function, a loop or a branch; '' elsewhere."""
         if node in self._own:
-            branches = [each.branch for each in self._conditions.of(node)]
+            branches = [condition.branch for condition in self._conditions.of(node)]
             if None in branches:
                 return _IN_LOOP.format("a loop")
             return _IN_BRANCH.format("a conditional") if branches else ""
@@ -96,12 +96,12 @@ class Frozen:
         return "it is in a function: freeze the graph with its functions inlined"
 
     def remains_in(self, node: Node, names: Set[str]) -> bool:
-        """Whether an op is in a graph of ops with these names, or in a function that one of them leads to."""
+        """Whether an op is among the ops with these names, or in a function that one of them calls."""
         around = walks.reach([node], lambda inner: [caller for caller, _ in inner.callers])
-        return any(each.name in names if each in self._own else not each.callers for each in around)
+        return any(outer.name in names if outer in self._own else not outer.callers for outer in around)
 
     def waiting_for(self, node: Node) -> list[Node]:
-        """The ops that a control edge makes wait for it."""
+        """The ops that wait for it by a control edge."""
         return self._waiting.get(node, [])
 
     def has_other_use(self, node: Node) -> bool:
@@ -121,43 +121,43 @@ class Frozen:
         return self._graph.get_tensor_by_name(f"{tensor[0].name}:{tensor[1]}").dtype
 
     def shape(self, tensor: Tensor) -> list[int | None] | None:
-        """As far as TensorFlow infers it, which it does not in functions."""
+        """The shape that TensorFlow infers; None if it is unknown, as in functions."""
         if tensor[0] not in self._own:
             return None
         shape = self._graph.get_tensor_by_name(f"{tensor[0].name}:{tensor[1]}").shape
         return None if shape.rank is None else shape.as_list()
 
-    def feed(self, given: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    def feed(self, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
         """Arrays by names of tensors, checked.
 
         Raises:
           ValueError: the graph has no such tensor, or one of another shape.
         """
         expected = "inputs: expected arrays that the graph runs on"
-        found: dict[str, np.ndarray] = {}
-        for text, value in given.items():
+        feed: dict[str, np.ndarray] = {}
+        for text, value in inputs.items():
             name, index = self._locate(text, expected)
             tensor, array = f"{name}:{index or 0}", np.asarray(value)
             shape = self._graph.get_tensor_by_name(tensor).shape
-            if tensor in found:
+            if tensor in feed:
                 raise ValueError(f"{expected}, got {tensor} twice.")
             if not shape.is_compatible_with(array.shape):
                 raise ValueError(f"{expected}, {tensor} in the shape {shape}, got {list(array.shape)}.")
-            found[tensor] = array
-        return found
+            feed[tensor] = array
+        return feed
 
     def _find_outputs(self, outputs: Sequence[str]) -> list[Tensor]:
         if not outputs:
             raise ValueError("outputs: expected at least one name of a tensor or an op, got none.")
         nodes = {node.name: node for node in self.nodes}
-        found: list[Tensor] = []
+        tensors: list[Tensor] = []
         for text in outputs:
             name, index = self._locate(text, "outputs: expected names of the graph's tensors or ops")
             tensor = (nodes[name], index or 0)
-            if tensor in found:
+            if tensor in tensors:
                 raise ValueError(f"outputs: expected each tensor or op once, got {name}:{index or 0} twice.")
-            found.append(tensor)
-        return found
+            tensors.append(tensor)
+        return tensors
 
     def _locate(self, text: Any, expected: str) -> tuple[str, int | None]:
         if not isinstance(text, str):

@@ -26,7 +26,7 @@ class Fold(NamedTuple):
     """A batch norm that is now part of a linear layer, or of several."""
 
     batch_norm: str  # the op that multiplied
-    layer: str  # the op that it went into, or ops, with commas between them
+    layer: str  # the op that it was folded into, or several, separated by commas
     type: str  # of that op
 
 
@@ -35,15 +35,15 @@ class FoldedGraph(NamedTuple):
 
     graph_def: Any
     folded: list[Fold]
-    left: list[Finding]  # errors: batch norms that stay; warnings: what looks like one
-    # The largest of an output's elements, as a share of that output's largest; None where nothing was compared.
+    left: list[Finding]  # errors: batch norms that stay; warnings: ops that look like one
+    # The largest difference of an output's elements, as a share of the output's largest; None if nothing was compared.
     difference: float | None
-    output: str  # in which that was; '' where there was nothing to compare
+    output: str  # the output with that difference; '' if there was nothing to compare
     lowered: tuple[str, ...] = ()  # batch norms that are now a multiplication and an addition, by their ops
 
     @property
     def batch_norms(self) -> int:
-        """How many batch norms the graph had, without those that only look like one."""
+        """How many batch norms the graph had, without ops that only look like one."""
         return len(self.folded) + len(self.lowered) + len(self._staying)
 
     @property
@@ -158,18 +158,18 @@ def fold_graph(
     runs = list({run.nodes[-1]: run for run in plan.lowered.values()}.values())
     absorbed = {each.run.nodes[-1]: each.run for each in plan.absorbed.values()}
     rewritten = rewrite(graph_def, frozen, plan.chains, absorbed.values(), runs)
-    there = {node.name for node in rewritten.node}
-    lowered = tuple(norm.name for norm, run in plan.lowered.items() if run.nodes[-1].name in there)
-    left = _findings(plan, lambda norm: frozen.remains_in(norm, there))
+    remaining = {node.name for node in rewritten.node}
+    lowered = tuple(norm.name for norm, run in plan.lowered.items() if run.nodes[-1].name in remaining)
+    left = _findings(plan, lambda norm: frozen.remains_in(norm, remaining))
     if not verify:
         return FoldedGraph(rewritten, folded, left, None, "", lowered)
     feeds = [random_inputs(frozen.placeholders)] if feeds is None else feeds
     compared = [tensor for tensor in frozen.outputs if frozen.dtype(tensor).is_floating]
     if not compared:
         ends = [chain.steps[-1].node for chain in plan.chains if chain.steps] + [run.nodes[-1] for run in runs]
-        for each in plan.absorbed.values():  # behind what has a new bias now
+        for each in plan.absorbed.values():  # behind the layers that have a new bias
             ends += [user for layer in each.layers for user in frozen.users((layer, 0))]
-        compared = [(node, 0) for node in ends if node.name in there]
+        compared = [(node, 0) for node in ends if node.name in remaining]
     names = [f"{node.name}:{index}" for node, index in compared]
     worst, output = worst_difference(graph_def, rewritten, names, feeds)
     if worst > tolerance:

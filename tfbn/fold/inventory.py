@@ -1,4 +1,4 @@
-"""All batch norms of a frozen graph, whether they can be folded or not, each with what keeps it as it is."""
+"""Lists all batch norms of a frozen graph, foldable or not, each with the reason why it might stay."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ADDING = ("BiasAdd", "BiasAddV1", "Add", "AddV2", "Sub")
 SCALING = ("Mul", "RealDiv", "Div")
 _ROOTS = ("Rsqrt", "Sqrt", "Pow")
 _REDUCTIONS = ("Mean", "Sum")
-# What may stand between the root of a variance and the op that scales by it.
+# Ops that may be between the root of a variance and the op that scales by it.
 _BEFORE_SCALING = (
     *(*IDENTITIES, *MOVING, *dataflow.PASSING),
     *("Add", "AddV2", "BroadcastTo", "Cast", "Maximum"),
@@ -44,8 +44,8 @@ _UNRECOGNIZED = "it scales by the root of {}, but no batch norm was recognized a
 class BatchNorm(NamedTuple):
     """A batch norm of the graph, or what looks like one."""
 
-    node: Node  # the op that scales; where its factor is no constant, the root of the variance
-    reason: str  # why it stays where no layer tells another reason
+    node: Node  # the op that scales; if its factor is not constant, the root of the variance
+    reason: str  # why it stays, unless a layer gives another reason
     recognized: bool
 
 
@@ -78,7 +78,7 @@ def _explain_op(node: Node, frozen: Frozen, constants: Constants) -> Iterator[st
 
 
 def _normalizes_samples(node: Node, frozen: Frozen, constants: Constants) -> bool:
-    """Whether samples are its channels, as in a layer norm that is made of the fused op: no scale, no offset."""
+    """Whether its channels are samples, as in a layer norm that uses the fused op, without scale and offset."""
     if not normalizes_by_batch(node.type, node.attr) or origin_of(node.inputs[0])[0].type != "Reshape":
         return False
     shape = frozen.shape(node.inputs[0])
@@ -95,15 +95,15 @@ def explain(node: Node, constants: Constants) -> str:
         return BY_BATCH
     if node.type == "_FusedBatchNormEx":
         return "TensorFlow's graph optimizer has made one op of it and others: fold the graph from before that"
-    if any(constants.value(each) is None for each in node.inputs[1:5]):
-        # The inference mode serves training, too, where the moments are there already.
-        found = [statistic(each) for each in node.inputs[3:5]] if node.type in FUSED else []
-        return _explain_batch([each for each in found if each is not None]) or _NO_CONSTANTS
+    if any(constants.value(tensor) is None for tensor in node.inputs[1:5]):
+        # Training uses the inference mode, too, with moments that were computed before.
+        statistics = [statistic(tensor) for tensor in node.inputs[3:5]] if node.type in FUSED else []
+        return _explain_batch([known for known in statistics if known is not None]) or _NO_CONSTANTS
     return _explain_input(node.inputs[0][0])
 
 
 def _explain_batch(statistics: Iterable[Statistic]) -> str | None:
-    """What there is to do where statistics are the batch's."""
+    """Why statistics of the batch cannot be folded, and what to do; None if there are none."""
     if not any(each.batch for each in statistics):
         return None
     return _BY_RUN if any(each.chosen for each in statistics) else BY_BATCH
@@ -122,7 +122,7 @@ def _explain_input(node: Node) -> str:
 
 
 def _source_of_data(node: Node) -> Node:
-    """The first op in front that does more than shape, average, shift or scale one input."""
+    """The first op in front that does more than reshape, average, shift or scale a single input."""
     through = (*IDENTITIES, *MOVING, *MIXING_POSITIONS, *ADDING, *SCALING)
     while node.type in through and node.inputs:
         data = [source for source, _ in node.inputs if statistic((source, 0)) is None]
@@ -134,9 +134,9 @@ def _source_of_data(node: Node) -> Node:
 
 def _describe(form: Form, constants: Constants) -> BatchNorm:
     """A batch norm that is composed of several ops."""
-    of_batch = _explain_batch((form.mean, form.variance))
-    if of_batch:
-        return BatchNorm(form.node, of_batch, True)
+    reason = _explain_batch((form.mean, form.variance))
+    if reason:
+        return BatchNorm(form.node, reason, True)
     if constants.value((form.node, 0)) is None:
         return BatchNorm(form.node, _NO_CONSTANTS, True)
     if any(each.type != "Const" for each in form.mean.vectors):
@@ -185,13 +185,13 @@ def _describe_source(root: Node, frozen: Frozen, constants: Constants) -> str:
 
 
 def _is_fixed(node: Node) -> bool:
-    """Whether it is computed from constants alone, by any ops."""
+    """Whether it is computed only from constants, by any ops."""
     seen, waiting = {node}, [node]
     while waiting and len(seen) < MAX_OPS:
-        each = waiting.pop()
-        if not each.inputs and each.type != "Const":
+        source = waiting.pop()
+        if not source.inputs and source.type != "Const":
             return False
-        new = {source for source, _ in each.inputs} - seen
+        new = {before for before, _ in source.inputs} - seen
         seen |= new
         waiting += new
     return not waiting
@@ -208,9 +208,9 @@ def _over_batch(reductions: Iterable[Node], frozen: Frozen, constants: Constants
         first = (0,) if shape is None else (0, -len(shape))
         if axes is None or any(int(axis) in first for axis in np.atleast_1d(axes)):
             return True
-        # Sums of sums, with weights between them.
+        # Sums of sums, with weights in between.
         behind = [source for source, _ in node.inputs[0][0].inputs] if "Mul" in node.inputs[0][0].type else []
-        for each in (node.inputs[0][0], *behind):
-            if each.type in _REDUCTIONS and each not in visited:
-                waiting.append(each)
+        for source in (node.inputs[0][0], *behind):
+            if source.type in _REDUCTIONS and source not in visited:
+                waiting.append(source)
     return False

@@ -33,7 +33,7 @@ class Linear(NamedTuple):
 
 
 def linear_of(node: Node, constants: Constants) -> Linear | str | None:
-    """The layer; why it is none that can be folded into; or None for other ops."""
+    """The layer; or why nothing can be folded into it; None for other ops."""
     if node.type not in LINEAR:
         return None
     kernel, (source, _) = constants.value(node.inputs[1]), origin_of(node.inputs[1])

@@ -1,4 +1,4 @@
-"""Writes the folded graph: the layers' new weights, a bias behind each, and nothing of what they replace."""
+"""Writes the folded graph: the layers' new weights, a bias behind each, without the ops that these replace."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from tfbn.graphdef.nodes import become, control_inputs, data_inputs, set_inputs,
 def rewrite(
     graph_def: Any, frozen: Frozen, chains: Iterable[Chain], absorbed: Iterable[Run], lowered: Iterable[Run]
 ) -> Any:
-    """A copy of the GraphDef with the chains folded, some runs left out and some lowered, without what nothing needs.
+    """A copy of the GraphDef with the chains folded, some runs removed and some lowered, without unused ops.
 
-    The last op of each stays under its name, by which others ask for it; but for runs that are left out.
+    The last op of each keeps its name, which others may use, except for runs that are removed.
     """
     graph = Graph.from_graph_def(graph_def)
     graph.redirect({(run.nodes[-1].name, 0): (run.data[0].name, run.data[1]) for run in absorbed})
@@ -36,7 +36,7 @@ def rewrite(
     for run in lowered:
         _lower(graph, run, frozen)
     _drop_idle_controls(graph)
-    # Callers feed the inputs whether needed or not.
+    # Callers feed the inputs, needed or not.
     needed = graph.pruned([*(node.name for node, _ in frozen.kept), *frozen.inputs])
     folded = type(graph_def)()
     folded.CopyFrom(graph_def)
@@ -58,7 +58,7 @@ def _fold(graph: Graph, chain: Chain, frozen: Frozen) -> dict[str, str]:
         bias = _add_constant(graph, f"{node.name}/folded_bias", offset, dtype)
         first, _, *others = data_inputs(node)
         set_inputs(node, [first, (weights, 0), *others], control_inputs(node))
-        # What puts a dilated convolution together again stays next to it: converters know the two by that.
+        # The op that reassembles a dilated convolution stays next to it: converters recognize the pair by that.
         anchor = in_place or linear.node
         anchors.add(anchor)
         gone = {step.node.name for step in chain.steps if step.behind is anchor}
@@ -66,7 +66,7 @@ def _fold(graph: Graph, chain: Chain, frozen: Frozen) -> dict[str, str]:
             added = graph[chain.steps[-1].node.name]
             gone.remove(added.name)
         else:
-            # The bias has to stand where the layer's channels are; what comes behind a reshape is then an Identity.
+            # The bias has to be where the layer's channels are; steps behind a reshape become an Identity.
             added = graph[graph.add("BiasAdd", f"{node.name}/folded_bias_add", [])]
             added.device = node.device
             gone.add(node.name)
@@ -81,10 +81,10 @@ def _fold(graph: Graph, chain: Chain, frozen: Frozen) -> dict[str, str]:
 
 
 def _lower(graph: Graph, run: Run, frozen: Frozen) -> None:
-    """Leaves a multiplication and an addition of a run; of the oldest types, for runtimes that know few."""
+    """Reduces a run to a multiplication and an addition; of the oldest op types, for runtimes that know few."""
     first, end = graph[run.nodes[0].name], graph[run.nodes[-1].name]
     data = data_inputs(first)[run.nodes[0].inputs.index(run.data)]
-    controls = [each for node in run.nodes for each in control_inputs(graph[node.name])]
+    controls = [name for node in run.nodes for name in control_inputs(graph[node.name])]
     dtype = frozen.dtype(run.data)
     rank = len(frozen.shape(run.data) or ())
     slope, offset = (
@@ -98,25 +98,25 @@ def _lower(graph: Graph, run: Run, frozen: Frozen) -> None:
 
 
 def _without_leading_ones(value: np.ndarray, rank: int) -> np.ndarray:
-    """The value in the smallest shape that broadcasts alike along a tensor of this rank."""
+    """The value in the smallest shape that broadcasts in the same way against a tensor of this rank."""
     while value.ndim > 1 and value.shape[0] == 1 and value.ndim <= rank:
         value = value[0]
     return value
 
 
 def _add_constant(graph: Graph, name: str, value: np.ndarray, dtype: tf.DType) -> str:
-    with np.errstate(over="ignore"):  # what does not fit is seen when the outputs are compared
+    with np.errstate(over="ignore"):  # the comparison of the outputs reveals an overflow
         return graph.add_constant(name, value.astype(dtype.as_numpy_dtype))
 
 
 def _drop_idle_controls(graph: Graph) -> None:
-    """No op has to wait for a constant: TensorFlow 2 freezes with such edges, which would keep the old weights."""
+    """Drops waits for constants: TensorFlow 2 freezes graphs with such edges, which would keep the old weights."""
     idle: dict[str, bool] = {}
 
     def is_idle(name: str) -> bool:
         if name not in idle:
             node = graph[name]
-            idle[name] = False  # of a loop, while it is looked at
+            idle[name] = False  # in a loop, while it is being computed
             sources = [*(source for source, _ in data_inputs(node)), *control_inputs(node)]
             idle[name] = node.op in ("Const", "Identity", "NoOp") and all(map(is_idle, sources))
         return idle[name]

@@ -15,7 +15,7 @@ from tfbn.graphdef.dataflow import Node
 
 
 class Absorbed(NamedTuple):
-    """A batch norm that the layers behind it do the work of."""
+    """A batch norm that is absorbed by the layers behind it."""
 
     run: Run
     layers: list[Node]
@@ -33,7 +33,7 @@ class Survey(NamedTuple):
 
 
 def survey(frozen: Frozen, lower: bool = False) -> Survey:
-    """Looks behind every linear layer of the graph, then in front; `lower` lowers what stays."""
+    """Looks for batch norms behind every linear layer, then in front of them; `lower` lowers those that stay."""
     surveyor = _Surveyor(frozen)
     surveyor.look_in_front()
     return surveyor.conclude(lower)
@@ -58,7 +58,7 @@ class _Surveyor:
         for walk in self._all_walks:
             reasons.update(walk.reasons)
         for norm in self._listed:
-            # Whatever stands around a batch norm in training, that it trains is what keeps it.
+            # A batch norm in training stays for that reason, whatever is around it.
             if norm.recognized and (norm.reason == BY_BATCH or norm.node not in reasons):
                 reasons[norm.node] = norm.reason
         self._walks = choose(self._all_walks)
@@ -71,7 +71,7 @@ class _Surveyor:
         self._absorbed: dict[Node, Absorbed] = {}
 
     def look_in_front(self) -> None:
-        """Gives batch norms that no layer is in front of to those behind them, or says in its reason why not."""
+        """Assigns batch norms without a layer in front to the layers behind them, or adds to their reasons why not."""
         for norm in list(self._reasons):
             run = self._run_around(norm)
             behind = None if run is None else find_entries(run, self._frozen, self._constants, self._linears)
@@ -81,7 +81,7 @@ class _Surveyor:
                 self._absorb(run, behind)
 
     def conclude(self, lower: bool) -> Survey:
-        """The result; what stays is lowered where `lower` says so and its constants allow it."""
+        """The result; with `lower`, batch norms that stay are lowered if their constants allow it."""
         staying = [norm for norm in self._reasons if norm not in self._absorbed]
         runs = {norm: run for norm in staying for run in [self._run_around(norm)] if run is not None}
         lowered = runs if lower else {}
@@ -101,7 +101,7 @@ class _Surveyor:
 
     def _absorb(self, run: Run, entries: list[Entry]) -> None:
         layers = [entry.linear.node for entry in entries]
-        # A layer without a batch norm behind it gets the bias together with those that it has.
+        # A layer without a batch norm behind it gets the new bias together with its own.
         alone = {*layers}.difference(linear.node for walk in self._walks for linear in walk.linears)
         walks = [walk for walk in self._all_walks if len(walk.linears) == 1 and walk.linears[0].node in alone]
         steps = {step.node for walk in walks for step in walk.steps}

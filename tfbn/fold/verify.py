@@ -1,4 +1,4 @@
-"""Runs a graph before and after folding on the same inputs, and compares what comes out."""
+"""Runs a graph before and after folding on the same inputs, and compares the outputs."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tfbn.graphdef.outside import reaching_outside
 from tfbn.paths import check_is_file_or_folder
 from tfbn.progress import Progress
 
-BATCH, SIZE = 4, 32  # of random inputs where the graph leaves the first size, or another, open
+BATCH, SIZE = 4, 32  # sizes of random inputs where the graph leaves the first size, or another one, open
 
 # A small archive can claim, and unpack to, a thousand times its size; one batch is enough to compare two graphs on.
 MAX_INPUT_BYTES = 2**30
 MAX_RUN_SECONDS = 300  # of one batch: a graph may never end
 
 Feed = dict[str, np.ndarray]
-# What NumPy and zipfile raise for files that are cut, damaged or something else.
+# The errors of NumPy and zipfile for files that are truncated, damaged or of another kind.
 _DAMAGE = (
     AttributeError,
     EOFError,
@@ -65,7 +65,7 @@ def read_inputs(path: str | os.PathLike[str]) -> Feed:
 def random_inputs(placeholders: Mapping[str, tf.Tensor], seed: int = 0) -> Feed:
     """Random numbers around 0.5, zeros and ones for integers, and False, for placeholders by their ops' names."""
     random = np.random.RandomState(seed)
-    made = {}
+    arrays = {}
     for name, tensor in placeholders.items():
         if tensor.shape.rank is None or tensor.dtype == tf.string:
             raise ValueError(
@@ -85,12 +85,12 @@ def random_inputs(placeholders: Mapping[str, tf.Tensor], seed: int = 0) -> Feed:
             value = random.normal(0.5, 1.0, shape)
         elif tensor.dtype != tf.bool:
             value = random.randint(0, 2, shape)
-        made[name] = value.astype(tensor.dtype.as_numpy_dtype)
-    return made
+        arrays[name] = value.astype(tensor.dtype.as_numpy_dtype)
+    return arrays
 
 
 def worst_difference(before: Any, after: Any, outputs: Sequence[str], feeds: Sequence[Feed]) -> tuple[float, str]:
-    """The largest difference of an output's elements, as a share of its largest one; and of which output it is."""
+    """The largest difference of an output's elements, as a share of its largest one, and the name of that output."""
     for graph_def in (before, after):
         outside = reaching_outside(graph_def, [name.partition(":")[0] for name in outputs])
         if outside:
@@ -101,29 +101,31 @@ def worst_difference(before: Any, after: Any, outputs: Sequence[str], feeds: Seq
                 "`outputs`; or fold without a comparison: verify=False (--no-verify)."
             )
     with Progress("Verifying", 2 * len(feeds), "runs") as bar:
-        expected, found = (_run(graph_def, outputs, feeds, bar) for graph_def in (before, after))
+        expected, actual = (_run(graph_def, outputs, feeds, bar) for graph_def in (before, after))
     worst = 0.0, outputs[0] if outputs else ""
-    for of_expected, of_found in zip(expected, found):
-        for name, one, other in zip(outputs, of_expected, of_found):
+    for expected_outputs, actual_outputs in zip(expected, actual):
+        for name, one, other in zip(outputs, expected_outputs, actual_outputs):
             difference = _difference(name, np.asarray(one).astype(np.float64), np.asarray(other).astype(np.float64))
             worst = max(worst, (difference, name))
     return worst
 
 
-def _difference(name: str, expected: np.ndarray, found: np.ndarray) -> float:
-    if expected.shape != found.shape:
-        raise ValueError(f"{name}: expected the shape {expected.shape} of the graph that was given, got {found.shape}.")
+def _difference(name: str, expected: np.ndarray, actual: np.ndarray) -> float:
+    if expected.shape != actual.shape:
+        raise ValueError(
+            f"{name}: expected the shape {expected.shape} of the graph that was given, got {actual.shape}."
+        )
     if not np.all(np.isfinite(expected)):
         raise ValueError(
             f"inputs: expected arrays that give finite outputs, got NaN or infinities in {name} of the graph that was "
             "given. Give `inputs` as the network was trained on."
         )
-    if not np.all(np.isfinite(found)):
+    if not np.all(np.isfinite(actual)):
         return np.inf
     if not expected.size:
         return 0.0
     largest = np.abs(expected).max()
-    difference = np.abs(expected - found).max()
+    difference = np.abs(expected - actual).max()
     return float(difference / largest) if largest else float(0.0 if difference == 0 else np.inf)
 
 
