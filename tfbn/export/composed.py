@@ -85,7 +85,7 @@ def find_averaged(
                 tensor: {source_of(update.inputs[0]) for update in updates if _averages(update, tensor)}
                 for tensor in tensors
             }
-            tensor = next((each for each in tensors if averages[each]), tensors[0])
+            tensor = next((candidate for candidate in tensors if averages[candidate]), tensors[0])
             # For a batch without samples, the average may be its own next value.
             pairs += [(tensor, variable) for variable in averages[tensor] if parts.variables <= {variable}]
         if len(pairs) == len(STATISTICS):
@@ -225,16 +225,16 @@ def _averages(update: Node, statistic: Tensor) -> bool:
             return []
         # A read that waits for an assignment gives the assigned value.
         assigned = arithmetic.assignments_before(node) if node.type == "ReadVariableOp" else []
-        sources = [*node.inputs, *(each.inputs[1] for each in assigned)]
-        return [each for each in sources if each != statistic]
+        sources = [*node.inputs, *(assignment.inputs[1] for assignment in assigned)]
+        return [source for source in sources if source != statistic]
 
     linear: dict[Node, bool] = {}  # for the ops that the statistic goes into
-    for node in walks.in_order([update], lambda each: [source for source, _ in before(each)]):
-        depends = [each == statistic or each[0] in linear for each in node.inputs]
+    for node in walks.in_order([update], lambda op: [source for source, _ in before(op)]):
+        depends = [tensor == statistic or tensor[0] in linear for tensor in node.inputs]
         assigned = arithmetic.assignments_before(node) if node.type == "ReadVariableOp" else []
-        through = [each.inputs[1][0] for each in assigned]
-        if any(each in linear for each in through):
-            linear[node] = all(linear.get(each, True) for each in through)
+        through = [assignment.inputs[1][0] for assignment in assigned]
+        if any(source in linear for source in through):
+            linear[node] = all(linear.get(source, True) for source in through)
         elif any(depends):
             whole = all(linear.get(source, True) for source, _ in node.inputs)
             linear[node] = whole and _is_linear(node, depends)
@@ -250,7 +250,7 @@ def _is_linear(node: Node, depends: list[bool]) -> bool:
     if node.type in ("Switch", "RefSwitch"):
         return not depends[1]
     if node.type in _LINEAR:
-        return not any(map(_is_uniform, (each for each, known in zip(node.inputs, depends) if not known)))
+        return not any(map(_is_uniform, (source for source, known in zip(node.inputs, depends) if not known)))
     return node.type in _HANDING_ON or is_assignment(node)
 
 

@@ -47,7 +47,7 @@ def drop_updates(graph: Graph, outputs: list[str]) -> Graph:
     for name in outputs:
         if name in following:
             sources = graph.reach([name], controls=False)
-            is_quantized = any(graph[each].op.startswith("FakeQuant") for each in sources)
+            is_quantized = any(graph[source].op.startswith("FakeQuant") for source in sources)
             raise ValueError(
                 f"expected outputs that only read variables, got {name}, which is computed from what "
                 f"{min(sources & changed)} assigns. "
@@ -82,7 +82,7 @@ def _frame_of(graph: Graph, names: list[str]) -> list[str]:
             return [name]
         if node.op not in ("Enter", "RefEnter"):  # its inputs are outside of the loop
             sources = [*(source for source, _ in inputs), *control_inputs(node)]
-            waiting.extend(each for each in dict.fromkeys(sources) if each not in seen)
+            waiting.extend(source for source in dict.fromkeys(sources) if source not in seen)
             seen.update(sources)
     return []
 
@@ -102,9 +102,9 @@ def drop_needless_controls(graph: Graph, outputs: list[str]) -> Graph:
     for name in graph.in_order():
         node = graph[name]
         before = [*(source for source, _ in data_inputs(node)), *control_inputs(node)]
-        if node.op in ("Switch", "RefSwitch", "Enter", "RefEnter", "Merge") or any(each in placed for each in before):
+        if node.op in ("Switch", "RefSwitch", "Enter", "RefEnter", "Merge") or any(op in placed for op in before):
             placed.add(name)
-        if any(each in effects for each in before) or _has_effect(operations.get_operation_by_name(name)):
+        if any(op in effects for op in before) or _has_effect(operations.get_operation_by_name(name)):
             effects.add(name)
     for node in graph.values():
         remaining = [

@@ -79,11 +79,11 @@ def find_switches(graph: Graph, decide: Callable[[tuple[str, ...]], DecidedGraph
 def _find_settled(before: DecidedGraph, after: DecidedGraph) -> set[str]:
     """The ops of possible layers that normalize by the batch before, and only by averages after."""
     return {
-        each.node.name
-        for each in before.recognized.unexplained
-        if any(source.name in before.needed for source in each.sources)
-        and not any(source.name in after.needed for source in each.sources)
-        and any(variable.name in after.needed for variable in each.variables)
+        candidate.node.name
+        for candidate in before.recognized.unexplained
+        if any(source.name in before.needed for source in candidate.sources)
+        and not any(source.name in after.needed for source in candidate.sources)
+        and any(variable.name in after.needed for variable in candidate.variables)
     }
 
 
@@ -91,9 +91,9 @@ def _infers(scopes: Set[str], decided: DecidedGraph) -> bool:
     """Whether any of these layers normalizes by its averages."""
     layers = (layer for scope, layer in decided.recognized.layers.items() if scope in scopes)
     return any(
-        each.mode == "inference" and each.node.name in decided.needed
+        call.mode == "inference" and call.node.name in decided.needed
         for layer in layers
-        for each in layer.normalizations
+        for call in layer.normalizations
     )
 
 

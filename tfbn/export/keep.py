@@ -46,10 +46,10 @@ def find(keep_training: Any, graph: Graph, roots: list[str], source: Iterable[st
     needed = graph.pruned(roots)
     training = {name: scope for name, (scope, _) in find_training(graph, recognized).items()}
     layers = {
-        each.node.name: layer.scope
+        call.node.name: layer.scope
         for layer in recognized.layers.values()
-        for each in layer.normalizations
-        if each.node.name in graph
+        for call in layer.normalizations
+        if call.node.name in graph
     }
     layers.update(training)
     kept = KeptLayers(recognized, layers, {name: _call_scope(name, scope) for name, scope in layers.items()}, {})
@@ -78,9 +78,9 @@ def _ops_named(scope: str, kept: KeptLayers, names: Set[str]) -> set[str]:
     if around or text not in names:
         return around
     inside = {
-        name: max(len(each) for each in scopes if _is_in(text, each))
+        name: max(len(inner) for inner in scopes if _is_in(text, inner))
         for name, scopes in ((name, (kept.calls[name], layer)) for name, layer in kept.layers.items())
-        if any(_is_in(text, each) for each in scopes)
+        if any(_is_in(text, inner) for inner in scopes)
     }
     return {name for name, length in inside.items() if length == max(inside.values())}
 

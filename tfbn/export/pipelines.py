@@ -74,11 +74,11 @@ def cut_pipelines(
     _check_outputs(outputs, yielded, operations)
     place = {name: number for number, name in enumerate(graph)}
     cut = sorted(yielded, key=lambda tensor: (place[tensor[0]], tensor[1]))
-    awaited = [each for node in rest.values() for each in control_inputs(node) if each in pipeline]
+    awaited = [name for node in rest.values() for name in control_inputs(node) if name in pipeline]
     _check_outside(graph, [*(name for name, _ in cut), *awaited])
     for node in rest.values() if awaited else ():
         # For example, ops that refill a queue or a staging area.
-        set_inputs(node, data_inputs(node), (each for each in control_inputs(node) if each not in pipeline))
+        set_inputs(node, data_inputs(node), (name for name in control_inputs(node) if name not in pipeline))
     placeholders = cut_inputs(graph, cut).placeholders
     described = [
         _describe(graph[placeholders[name, index][0]], (renamed.get(name, name), index), built) for name, index in cut

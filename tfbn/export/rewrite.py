@@ -41,18 +41,19 @@ def rewrite(
     training = [name for name, mode in modes.items() if mode == "training"]
     recognized = decided.recognized
     by_wiring = by_updates(decided.graph, roots, training, wiring_of(recognized))
-    rest = modes.keys() - {each.op for each in by_wiring}
+    rest = modes.keys() - {rewritten.op for rewritten in by_wiring}
     placed = {name for name, node in recognized.dataflow.nodes.items() if recognized.conditions.of(node)}
     needed = decided.graph.pruned(roots)
     remembered = find_remembered(decided.graph, needed, rest, calls, placed)
     covered = placed.union(*(own for _, own in remembered))
     uncovered = [name for name in training if name in rest and name not in covered]
     averaged = find_averaged(decided.graph, recognized, roots, uncovered)
-    shared = {tensor for each in find_averaged(decided.graph, recognized, roots, kept_ops) for tensor, _ in each.pairs}
-    averaged = [each for each in averaged if not any(tensor in shared for tensor, _ in each.pairs)]
+    kept = find_averaged(decided.graph, recognized, roots, kept_ops)
+    shared = {tensor for entry in kept for tensor, _ in entry.pairs}
+    averaged = [entry for entry in averaged if not any(tensor in shared for tensor, _ in entry.pairs)]
     by_averages = [
-        Rewritten(each.layer, each.op, "averages")
-        for each in (normalize_by_averages(decided.graph, averaged) if averaged else ())
+        Rewritten(entry.layer, entry.op, "averages")
+        for entry in (normalize_by_averages(decided.graph, averaged) if averaged else ())
     ]
     graph, by_calls = by_registry(decided.graph, roots, [call for call, _ in remembered])
     return graph, (*by_wiring, *by_averages, *by_calls)
@@ -134,7 +135,7 @@ def _between(graph: Graph, outputs: str, inputs: str, ends: Set[str]) -> set[str
 
     def follow(name: str) -> list[str]:
         sources = [*(source for source, _ in data_inputs(graph[name])), *control_inputs(graph[name])]
-        return [each for each in sources if each != inputs and each not in ends]
+        return [source for source in sources if source != inputs and source not in ends]
 
     return walks.reach([outputs], follow)
 

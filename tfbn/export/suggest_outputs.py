@@ -26,14 +26,14 @@ def suggest_outputs(source: Any) -> list[str]:
     """
     recognized = recognize.recognize(open_source(source, None).graph_def)
     nodes = recognized.dataflow.nodes
-    starts = [each.node for layer in recognized.layers.values() for each in layer.normalizations]
+    starts = [call.node for layer in recognized.layers.values() for call in layer.normalizations]
     starts = starts or [node for node in nodes.values() if node.type in PLACEHOLDERS]
 
     def follow(node: Node) -> list[Node]:
         """The ops that use its value, without gradients and ops that wait for a training step."""
-        data = [each for each in recognized.consumers[node] if any(source is node for source, _ in each.inputs)]
+        data = [user for user in recognized.consumers[node] if any(source is node for source, _ in user.inputs)]
         data += (caller for caller, _ in node.callers)  # a body's results are its outputs
-        return [each for each in data if not (recognize.is_gradient(each) or _waits_for_changes(each))]
+        return [user for user in data if not (recognize.is_gradient(user) or _waits_for_changes(user))]
 
     behind = walks.reach(starts, follow)
     outputs = {name: node for name, node in nodes.items() if node in behind and not _NO_OUTPUTS.fullmatch(node.type)}
@@ -44,4 +44,4 @@ def suggest_outputs(source: Any) -> list[str]:
 
 
 def _waits_for_changes(node: Node) -> bool:
-    return any(_NO_OUTPUTS.fullmatch(each.type) for each in controls_of(node))
+    return any(_NO_OUTPUTS.fullmatch(control.type) for control in controls_of(node))

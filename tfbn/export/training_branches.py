@@ -87,7 +87,7 @@ class Conditionals:
         selects = [
             name for name, node in self._nodes.items() if node.type in SELECTS and self.kept.call_around(name) in scopes
         ]
-        return [name for each in self.enclosing(names) for name in self._switches.get(each, ())] + selects
+        return [name for conditional in self.enclosing(names) for name in self._switches.get(conditional, ())] + selects
 
     def beside(self, op: str, names: Set[str]) -> set[str]:
         """Those of `names` that are decided together with another op: in a branch with it, or in the same call."""
@@ -226,7 +226,7 @@ def find_run_decided(conditionals: Conditionals, decided: DecidedGraph) -> set[s
         if name in conditionals.kept.ops and mode == "dynamic"
         if deciding(
             decided.needed,
-            [decided.needed[each] for each in conditionals.decisions([name]) if each in decided.needed],
+            [decided.needed[decision] for decision in conditionals.decisions([name]) if decision in decided.needed],
         )
     }
 

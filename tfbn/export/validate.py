@@ -46,13 +46,13 @@ def validate(
       TrainingModeError: another op normalizes by the batch, or `refused` has layers already.
     """
     before = find_training(graph, recognized)
-    for each in report.rewritten:
-        before.pop(each.op, None)
+    for rewritten in report.rewritten:
+        before.pop(rewritten.op, None)
     training = {**before, **find_training(graph, last)}
     left = tuple(name for name in training if name in kept)
     refused = (*refused, *(_finding(graph, name, *training[name]) for name in training if name not in kept))
     layers = tuple(
-        layer.scope for layer in last.layers.values() if any(each.mode == "inference" for each in layer.normalizations)
+        layer.scope for layer in last.layers.values() if any(call.mode == "inference" for call in layer.normalizations)
     )
     averaged = {node.name for each in recognized.unexplained for node in each.sources}
     unrecognized = tuple(

@@ -156,8 +156,8 @@ def fold_graph(
         return FoldedGraph(graph_def, folded, _findings(plan), 0.0, "")
     # A run may have several batch norms.
     runs = list({run.nodes[-1]: run for run in plan.lowered.values()}.values())
-    absorbed = {each.run.nodes[-1]: each.run for each in plan.absorbed.values()}
-    rewritten = rewrite(graph_def, frozen, plan.chains, absorbed.values(), runs)
+    absorbed_runs = {absorbed.run.nodes[-1]: absorbed.run for absorbed in plan.absorbed.values()}
+    rewritten = rewrite(graph_def, frozen, plan.chains, absorbed_runs.values(), runs)
     remaining = {node.name for node in rewritten.node}
     lowered = tuple(norm.name for norm, run in plan.lowered.items() if run.nodes[-1].name in remaining)
     left = _findings(plan, lambda norm: frozen.remains_in(norm, remaining))
@@ -167,13 +167,13 @@ def fold_graph(
     compared = [tensor for tensor in frozen.outputs if frozen.dtype(tensor).is_floating]
     if not compared:
         ends = [chain.steps[-1].node for chain in plan.chains if chain.steps] + [run.nodes[-1] for run in runs]
-        for each in plan.absorbed.values():  # behind the layers that have a new bias
-            ends += [user for layer in each.layers for user in frozen.users((layer, 0))]
+        for absorbed in plan.absorbed.values():  # behind the layers that have a new bias
+            ends += [user for layer in absorbed.layers for user in frozen.users((layer, 0))]
         compared = [(node, 0) for node in ends if node.name in remaining]
     names = [f"{node.name}:{index}" for node, index in compared]
     worst, output = worst_difference(graph_def, rewritten, names, feeds)
     if worst > tolerance:
-        changed = [*(each.batch_norm for each in folded), *lowered]
+        changed = [*(fold.batch_norm for fold in folded), *lowered]
         raise ValueError(
             f"tolerance: expected outputs that agree to {tolerance:g} of the largest, got a difference of {worst:.1e} "
             f"in {output} after folding {', '.join(changed)}. Where channels have variances near 0, or means far "

@@ -178,9 +178,9 @@ def _describe_source(root: Node, frozen: Frozen, constants: Constants) -> str:
     if _is_fixed(root):
         return "constants" if frozen.shape((root, 0)) else ""
     batch = slice_of(root.inputs[0]).batch
-    averages = [each for each in batch if each.type == "Mean"]
+    averages = [reduction for reduction in batch if reduction.type == "Mean"]
     if averages and _over_batch(averages, frozen, constants):
-        return f"an average over the batch ({', '.join(sorted(each.name for each in averages))})"
+        return f"an average over the batch ({', '.join(sorted(reduction.name for reduction in averages))})"
     return ""
 
 

@@ -45,7 +45,7 @@ class _Surveyor:
     def __init__(self, frozen: Frozen) -> None:
         self._frozen, self._constants = frozen, Constants()
         self._listed = list(list_batch_norms(frozen, self._constants))
-        norms = {each.node for each in self._listed if each.recognized}
+        norms = {item.node for item in self._listed if item.recognized}
         self._linears: dict[Node, Linear] = {}
         reasons: dict[Node, str] = {}
         for node in frozen.nodes:
@@ -90,7 +90,7 @@ class _Surveyor:
             self._absorbed,
             lowered,
             {norm: self._reasons[norm] for norm in staying if norm not in lowered},
-            {each.node: each.reason for each in self._listed if not each.recognized and each.node not in self._folded},
+            {item.node: item.reason for item in self._listed if not item.recognized and item.node not in self._folded},
             {*runs}.difference(lowered),
         )
 

@@ -20,7 +20,7 @@ from tfbn.graphdef.conditions import Condition, Conditions, exclusive
 from tfbn.graphdef.dataflow import Dataflow, Node, Tensor, controls_of, data, is_assignment, source_of
 from tfbn.graphdef.short_names import AFFINE, DEBIAS, OLD_RENORM, RENORM, STATISTICS, split_name
 from tfbn.graphdef.slices import Slice, slice_of
-from tfbn.graphdef.trial import Moved, Trial, are_averages
+from tfbn.graphdef.trial import Average, Trial, are_averages
 from tfbn.graphdef.unexplained import Unexplained, find_unexplained
 
 _GRADIENTS = re.compile(r"(^|/)gradients(_\d+)?/")
@@ -146,7 +146,7 @@ def _add_forms(
     by_source: dict[Node, Layer],
 ) -> list[Form]:
     """Adds normalizations by their arithmetic, and layers with variables of any name; returns forms of no layer."""
-    moves = _Moves(dataflow, owners)
+    assignments = _Assignments(dataflow, owners)
     named = list(layers.values())
     complete = {id(layer) for layer in named if layer.normalizations}
     unnamed: dict[tuple[Node, Node], Layer] = {}
@@ -155,7 +155,7 @@ def _add_forms(
     for form in arithmetic.find_forms([node for node in dataflow.all if not is_gradient(node)], ahead):
         layer = _owner_of_form(form, owners, by_source)
         if layer is None and _around(form.node.name.split("/")[:-1], layers) is None:
-            pair = _constants_of(form) if form.is_fixed else moves.pair_of(form)
+            pair = _constants_of(form) if form.is_fixed else assignments.pair_of(form)
             if pair is None:
                 if _looks_like_a_layer(form):
                     apart.append(form)
@@ -174,12 +174,12 @@ def _add_forms(
         layer.scope = _scope_of(layer, layers)
         layers[layer.scope] = layer
         for short, variable in (("moving_mean", mean), ("moving_variance", variance)):
-            for node in moves.by_variable.get(variable, ()):
+            for node in assignments.by_variable.get(variable, ()):
                 source = slice_of(node.inputs[1], controls_of(node))
-                source = source if source.batch else source._replace(batch=moves.sources_of(variable))
+                source = source if source.batch else source._replace(batch=assignments.sources_of(variable))
                 layer.updates.append(Update(node, short, source, conditions.of(node)))
-            if variable not in moves.by_variable:
-                for node in moves.list_others(variable, sources[mean, variance], dataflow):
+            if variable not in assignments.by_variable:
+                for node in assignments.list_others(variable, sources[mean, variance], dataflow):
                     source = Slice(frozenset(), frozenset(sources[mean, variance]), False, False, False)
                     layer.updates.append(Update(node, short, source, conditions.of(node)))
     return _add_further_calls(apart, [*unnamed.values(), *named], conditions)
@@ -205,7 +205,7 @@ def _add_further_calls(forms: list[Form], layers: list[Layer], conditions: Condi
     return others
 
 
-class _Moves:
+class _Assignments:
     """The variables that are assigned values computed from a batch's statistics, except those of named layers."""
 
     def __init__(self, dataflow: Dataflow, owners: dict[Node, Layer]) -> None:
@@ -269,7 +269,7 @@ class _Moves:
             return None
         averages = [
             # For a layer that only infers, it is unknown which statistics are the batch's.
-            Moved(
+            Average(
                 variable,
                 self.by_variable.get(variable, ()) if statistic.batch else (),
                 self._by_batch.get(self._batches.get(variable, frozenset()), ()),
@@ -299,13 +299,13 @@ class _Moves:
         batch's statistic for another to average. The next variance may depend on the mean as well.
         """
         around = self._sets_with.get(next(iter(batch), None), ())
-        sets = [batch] if batch in self._by_batch else [each for each in around if batch < each]
-        reads = {variable: read for each in sets for variable, read in self._by_batch[each].items()}
+        sets = [batch] if batch in self._by_batch else [larger for larger in around if batch < larger]
+        reads = {variable: read for batch in sets for variable, read in self._by_batch[batch].items()}
         if len(reads) < 2:
             return set(reads)
-        slow = {each for each in reads if self._remembers(each)}
-        corrected = {each for other, read in reads.items() if other not in slow for each in read if each is not other}
-        secondary = {each for each in slow if any(other in slow for other in reads[each] - {each})}
+        slow = {variable for variable in reads if self._remembers(variable)}
+        corrected = {source for reader in reads.keys() - slow for source in reads[reader] if source is not reader}
+        secondary = {reader for reader in slow if any(source in slow for source in reads[reader] - {reader})}
         last = reads.keys() - corrected - secondary
         return last & slow or last
 

@@ -108,7 +108,7 @@ class Trial:
         return self.value((suitable or tensors)[0])
 
 
-class Moved(NamedTuple):
+class Average(NamedTuple):
     """A variable, its assignments, and all variables assigned from the same statistic, as zero debias has two."""
 
     variable: Node
@@ -116,17 +116,17 @@ class Moved(NamedTuple):
     alike: Iterable[Node]
 
 
-def are_averages(averages: Sequence[Moved], tensors: Sequence[Tensor]) -> bool:
+def are_averages(averages: Sequence[Average], tensors: Sequence[Tensor]) -> bool:
     """Whether variables average a mean and a variance that normalize in training, in inference or in both."""
     batch = Trial({}, trains=True)
     for sign in (1, -1):  # the tensor may be the negative of the mean
         numbers = [factor * batch.value(tensor) for factor, tensor in zip((sign, 1), tensors)]
-        variables = {variable: number for moved, number in zip(averages, numbers) for variable in moved.alike}
-        variables.update((moved.variable, number) for moved, number in zip(averages, numbers))
+        variables = {variable: number for average, number in zip(averages, numbers) for variable in average.alike}
+        variables.update((average.variable, number) for average, number in zip(averages, numbers))
         trains, infers = Trial(variables, trains=True, is_assigned=True), Trial(variables, trains=False)
         if all(
-            _agree(number, [factor * infers.value(tensor), *map(trains.next_value, moved.updates)])
-            for factor, number, moved, tensor in zip((sign, 1), numbers, averages, tensors)
+            _agree(number, [factor * infers.value(tensor), *map(trains.next_value, average.updates)])
+            for factor, number, average, tensor in zip((sign, 1), numbers, averages, tensors)
         ):
             return True
     return False

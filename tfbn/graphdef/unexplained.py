@@ -125,9 +125,9 @@ class _Search:
     def _is_reduced(self, node: Node, reductions: Set[Node]) -> bool:
         """Whether everything computed from an op goes into reductions or summaries."""
         waiting, seen = [node], {node}
-        for each in waiting:  # grows on the way
-            following = [user for user in self._ahead[each] if user not in reductions and "Summary" not in user.type]
-            if not self._ahead[each] or len(seen) > MAX_OPS:
+        for before in waiting:  # grows on the way
+            following = [user for user in self._ahead[before] if user not in reductions and "Summary" not in user.type]
+            if not self._ahead[before] or len(seen) > MAX_OPS:
                 return False
             waiting += [user for user in following if user not in seen]
             seen.update(following)

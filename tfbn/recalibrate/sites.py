@@ -14,7 +14,7 @@ from tfbn.graphdef import recognize, short_names
 from tfbn.graphdef.dataflow import Node, Tensor
 from tfbn.recalibrate import pooled
 
-MOVED = (*short_names.STATISTICS, *short_names.RENORM, *short_names.DEBIAS)
+UPDATED = (*short_names.STATISTICS, *short_names.RENORM, *short_names.DEBIAS)
 
 
 class Site(NamedTuple):
@@ -113,7 +113,7 @@ def _select_scopes(scopes: list[str], layers: Any) -> set[str]:
 
 def _layer(layer: recognize.Layer, sites: list[Site]) -> Layer:
     settings = sites[0].settings if sites else None
-    statistics = {name: nodes[0] for name, nodes in layer.variables.items() if name in MOVED}
+    statistics = {name: nodes[0] for name, nodes in layer.variables.items() if name in UPDATED}
     return Layer(
         layer.scope,
         statistics,
@@ -150,7 +150,7 @@ def _sites_of_ops(layer: recognize.Layer, recognized: recognize.Recognized, grap
             continue
         if {*short_names.RENORM, *short_names.OLD_RENORM} & set(layer.variables):
             return [], "it has renorm, and tfbn has not built it"
-        if any(len(nodes) > 1 for name, nodes in layer.variables.items() if name in MOVED):
+        if any(len(nodes) > 1 for name, nodes in layer.variables.items() if name in UPDATED):
             return [], "its statistics are partitioned"
         if call.mode == "dynamic" or call.node.type not in recognize.FUSED:
             return [], "it takes its statistics by composed ops, of which weights may be a part"

@@ -165,5 +165,5 @@ def _scopes(scope: Any, graph: tf.Graph) -> list[str] | None:
     return scopes
 
 
-def _in_scope(scope: str, wanted: list[str] | None) -> bool:
-    return wanted is None or any(f"{scope}/".startswith(f"{prefix}/" if prefix else "") for prefix in wanted)
+def _in_scope(scope: str, scopes: list[str] | None) -> bool:
+    return scopes is None or any(f"{scope}/".startswith(f"{prefix}/" if prefix else "") for prefix in scopes)
