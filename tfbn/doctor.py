@@ -66,21 +66,21 @@ def examine(import_tensorflow: Callable[[], Any]) -> Examination:
     examination = Examination()
     folder = str(Path(__file__).parent)
     examination.note("tfbn", f"{installed_version()}, {folder}", version=installed_version(), folder=folder)
-    _python(examination)
+    _examine_python(examination)
     examination.note("NumPy", _version("numpy") or "none", version=_version("numpy"))
-    tf = _tensorflow(examination, import_tensorflow)
+    tf = _examine_tensorflow(examination, import_tensorflow)
     if tf is not None:
-        _keras(examination)
-        _v2_behavior(examination, tf)
-        _part(examination, "TF1 graphs", _train_graph, "a layer trained for a step, and its numbers are right")
-        _part(examination, "tf.function", _train_module, "a layer trained for a step, and its numbers are right")
-    _migrate(examination)
+        _examine_keras(examination)
+        _examine_v2_behavior(examination, tf)
+        _try_part(examination, "TF1 graphs", _train_graph, "a layer trained for a step, and its numbers are right")
+        _try_part(examination, "tf.function", _train_module, "a layer trained for a step, and its numbers are right")
+    _examine_migrate(examination)
     if tf is not None:
-        _checkpoints(examination)
+        _examine_checkpoints(examination)
     return examination
 
 
-def _python(examination: Examination) -> None:
+def _examine_python(examination: Examination) -> None:
     version = platform.python_version()
     examination.note("Python", f"{version}, {sys.executable}", version=version, executable=sys.executable)
     if not PYTHONS[0] <= sys.version_info[:2] <= PYTHONS[1]:
@@ -104,7 +104,7 @@ def tensorflow_builds() -> list[Build]:
     return sorted(builds)
 
 
-def _tensorflow(examination: Examination, import_tensorflow: Callable[[], Any]) -> Any:
+def _examine_tensorflow(examination: Examination, import_tensorflow: Callable[[], Any]) -> Any:
     """Notes TensorFlow and its builds; returns it, or None where there is none to work with."""
     builds = tensorflow_builds()
     if len(builds) > 1:
@@ -145,7 +145,7 @@ def _tensorflow(examination: Examination, import_tensorflow: Callable[[], Any]) 
     return tf
 
 
-def _keras(examination: Examination) -> None:
+def _examine_keras(examination: Examination) -> None:
     from tfbn.keras.generation import find_generation
 
     legacy = os.environ.get(LEGACY_KERAS)
@@ -166,7 +166,7 @@ def _keras(examination: Examination) -> None:
     examination.note("Keras", text, tf_keras=title, packages=installed, legacy=legacy)
 
 
-def _v2_behavior(examination: Examination, tf: Any) -> None:
+def _examine_v2_behavior(examination: Examination, tf: Any) -> None:
     switches = {
         "eager execution": tf.executing_eagerly(),
         "resource variables": tf.compat.v1.resource_variables_enabled(),
@@ -180,7 +180,7 @@ def _v2_behavior(examination: Examination, tf: Any) -> None:
     examination.note("v2 behaviour", text, **{name.replace(" ", "_"): on for name, on in switches.items()})
 
 
-def _part(examination: Examination, name: str, attempt: Callable[[], None], success: str) -> None:
+def _try_part(examination: Examination, name: str, attempt: Callable[[], None], success: str) -> None:
     """Tries a part of tfbn, and notes whether it works; any exception becomes a finding."""
     try:
         attempt()
@@ -236,13 +236,13 @@ def _compare(actual: Any, expected: Any) -> None:
     np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-5)
 
 
-def _migrate(examination: Examination) -> None:
+def _examine_migrate(examination: Examination) -> None:
     version = _version("libcst")
     if version is None:
         remedy = REQUIREMENTS["libcst"].remedy
         examination.note("tfbn migrate", f"needs libcst. {remedy}", works=False, libcst=None)
     else:
-        _part(examination, "tfbn migrate", _migrate_a_call, f"a call was rewritten (libcst {version})")
+        _try_part(examination, "tfbn migrate", _migrate_a_call, f"a call was rewritten (libcst {version})")
 
 
 def _migrate_a_call() -> None:
@@ -254,7 +254,7 @@ def _migrate_a_call() -> None:
         raise AssertionError(f"expected an import of tfbn, got {after.decode()}")
 
 
-def _checkpoints(examination: Examination) -> None:
+def _examine_checkpoints(examination: Examination) -> None:
     """The files and plots of `tfbn checkpoint`, by the packages they need."""
     versions = {package: _version(package) for package in ("h5py", "matplotlib")}
     words = ["those of TensorFlow"]

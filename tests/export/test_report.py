@@ -70,7 +70,7 @@ def test_what_was_refused():
     with pytest.raises(tfbn.TrainingModeError, match="d: d/op normalizes by the batch") as caught:
         export()
     report = caught.value.report
-    assert str(report).split("\n")[-1].startswith("refused: d: d/op normalizes by the batch: no update tells")
+    assert str(report).split("\n")[-1].startswith("refused: d: d/op normalizes by the batch: no update shows")
     (refused,) = report.as_dict()["refused"]
     assert refused == caught.value.findings[0]._asdict()
 

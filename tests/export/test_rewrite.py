@@ -58,8 +58,8 @@ def test_fused_layers_of_a_metagraph_are(tmp_path):
 
 REFUSED = {
     "renorm": ({"renorm": True}, "more than gamma and beta"),
-    "composed renorm": ({"renorm": True, "fused": False}, "made of several ops"),
-    "virtual batches": ({"virtual_batch_size": 2}, "made of several ops"),
+    "composed renorm": ({"renorm": True, "fused": False}, "consists of several ops"),
+    "virtual batches": ({"virtual_batch_size": 2}, "consists of several ops"),
     "adjustment": ({"adjustment": lambda shape: (tf.fill([1, 3], 2.0), tf.ones([3]))}, "several ops"),
 }
 
@@ -88,7 +88,7 @@ def test_a_fused_op_without_updates_is_refused():
                 tf1.get_variable(name, [3], trainable=False)
             y, _, _ = tf1.nn.fused_batch_norm(x, gamma, beta, is_training=True)
         with session() as running:
-            with pytest.raises(tfbn.TrainingModeError, match="no update tells which moving statistics are its own"):
+            with pytest.raises(tfbn.TrainingModeError, match="no update shows which moving statistics belong to it"):
                 tfbn.export.inference_graph(running, y)
             exported = tfbn.export.inference_graph(running, y, keep_training=["norm"])
     assert exported.report.left_training == ("norm/FusedBatchNormV3",)
@@ -108,7 +108,7 @@ def test_statistics_of_two_layers_are_no_evidence():
                     updates.append(tf1.assign_sub(variable, (variable - value) * 0.1))
         with tf.control_dependencies(updates):
             y = tf.identity(y)
-        with session() as running, pytest.raises(tfbn.TrainingModeError, match="no update tells"):
+        with session() as running, pytest.raises(tfbn.TrainingModeError, match="no update shows"):
             tfbn.export.inference_graph(running, y)
 
 
@@ -141,7 +141,7 @@ def test_composed_layers_in_loops_are_refused(v2, invariant):
             return i + 1, z + tfbn.batch_norm(inputs, scope="norm", fused=False, reuse=tf1.AUTO_REUSE)
 
         y = tf1.while_loop(lambda i, z: i < 2, body, [0, x])[1]
-        with pytest.raises(tfbn.TrainingModeError, match="^norm: .*, or in a branch, a loop or a function"):
+        with pytest.raises(tfbn.TrainingModeError, match="^norm: .*, or built it in a branch, a loop or a function"):
             export(y)
 
 
@@ -151,7 +151,7 @@ def test_composed_layers_in_branches_are_refused(v2):
     with graph(True, v2):
         x = tf1.placeholder(tf.float32, [None, 3], name="x")
         y = tf1.cond(tf.reduce_sum(x) > 0, lambda: tfbn.batch_norm(x, scope="norm", fused=False), lambda: x * 2.0)
-        with pytest.raises(tfbn.TrainingModeError, match="^norm: .*, or in a branch"):
+        with pytest.raises(tfbn.TrainingModeError, match="^norm: .*, or built it in a branch"):
             export(y)
 
 

@@ -56,9 +56,9 @@ class TestForeign:
     def test_refused(self):
         """By name, before anything runs."""
         reasons = {
-            "training/core_nonfused": "it takes its statistics by composed ops",
-            "dynamic/legacy": "it takes its statistics by composed ops",
-            "training/core_renorm": "it has renorm, and tfbn has not built it",
+            "training/core_nonfused": "it computes its statistics by composed ops",
+            "dynamic/legacy": "it computes its statistics by composed ops",
+            "training/core_renorm": "it has renorm, and tfbn did not build it",
             "inference/core": "it never normalizes by the batch in this graph",
         }
         with regimes.graph(False, False):

@@ -26,7 +26,7 @@ REFUSED = {
     "late variables": NOT_RIGHT_IN,
     "XLA within": COMPILED,
     "XLA around": COMPILED,
-    "beside": "expected a training call in the function that strategy.run runs, got one beside it",
+    "beside": "expected a training call in the function that strategy.run runs, got one outside of it",
     "outside": "expected the variables of batch_norm to be created in the strategy's scope",
     "functional": NOT_RIGHT_IN,
     "graph: while": NOT_RIGHT_IN,

@@ -190,7 +190,7 @@ def test_statistics_without_assignment(frozen):
             outputs = tf1.nn.fused_batch_norm(x, made["gamma"], made["beta"], is_training=True)[0]
         (finding,) = tfbn.check_updates(loss_of(outputs), raise_on_error=False)
         assert finding[:3] == ("not assigned", "warning" if frozen else "error", "bn")
-        assert ("nothing moves" if frozen else "nothing in the graph assigns") in finding.problem
+        assert ("nothing updates" if frozen else "nothing in the graph assigns") in finding.problem
         if not frozen:
             with pytest.raises(tfbn.UpdatesNotWiredError, match="bn: .*nothing in the graph assigns moving_mean and"):
                 tfbn.check_updates(loss_of(outputs))

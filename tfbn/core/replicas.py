@@ -43,7 +43,7 @@ def several_replicas(synchronized: Any, is_training: Flag) -> bool:
         )
     if tf.distribute.in_cross_replica_context():
         raise RuntimeError(
-            "synchronized: expected a training call in the function that strategy.run runs, got one beside it, in "
+            "synchronized: expected a training call in the function that strategy.run runs, got one outside of it, in "
             "cross-replica context, where there is no shard of the batch. Call it by strategy.run(function, args)."
         )
     if _tensorflow.compiled_whole():

@@ -124,7 +124,9 @@ def _problem(scope: str, named: set[str], kept: KeptLayers, needed: Graph, train
     near = tensor_names.nearest(scope, [*dict.fromkeys(needed_layers.values()), *needed_layers])
     if near:
         return f"{expected}, got {scope!r}, which names none. Is it {' or '.join(near)}?"
-    layers = f"The layers are {_listed(set(needed_layers.values()))}." if needed_layers else "None of theirs trains."
+    layers = (
+        f"The layers are {_listed(set(needed_layers.values()))}." if needed_layers else "None of their layers trains."
+    )
     return f"{expected}, got {scope!r}, which names none. {layers}"
 
 

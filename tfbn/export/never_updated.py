@@ -18,10 +18,10 @@ from tfbn.graphdef.short_names import STATISTICS
 
 # The initial values of the original and Keras. Others are read from the graph's initializers.
 _DEFAULTS = {"moving_mean": 0, "moving_variance": 1}
-_PROBLEM = "its moving mean and variance are as they were initialized, and no batch has moved them."
+_PROBLEM = "its moving mean and variance still have their initial values: no batch has updated them."
 _REMEDY = """\
   If it was trained, the step left its updates out, as tfbn.check_updates(step) says: train on with them, or collect the
-  statistics from data by tfbn.recalibrate_session, or restore a checkpoint that has them. If not, all is well."""
+  statistics from data by tfbn.recalibrate_session, or restore a checkpoint that has them. If not, nothing is wrong."""
 
 
 def find_never_updated(graph: Graph, recognized: Recognized, values: Mapping[str, Any], source: Any) -> list[Finding]:

@@ -12,36 +12,36 @@ from tfbn.graphdef.graph import Graph, last
 from tfbn.graphdef.nodes import PLACEHOLDERS, Tensor, data_inputs, set_attr, set_inputs, tensor_name
 
 
-def find_tensors(given: Any, argument: str, graph: Graph) -> list[Tensor]:
+def find_tensors(names: Any, argument: str, graph: Graph) -> list[Tensor]:
     """Tensors, variables or names, one or several, as tensors of the graph.
 
     Raises:
       ValueError: nothing is given, what the graph does not have, or a tensor twice.
     """
     several = (
-        [given] if isinstance(given, str) or not isinstance(given, Iterable) or tf.is_tensor(given) else list(given)
+        [names] if isinstance(names, str) or not isinstance(names, Iterable) or tf.is_tensor(names) else list(names)
     )
     if not several:
-        raise ValueError(f"expected `{argument}` to name at least one tensor, got {given!r}.")
-    found: list[Tensor] = []
-    for each in several:
-        name = name_of(each, argument)
+        raise ValueError(f"expected `{argument}` to name at least one tensor, got {names!r}.")
+    tensors: list[Tensor] = []
+    for item in several:
+        name = name_of(item, argument)
         tensor = _located(name, argument, graph)
-        if tensor in found:
+        if tensor in tensors:
             raise ValueError(f"expected `{argument}` to name each tensor once, got {tensor_name(tensor)} twice.")
-        found.append(tensor)
-    return found
+        tensors.append(tensor)
+    return tensors
 
 
-def name_of(given: Any, argument: str) -> str:
+def name_of(value: Any, argument: str) -> str:
     """The name of a tensor or a variable, or a name as it is.
 
     Raises:
       ValueError: it is none of these.
     """
-    name = given if isinstance(given, str) else getattr(given, "name", None)
+    name = value if isinstance(value, str) else getattr(value, "name", None)
     if not isinstance(name, str):
-        raise ValueError(f"expected `{argument}` to be tensors or their names, got {given!r}.")
+        raise ValueError(f"expected `{argument}` to be tensors or their names, got {value!r}.")
     return name
 
 
@@ -74,8 +74,8 @@ def cut_inputs(graph: Graph, inputs: Iterable[Tensor]) -> CutInputs:
         tensor = graph.pruned([name]).to_tensorflow().get_tensor_by_name(tensor_name((name, index)))
         others = {other for each in graph.values() for other in data_inputs(each) if other[0] == name}
         del graph[name]
-        wanted = name if index == 0 else f"{name}_{index}"
-        placeholder = graph.add("Placeholder", wanted, [], dtype=tensor.dtype.base_dtype)
+        placeholder_name = name if index == 0 else f"{name}_{index}"
+        placeholder = graph.add("Placeholder", placeholder_name, [], dtype=tensor.dtype.base_dtype)
         graph[placeholder].attr["shape"].shape.CopyFrom(tensor.shape.as_proto())
         if index == 0:
             node.name = graph.free_name(f"{name}/before")

@@ -75,7 +75,7 @@ def saved_model(
       >>> sorted(os.listdir(directory))
       ['saved_model.pb', 'variables']
     """
-    with files.new_directory(directory) as beside:
+    with files.new_directory(directory) as partial:
         exported = inference_graph(
             source,
             _distinct(outputs, "outputs"),
@@ -95,7 +95,7 @@ def saved_model(
                 session.run([variable.initializer for variable in created], _initial(created, kept))
                 signatures = {signature: _signature(graph, exported, inputs, outputs)}
                 try:
-                    builder = tf1.saved_model.Builder(os.fspath(beside))
+                    builder = tf1.saved_model.Builder(os.fspath(partial))
                     builder.add_meta_graph_and_variables(session, [tf1.saved_model.tag_constants.SERVING], signatures)
                     builder.save()
                 except tf.errors.OpError as error:  # such as of a full disk

@@ -17,7 +17,7 @@ _REMEDY = """\
   is_training placeholder, restore the checkpoint there, and export that. What is to normalize by the batch in inference
   too, such as a layer normalization that is made of the fused op: keep_training=["its/scope"]."""
 
-_BY_BATCH = "normalizes by the batch, and belongs to no batch norm layer that is known; the export keeps it so."
+_BY_BATCH = "normalizes by the batch, and belongs to no known batch norm layer; the export does not change it."
 _UNRECOGNIZED = """\
   Where that is meant in inference too, as for advantages or standardized targets, it is right. Otherwise average its
   statistics in variables and normalize by those in inference, or build the layer by tfbn.batch_norm."""
@@ -27,7 +27,7 @@ _UNKNOWN_FORM = """\
   tfbn.batch_norm, or give an is_training placeholder that the export can pin."""
 
 _DECIDED_BY_RUN = """\
-  Name what says so, a placeholder, a variable or any boolean tensor that is False in inference: is_training=..."""
+  Name the switch, a placeholder, a variable or any boolean tensor that is False in inference: is_training=..."""
 
 
 def validate(
@@ -73,8 +73,8 @@ def validate(
 
 def _describe(unexplained: Unexplained) -> str:
     return (
-        f"may normalize by averages of the batch ({names_of(unexplained.variables)}), in a form that is not known; the "
-        "export keeps it so."
+        f"may normalize by averages of the batch ({names_of(unexplained.variables)}), in an unknown form; the "
+        "export does not change it."
     )
 
 
@@ -84,11 +84,11 @@ def _finding(graph: Graph, name: str, layer: str, mode: str) -> Finding:
         return Finding("dynamic", "error", layer, problem, _DECIDED_BY_RUN)
     if recognize.normalizes_by_batch(graph[name].op, graph[name].attr):
         why = (
-            "no update tells which moving statistics are its own, or its scale and offset are more than gamma and beta"
+            "no update shows which moving statistics belong to it, or its scale and offset are more than gamma and beta"
         )
     else:
         why = (
-            "it is made of several ops, of which no update averages the very statistics, or something else takes these "
-            "as well, and tfbn has not built it in this process, or in a branch, a loop or a function"
+            "it consists of several ops, no update averages exactly its statistics, or something else uses these as "
+            "well, and tfbn did not build it in this process, or built it in a branch, a loop or a function"
         )
     return Finding("training", "error", layer, f"{name} normalizes by the batch: {why}.", _REMEDY)

@@ -72,7 +72,7 @@ def warn_ignored_by_contrib(settings: Settings, named: Mapping[str, Any], dtype:
         ignored.append(
             Ignored(
                 "inputs",
-                f"of a half precision have statistics kept in {dtype.name}, which stop moving once a step is below "
+                f"of a half precision have statistics kept in {dtype.name}, which stop changing once a step is below "
                 "their rounding",
                 "pass param_dtype=tf.float32 to keep parameters and statistics in float32",
             )

@@ -130,8 +130,8 @@ def _replace(chosen: list[Layer], sums: Sums, before: Snapshot, asked_for: bool)
         if inputs is None or not inputs.pooled.samples:
             if asked_for:
                 raise ValueError(
-                    f"layers: expected layers that see batches in training, got {layer.scope}, which they do not. Is "
-                    "`call` one with is_training=True?"
+                    f"layers: expected layers that see batches in training, got {layer.scope}, which does not. Does "
+                    "`call` pass is_training=True?"
                 )
             continue
         values = pooled.values_of(layer.scope, inputs.pooled, layer.variables, inputs.unbiased, inputs.epsilon)
@@ -140,8 +140,7 @@ def _replace(chosen: list[Layer], sums: Sums, before: Snapshot, asked_for: bool)
         results.append(pooled.compare(layer.scope, inputs.pooled.samples, old, values))
     if not results:
         raise ValueError(
-            "call: expected a call in which some layer trains on some sample, got none. Is it one with "
-            "is_training=True?"
+            "call: expected a call in which some layer trains on some sample, got none. Does it pass is_training=True?"
         )
     _assign(new)
     return results

@@ -149,11 +149,11 @@ def _sites_of_ops(layer: recognize.Layer, recognized: recognize.Recognized, grap
         if call.mode == "inference":
             continue
         if {*short_names.RENORM, *short_names.OLD_RENORM} & set(layer.variables):
-            return [], "it has renorm, and tfbn has not built it"
+            return [], "it has renorm, and tfbn did not build it"
         if any(len(nodes) > 1 for name, nodes in layer.variables.items() if name in UPDATED):
             return [], "its statistics are partitioned"
         if call.mode == "dynamic" or call.node.type not in recognize.FUSED:
-            return [], "it takes its statistics by composed ops, of which weights may be a part"
+            return [], "it computes its statistics by composed ops, which may include weights"
         conditions = []
         for condition in call.conditions:
             if condition.branch is None:
@@ -161,7 +161,7 @@ def _sites_of_ops(layer: recognize.Layer, recognized: recognize.Recognized, grap
             conditions.append(_predicate(condition, recognized, graph))
         inputs = _outside(call.node.inputs[0])
         if inputs is None or not graph.is_fetchable(inputs[0].name):
-            return [], "it is in a branch that makes its inputs itself"
+            return [], "it is in a branch that computes its inputs"
         tensor = graph.get_tensor_by_name(f"{inputs[0].name}:{inputs[1]}")
         axis = 1 if "data_format" in call.node.attr and call.node.attr["data_format"].s == b"NCHW" else 3
         sites.append(Site(tensor, tensor, (axis,), (None, None), None, layer.estimator != "biased", conditions))

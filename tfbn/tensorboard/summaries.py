@@ -133,7 +133,7 @@ def _summarize_model(source: Any, batch: Any, call: Callable[[Any], Any] | None,
             pass
     batches = {layer.scope: _batch_of(layer, sums, by_layer) for layer in chosen}
     if all(batch is None for batch in batches.values()):
-        raise ValueError("call: expected a call in which some layer trains, got none. Is it one with is_training=True?")
+        raise ValueError("call: expected a call in which some layer trains, got none. Does it pass is_training=True?")
     nothing = pooled.Summary(0.0, 0.0, 0.0), False
     return tf.raw_ops.MergeSummary(
         inputs=[

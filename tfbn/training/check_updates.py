@@ -121,13 +121,13 @@ def check_updates(
 
 def _unexplained(form: Form) -> str:
     sources = names_of(form.sources)
-    return f"{form.node.name} normalizes by statistics of the batch ({sources}) that no moving averages are known of."
+    return f"{form.node.name} normalizes by statistics of the batch ({sources}) without known moving averages."
 
 
 def _unknown_form(unexplained: Unexplained) -> str:
     return (
         f"{unexplained.node.name} may normalize by averages of the batch ({names_of(unexplained.variables)}, of "
-        f"{names_of(unexplained.sources)}), in a form that is not known."
+        f"{names_of(unexplained.sources)}), in an unknown form."
     )
 
 

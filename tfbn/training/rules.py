@@ -25,7 +25,7 @@ class Rule(NamedTuple):
 
 def _frozen(layer: Layer, step: Step) -> Iterator[str]:
     if missed := _missed(layer, step, "frozen"):
-        yield f"{_trained(missed)}, and nothing moves {_names(missed)}; beta and gamma are not trained either."
+        yield f"{_trained(missed)}, and nothing updates {_names(missed)}; beta and gamma are not trained either."
 
 
 def _not_assigned(layer: Layer, step: Step) -> Iterator[str]:
@@ -64,7 +64,7 @@ def _unordered(layer: Layer, step: Step) -> Iterator[str]:
             if not step.is_ordered(a.node, b.node) and not exclusive(a.conditions, b.conditions):
                 yield (
                     f"the step runs {a.node.name} and {b.node.name}, which both read and assign {statistic}, in no"
-                    " order: one works on a value that the other has replaced."
+                    " order: one may use a value that the other has replaced."
                 )
                 break
 
@@ -72,8 +72,8 @@ def _unordered(layer: Layer, step: Step) -> Iterator[str]:
 def _in_evaluation(layer: Layer, step: Step) -> Iterator[str]:
     for node in step.waiting_for(layer)[:1]:
         yield (
-            f"{node.name} waits for its collected updates: whatever evaluates it moves the statistics. If it was only "
-            "written under the control_dependencies of the optimizer, build it before them."
+            f"{node.name} waits for its collected updates: evaluating it updates the statistics. If it is under "
+            "the control_dependencies of the optimizer by accident, build it before them."
         )
 
 
