@@ -38,7 +38,7 @@ class Flag:
         return [] if isinstance(self.value, bool) else [self.value]
 
     def boolean(self) -> Flag:
-        """The same with a tensor that is a boolean."""
+        """The same flag, its tensor cast to a boolean."""
         return self if isinstance(self.value, bool) else Flag(tf.cast(self.value, tf.bool))
 
     def __and__(self, other: Flag) -> Flag:

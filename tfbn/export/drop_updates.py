@@ -26,7 +26,7 @@ def changes_variables(node: Any) -> bool:
         return True
     if node.op.startswith("Resource"):
         return not node.op.startswith("ResourceGather")
-    # By reference, unlike the ScatterNd that only computes.
+    # By reference; the plain ScatterNd only computes.
     return node.op.startswith(_CHANGES) and node.op != "ScatterNd" and "use_locking" in node.attr
 
 

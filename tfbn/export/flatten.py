@@ -89,7 +89,7 @@ class _Flattening:
         return free
 
     def dtypes(self, call: Any) -> list[tf.DType]:
-        """Of the outputs of a call of a function."""
+        """The dtypes of the outputs of a function call."""
         if call.op in self.functions:
             return [tf.as_dtype(item.type) for item in self.functions[call.op].signature.output_arg]
         return [tf.as_dtype(item) for item in call.attr["T" if call.op in _WHILES else "Tout"].list.type]

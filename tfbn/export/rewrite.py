@@ -68,7 +68,7 @@ class Wiring(NamedTuple):
 
 
 def wiring_of(recognized: recognize.Recognized) -> dict[str, Wiring]:
-    """By the fused op's name; without ops whose statistics update several layers' variables, or only one variable."""
+    """The wiring of fused ops, by name; without those whose statistics update several layers, or only one variable."""
     updated: dict[str, dict[str, set[str]]] = {}
     assigned: dict[tuple[str, str], tuple[str, Moving]] = {}
     for layer in recognized.layers.values():

@@ -105,7 +105,7 @@ class Channels:
         return self._reshape_to_unknown(node, numbers) if node.type == "Reshape" else None
 
     def _reshape_to_unknown(self, node: Node, numbers: np.ndarray) -> np.ndarray | None:
-        """Where the channels are last before and after a reshape, its other sizes need not be known."""
+        """The numbers after a reshape with unknown sizes, if the channels are last before and after."""
         shape = self._frozen.shape((node, 0))
         last = shape[-1] if shape else None
         size = int(numbers.max()) + 1

@@ -51,7 +51,7 @@ MAX_OPS = 120  # from a standard deviation to the variables or reductions behind
 
 
 class Statistic(NamedTuple):
-    """What a value per channel is computed from."""
+    """The sources of a value per channel."""
 
     variables: frozenset[Node]
     batch: frozenset[Tensor]  # reductions over the batch
@@ -115,7 +115,7 @@ def reduces_to_statistic(node: Node, index: int) -> bool:
 def statistic(
     tensor: Tensor, is_assigned: bool = False, is_source: Callable[[Node, int], bool] = reduces_to_statistic
 ) -> Statistic | None:
-    """What a value per channel is computed from; None for any other value, such as one computed from an input.
+    """The sources of a value per channel; None for any other value, such as one computed from an input.
 
     Args:
       tensor: the value.
@@ -196,7 +196,7 @@ def assignments_before(node: Node) -> list[Node]:
 
 
 def next_value(assignment: Node) -> list[Tensor]:
-    """What an assignment computes the next value from: another value alone, or the variable and a change."""
+    """The tensors that give the next value of an assignment: another value alone, or the variable and a change."""
     return assignment.inputs[1:2] if assignment.type in ("Assign", "AssignVariableOp") else assignment.inputs[:2]
 
 

@@ -63,7 +63,7 @@ class Layer:
 
     @property
     def estimator(self) -> str:
-        """Of the variance that moving_variance follows: 'unbiased', 'biased', or '' where it follows none."""
+        """The estimator of moving_variance: 'unbiased', 'biased', or '' if it follows no variance."""
         sources = [update.source for update in self.updates if update.statistic == "moving_variance"]
         if not sources:
             return ""

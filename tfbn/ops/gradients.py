@@ -59,7 +59,7 @@ def zero_where_empty(value: tf.Tensor, nonempty: tf.Tensor) -> tf.Tensor:
 
 
 def zero_second_where_empty(op: tf.Operation) -> None:
-    """The same for the fused kernel's second derivative by its scale, in a session's graph, to which no ops are added.
+    """Makes the fused kernel's second derivative by its scale zero for empty inputs, in a session's graph, without ops.
 
     A MetaGraph of it keeps TensorFlow's own second derivative.
     """
@@ -74,7 +74,7 @@ def zero_second_where_empty(op: tf.Operation) -> None:
 
 
 def zero_by_scale_where_empty(op: tf.Operation) -> None:
-    """The same for the op that is the kernel's gradient."""
+    """Makes the derivative by the scale zero for empty inputs, of the op that is the kernel's gradient."""
 
     def second(grads: list[Any]) -> list[Any]:
         if grads[2] is None:

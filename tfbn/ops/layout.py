@@ -1,4 +1,4 @@
-"""Where the channels are: axes they take, axes reduced, how parameters broadcast, the 4-D view and virtual batches."""
+"""The layout of channels: their axes, the reduced axes, broadcasting of parameters, the 4-D view, virtual batches."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class Layout(NamedTuple):
 
     @property
     def fused_format(self) -> str:
-        """Where the 4-D view has the channels."""
+        """The data format of the 4-D view."""
         last = self.axes[0] == self.rank - 1 and not (self.rank == 2 and self.data_format == "NCHW")
         return "NHWC" if last else "NCHW"
 

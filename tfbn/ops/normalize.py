@@ -160,6 +160,6 @@ def _slope(variance: tf.Tensor, epsilon: float | tf.Tensor, gamma: tf.Tensor | N
 def or_constants(
     gamma: tf.Tensor | None, beta: tf.Tensor | None, dtype: tf.DType, layout: Layout
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """For kernels that have no notion of an absent parameter: a gamma of 1, a beta of 0."""
+    """Replaces an absent gamma by 1 and an absent beta by 0, for kernels that require both."""
     gamma = tf.ones(layout.param_shape, dtype) if gamma is None else gamma
     return gamma, tf.zeros(layout.param_shape, dtype) if beta is None else beta
