@@ -257,7 +257,7 @@ class BatchNorm(tf.Module):
         """The class with the arguments that are not the defaults, as they are now."""
         defaults = inspect.signature(BatchNorm).parameters
         shown = [
-            f"{name}={_shown(value)!r}"
+            f"{name}={_display(value)!r}"
             for name, value in self.arguments().items()
             if not _is_default(value, defaults[name].default)
         ]
@@ -381,6 +381,6 @@ def _is_default(value: Any, default: Any) -> bool:
     return value is default or value == default or (default is None and value == {})
 
 
-def _shown(value: Any) -> Any:
+def _display(value: Any) -> Any:
     """The name of a function; a copy of a dict, without tf.Module's wrapper; any other value itself."""
     return dict(value) if isinstance(value, Mapping) else getattr(value, "__name__", value)

@@ -115,22 +115,22 @@ def _problem(scope: str, named: set[str], kept: KeptLayers, needed: Graph, train
     if inferring:
         return (
             f"expected `keep_training` to name layers that normalize by the batch in training, got {scope!r}, whose "
-            f"layers were built with is_training=False: {_listed(inferring)}."
+            f"layers were built with is_training=False: {_join(inferring)}."
         )
     if named:
         others = {kept.layers[name] for name in named}
-        return f"{expected}, got {scope!r}, whose layers have no part in them: {_listed(others)}."
+        return f"{expected}, got {scope!r}, whose layers have no part in them: {_join(others)}."
     needed_layers = {name: layer for name, layer in training.items() if name in needed}
     near = tensor_names.nearest(scope, [*dict.fromkeys(needed_layers.values()), *needed_layers])
     if near:
         return f"{expected}, got {scope!r}, which names none. Is it {' or '.join(near)}?"
     layers = (
-        f"The layers are {_listed(set(needed_layers.values()))}." if needed_layers else "None of their layers trains."
+        f"The layers are {_join(set(needed_layers.values()))}." if needed_layers else "None of their layers trains."
     )
     return f"{expected}, got {scope!r}, which names none. {layers}"
 
 
-def _listed(names: Iterable[str]) -> str:
+def _join(names: Iterable[str]) -> str:
     several = sorted(names)
     rest = f" and {len(several) - _MAX_LISTED} more" if len(several) > _MAX_LISTED else ""
     return ", ".join(several[:_MAX_LISTED]) + rest

@@ -26,7 +26,7 @@ def find_tensors(names: Any, argument: str, graph: Graph) -> list[Tensor]:
     tensors: list[Tensor] = []
     for item in several:
         name = name_of(item, argument)
-        tensor = _located(name, argument, graph)
+        tensor = _locate(name, argument, graph)
         if tensor in tensors:
             raise ValueError(f"expected `{argument}` to name each tensor once, got {tensor_name(tensor)} twice.")
         tensors.append(tensor)
@@ -45,7 +45,7 @@ def name_of(value: Any, argument: str) -> str:
     return name
 
 
-def _located(name: str, argument: str, graph: Graph) -> Tensor:
+def _locate(name: str, argument: str, graph: Graph) -> Tensor:
     try:
         op, index = tensor_names.locate(name, graph, graph.library)
         if tensor_names.count_outputs(graph[op], graph.library) == 0:

@@ -98,11 +98,11 @@ def find_forms(nodes: list[Node], consumers: dict[Node, list[Node]]) -> Iterator
     for node in nodes:
         form = None
         if node.type in FUSED:
-            form = _fused(node)
+            form = _fused_form(node)
         elif node.type == GLOBAL:
-            form = _stated(node, node.inputs[1], node.inputs[2], node.inputs[4], node.inputs[3])
+            form = _inference_form(node, node.inputs[1], node.inputs[2], node.inputs[4], node.inputs[3])
         elif node.type in _ROOTS:
-            form = _composed(node, consumers)
+            form = _composed_form(node, consumers)
         if form is not None and not form.variance.is_uniform and not form.mean.is_uniform:
             yield form
 
@@ -283,16 +283,16 @@ def _is_decided_by_run(tensor: Tensor) -> bool:
     return False
 
 
-def _fused(node: Node) -> Form | None:
+def _fused_form(node: Node) -> Form | None:
     if "is_training" not in node.attr or node.attr["is_training"].b:
         mean, variance = (Statistic(frozenset(), frozenset([(node, index)]), False) for index in (1, 2))
         return Form(node, node, mean, variance, _variable(node.inputs[1]), _variable(node.inputs[2]))
     if len(node.inputs) < 5:
         return None
-    return _stated(node, node.inputs[3], node.inputs[4], node.inputs[1], node.inputs[2])
+    return _inference_form(node, node.inputs[3], node.inputs[4], node.inputs[1], node.inputs[2])
 
 
-def _stated(node: Node, mean: Tensor, variance: Tensor, gamma: Tensor, beta: Tensor) -> Form | None:
+def _inference_form(node: Node, mean: Tensor, variance: Tensor, gamma: Tensor, beta: Tensor) -> Form | None:
     mean_source, variance_source = statistic(mean), statistic(variance)
     if mean_source is None or variance_source is None:
         return None
@@ -320,7 +320,7 @@ class _Walk:
         self.shifts: list[Tensor] = []
 
 
-def _composed(root: Node, consumers: dict[Node, list[Node]]) -> Form | None:
+def _composed_form(root: Node, consumers: dict[Node, list[Node]]) -> Form | None:
     if root.type == "Pow":
         exponent = constant_of(root.inputs[1])
         if exponent is None or exponent.size != 1 or abs(float(exponent)) != 0.5:

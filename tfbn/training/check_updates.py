@@ -85,8 +85,8 @@ def check_updates(
       []
     """
     graph = graph or tf.compat.v1.get_default_graph()
-    names = _fetched(fetches, graph)
-    scope = _scopes(scope, graph)
+    names = _names_of_ops(fetches, graph)
+    scope = _names_of_scopes(scope, graph)
     with graph.as_default():
         if _tensorflow.in_program_order():
             return []  # a tf.function runs all that assigns variables, whatever is fetched
@@ -99,12 +99,12 @@ def check_updates(
         for problem in rule.check(layer, step)
     ]
     findings += [
-        Finding("unrecognized", "warning", form.node.name, _unexplained(form), advice.UNRECOGNIZED)
+        Finding("unrecognized", "warning", form.node.name, _describe_form(form), advice.UNRECOGNIZED)
         for form in step.recognized.unrecognized
         if form.node in step.reached and _in_scope(form.node.name, scope)
     ]
     findings += [
-        Finding("unrecognized", "warning", each.node.name, _unknown_form(each), advice.UNKNOWN_FORM)
+        Finding("unrecognized", "warning", each.node.name, _describe_unexplained(each), advice.UNKNOWN_FORM)
         for each in step.recognized.unexplained
         if each.node in step.reached and _in_scope(each.node.name, scope)
     ]
@@ -119,19 +119,19 @@ def check_updates(
     return findings
 
 
-def _unexplained(form: Form) -> str:
+def _describe_form(form: Form) -> str:
     sources = names_of(form.sources)
     return f"{form.node.name} normalizes by statistics of the batch ({sources}) without known moving averages."
 
 
-def _unknown_form(unexplained: Unexplained) -> str:
+def _describe_unexplained(unexplained: Unexplained) -> str:
     return (
         f"{unexplained.node.name} may normalize by averages of the batch ({names_of(unexplained.variables)}, of "
         f"{names_of(unexplained.sources)}), in an unknown form."
     )
 
 
-def _fetched(fetches: Any, graph: tf.Graph) -> list[str]:
+def _names_of_ops(fetches: Any, graph: tf.Graph) -> list[str]:
     """The names of the ops behind the fetches."""
     leaves = tf.nest.flatten(fetches, expand_composites=True)
     elements = [_element(leaf, graph) for leaf in leaves if leaf is not None]
@@ -150,7 +150,7 @@ def _element(fetch: Any, graph: tf.Graph) -> Any:
         raise ValueError(f"fetches: expected ops and tensors of the graph, got {fetch!r}.{hint}") from error
 
 
-def _scopes(scope: Any, graph: tf.Graph) -> list[str] | None:
+def _names_of_scopes(scope: Any, graph: tf.Graph) -> list[str] | None:
     """The names of the scopes, without slashes at their ends; None for no restriction."""
     if scope is None:
         return None

@@ -107,12 +107,12 @@ def _from_calls(scope: str, calls: list[registry.Call]) -> Layer:
     updating = [call for call in calls if call.updates]
     return Layer(
         scope,
-        path=_joined(call.settings.path.name for call in calls),
-        estimator=_joined("unbiased" if call.settings.path.fused else "biased" for call in updating),
-        dtype=_joined(call.inputs.dtype.name for call in calls),
+        path=_join_distinct(call.settings.path.name for call in calls),
+        estimator=_join_distinct("unbiased" if call.settings.path.fused else "biased" for call in updating),
+        dtype=_join_distinct(call.inputs.dtype.name for call in calls),
         param_dtype=calls[0].variables["moving_mean"].dtype.base_dtype.name,
-        mode=_joined(modes.get(call.is_training, "dynamic") if _static(call) else "dynamic" for call in calls),
-        updates=_joined(_destination(call) for call in updating),
+        mode=_join_distinct(modes.get(call.is_training, "dynamic") if _static(call) else "dynamic" for call in calls),
+        updates=_join_distinct(_destination_of_updates(call) for call in updating),
         **{name: _variable_or_parts(calls[0].variables[name]) for name in SHOWN},
         arrays={},
     )
@@ -122,11 +122,11 @@ def _static(call: registry.Call) -> bool:
     return isinstance(call.is_training, bool)
 
 
-def _destination(call: registry.Call) -> str:
+def _destination_of_updates(call: registry.Call) -> str:
     return "inline" if call.collections is None else ", ".join(map(str, call.collections)) or "nowhere"
 
 
-def _joined(values: Any) -> str:
+def _join_distinct(values: Any) -> str:
     return ", ".join(dict.fromkeys(values))
 
 
@@ -154,10 +154,10 @@ def _from_ops(
         layer.scope,
         path="",
         estimator=layer.estimator,
-        dtype=_joined(_inputs_dtype(normalization.node) for normalization in layer.normalizations),
+        dtype=_join_distinct(_inputs_dtype(normalization.node) for normalization in layer.normalizations),
         param_dtype=_dtype(statistic, "dtype"),
-        mode=_joined(layer.modes),
-        updates=_joined(
+        mode=_join_distinct(layer.modes),
+        updates=_join_distinct(
             name
             for node in updates
             for name in holders.get(node, ["inline" if is_inline(node, recognized) else "nowhere"])

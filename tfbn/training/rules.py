@@ -79,13 +79,13 @@ def _in_evaluation(layer: Layer, step: Step) -> Iterator[str]:
 
 def _trained_statistics(layer: Layer, step: Step) -> Iterator[str]:
     if names := [step.optimized[node] for node in _statistics(layer) if node in step.optimized]:
-        yield f"{_listed(layer, step)}, and the optimizer changes them ({min(names)})."
+        yield f"{_describe_trained(layer, step)}, and the optimizer changes them ({min(names)})."
 
 
 def _listed_statistics(layer: Layer, step: Step) -> Iterator[str]:
     nodes = _statistics(layer)
     if step.optimized.keys().isdisjoint(nodes) and any(node.name in step.trainable for node in nodes):
-        yield f"{_listed(layer, step)}."
+        yield f"{_describe_trained(layer, step)}."
 
 
 def _not_copied(layer: Layer, step: Step) -> Iterator[str]:
@@ -155,7 +155,7 @@ def _unassigned(layer: Layer) -> str:
     return " and ".join(node.name for name in short_names.STATISTICS for node in layer.variables.get(name, ()))
 
 
-def _listed(layer: Layer, step: Step) -> str:
+def _describe_trained(layer: Layer, step: Step) -> str:
     """Which moving statistics are trained, and by which list."""
     nodes = [node for node in _statistics(layer) if node.name in step.trainable or node in step.optimized]
     names = ", ".join(node.name.rpartition("/")[2] for node in nodes)

@@ -68,7 +68,7 @@ def get_updates(scope: Any = None, collection: str = _keys.UPDATE_OPS, *, towers
         )
     scopes = _scopes("scope", scope)
     _check_towers(towers)
-    return _in_order(_chosen(tf.compat.v1.get_collection(collection), scopes, towers))
+    return _in_order(_select_updates(tf.compat.v1.get_collection(collection), scopes, towers))
 
 
 def create_train_op(
@@ -137,10 +137,10 @@ def create_train_op(
       True
     """
     checks.check_graph("create_train_op")
-    total_loss = _loss(total_loss)
+    total_loss = _check_loss(total_loss)
     _check_optimizer(optimizer)
     checks.check_callables(transform_grads_fn=transform_grads_fn)
-    to_train = _to_train(variables_to_train)
+    to_train = _select_variables(variables_to_train)
     scopes = _scopes("update_scopes", update_scopes)
     _check_towers(towers)
     updates = _updates(update_ops, scopes, towers)
@@ -175,7 +175,7 @@ def create_train_op(
     return train_op
 
 
-def _loss(total_loss: Any) -> tf.Tensor:
+def _check_loss(total_loss: Any) -> tf.Tensor:
     if total_loss is None:
         raise TypeError("total_loss: expected a scalar tensor, got None. Pass the loss that the network returns.")
     return tf.convert_to_tensor(total_loss)
@@ -197,7 +197,7 @@ def _check_towers(towers: Any) -> None:
         )
 
 
-def _to_train(variables_to_train: Iterable[Any] | None) -> list[Any]:
+def _select_variables(variables_to_train: Iterable[Any] | None) -> list[Any]:
     known = tf.compat.v1.trainable_variables()
     if variables_to_train is None:
         variables_to_train = known
@@ -223,7 +223,7 @@ def _to_train(variables_to_train: Iterable[Any] | None) -> list[Any]:
 def _updates(update_ops: Iterable[Any] | None, scopes: list[str] | None, towers: str) -> list[Any]:
     collected = _unique(tf.compat.v1.get_collection(_keys.UPDATE_OPS))
     if update_ops is None:
-        return _chosen(collected, scopes, towers)
+        return _select_updates(collected, scopes, towers)
     if tf.is_tensor(update_ops) or not isinstance(update_ops, Iterable):
         raise TypeError(
             f"update_ops: expected a list of operations and tensors, got {update_ops!r}. Put it into a list."
@@ -237,10 +237,10 @@ def _updates(update_ops: Iterable[Any] | None, scopes: list[str] | None, towers:
             len(missing),
             _op(missing[0]).name,
         )
-    return _chosen(updates, scopes, towers)
+    return _select_updates(updates, scopes, towers)
 
 
-def _chosen(entries: Iterable[Any], scopes: list[str] | None, towers: str) -> list[Any]:
+def _select_updates(entries: Iterable[Any], scopes: list[str] | None, towers: str) -> list[Any]:
     """The entries under the scopes; with towers 'first', those of the first call for each layer, and all others."""
     calls = _calls()
     chosen: list[Any] = []
