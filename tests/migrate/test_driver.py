@@ -17,7 +17,7 @@ from tests.migrate.sources import SOURCES
 from tfbn.migrate import driver
 from tfbn.migrate import rules as rules_package
 from tfbn.migrate.report import FileReport
-from tfbn.migrate.source.paths import Found
+from tfbn.migrate.source.paths import Candidate
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SOURCE = "from tensorflow.contrib.layers import batch_norm\nbatch_norm(x)\n"
@@ -39,7 +39,7 @@ def test_processes_change_nothing(tmp_path):
 
 @pytest.mark.parametrize(
     "files, jobs, processes",
-    [(1, 8, 0), (2 * driver.WORTH_A_PROCESS - 1, 8, 0), (3 * driver.WORTH_A_PROCESS, 8, 3), (500, 2, 2)],
+    [(1, 8, 0), (2 * driver.MIN_FILES_PER_PROCESS - 1, 8, 0), (3 * driver.MIN_FILES_PER_PROCESS, 8, 3), (500, 2, 2)],
 )
 def test_as_many_processes_as_have_work(tmp_path, monkeypatch, files, jobs, processes):
     """None where another one costs more than it saves, and no more than asked for."""
@@ -103,7 +103,7 @@ ODD = {
 @pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.process)])
 def test_odd_files_do_not_stop_the_others(tmp_path, jobs):
     """Each is a line; the good ones are migrated as if they were alone."""
-    for number in range(2 * driver.WORTH_A_PROCESS):
+    for number in range(2 * driver.MIN_FILES_PER_PROCESS):
         (tmp_path / f"good{number}.py").write_text(SOURCE)
     for name, (raw, _) in ODD.items():
         (tmp_path / name).write_bytes(raw)
@@ -116,7 +116,7 @@ def test_odd_files_do_not_stop_the_others(tmp_path, jobs):
         report = reports.pop(name)
         assert report.problem.startswith(problem)
         assert not report.changed
-    assert len(reports) == 2 * driver.WORTH_A_PROCESS
+    assert len(reports) == 2 * driver.MIN_FILES_PER_PROCESS
     assert {(report.after, report.problem) for report in reports.values()} == {(RESULT.encode(), None)}
 
 
@@ -167,10 +167,10 @@ class TestInternalErrors:
     @pytest.mark.process
     def test_in_processes(self, tmp_path):
         """As in this one."""
-        for number in range(2 * driver.WORTH_A_PROCESS):
+        for number in range(2 * driver.MIN_FILES_PER_PROCESS):
             (tmp_path / f"{number}.py").write_text(SOURCE)
         reports = driver.run([str(tmp_path)], Unlucky(["batch-norm"]), jobs=2).reports
-        assert len(reports) == 2 * driver.WORTH_A_PROCESS
+        assert len(reports) == 2 * driver.MIN_FILES_PER_PROCESS
         assert all(report.problem.endswith("please report it: KeyError: 'no such luck'") for report in reports)
 
     @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def end_process(file, rules):
 class TestProcessesThatEnd:
     """From outside, or by a crash."""
 
-    PATHS = [f"{number}.py" for number in range(2 * driver.WORTH_A_PROCESS)]
+    PATHS = [f"{number}.py" for number in range(2 * driver.MIN_FILES_PER_PROCESS)]
     FILES = [(path, driver.ALONE) for path in PATHS]
 
     def test_unreadable_file_does_not_stop_the_run(self, monkeypatch):
@@ -243,7 +243,7 @@ class TestProcessesThatEnd:
 
 def test_a_folder_in_the_place_of_a_file(tmp_path, monkeypatch):
     """What cannot be opened is told."""
-    monkeypatch.setattr(driver, "python_files", lambda paths, exclude: [Found(path) for path in paths])
+    monkeypatch.setattr(driver, "python_files", lambda paths, exclude: [Candidate(path) for path in paths])
     (report,) = driver.run([str(tmp_path)], RULES).reports
     assert report.problem == "cannot be read: Is a directory"
 

@@ -31,9 +31,9 @@ def test_deep_nesting_is_a_line_and_no_crash(kind):
 
 def test_levels_of_blocks_and_expressions_count():
     """The line is that of the first node beyond."""
-    syntax.check_nesting(ast.parse("x = " + "-" * (syntax.DEEPEST - 10) + "1"))
+    syntax.check_nesting(ast.parse("x = " + "-" * (syntax.MAX_DEPTH - 10) + "1"))
     with pytest.raises(ValueError, match="line 2: .* too deeply"):
-        syntax.check_nesting(ast.parse("x = 1\ny = " + " or ".join(["a"] * syntax.DEEPEST)))
+        syntax.check_nesting(ast.parse("x = 1\ny = " + " or ".join(["a"] * syntax.MAX_DEPTH)))
 
 
 def test_no_warnings():

@@ -17,8 +17,8 @@ def without_accepted(findings: Iterable[Finding], raw: bytes, path: str) -> list
 
     Args:
       findings: of one file, with places in `raw`.
-      raw: the file's text: as it was for findings before the rewriting, as it will be for those after.
-      path: its name, by which a notebook is known.
+      raw: the file's text, before or after the rewriting, whichever the findings refer to.
+      path: the file's name, whose suffix tells a notebook.
     """
     findings = list(findings)
     if not findings or not re.search(rb"tfbn:\s*ignore\[", raw):

@@ -10,20 +10,20 @@ from tfbn.migrate.surroundings import foreign_uses
 
 
 def names_from_other_files(project: Project, rule: str) -> dict[str, list[Finding]]:
-    """Reports what TensorFlow 2 lacks, each name once in a file, where the rewriting of both files has left it."""
+    """Reports, once per name and file, what TensorFlow 2 lacks and the rewriting of both files has left."""
     graph = project.import_graph
     findings: dict[str, list[Finding]] = {}
-    for path in filter(graph.takes_from_files, graph.relevant()):
+    for path in filter(graph.may_import_files, graph.relevant()):
         report = project.reports.get(path)
         if report and report.problem:
             continue
-        known = {finding.where for finding in report.findings} if report else set()
-        seen = set()
+        known_places = {finding.where for finding in report.findings} if report else set()
+        reported = set()
         for use in foreign_uses(graph, path):
             place = graph.place(path, use.node)
-            if not use.is_lacking or use.full in seen or place in known:
+            if not use.is_lacking or use.full in reported or place in known_places:
                 continue
-            seen.add(use.full)
+            reported.add(use.full)
             text = ast.unparse(use.node)
             message = (
                 f"`{text}` is {use.full}, which TensorFlow 2 lacks; `{text.partition('.')[0]}` is from {use.origin}"

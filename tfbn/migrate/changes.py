@@ -11,7 +11,7 @@ from tfbn.migrate.report import Edit, Place
 
 
 class Change(NamedTuple):
-    """A stretch of the text and what comes in its place."""
+    """A span of the text and its replacement."""
 
     start: int
     end: int
@@ -29,11 +29,11 @@ class Changes:
         self.findings: list[Finding] = []
         self.needed: set[str] = set()  # names that new text uses, and whose imports have to stay
         self.modules: dict[str, str] = {}  # imports to add: the local name, and the statement
-        self.v1_imports = ""  # the rule that asks that `import tensorflow as tf` become the compat.v1 import
-        self.dead_imports = ""  # the rule that asks that imports of dead modules go where nothing uses them
-        self.is_program = False  # and v2 behaviour is switched off below it
+        self.v1_imports = ""  # the rule that wants `import tensorflow as tf` to become the compat.v1 import
+        self.dead_imports = ""  # the rule that wants unused imports of dead modules removed
+        self.is_program = False  # the file is run: v2 behaviour is switched off below its imports
         self.trains_batch_norm = False
-        self.kept: set[int] = set()  # the ids of uses that stay, since what replaces them would not do the same
+        self.kept: set[int] = set()  # ids of uses that stay, since their replacement would behave differently
 
     def replace(self, node: Any, text: str, rule: str) -> None:
         start, end = self.module.span(node)
@@ -47,7 +47,7 @@ class Changes:
         self.findings.append(Finding(rule, severity, place, message, advice))
 
     def use(self, name: str, statement: str) -> None:
-        """New text uses a module under this name; `statement` imports it where it is not imported yet."""
+        """Notes that new text uses a module under this name; `statement` imports it if nothing else does."""
         self.modules.setdefault(name, statement)
 
     def covers(self, node: Any) -> bool:
@@ -56,9 +56,9 @@ class Changes:
         return any(change.start <= start and end <= change.end for change in self.changes)
 
     def revise(self, start: int, end: int, text: str, rule: str) -> None:
-        """Puts a text in the place of a stretch of the new one; the changes that it touches become one with it."""
+        """Replaces a span of the new text; the changes that overlap it are merged with it."""
         shift, shift_before = 0, 0
-        touched: list[tuple[Change, int, int]] = []  # with the stretches of the new text that they make
+        touched: list[tuple[Change, int, int]] = []  # with their spans in the new text
         for change in sorted(self.changes, key=lambda change: (change.start, change.end)):
             new_start = change.start + shift
             new_end = new_start + len(change.text.encode("utf-8"))

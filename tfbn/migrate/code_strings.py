@@ -1,4 +1,4 @@
-"""Code in strings: which calls run it, and which names of TensorFlow it reads by imports of its own."""
+"""Code in strings: which calls run it, and which TensorFlow names it reads through its own imports."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from tfbn.migrate.source.prefilter import tensorflow_names
 
-# Calls that run a string where the file's own names count: timeit with globals=globals(), say.
+# Calls that run a string with the file's names in scope, such as timeit with globals=globals().
 IN_THIS_PROCESS = frozenset("Timer compile eval exec repeat run runctx timeit".split())
 # Calls that start another Python: `[sys.executable, "-c", "import tensorflow as tf; ..."]`.
 _OTHER_PROCESSES = frozenset("Popen call check_call check_output getoutput popen system".split())
@@ -15,12 +15,12 @@ _IMPORT = re.compile(r"(?:^|[;\"'\n])\s*(?:import\s+tensorflow\b|from\s+tensorfl
 
 
 def imports_tensorflow(text: str) -> bool:
-    """Whether a text holds an import statement of TensorFlow."""
+    """Whether a text contains an import statement of TensorFlow."""
     return "tensorflow" in text and bool(_IMPORT.search(text))
 
 
 def own_names(text: str) -> frozenset[str]:
-    """The full names that the code in a text reads of the TensorFlow that it imports itself."""
+    """The full TensorFlow names that code in a text reads through its own imports."""
     if not imports_tensorflow(text):
         return frozenset()
     return frozenset(f"tensorflow.{name}" for name in tensorflow_names(text.encode("utf-8", "replace")))

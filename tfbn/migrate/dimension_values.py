@@ -1,4 +1,4 @@
-"""`x.shape[1].value` and its kin: what only a shape of TensorFlow 1 has."""
+"""`x.shape[1].value` and the like, which only shapes of TensorFlow 1 have."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 def dimension_values(tree: ast.Module, *, in_functions: bool = True) -> Iterator[ast.Attribute]:
-    """The places of a file that read the `.value` of a dimension, unless they are prepared for a number.
+    """The expressions that read the `.value` of a dimension, except in scopes that also handle plain numbers.
 
-    Those of the module itself come first, and alone where not `in_functions`: they run as soon as it is imported.
+    Module-level ones come first, and are the only ones unless `in_functions`: they run on import.
     """
-    waiting: list[ast.AST] = [tree]
-    while waiting:
-        nodes, inner = _own_nodes(waiting.pop())
-        waiting += inner if in_functions else []
-        if not any(_asks_for_kind(node) for node in nodes):
+    scopes: list[ast.AST] = [tree]
+    while scopes:
+        nodes, inner_scopes = _own_nodes(scopes.pop())
+        scopes += inner_scopes if in_functions else []
+        if not any(_checks_kind(node) for node in nodes):
             yield from _values_in(nodes)
 
 
 def _own_nodes(scope: ast.AST) -> tuple[list[ast.AST], list[ast.AST]]:
-    """The nodes of a scope in the order of the text, and the functions and classes in it; not what a `try` catches."""
+    """A scope's nodes in source order, and its functions and classes; no `try` bodies that catch AttributeError."""
     nodes: list[ast.AST] = []
     inner: list[ast.AST] = []
     stack = list(reversed(list(ast.iter_child_nodes(scope))))
@@ -45,7 +45,7 @@ def _catches(expected: ast.expr) -> bool:
     return any(isinstance(node, ast.Name) and node.id == "AttributeError" for node in ast.walk(expected))
 
 
-def _asks_for_kind(node: ast.AST) -> bool:
+def _checks_kind(node: ast.AST) -> bool:
     """Whether a node is `hasattr(dimension, "value")` or `isinstance(dimension, tf.Dimension)`."""
     if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) == 2):
         return False

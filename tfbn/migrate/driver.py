@@ -21,7 +21,7 @@ from tfbn.migrate import syntax
 from tfbn.migrate.accepted import without_accepted
 from tfbn.migrate.migrate import migrate, migrate_notebook
 from tfbn.migrate.project import Project
-from tfbn.migrate.report import FileReport, failed, unforeseen
+from tfbn.migrate.report import FileReport, failed, unexpected_error
 from tfbn.migrate.rule import Rule
 from tfbn.migrate.source.ignored import Patterns
 from tfbn.migrate.source.notebook import Notebook
@@ -32,22 +32,22 @@ from tfbn.progress import Progress
 
 # Longer sources are tables or generated code; parsing takes some 2 kB of memory per byte.
 MAX_SOURCE_BYTES = 2_000_000
-ENDED = "the process that read it was ended from outside, for want of memory perhaps: it is left as it is"
-# Below so many files to parse another process costs more than it saves.
-WORTH_A_PROCESS = 8
+ENDED = "the process that read it was killed, perhaps for lack of memory: the file is left as it is"
+# With fewer files to parse per process, starting one costs more than it saves.
+MIN_FILES_PER_PROCESS = 8
 
 
 class Run(NamedTuple):
     """The results of a run, for files with edits, findings or problems."""
 
-    files: int  # looked at
+    files: int  # examined
     parsed: int
     reports: list[FileReport]
-    problems: list[str]  # internal errors of the run as a whole, not of a file: something was not looked for
+    problems: list[str]  # internal errors of the run, not of a file: some checks were skipped
     passed_over: int = 0  # files that .gitignore or the settings exclude
     accepted: int = 0  # findings that comments accept
-    notes: Sequence[str] = ()  # on how files were looked for
-    order: Sequence[str] = ()  # the paths as they are to be written
+    notes: Sequence[str] = ()  # on the search for files
+    order: Sequence[str] = ()  # the paths in the order to write them
 
 
 def chosen_rules(only: Sequence[str] = (), skip: Sequence[str] = (), *, compat: bool = False) -> frozenset[str]:
@@ -73,53 +73,53 @@ def run(
     reports: dict[str, FileReport] = {}
     summaries: dict[str, FileSummary] = {}
     worth_parsing = [rule.worth_parsing for rule in _rules_of(rules) if rule.worth_parsing]
-    waiting, notes = [], []
+    to_parse, notes = [], []
     files = passed_over = 0
     with Progress("Reading", unit="files", show=progress) as bar:
-        for found in python_files(paths, exclude):
+        for candidate in python_files(paths, exclude):
             bar.update()
-            if found.note is not None:
-                notes.append(found.note)
+            if candidate.note is not None:
+                notes.append(candidate.note)
                 continue
-            if found.is_ignored:
+            if candidate.is_ignored:
                 passed_over += 1
                 continue
             files += 1
-            summary = found.problem or _look(found.path, worth_parsing)
+            summary = candidate.problem or _look(candidate.path, worth_parsing)
             if isinstance(summary, str):
-                summary = FileReport(found.path, b"", b"", problem=summary)
+                summary = FileReport(candidate.path, b"", b"", problem=summary)
             if isinstance(summary, FileReport):
-                reports[found.path] = summary
+                reports[candidate.path] = summary
                 continue
-            summaries[found.path] = summary
+            summaries[candidate.path] = summary
             if summary.matches:
-                waiting.append(found.path)
+                to_parse.append(candidate.path)
     surroundings, problems = _look_around(summaries)
-    waiting += [path for path in sorted(surroundings.keys() - set(waiting)) if surroundings[path].is_rewritten]
-    with Progress("Migrating", len(waiting), "files", show=progress) as bar:
-        for report in _reports([(path, surroundings.get(path, ALONE)) for path in waiting], rules, jobs):
+    to_parse += [path for path in sorted(surroundings.keys() - set(to_parse)) if surroundings[path].is_rewritten]
+    with Progress("Migrating", len(to_parse), "files", show=progress) as bar:
+        for report in _reports([(path, surroundings.get(path, ALONE)) for path in to_parse], rules, jobs):
             bar.update()
             reports[report.path] = report
     problems += _add_findings(reports, summaries, rules)
-    said = [report for report in reports.values() if report.edits or report.findings or report.problem]
+    notable = [report for report in reports.values() if report.edits or report.findings or report.problem]
     accepted = sum(report.accepted for report in reports.values())
-    said.sort(key=lambda report: report.path)
-    order = writing_order((report.path for report in said), surroundings)
-    return Run(files, len(waiting), said, problems, passed_over, accepted, notes, order)
+    notable.sort(key=lambda report: report.path)
+    order = writing_order((report.path for report in notable), surroundings)
+    return Run(files, len(to_parse), notable, problems, passed_over, accepted, notes, order)
 
 
 def migrate_bytes(path: str, raw: bytes, rules: Collection[str], surroundings: Surroundings = ALONE) -> FileReport:
-    """One file's bytes, of a notebook if its name ends like one's. Whatever goes wrong is the report's problem."""
+    """Migrates one file's bytes, as a notebook if its name says so. Any failure becomes the report's problem."""
     try:
         return (migrate_notebook if path.endswith(".ipynb") else migrate)(path, raw, rules, surroundings)
     except RecursionError:
         return FileReport(path, raw, raw, problem=syntax.TOO_DEEP)
-    except Exception as error:  # a bug met in one file is no reason to leave the others as they are
+    except Exception as error:  # a bug met in one file must not stop the others
         return failed(path, raw, error)
 
 
 def migrate_alone(path: str, raw: bytes, rules: Collection[str]) -> FileReport:
-    """A file that stands for a whole program, such as standard input."""
+    """Migrates a file that is a whole program by itself, such as standard input."""
     reports = {path: migrate_bytes(path, raw, rules)}
     if not reports[path].problem:
         problems = _add_findings(reports, {path: scan(raw)}, rules)
@@ -129,17 +129,17 @@ def migrate_alone(path: str, raw: bytes, rules: Collection[str]) -> FileReport:
 
 
 def _look_around(summaries: dict[str, FileSummary]) -> tuple[dict[str, Surroundings], list[str]]:
-    """The surroundings of each file, and the internal error because of which all are migrated without."""
+    """The surroundings of each file; after an internal error none, and the error."""
     try:
         return find_surroundings(Project({}, summaries).import_graph), []
     except Exception as error:
-        return {}, [f"names from other files: {unforeseen(error)}"]
+        return {}, [f"names from other files: {unexpected_error(error)}"]
 
 
 def _add_findings(
     reports: dict[str, FileReport], summaries: dict[str, FileSummary], rules: Collection[str]
 ) -> list[str]:
-    """Adds what only all files together show; returns what went wrong in that."""
+    """Adds the findings that need all files; returns internal errors."""
     for path, report in reports.items():
         reports[path] = _with_findings(report, report.findings, report.before)
     project = Project(dict(reports), summaries)
@@ -149,14 +149,14 @@ def _add_findings(
             continue
         try:
             findings_by_path = rule.check_project(project)
-        except Exception as error:  # the files themselves are migrated all the same
-            problems.append(f"the rule {rule.name} across files: {unforeseen(error)}")
+        except Exception as error:  # the files are migrated regardless
+            problems.append(f"the rule {rule.name} across files: {unexpected_error(error)}")
             continue
         for path, findings in findings_by_path.items():
             report = reports.get(path, FileReport(path, b"", b""))
-            more = _with_findings(report, findings, project.text(path))
-            together = sorted([*report.findings, *more.findings], key=lambda finding: (finding.where, finding.kind))
-            reports[path] = more._replace(findings=tuple(together))
+            updated = _with_findings(report, findings, project.text(path))
+            combined = sorted([*report.findings, *updated.findings], key=lambda finding: (finding.where, finding.kind))
+            reports[path] = updated._replace(findings=tuple(combined))
     for path, report in reports.items():
         named = (finding._replace(where=finding.where._replace(path=path)) for finding in report.findings)
         reports[path] = report._replace(findings=tuple(named))
@@ -174,7 +174,7 @@ def _rules_of(names: Collection[str]) -> list[Rule]:
 
 
 def write(report: FileReport) -> str | None:
-    """Puts the new text in the file's place, with its permissions; returns why not, where it cannot."""
+    """Replaces the file by the new text, with its permissions; returns the reason if it cannot."""
     try:
         if not stat.S_IMODE(os.stat(report.path).st_mode) & 0o222:
             return "read-only: it is left as it is"
@@ -202,32 +202,32 @@ def _look(path: str, worth_parsing: Sequence[Callable[[bytes], bool]]) -> FileSu
         with open_file(path) as file:
             raw = _contents(file)
         summary = scan(raw, worth_parsing)
-        size, what = len(raw), "bytes"
+        size, unit = len(raw), "bytes"
         if path.endswith(".ipynb") and (summary.matches or raw.find(b"tensorflow") >= 0):
             try:
                 source = Notebook(raw[:]).source
             except ValueError as error:
                 return str(error) if summary.matches else summary
-            size, what = len(source), "bytes of code"
-            # JSON hides some of it: the line end in front of a name is a letter there.
+            size, unit = len(source), "bytes of code"
+            # JSON escapes hide some matches: a line end before a name is a letter there.
             in_code = scan(source, worth_parsing)
             summary = in_code._replace(matches=summary.matches or in_code.matches)
         if summary.matches and size > MAX_SOURCE_BYTES:
             return (
-                f"{size:,} {what}, more than the {MAX_SOURCE_BYTES:,} that are parsed: split it, or migrate it by hand"
+                f"{size:,} {unit}, more than the {MAX_SOURCE_BYTES:,} that are parsed: split it, or migrate it by hand"
             )
         return summary
     except OSError as error:
         return f"cannot be read: {error.strerror or error}"
-    except Exception as error:  # one odd file is no reason to leave the others as they are
+    except Exception as error:  # one odd file must not stop the others
         return failed(path, b"", error)
 
 
 def _contents(file: BinaryIO) -> bytes:
-    """The bytes of a file; a large one's stay on the disk until something reads them."""
+    """The bytes of a file; a large file is memory-mapped."""
     if os.fstat(file.fileno()).st_size <= MAX_SOURCE_BYTES:
         return file.read()
-    return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)  # type: ignore[return-value]  # what bytes can do here
+    return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)  # type: ignore[return-value]  # used like bytes here
 
 
 def _migrate_file(file: tuple[str, Surroundings], rules: Collection[str]) -> FileReport:
@@ -243,9 +243,9 @@ def _migrate_file(file: tuple[str, Surroundings], rules: Collection[str]) -> Fil
 def _reports(
     files: Sequence[tuple[str, Surroundings]], rules: Collection[str], jobs: int | None
 ) -> Iterator[FileReport]:
-    """The report of each file, in their order."""
+    """The reports of the files, in order."""
     work = partial(_migrate_file, rules=rules)
-    count = min(jobs or os.cpu_count() or 1, len(files) // WORTH_A_PROCESS)
+    count = min(jobs or os.cpu_count() or 1, len(files) // MIN_FILES_PER_PROCESS)
     done = 0
     if count > 1:
         with suppress(BrokenProcessPool), _processes(count) as pool:
@@ -260,22 +260,22 @@ def _reports(
 def _one_by_one(
     work: Callable[[tuple[str, Surroundings]], FileReport], files: Sequence[tuple[str, Surroundings]]
 ) -> Iterator[FileReport]:
-    """In a process of one file at a time, so that it is known at which file a process ends; the next one goes on."""
+    """Gives a worker one file at a time, to know which file kills it; a new worker goes on with the next."""
     waiting = deque(files)
     while waiting:
         with _processes(1) as pool:
             try:
                 pool.submit(int).result()
-            except BrokenProcessPool:  # none can be started here, whatever the file
+            except BrokenProcessPool:  # no worker starts here, whatever the file
                 yield from map(work, waiting)
                 return
-            ended = False
-            while waiting and not ended:
+            killed = False
+            while waiting and not killed:
                 file = waiting.popleft()
                 try:
                     report = pool.submit(work, file).result()
                 except BrokenProcessPool:
-                    ended = True
+                    killed = True
                     report = FileReport(file[0], b"", b"", problem=ENDED)
                 yield report
 

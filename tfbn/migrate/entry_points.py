@@ -1,4 +1,4 @@
-"""Functions of the project that an installation makes commands of, by setup.py, setup.cfg or pyproject.toml."""
+"""Functions of the project that setup.py, setup.cfg or pyproject.toml install as commands."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_BYTES = 1_000_000
 
 
 def entry_points(graph: ImportGraph) -> Iterator[tuple[str, ast.FunctionDef]]:
-    """The functions that commands call, each after its file."""
+    """The functions that commands call, as pairs of file and definition."""
     functions = set()
     for folder in _folders(graph):
         for name in FILES:
@@ -32,7 +32,7 @@ def entry_points(graph: ImportGraph) -> Iterator[tuple[str, ast.FunctionDef]]:
 
 
 def _folders(graph: ImportGraph) -> set[Path]:
-    """The folders of the files, and those above up to the project's own: that of its repository, or of such a file."""
+    """The folders of the files and those above, up to the first that has .git or one of `FILES`."""
     folders: set[Path] = set()
     for folder in {Path(os.path.abspath(path)).parent for path in graph.project.summaries}:
         for above in (folder, *folder.parents):
@@ -45,11 +45,11 @@ def _folders(graph: ImportGraph) -> set[Path]:
 
 
 def unreadable(graph: ImportGraph) -> Iterator[tuple[Path, str]]:
-    """The files that cannot be read, so that commands may be missed, each with the reason."""
+    """Files that cannot be read, so that commands may be missed, with the reasons."""
     for path in sorted(folder / name for folder in _folders(graph) for name in FILES):
         try:
             if path.lstat() and path.stat().st_size > MAX_BYTES:
-                yield path, f"it has more than the {MAX_BYTES} bytes that are looked through"
+                yield path, f"it has more than the {MAX_BYTES} bytes that are searched"
             open_file(str(path)).close()
         except (FileNotFoundError, NotADirectoryError):
             continue

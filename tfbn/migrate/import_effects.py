@@ -12,14 +12,14 @@ from tfbn.migrate.standard_library import builds_no_ops
 
 
 class ImportEffects:
-    """Looks at what runs where a file is imported. What it does not know may build something."""
+    """Finds what runs when a file is imported; whatever it does not know may build ops."""
 
     def __init__(self, graph: ImportGraph) -> None:
         self._graph = graph
         self._without_ops: dict[str, bool] = {}
 
     def lines_without_ops(self, path: str) -> Iterator[int]:
-        """The lines of a file's imports of others that build nothing and leave TensorFlow's names alone."""
+        """The lines on which a file imports project files that build no ops and provide no TensorFlow name."""
         tree = self._graph.tree(path)
         for node in tree.body if tree is not None else ():
             files = set(self._graph.imports(path, node))
@@ -42,7 +42,7 @@ class ImportEffects:
         return True
 
     def _runs_nothing(self, path: str) -> bool:
-        """Whether a file's own statements call nothing but Python's functions and flags, and import nothing unknown."""
+        """Whether a file's own statements call only harmless functions and import nothing unknown."""
         tree = self._graph.tree(path)
         if tree is None:
             return False
@@ -60,7 +60,7 @@ class ImportEffects:
 
 
 def _imported_packages(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
-    """The names that an import binds, each with the package that it is from; an empty one for a relative import."""
+    """The names that an import binds, with their packages; a relative import has an empty one."""
     for alias in node.names:
         module = alias.name
         if isinstance(node, ast.ImportFrom):
@@ -90,9 +90,9 @@ def _is_harmless(function: ast.expr, packages: dict[str, str]) -> bool:
         attributes.append(root.attr)
         root = root.value
     if attributes and attributes[0].startswith("DEFINE_"):
-        return True  # a flag, by whatever name the flags have
+        return True  # a flag, whatever the flags module is called
     if not isinstance(root, ast.Name):
-        return bool(attributes)  # a method of a constant, or of what another call gives
+        return bool(attributes)  # a method of a constant, or of another call's result
     package = packages.get(root.id)
     if package in ("tensorflow", "tfbn"):
         return "logging" in attributes or "flags" in attributes

@@ -1,6 +1,6 @@
-"""The imports between the files of a project, and the names of TensorFlow that their names stand for after the run.
+"""The imports between a project's files, and the TensorFlow names that their names stand for after the run.
 
-Built anew in each run from the files as they will be, so that a finding lasts as long as its cause.
+Rebuilt in each run from the files as they will be written, so that a finding lasts as long as its cause.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from tfbn.migrate.source.prefilter import uses_modules_as_values
 if TYPE_CHECKING:
     from tfbn.migrate.project import Project
 
-OTHER = ""  # a name that is bound, to something that is not of TensorFlow
-FILE = "file:"  # in front of the path of a file that a name stands for
+OTHER = ""  # a name bound to something other than TensorFlow
+FILE = "file:"  # prefix of the path of a file that a name stands for
 
 
 class Bound(NamedTuple):
     """What a name stands for."""
 
     full: str  # a full name of TensorFlow, or a file; OTHER for the rest
-    origin: str  # the file whose own statement binds it to that; others may take it from there
+    origin: str  # the file whose statement binds it; others may import it from there
     spelled: str = ""  # by its import: `compat.tf` for `from compat import tf`, `.compat` for `from . import compat`
 
 
@@ -71,11 +71,11 @@ class ImportGraph:
             waiting.extend(new)
         return sorted(reached)
 
-    def takes_from_files(self, path: str) -> bool:
-        """Whether a file may import another one; most do not, and need not be parsed to know it."""
+    def may_import_files(self, path: str) -> bool:
+        """Whether a file may import another one; known without parsing, and false for most."""
         return not self._by_leaf.keys().isdisjoint(self.project.summaries[path].imports)
 
-    def is_taken_from(self, path: str) -> bool:
+    def may_be_imported(self, path: str) -> bool:
         """Whether another file may import this one."""
         return bool(self._imported_leaves.intersection(module_parts(path)[-1:]))
 
@@ -91,10 +91,9 @@ class ImportGraph:
         return self._trees[path]
 
     def files(self, path: str, module: str, level: int = 0) -> list[str]:
-        """The file that an import means, as a list; empty for a module from outside the project.
+        """The file that an import refers to, as a list; empty for a module outside the project.
 
-        Of several that fit an absolute import the one in the nearest folder is meant: which folder is on the path of
-        modules is not known here.
+        If several match an absolute import, the one in the nearest folder counts, since sys.path is not known here.
         """
         wanted = tuple(module.split(".")) if module else ()
         folder = _folder(path)
@@ -128,7 +127,7 @@ class ImportGraph:
                 yield from self.files(path, ".".join(parts[:count]), level)
 
     def nodes(self, path: str, *, as_program: bool) -> Iterator[ast.AST]:
-        """The nodes of a file; without what only runs where the file itself is the program, if it is not."""
+        """The nodes of a file; unless `as_program`, without what runs only under `__main__`."""
         stack: list[ast.AST] = [self.tree(path) or ast.Module([], [])]
         while stack:
             node = stack.pop()
@@ -139,7 +138,7 @@ class ImportGraph:
                 stack.extend(reversed(list(ast.iter_child_nodes(node))))
 
     def program(self, path: str) -> set[str]:
-        """The file and all that it imports, directly or not; what runs in `__main__` alone counts in itself only."""
+        """The file and all that it imports, directly or not; `__main__` blocks count only in the file itself."""
         reached, waiting = {path}, [path]
         while waiting:
             current = waiting.pop()
@@ -150,7 +149,7 @@ class ImportGraph:
 
     def imported_files(self, path: str, *, as_program: bool = True) -> set[str]:
         """The files that a file imports itself."""
-        if not self.takes_from_files(path):
+        if not self.may_import_files(path):
             return set()
         key = path, as_program
         if key not in self._imported_files:
@@ -168,7 +167,7 @@ class ImportGraph:
     def names(self, path: str) -> dict[str, str]:
         """What the module's own names stand for at its end: full names of TensorFlow, OTHER for the rest.
 
-        In a circle of imports a module shows what it has bound so far, as it does when it runs.
+        In circular imports a module shows what it has bound so far, as it does at run time.
         """
         return {name: bound.full for name, bound in self._module(path).items()}
 
@@ -202,12 +201,12 @@ class ImportGraph:
         return value._replace(full=f"{value.full}.{node.attr}" if value.full else OTHER)
 
     def may_be(self, path: str, node: ast.expr, local: Mapping[str, Bound] = NOTHING) -> tuple[str, ...]:
-        """The full names that an expression may stand for, those by modules that are used as values among them."""
+        """The full names that an expression may stand for, including those read from modules used as values."""
         by_value = (read.full for read in self.read_by_value(path) if read.node is node)
         return tuple(full for full in (self.resolve(path, node, local).full, *by_value) if full)
 
     def called(self, path: str, call: ast.Call, local: Mapping[str, Bound] = NOTHING) -> tuple[str, ...]:
-        """The full names of what a call may call, or of what it runs that stands in a string."""
+        """The full names that a call may call, directly or from code in a string."""
         return self.may_be(path, call.func, local) + self.may_be(path, call, local)
 
     def read_by_value(self, path: str) -> list[Read]:
@@ -231,7 +230,7 @@ class ImportGraph:
         return self._values[path]
 
     def _local_names_around(self, path: str, tree: ast.AST) -> Iterator[tuple[int, Mapping[str, Bound]]]:
-        """The expressions of a file, by their ids, each with what the functions around it bind."""
+        """The id of each expression of a file, and what the functions around it bind."""
         stack: list[tuple[ast.AST, Mapping[str, Bound]]] = [(tree, NOTHING)]
         while stack:
             node, local = stack.pop()
@@ -247,26 +246,26 @@ class ImportGraph:
         return full[len(FILE) :] if full.startswith(FILE) else None
 
     def _attribute(self, home: str, name: str) -> Bound:
-        """A name of another file; of a package also a module in it, which an import statement somewhere binds there."""
+        """A name of another file; for a package also one of its modules, which some import binds there."""
         inner = self.files(home, name, 1) if PurePath(home).stem == "__init__" else []
         if inner and name not in self._module(home):
             return Bound(f"{FILE}{inner[0]}", home)
         return self.bound(home, name)
 
     def local_names(self, path: str, function: ast.AST) -> dict[str, Bound]:
-        """What the names stand for that a function, or one inside of it, binds."""
+        """What the local names of a function, and of functions inside it, stand for."""
         bound, outer = self._assigned_names(path, function)
         return {name: stands_for for name, stands_for in bound.items() if name not in outer}
 
     def _global_names(self, path: str, function: ast.AST) -> dict[str, Bound]:
-        """What the names stand for that a function binds in its module."""
+        """What the names that a function declares global stand for."""
         if not any(isinstance(node, ast.Global) for node in ast.walk(function)):
             return {}
         bound, outer = self._assigned_names(path, function)
         return {name: bound[name] for name in outer if name in bound}
 
     def _assigned_names(self, path: str, function: ast.AST) -> tuple[dict[str, Bound], set[str]]:
-        """The names that a function binds, and those of them that are its module's."""
+        """The names that a function binds, and the names that it declares global."""
         bound: dict[str, Bound] = {}
         outer: set[str] = set()
         aliases = []
@@ -288,7 +287,7 @@ class ImportGraph:
         return bound, outer
 
     def chains(self, path: str) -> list[tuple[ast.expr, Mapping[str, Bound]]]:
-        """Names and whole attribute chains that a file reads, each with what the functions around it bind."""
+        """Names and whole attribute chains that a file reads, with what the functions around them bind."""
         if path not in self._chains:
             self._chains[path] = list(self._find_chains(path))
         return self._chains[path]
@@ -320,7 +319,7 @@ class ImportGraph:
             for alias in node.names:
                 if alias.name == "*":
                     yield from ((name, self.bound(home[0], name)) for name in (self.star(home[0]) if home else ()))
-                    if node.module == V1_MODULE:  # only those of which something is asked
+                    if node.module == V1_MODULE:  # only the names that some rule looks for
                         needing = (name for name in v1_names.NEEDS_GRAPH if "." not in name)
                         yield from ((name, Bound(f"{V1_MODULE}.{name}", path)) for name in sorted(needing))
                     continue
@@ -344,7 +343,7 @@ class ImportGraph:
     def star(self, path: str) -> list[str]:
         """The names that `from module import *` takes."""
         bound = self._module(path)
-        listed = _all_of(self.tree(path))
+        listed = _dunder_all(self.tree(path))
         return [name for name in bound if (name in listed if listed is not None else not name.startswith("_"))]
 
 
@@ -368,7 +367,7 @@ def is_main_test(test: ast.expr) -> bool:
 
 
 def module_parts(path: str) -> tuple[str, ...]:
-    """The folders, from the root on, and the stem that a file is imported by."""
+    """The folders from the root, and the stem, by which a file is imported."""
     stem = PurePath(path).stem
     return _folder(path) if stem == "__init__" else (*_folder(path), stem)
 
@@ -382,9 +381,9 @@ def _common(parts: tuple[str, ...], folder: tuple[str, ...]) -> int:
 
 
 def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements that run in the module itself, those in branches too; of a `try` the body comes last.
+    """The module-level statements, including those in branches; the body of a `try` comes after its handlers.
 
-    What a body binds counts for more than what its handlers bind in case it fails.
+    The last binding counts, and a body's bindings matter more than the fallbacks of its handlers.
     """
     for node in body:
         yield node
@@ -396,8 +395,8 @@ def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
             yield from _statements([*getattr(node, "orelse", []), *node.body])
 
 
-def _all_of(tree: ast.Module | None) -> set[str] | None:
-    """The names in `__all__`; None without one that the source spells out."""
+def _dunder_all(tree: ast.Module | None) -> set[str] | None:
+    """The names in `__all__`; None if there is none or it is not a literal."""
     for node in tree.body if tree else []:
         if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "__all__" for t in node.targets):
             try:

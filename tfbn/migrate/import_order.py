@@ -1,4 +1,4 @@
-"""The order of imports: where a file's were sorted, as isort and ruff sort them, those that come out are as well."""
+"""The order of imports: if a file's imports were sorted as by isort or ruff, the new ones are sorted, too."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tfbn.migrate.source.notebook import MARKER
 from tfbn.migrate.source.text import Lines
 from tfbn.migrate.standard_library import is_standard
 
-_WIDTH = 88  # at which formatters wrap
+_WIDTH = 88  # the line length at which formatters wrap
 
 _Key = Callable[["_Import"], Any]
 
 
 class Replacement(NamedTuple):
-    """A stretch of a text, by its offsets, and what comes in its place."""
+    """A span of a text, by its offsets, and its replacement."""
 
     start: int
     end: int
@@ -27,7 +27,7 @@ class Replacement(NamedTuple):
 
 
 class _Import(NamedTuple):
-    """An import statement on lines that it shares with no other."""
+    """An import statement that shares its lines with no other."""
 
     node: ast.Import | ast.ImportFrom
     text: str  # its lines, with the comments directly above
@@ -46,7 +46,7 @@ class _Import(NamedTuple):
 
     @property
     def is_bare(self) -> bool:
-        """Whether the text is the statement alone, on one line: it can be written anew."""
+        """Whether the text is only the statement, on one line, so that it can be rewritten."""
         return not re.search(r"[#(\\*\n]", self.text)
 
 
@@ -55,13 +55,13 @@ class _Block(NamedTuple):
 
     start: int  # offsets of the text
     end: int
-    has_heading: bool  # a comment directly above, which is the first import's or the file's
+    has_heading: bool  # a comment directly above, on the first import or the file
     groups: list[list[_Import]]  # with blank lines between them
-    gaps: list[str]  # these blank lines
+    gaps: list[str]  # the blank lines between groups
 
 
 def sort_imports(before: bytes, after: bytes) -> list[Replacement]:
-    """What to replace in the new text of a file so that its imports are in the order that the old ones were in."""
+    """The replacements that put the imports of a file's new text into the order of the old ones."""
     old_blocks = _blocks(before)
     style = _style(old_blocks)
     new_blocks = _blocks(after)
@@ -74,8 +74,8 @@ def sort_imports(before: bytes, after: bytes) -> list[Replacement]:
     for block in new_blocks:
         text = _sorted_text(block, style, old_texts, newline, is_mixed=is_mixed)
         if text is not None:
-            is_ended = after[block.start : block.end].endswith((b"\n", b"\r"))
-            replacements += _difference(after, block, text if is_ended else text.rstrip("\r\n"))
+            ends_line = after[block.start : block.end].endswith((b"\n", b"\r"))
+            replacements += _difference(after, block, text if ends_line else text.rstrip("\r\n"))
         gap = _wide_gap(after, block)
         if gap and not any(_wide_gap(before, old) for old in old_blocks):
             replacements.append(Replacement(block.end, block.end + len(gap), newline))
@@ -83,13 +83,13 @@ def sort_imports(before: bytes, after: bytes) -> list[Replacement]:
 
 
 def _wide_gap(data: bytes, block: _Block) -> bytes:
-    """Blank lines below imports, where they are more than the one that is above any statement but a definition."""
+    """The blank lines below imports, if there are several and no definition follows."""
     blank = re.match(rb"(?:[ \t\f]*\r?\n){2,}(?=[^\s#@])(?!(?:async )?def |class )", data[block.end :])
     return blank[0] if blank else b""
 
 
 def _difference(data: bytes, block: _Block, text: str) -> list[Replacement]:
-    """The lines of a block that a new text has otherwise."""
+    """The lines of a block that differ in the new text."""
     old, new = (lines.splitlines(keepends=True) for lines in (data[block.start : block.end], text.encode("utf-8")))
     if old == new:
         return []
@@ -134,7 +134,7 @@ def _blocks(data: bytes) -> list[_Block] | None:
 
 
 def _style(blocks: list[_Block] | None) -> _Key | None:
-    """The key that all groups are sorted by; None where there is none."""
+    """The key that all groups are sorted by, or None."""
     groups = [group for block in blocks or [] for group in block.groups]
     return next((key for key in (_imports_first, _by_module) if all(sorted(g, key=key) == g for g in groups)), None)
 
@@ -158,7 +158,7 @@ def _by_module(statement: _Import) -> Any:
 
 
 def _natural(name: str) -> Any:
-    """Numbers by their values, letters without their case first."""
+    """A sort key: numbers by value, letters first without regard to case."""
     parts = re.split(r"(\d+)", name)
     return [(int(part), "") if part.isdigit() else (-1, part.lower()) for part in parts], name
 
@@ -171,14 +171,14 @@ def _member_key(alias: ast.alias) -> Any:
 
 
 def _sorted_text(block: _Block, style: _Key, old_texts: Collection[str], newline: str, *, is_mixed: bool) -> str | None:
-    """The text of a block in order; None where that is not to be changed.
+    """The sorted text of a block; None if its order must not change.
 
-    A star import may bind what a later import binds anew, and a comment above the first import is about that one.
+    A later import may override a name of a star import, and a comment above the block stays with its first import.
     """
     if any(alias.name == "*" for group in block.groups for statement in group for alias in statement.node.names):
         return None
     groups, gaps = (block.groups, block.gaps) if is_mixed else _with_third_party(block, newline)
-    groups = [sorted(_written_anew(group, old_texts, newline), key=style) for group in groups]
+    groups = [sorted(_merge_new(group, old_texts, newline), key=style) for group in groups]
     if block.has_heading and groups[0][0].text != block.groups[0][0].text:
         return None
     texts = [newline.join(statement.text for statement in group) + newline for group in groups]
@@ -192,7 +192,7 @@ def _is_mixed(group: list[_Import]) -> bool:
 
 
 def _with_third_party(block: _Block, newline: str) -> tuple[list[list[_Import]], list[str]]:
-    """The groups, with tfbn's imports in one of their own between the standard library's and relative ones."""
+    """The groups, with tfbn's imports split off from the standard library's and from relative ones."""
     groups: list[list[_Import]] = []
     gaps: list[str] = []
     for group, gap in zip(block.groups, [*block.gaps, ""]):
@@ -208,8 +208,8 @@ def _with_third_party(block: _Block, newline: str) -> tuple[list[list[_Import]],
     return groups, gaps[:-1]
 
 
-def _written_anew(group: list[_Import], old_texts: Collection[str], newline: str) -> Iterator[_Import]:
-    """The statements, and new ones of `from` one for each module and each name with `as`, as isort writes them."""
+def _merge_new(group: list[_Import], old_texts: Collection[str], newline: str) -> Iterator[_Import]:
+    """Merges new `from` imports into one per module and one per `as` name, as isort does; other statements stay."""
     merged: dict[tuple[int, str], list[_Import]] = {}
     for statement in group:
         if isinstance(statement.node, ast.ImportFrom) and statement.is_bare:
@@ -220,7 +220,7 @@ def _written_anew(group: list[_Import], old_texts: Collection[str], newline: str
         if all(statement.text in old_texts for statement in statements):
             yield from statements
             continue
-        aliases = sorted((alias for each in statements for alias in each.node.names), key=_member_key)
+        aliases = sorted((alias for statement in statements for alias in statement.node.names), key=_member_key)
         unnamed = list({alias.name: alias for alias in aliases if alias.asname is None}.values())
         module = f"from {'.' * statements[0].level}{statements[0].module} import "
         for names in [unnamed, *([alias] for alias in aliases if alias.asname is not None)]:

@@ -1,6 +1,6 @@
-"""Updates imports: names that tfbn has come from tfbn, unused imports are removed, one import is added.
+"""Updates imports: takes names from tfbn where it has them, removes unused imports, adds missing ones.
 
-This comes after all rules, since only then it is known what is still used.
+This runs after all rules: only then is it known what is still used.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tfbn.migrate.source.notebook import MARKER
 from tfbn.migrate.standard_library import builds_no_ops
 from tfbn.migrate.statements import Removal, replace_statement
 
-RULE = "imports"  # what edits of imports are listed under, whichever rule they are for
+RULE = "imports"  # the name that import edits are listed under, whichever rule needs them
 _WHY_HERE = "before the imports below, which may build ops"
 
 
@@ -59,7 +59,7 @@ def update_imports(module: Module, changes: Changes) -> None:
 
 
 def _target(binding: Binding, changes: Changes) -> str | None:
-    """Where a name that an import takes from a dead module is in tfbn."""
+    """The tfbn name of what an import takes from a dead module."""
     if not isinstance(binding.statement, cst.ImportFrom) or any(
         id(node) in changes.kept for node in binding.references
     ):
@@ -69,8 +69,8 @@ def _target(binding: Binding, changes: Changes) -> str | None:
 
 
 def _unused(module: Module, changes: Changes, bindings: list[Binding], moved: dict[int, str]) -> set[int]:
-    """The bindings that nothing uses once the changes are made; those of live modules only where the changes did it."""
-    exported, passes_on = _exported(module), module.surroundings.is_package or _only_passes_on(module)
+    """The bindings that are unused after the changes; those of live modules only if they were used before."""
+    exported, reexports = _exported(module), module.surroundings.is_package or _only_reexports(module)
     gone: set[int] = set()
     spans: list[tuple[int, int]] = []
     growing = True
@@ -79,13 +79,13 @@ def _unused(module: Module, changes: Changes, bindings: list[Binding], moved: di
         for binding in bindings:
             if id(binding) in gone or id(binding.alias) in moved or binding.local in exported | changes.needed:
                 continue
-            if _is_for_others(module, binding, passes_on):
+            if _is_for_others(module, binding, reexports):
                 continue
-            left = [node for node in binding.references if not (changes.covers(node) or _within(module, node, spans))]
+            uses = [node for node in binding.references if not (changes.covers(node) or _within(module, node, spans))]
             if _is_plain_dotted(binding) and names.is_dead(binding.name):
-                left = [node for node in left if names.is_dead(module.name(_chain(module, node)))]
+                uses = [node for node in uses if names.is_dead(module.name(_chain(module, node)))]
             removes_dead = names.is_dead(binding.name) and bool(changes.dead_imports)
-            if not left and (binding.references or removes_dead) and _is_ours(binding, changes):
+            if not uses and (binding.references or removes_dead) and _is_ours(binding, changes):
                 gone.add(id(binding))
                 if binding.alias is None:
                     spans.append(module.span(binding.statement))
@@ -93,22 +93,22 @@ def _unused(module: Module, changes: Changes, bindings: list[Binding], moved: di
     return gone
 
 
-def _is_for_others(module: Module, binding: Binding, passes_on: bool) -> bool:
-    """Whether other files take a name, or may: one outside of the run, where the module is there to pass names on.
+def _is_for_others(module: Module, binding: Binding, reexports: bool) -> bool:
+    """Whether other files import a name, or may do so outside this run because the module exists to re-export.
 
-    A dead module goes where other files take it: what they use of it is rewritten in them, or found there.
+    A dead module is removed even if other files import it: their uses are rewritten, or reported there.
     """
     if binding.is_foreign or binding.local.startswith("_") or not binding.top_level:
         return binding.is_foreign and not names.is_dead(binding.name)
-    is_taken = binding.local in module.surroundings.shared
+    is_imported = binding.local in module.surroundings.shared
     if not names.is_dead(binding.name):
-        return is_taken or passes_on
+        return is_imported or reexports
     is_module = names.below_tensorflow(binding.name) in names.MODULES
-    is_offered = module.surroundings.is_package or (not is_module and (passes_on or binding.alias is None))
-    return is_offered and not binding.references and not (is_module and is_taken)
+    is_offered = module.surroundings.is_package or (not is_module and (reexports or binding.alias is None))
+    return is_offered and not binding.references and not (is_module and is_imported)
 
 
-def _only_passes_on(module: Module) -> bool:
+def _only_reexports(module: Module) -> bool:
     """Whether a module is nothing but imports and other names for what they bind."""
     return all(
         isinstance(node, (cst.Import, cst.ImportFrom))
@@ -120,7 +120,7 @@ def _only_passes_on(module: Module) -> bool:
 
 
 def _is_ours(binding: Binding, changes: Changes) -> bool:
-    """A name that some rule would have rewritten and was told not to is left alone, used or not."""
+    """Whether the import is ours to remove: not if the rule for its name is switched off."""
     known = names.known(binding.name)
     return known is None or known.rule in changes.enabled
 
@@ -144,18 +144,18 @@ def _chain(module: Module, node: Any) -> Any:
 
 
 def _roots(module: Module, changes: Changes, own: list[Binding]) -> list[str]:
-    """The packages that an `import a.b.c` without `as` has bound, where they are used for something else still."""
-    found = []
+    """The packages that an `import a.b.c` without `as` binds and that are still used for something else."""
+    roots = []
     for binding in own:
         if _is_plain_dotted(binding) and any(not changes.covers(_chain(module, node)) for node in binding.references):
             others = [b for b in module.bindings() if b.local == binding.local and b.statement is not binding.statement]
             if not any(b.top_level and not _is_plain_dotted(b) for b in others):
-                found.append(binding.local)
-    return list(dict.fromkeys(found))
+                roots.append(binding.local)
+    return list(dict.fromkeys(roots))
 
 
 def _rewrite(module: Module, changes: Changes, statement: Any, moved: dict[int, str], out: set[int]) -> None:
-    """An import of which some names move to tfbn, and some may go."""
+    """Rewrites an import some of whose names move to tfbn or are unused."""
     targets = {moved[id(alias)].rpartition(".")[0] for alias in statement.names if id(alias) in moved}
     if len(targets) == 1 and all(id(alias) in moved for alias in statement.names):
         # All names have one new home: only the module's name changes, and parentheses and comments stay.
@@ -197,7 +197,7 @@ def _import_v1(module: Module, changes: Changes, statement: Any) -> None:
 
 
 def _import_v1_by_other_means(module: Module, changes: Changes) -> None:
-    """Star imports, and `importlib.import_module("tensorflow")`; what only returns TensorFlow 2 is reported."""
+    """Star imports, and `importlib.import_module("tensorflow")`; other expressions for TensorFlow 2 are reported."""
     for node in module.nodes:
         if isinstance(node, cst.ImportFrom) and isinstance(node.names, cst.ImportStar):
             if not node.relative and (new := _v1_module(source_module(node))):
@@ -216,17 +216,17 @@ def _import_v1_by_other_means(module: Module, changes: Changes) -> None:
 def _v1_edits(statement: Any) -> dict[Any, str]:
     """The nodes of a statement that change where the code is TF1, and what they become."""
     if isinstance(statement, cst.Import):
-        found = {}
+        edits = {}
         for alias in statement.names:
             new = _v1_module(alias.evaluated_name)
             if new and alias.asname:
-                found[alias.name] = new
+                edits[alias.name] = new
             elif alias.evaluated_name == "tensorflow":
-                found[alias.name] = f"{new} as tensorflow"
-        return found
+                edits[alias.name] = f"{new} as tensorflow"
+        return edits
     home = source_module(statement)
-    of_contrib = all(names.is_of_contrib(f"{home}.{alias.evaluated_name}") for alias in statement.names)
-    new = None if of_contrib else _v1_module(home)
+    all_contrib = all(names.is_of_contrib(f"{home}.{alias.evaluated_name}") for alias in statement.names)
+    new = None if all_contrib else _v1_module(home)
     return {statement.module: new} if new else {}
 
 
@@ -239,9 +239,9 @@ def _v1_module(name: str) -> str | None:
 
 
 def _switch_v2_off(module: Module, changes: Changes, whole: list[Binding], parts: list[Binding]) -> None:
-    """Below the first import of TensorFlow itself, or else of names from it, and those after it that build nothing."""
-    of_parts = [b for b in parts if isinstance(b.statement, cst.ImportFrom) and _v1_edits(b.statement)]
-    places = [binding for binding in whole if binding.top_level] or [b for b in of_parts if b.top_level]
+    """Adds the switch below the first import of TensorFlow, or of its names, and the harmless imports after it."""
+    from_imports = [b for b in parts if isinstance(b.statement, cst.ImportFrom) and _v1_edits(b.statement)]
+    places = [binding for binding in whole if binding.top_level] or [b for b in from_imports if b.top_level]
     if not places:
         return
     first = min(places, key=lambda binding: module.span(binding.statement))
@@ -253,11 +253,11 @@ def _switch_v2_off(module: Module, changes: Changes, whole: list[Binding], parts
     guarded = _imports_follow(module, last)
     lines, tf = [], f"{first.local}."
     if first not in whole or first.is_foreign:
-        called = "disable_v2_behavior, executing_eagerly" if guarded else "disable_v2_behavior"
-        lines, tf = [f"from tensorflow.compat.v1 import {called}"], ""
+        members = "disable_v2_behavior, executing_eagerly" if guarded else "disable_v2_behavior"
+        lines, tf = [f"from tensorflow.compat.v1 import {members}"], ""
     lines.append("")  # a formatter wants an empty line below imports
     if guarded:
-        # Linters let imports follow on an `if` (E402), but not on a call.
+        # Linters allow imports after an `if` (E402), but not after a call.
         lines += [f"if {tf}executing_eagerly():  # {_WHY_HERE}", f"    {tf}disable_v2_behavior()"]
         lines += [] if module.data[below:].startswith((b"\n", b"\r")) else [""]
     else:
@@ -268,7 +268,7 @@ def _switch_v2_off(module: Module, changes: Changes, whole: list[Binding], parts
 
 
 def _imports_follow(module: Module, statement: Any) -> bool:
-    """Whether the module's imports go on below a statement among them."""
+    """Whether more imports follow an import statement."""
     lines = list(module.tree.body)
     line = module.parent(statement)
     below = lines[lines.index(line) + 1 :] if line in lines else []
@@ -281,7 +281,7 @@ def _imports_follow(module: Module, statement: Any) -> bool:
 
 
 def _last_import_without_ops(module: Module, statement: Any) -> Any:
-    """The last of the imports that follow on one, none of which can build anything."""
+    """The last of the consecutive imports after a statement that certainly build nothing."""
     line = module.parent(statement)
     lines = list(module.tree.body)
     start = next((index for index, other in enumerate(lines) if other is line), len(lines))
@@ -312,23 +312,23 @@ def _builds_no_ops(statement: Any) -> bool:
 
 def _exported(module: Module) -> set[str]:
     """The names in `__all__`."""
-    found: set[str] = set()
+    exported: set[str] = set()
     for node in module.nodes:
         if isinstance(node, (cst.Assign, cst.AugAssign)):
             targets = [node.target] if isinstance(node, cst.AugAssign) else [target.target for target in node.targets]
             if any(isinstance(target, cst.Name) and target.value == "__all__" for target in targets):
                 elements = getattr(node.value, "elements", ())
-                found |= {e.value.evaluated_value for e in elements if isinstance(e.value, cst.SimpleString)}
-    return found
+                exported |= {e.value.evaluated_value for e in elements if isinstance(e.value, cst.SimpleString)}
+    return exported
 
 
 def _report_dead(
     module: Module, changes: Changes, bindings: list[Binding], gone: set[int], moved: dict[int, str]
 ) -> None:
     for binding in bindings:
-        is_left = id(binding) not in gone and id(binding.alias) not in moved
+        remains = id(binding) not in gone and id(binding.alias) not in moved
         is_expected = is_caught(module, binding.statement)
-        if names.is_dead(binding.name) and is_left and not binding.is_foreign and not is_expected:
+        if names.is_dead(binding.name) and remains and not binding.is_foreign and not is_expected:
             changes.find(
                 binding.statement if binding.alias is None else binding.alias,
                 changes.dead_imports,

@@ -16,7 +16,7 @@ from tfbn.migrate.surroundings import ALONE, Surroundings
 
 
 def migrate(path: str, raw: bytes, rules: Collection[str], surroundings: Surroundings = ALONE) -> FileReport:
-    """Migrates the text of a Python file by the rules of these names; what it cannot read it reports as a problem."""
+    """Applies the named rules to the text of a Python file; text that cannot be read is reported as a problem."""
     try:
         source = decode(raw)
         surroundings = surroundings._replace(is_package=PurePath(path).stem == "__init__")
@@ -28,7 +28,7 @@ def migrate(path: str, raw: bytes, rules: Collection[str], surroundings: Surroun
 
 
 def migrate_notebook(path: str, raw: bytes, rules: Collection[str], surroundings: Surroundings = ALONE) -> FileReport:
-    """Migrates the code cells of a notebook; what it cannot read it reports as a problem."""
+    """Migrates the code cells of a notebook; one that cannot be read is reported as a problem."""
     try:
         notebook = Notebook(raw)
         source = notebook.source
@@ -38,7 +38,7 @@ def migrate_notebook(path: str, raw: bytes, rules: Collection[str], surroundings
             line = re.match(r"line (\d+): ", str(error))
             if not line:
                 raise
-            # Python may miss something on the line below the last.
+            # Python may place an error on the line below the last.
             place = notebook.place(min(int(line[1]), source.count(b"\n")), 1)
             raise ValueError(f"cell {place.cell}, line {place.line}: {str(error)[line.end() :]}") from error
         texts = notebook.split(after)
@@ -51,7 +51,8 @@ def migrate_notebook(path: str, raw: bytes, rules: Collection[str], surroundings
         return FileReport(path, raw, raw, problem=str(error))
 
     edits = tuple(edit._replace(place=notebook.place(edit.place.line, edit.place.column)) for edit in edits)
-    findings = tuple(found._replace(where=notebook.place(found.where.line, found.where.column)) for found in findings)
+    places = [notebook.place(finding.where.line, finding.where.column) for finding in findings]
+    findings = tuple(finding._replace(where=place) for finding, place in zip(findings, places))
     return FileReport(path, raw, notebook.with_cells(texts), edits, findings, None, trains)
 
 
@@ -60,7 +61,7 @@ def rewrite(
 ) -> tuple[bytes, tuple[Edit, ...], tuple[Finding, ...], bool]:
     """New text, edits, findings, and whether the text builds layers whose updates have to be run.
 
-    Raises ValueError for text that does not parse. Whether the new text compiles is the caller's to check.
+    Raises ValueError for text that does not parse. The caller checks that the new text compiles.
     """
     import libcst
 
@@ -110,7 +111,7 @@ def check_result(before: str, after: str, *, in_notebook: bool = False) -> None:
 
 
 def _not_python(source: str, error: SyntaxError, verb: str) -> str:
-    """Where a text stops being this Python, and what to do."""
+    """An error message: where the text is not valid for this Python, and what to do."""
     line = error.lineno or 1
     lines = re.split("\r\n|\r|\n", source)
     shown = lines[line - 1].strip()[:80] if 0 < line <= len(lines) else ""

@@ -1,4 +1,4 @@
-"""A parsed source file in which every expression can be asked which function or module of TensorFlow it is."""
+"""A parsed source file that knows which function or module of TensorFlow an expression stands for."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ POSITIONS_AND_CONTEXTS = (metadata.ByteSpanPositionProvider, metadata.Expression
 
 
 class Use(NamedTuple):
-    """An expression that stands for something of TensorFlow that tfbn has, or that TensorFlow 2 has not."""
+    """An expression that stands for a TensorFlow name that tfbn has, or that TensorFlow 2 lacks."""
 
     node: Any  # the attribute chain, or the name
     name: str  # in full: tensorflow.contrib.layers.batch_norm
@@ -29,11 +29,11 @@ class Use(NamedTuple):
 
 
 class ModuleReads(NamedTuple):
-    """`module_values.ModuleValues` in nodes of this tree: each read as its full name and its node."""
+    """`module_values.ModuleValues` with nodes of this tree: each read is a full name and its node."""
 
     names: tuple[tuple[str, Any], ...]
     lookups: tuple[tuple[str, Any], ...]
-    handed_on: tuple[tuple[str, Any], ...]
+    passed_on: tuple[tuple[str, Any], ...]
 
 
 class Binding(NamedTuple):
@@ -45,31 +45,31 @@ class Binding(NamedTuple):
     alias: Any  # the ImportAlias; None for an assignment
     references: tuple[Any, ...]  # the expressions that use it
     top_level: bool  # in the module itself, not in a function or class
-    is_foreign: bool  # it is taken from another file of the project
+    is_foreign: bool  # imported from another file of the project
 
 
 class Module:
     """The syntax tree of a file with scopes, parents and positions.
 
-    Raises libcst.ParserSyntaxError, and ValueError for what the tree would not hold as it stands.
+    Raises libcst.ParserSyntaxError, and ValueError for text that the tree would not reproduce.
     """
 
     def __init__(self, data: bytes, surroundings: Surroundings = ALONE) -> None:
         self.data = data
         self.surroundings = surroundings
         self.lines = Lines(data)
-        # libcst drops a form feed in front of a statement, and its positions go wrong by one; not one behind it.
+        # libcst drops a form feed at the start of a line, which shifts its positions by one; at a line's end it stays.
         text = re.sub(r"(\r\n|\r|\n)(\f+)", r"\2\1", data.decode("utf-8"))
         self.tree = cst.parse_module(text)
         if self.tree.code.rstrip() != text.rstrip():
             raise ValueError(
                 "libcst, which this needs, drops some characters, such as a form feed at the start: remove them"
             )
-        # The tree is fresh from the parser, so no node occurs twice in it, and copying it can be saved.
+        # The tree is fresh from the parser, so no node occurs twice in it and it need not be copied.
         wrapper = metadata.MetadataWrapper(self.tree, unsafe_skip_copy=True)
-        found = wrapper.resolve_many([metadata.ScopeProvider, *POSITIONS_AND_CONTEXTS])
-        self._scopes = found[metadata.ScopeProvider]
-        self._spans, self._contexts = (found[provider] for provider in POSITIONS_AND_CONTEXTS)
+        resolved = wrapper.resolve_many([metadata.ScopeProvider, *POSITIONS_AND_CONTEXTS])
+        self._scopes = resolved[metadata.ScopeProvider]
+        self._spans, self._contexts = (resolved[provider] for provider in POSITIONS_AND_CONTEXTS)
         self._names: dict[Any, tuple[frozenset[str], bool]] = {}
         self._parents: dict[Any, Any] = {}
         self.nodes = list(_walk(self.tree, self._parents))
@@ -83,10 +83,10 @@ class Module:
 
     def parents(self, node: Any) -> Iterator[Any]:
         """The parent, its parent, and so on up to the module."""
-        found = self.parent(node)
-        while found is not None:
-            yield found
-            found = self.parent(found)
+        above = self.parent(node)
+        while above is not None:
+            yield above
+            above = self.parent(above)
 
     def span(self, node: Any) -> tuple[int, int]:
         """Where a node stands in the text: the first byte, and the one after the last."""
@@ -103,8 +103,8 @@ class Module:
     def resolve(self, node: Any) -> tuple[frozenset[str], bool]:
         """The full names that an expression may stand for, and whether it can stand for nothing else."""
         if isinstance(node, cst.Attribute):
-            found, certain = self.resolve(node.value)
-            return frozenset(self._full_name(f"{name}.{node.attr.value}") for name in found), certain
+            candidates, certain = self.resolve(node.value)
+            return frozenset(self._full_name(f"{name}.{node.attr.value}") for name in candidates), certain
         if isinstance(node, (cst.Call, cst.Subscript)):
             full = self._imported_by_call(node)
             return frozenset([full] if full else []), bool(full)
@@ -114,8 +114,8 @@ class Module:
 
     def resolve_in(self, scope: Any, name: str) -> frozenset[str]:
         """The full names of a name in a scope, where it can stand for nothing else."""
-        found, certain = self._names_in(scope, name)
-        return found if certain else frozenset()
+        candidates, certain = self._names_in(scope, name)
+        return candidates if certain else frozenset()
 
     def _imported_by_call(self, node: Any) -> str:
         text = self.text(node)
@@ -154,30 +154,30 @@ class Module:
     def _names_in(self, scope: Any, name: str) -> tuple[frozenset[str], bool]:
         key = (scope, name)
         if key not in self._names:
-            self._names[key] = frozenset(), False  # for `x = x.y`, which would not end
+            self._names[key] = frozenset(), False  # ends the recursion for `x = x.y`
             self._names[key] = self._resolve_name(*key)
         return self._names[key]
 
     def name(self, node: Any) -> str:
         """The full name of an expression, and the empty string for one that is unknown or uncertain."""
-        found, certain = self.resolve(node)
-        return next(iter(found)) if certain and len(found) == 1 else ""
+        candidates, certain = self.resolve(node)
+        return next(iter(candidates)) if certain and len(candidates) == 1 else ""
 
     def known(self, node: Any) -> names.Known | None:
         """What an expression certainly stands for, if that is something that tfbn has."""
-        found, certain = self.resolve(node)
-        all_known = {names.known(name) for name in found}
+        candidates, certain = self.resolve(node)
+        all_known = {names.known(name) for name in candidates}
         return all_known.pop() if certain and len(all_known) == 1 else None
 
     def assigned_value(self, node: Any) -> Any:
-        """The expression that a name was given, where exactly one assignment gives it one."""
+        """The value of a name with exactly one assignment, else None; any other expression is returned as it is."""
         if not isinstance(node, cst.Name) or self._scopes.get(node) is None:
             return node
         assignments = list(self._scopes[node][node.value])
         return self._value_of(assignments[0]) if len(assignments) == 1 else None
 
     def bindings_of(self, node: Any) -> Iterator[tuple[Any, frozenset[str]]]:
-        """What binds the name that an expression begins with, but to None, each with the full names it may then be."""
+        """What binds an expression's first name, except to None, each with the full names that it may then have."""
         while isinstance(node, cst.Attribute):
             node = node.value
         if not isinstance(node, cst.Name) or self._scopes.get(node) is None:
@@ -201,18 +201,18 @@ class Module:
 
     def bindings(self) -> list[Binding]:
         """Every import and every plain assignment of something of TensorFlow, in the order of the text."""
-        found = []
+        bindings = []
         for node in self.nodes:
             if isinstance(node, (cst.Import, cst.ImportFrom)) and not isinstance(node.names, cst.ImportStar):
                 for alias in node.names:
                     full = self._full_name(imported_name(node, alias))
                     if names.below_tensorflow(full) is not None:
                         local = alias.evaluated_alias or alias.evaluated_name.partition(".")[0]
-                        found.append(self._binding(node, alias, local, full))
+                        bindings.append(self._binding(node, alias, local, full))
             elif isinstance(node, cst.Assign) and self.is_alias(node):
                 target = node.targets[0].target
-                found.append(self._binding(node, None, target.value, self.name(node.value)))
-        return found
+                bindings.append(self._binding(node, None, target.value, self.name(node.value)))
+        return bindings
 
     def is_alias(self, node: Any) -> bool:
         """Whether a statement is `slim = tf.contrib.slim`, a second name for a dead module."""
@@ -233,8 +233,8 @@ class Module:
             parts = full.split(".")
             bound = {".".join(parts[: count + 1]) for count in range(len(parts))}
         references: list[Any] = []
-        # A global statement binds in the module what stands in a function.
-        for assignment in {a for found in (scope, scope.globals) for name in bound for a in found.assignments[name]}:
+        # A global statement makes a function's assignment bind in the module.
+        for assignment in {a for place in (scope, scope.globals) for name in bound for a in place.assignments[name]}:
             if assignment.node is key:
                 references.extend(access.node for access in assignment.references)
         top_level = isinstance(scope, metadata.GlobalScope)
@@ -242,11 +242,11 @@ class Module:
         return Binding(local, full, statement, alias, tuple(dict.fromkeys(references)), top_level, is_foreign)
 
     def _full_name(self, spelled: str) -> str:
-        """The full name in TensorFlow of what another file of the project has it as."""
+        """The TensorFlow name behind a spelling that reaches it through another file of the project."""
         return self.surroundings.spelled.get(spelled, spelled)
 
     def _resolve_name(self, scope: Any, name: str) -> tuple[frozenset[str], bool]:
-        found: set[str] = set()
+        candidates: set[str] = set()
         certain = True
         for assignment in scope[name]:
             if isinstance(assignment, metadata.ImportAssignment):
@@ -255,13 +255,13 @@ class Module:
             else:
                 value = self._value_of(assignment)
                 if isinstance(value, cst.Name) and value.value == "None":
-                    continue  # "not used here": nothing can be called or read under the name
+                    continue  # a placeholder: nothing can be called or read through it
                 inner, sure = self.resolve(value)
-            found |= inner
+            candidates |= inner
             certain &= sure and bool(inner)
         if name in self.surroundings.starred and set(scope[name]) <= set(scope.globals[name]):
-            found.add(self.surroundings.starred[name])
-        return frozenset(found), certain and bool(found)
+            candidates.add(self.surroundings.starred[name])
+        return frozenset(candidates), certain and bool(candidates)
 
     def _value_of(self, assignment: Any) -> Any:
         """The right side of an assignment to a name; None for a parameter, a function, a loop variable and the like."""
@@ -278,7 +278,7 @@ class Module:
             if isinstance(node, (cst.Attribute, cst.Name)) and node in self._contexts:
                 parent = self._parents.get(node)
                 if isinstance(parent, cst.Attribute) and parent.value is node:
-                    continue  # looked at together with the attribute
+                    continue  # resolved together with the attribute
                 if isinstance(node, cst.Name) and self._contexts[node] is not metadata.ExpressionContext.LOAD:
                     continue
                 if any(isinstance(above, (cst.Import, cst.ImportFrom)) for above in self.parents(node)):
@@ -291,14 +291,14 @@ class Module:
         """The longest part of an attribute chain that is known; all of it where it is dead and unknown."""
         part = node
         while isinstance(part, (cst.Attribute, cst.Name)):
-            found, certain = self.resolve(part)
-            all_known = {names.known(name) for name in found}
+            candidates, certain = self.resolve(part)
+            all_known = {names.known(name) for name in candidates}
             if len(all_known) == 1 and None not in all_known:
-                return Use(part, sorted(found)[0], all_known.pop(), certain)
+                return Use(part, sorted(candidates)[0], all_known.pop(), certain)
             part = part.value if isinstance(part, cst.Attribute) else None
-        found, certain = self.resolve(node)
-        dead = sorted(name for name in found if names.is_dead(name))
-        return Use(node, dead[0], None, certain and len(dead) == len(found)) if dead else None
+        candidates, certain = self.resolve(node)
+        dead = sorted(name for name in candidates if names.is_dead(name))
+        return Use(node, dead[0], None, certain and len(dead) == len(candidates)) if dead else None
 
 
 def _walk(node: Any, parents: dict[Any, Any]) -> Iterator[Any]:

@@ -1,8 +1,8 @@
-"""Where a module of TensorFlow goes as a value: to parameters, attributes, containers, getattr; what is read there.
+"""Modules of TensorFlow used as values, followed through parameters, attributes, containers and getattr.
 
-Names that an import or a plain assignment binds are resolved elsewhere; this follows what those leave:
+Names that an import or a plain assignment binds are resolved elsewhere; this follows the rest:
 `def f(lib=tf)`, `self.lib = tf`, `tf, np = tensorflow, numpy`, `(lambda: tf)().Session`. It goes by names and scopes,
-not by the order in which statements run, so it tells what an expression may be.
+not by the order of execution, so it tells what an expression may be.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from tfbn.migrate import code_strings, names
 from tfbn.migrate.tensorflow_names import V1_MODULES, V1_ONLY
 
 Function = Union[ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda]
-# The scope that binds a name, by its id, and the name; ATTRIBUTE for an attribute, of whatever object.
+# The id of the scope that binds a name, and the name; ATTRIBUTE for an attribute of any object.
 Key = tuple[int, str]
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _THROUGH = (ast.List, ast.Set, ast.Dict, ast.Starred, ast.IfExp, ast.BoolOp, ast.Await)
 ATTRIBUTE = MODULE = 0
 V1_MODULE = "tensorflow.compat.v1"
-# What takes a module and reads none of its names, or none that matters.
+# Functions that take a module and read none of its names, or none that matters.
 HARMLESS = frozenset(
     "delattr dir getfile getmodule getsource hasattr help id isinstance object print reload repr setattr str "
     "type".split()
 )
 _CHAIN = re.compile(r"(?<![\w.])([A-Za-z_]\w*)((?:\.[A-Za-z_]\w*)*)(\.?)")
 _DISTINCTIVE = re.compile(r"[A-Z_]")
-MIN_PIECE = 4  # letters of a part of a name, such as `Optimizer`, that tell something
+MIN_PIECE = 4  # letters; shorter parts of a name are no hint, unlike `Optimizer`
 
 
 class Read(NamedTuple):
-    """An expression that may read a name of TensorFlow, or hand a module of it on."""
+    """An expression that may read a name of TensorFlow, or pass on a module of it."""
 
     node: ast.expr
     full: str  # the name, or the module
@@ -45,15 +45,15 @@ class ModuleValues(NamedTuple):
 
     names: list[Read]
     lookups: list[Read]  # names that are computed when the program runs
-    handed_on: list[Read]  # arguments of functions that are not of this file
+    passed_on: list[Read]  # arguments of functions defined elsewhere
 
 
 class Resolver(NamedTuple):
-    """What is known of a file beforehand."""
+    """How names of a file resolve without following values."""
 
-    full: Callable[[ast.expr], str]  # the full name that an expression certainly stands for, of whatever package, or ""
-    name_at: Callable[[ast.expr, str], str]  # the same for a name, where another expression stands
-    possible: Callable[[ast.expr], Iterable[str]] = lambda node: ()  # what one without a full name may be
+    full: Callable[[ast.expr], str]  # the full name that an expression certainly stands for, in any package, or ""
+    name_at: Callable[[ast.expr, str], str]  # the same for a name, in the scope of an expression
+    possible: Callable[[ast.expr], Iterable[str]] = lambda node: ()  # what an expression without one may be
 
 
 def imported_by_call(node: ast.expr) -> str:
@@ -80,29 +80,29 @@ class _Flow:
         self.resolver = resolver
         self.parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
         self.functions: dict[str, list[Function]] = {}
-        self.fields: dict[str, list[str]] = {}  # of classes without a constructor of their own, by dataclasses say
-        self.bound: dict[int, set[str]] = {}  # what each function binds in itself
+        self.fields: dict[str, list[str]] = {}  # annotated in classes, such as dataclasses
+        self.bound: dict[int, set[str]] = {}  # the local names of each function
         for node in ast.walk(tree):
             if isinstance(node, _FUNCTIONS):
                 self.bound[id(node)] = _bound_in(node)
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
                 self.functions.setdefault(node.name, []).append(node)
             elif isinstance(node, ast.ClassDef):
-                makers = [
+                constructors = [
                     inner for inner in node.body if isinstance(inner, ast.FunctionDef) and inner.name == "__init__"
                 ]
-                self.functions.setdefault(node.name, []).extend(makers)
+                self.functions.setdefault(node.name, []).extend(constructors)
                 annotated = [field.target for field in node.body if isinstance(field, ast.AnnAssign)]
                 self.fields[node.name] = [field.id for field in annotated if isinstance(field, ast.Name)]
         self.expressions = [node for node in ast.walk(tree) if isinstance(node, ast.expr)]
         self.strings = set(map(_constant, self.expressions))
-        self.assigned: dict[str, set[str]] = {}  # the strings that plain assignments give a name
+        self.assigned: dict[str, set[str]] = {}  # the strings assigned to each name
         for node in ast.walk(tree):
             if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
                 self.assigned.setdefault(node.targets[0].id, set()).add(_constant(node.value))
         self.carriers: dict[Key, set[str]] = {}
-        self.inside: dict[int, set[str]] = {}  # of expressions that have no name: `(tf if new else old).Session`
-        self.seen: set[tuple[int, str]] = set()
+        self.inside: dict[int, set[str]] = {}  # modules in expressions without a name: `(tf if new else old).Session`
+        self.visited: set[tuple[int, str]] = set()
         self.values = ModuleValues([], [], [])
 
     def run(self) -> ModuleValues:
@@ -115,23 +115,23 @@ class _Flow:
         while count < sum(map(len, self.carriers.values())):
             count = sum(map(len, self.carriers.values()))
             for node in self.expressions:
-                for full in self._held(node):
+                for full in self._possible_modules(node):
                     self._flow(node, full)
         self._read_chains()
         return self.values
 
-    def _held(self, node: ast.expr) -> set[str]:
-        """The modules that an expression may be, by what it is called."""
+    def _possible_modules(self, node: ast.expr) -> set[str]:
+        """The modules that an expression may stand for, by its name."""
         if not isinstance(getattr(node, "ctx", ast.Load()), ast.Load) or self.resolver.full(node):
             return set()
         key = self._key(node)
-        held = set(self.carriers.get(key, ())) if key else set(self.inside.get(id(_container(node)), ()))
-        held.update(filter(is_module, self.resolver.possible(node)))
-        # One branch for each version, say: the program is prepared for both.
-        return {full for full in held if full.startswith(V1_MODULE)} or held
+        modules = set(self.carriers.get(key, ())) if key else set(self.inside.get(id(_container(node)), ()))
+        modules.update(filter(is_module, self.resolver.possible(node)))
+        # A program with a branch for each version is prepared for both.
+        return {full for full in modules if full.startswith(V1_MODULE)} or modules
 
     def _key(self, node: ast.expr) -> Key | None:
-        """What stands for an expression: for a call its function, for an item its container."""
+        """The key of an expression; a call has that of its function, an item that of its container."""
         node = _container(node)
         if isinstance(node, ast.Attribute):
             return ATTRIBUTE, f".{node.attr}"
@@ -147,7 +147,7 @@ class _Flow:
             node, above = above, self.parents.get(above)
         return MODULE
 
-    def _function(self, node: ast.AST) -> ast.AST | None:
+    def _enclosing_definition(self, node: ast.AST) -> ast.AST | None:
         above = self.parents.get(node)
         while above is not None and not isinstance(above, (*_FUNCTIONS, ast.ClassDef)):
             above = self.parents.get(above)
@@ -159,7 +159,7 @@ class _Flow:
     def _bind(self, target: ast.AST | None, full: str) -> None:
         if isinstance(target, ast.Name):
             self._carry((self._scope(target, target.id), target.id), full)
-            if isinstance(self._function(target), ast.ClassDef):
+            if isinstance(self._enclosing_definition(target), ast.ClassDef):
                 self._carry((ATTRIBUTE, f".{target.id}"), full)
         elif isinstance(target, ast.Attribute):
             self._carry((ATTRIBUTE, f".{target.attr}"), full)
@@ -174,10 +174,10 @@ class _Flow:
             self._bind(target.value, full)
 
     def _flow(self, node: ast.expr, full: str) -> None:
-        """Goes from a module as a value to what takes it."""
-        if (id(node), full) in self.seen:
+        """Follows a module from an expression to whatever receives it."""
+        if (id(node), full) in self.visited:
             return
-        self.seen.add((id(node), full))
+        self.visited.add((id(node), full))
         parent, index = self.parents.get(node), None
         child: ast.AST = node
         while isinstance(parent, _THROUGH) or isinstance(parent, ast.Tuple):
@@ -200,25 +200,25 @@ class _Flow:
         elif isinstance(parent, ast.withitem):
             self._bind(parent.optional_vars, full)
         elif isinstance(parent, ast.arguments):
-            self._default(parent, child, full)
+            self._follow_default(parent, child, full)
         elif type(parent).__name__ == "Match" and child is parent.subject:  # type: ignore[union-attr]  # from 3.10 on
             for inner in ast.walk(parent):  # type: ignore[arg-type]
                 for name in _captures(inner):
                     self._carry((self._scope(inner, name), name), full)
         elif isinstance(parent, (ast.Return, ast.Yield)):
-            self._returned(self._function(parent), full)
+            self._follow_return(self._enclosing_definition(parent), full)
         elif isinstance(parent, ast.Lambda):
             self._flow(parent, full)
         elif isinstance(parent, ast.keyword):
-            keywords = [parent.arg] if parent.arg else self._unpacked(child, node)
+            keywords = [parent.arg] if parent.arg else self._unpacked_keywords(child, node)
             for keyword in keywords:
-                self._argument(self.parents[parent], child, keyword, full)
+                self._follow_argument(self.parents[parent], child, keyword, full)
         elif isinstance(parent, ast.Call) and child is not parent.func:
-            self._argument(parent, child, None, full)
+            self._follow_argument(parent, child, None, full)
         elif isinstance(parent, ast.Attribute) and parent.attr == "__dict__":
-            self._item(parent, full)
+            self._follow_item(parent, full)
 
-    def _default(self, arguments: ast.arguments, default: ast.AST, full: str) -> None:
+    def _follow_default(self, arguments: ast.arguments, default: ast.AST, full: str) -> None:
         positional = [*arguments.posonlyargs, *arguments.args]
         pairs = [
             *zip(reversed(positional), reversed(arguments.defaults)),
@@ -229,23 +229,23 @@ class _Flow:
             if value is default:
                 self._carry((id(function), argument.arg), full)
 
-    def _returned(self, function: ast.AST | None, full: str) -> None:
+    def _follow_return(self, function: ast.AST | None, full: str) -> None:
         if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
             self._carry((self._scope(function, function.name), function.name), full)
             self._carry((ATTRIBUTE, f".{function.name}"), full)
         elif isinstance(function, ast.Lambda):
             self._flow(function, full)
 
-    def _unpacked(self, mapping: ast.AST, value: ast.expr) -> list[str]:
-        """The keywords by which `**mapping` may pass a value; any of the file's strings, where it has a name only."""
+    def _unpacked_keywords(self, mapping: ast.AST, value: ast.expr) -> list[str]:
+        """The keywords by which `**mapping` may pass a value: any of the file's strings if it is not a literal dict."""
         if isinstance(mapping, ast.Dict) and value in mapping.values:
             key = mapping.keys[mapping.values.index(value)]
             return [_constant(key)] if key is not None else []
         names = {keyword.arg for node in self.expressions if isinstance(node, ast.Call) for keyword in node.keywords}
         return sorted(name for name in {*self.strings, *names} if name)
 
-    def _argument(self, call: ast.AST, argument: ast.AST, keyword: str | None, full: str) -> None:
-        """A module as an argument: of getattr and the like, or of a function of this file."""
+    def _follow_argument(self, call: ast.AST, argument: ast.AST, keyword: str | None, full: str) -> None:
+        """Follows a module passed to getattr and the like, or to a function of this file."""
         if not isinstance(call, ast.Call):
             return
         name = _leaf(call.func)
@@ -256,8 +256,8 @@ class _Flow:
             self._look_up(call, call.func.args[0], full)
         elif name in ("getattr", "vars") and call.args[:1] == [argument]:
             if name == "vars":
-                self._item(call, full)
-            elif len(call.args) == 2:  # with a default, the program is prepared
+                self._follow_item(call, full)
+            elif len(call.args) == 2:  # with a default, the program is prepared for its absence
                 self._look_up(call, call.args[1], full)
         elif name == "setattr" and len(call.args) == 3 and call.args[2] is argument:
             self._carry((ATTRIBUTE, f".{_constant(call.args[1])}"), full)
@@ -270,16 +270,16 @@ class _Flow:
             for field in self.fields.get(name, ()):
                 self._carry((ATTRIBUTE, f".{field}"), full)
         elif name not in HARMLESS and isinstance(argument, ast.expr):
-            self.values.handed_on.append(Read(argument, full))
+            self.values.passed_on.append(Read(argument, full))
 
-    def _item(self, mapping: ast.expr, full: str) -> None:
+    def _follow_item(self, mapping: ast.expr, full: str) -> None:
         """`vars(tf)["Session"]`, `tf.__dict__[name]`, `tf.__dict__.get("Session")`."""
         parent = self.parents.get(mapping)
         if isinstance(parent, ast.Subscript) and parent.value is mapping:
             self._look_up(parent, parent.slice, full)
 
     def _look_up(self, node: ast.expr, name: ast.expr, full: str) -> None:
-        """A name that is read by a string: where it is computed, strings of the file may tell which are meant."""
+        """A name that is looked up by a string; if it is computed, strings of the file may tell which are meant."""
         constant = _constant(name)
         if constant:
             self.values.names.append(Read(node, f"{full}.{constant}"))
@@ -300,7 +300,7 @@ class _Flow:
             self.values.lookups.append(Read(node, full))
 
     def _read_code(self, call: ast.Call) -> None:
-        """Names in strings that are run, as far as the source spells them out."""
+        """Names in strings that are executed, as far as the source spells them out."""
         arguments = [*call.args, *(keyword.value for keyword in call.keywords)]
         for inner in (inner for argument in arguments for inner in ast.walk(argument)):
             texts = self.assigned.get(inner.id, set()) if isinstance(inner, ast.Name) else {_constant(inner)}
@@ -315,7 +315,7 @@ class _Flow:
                         self.values.lookups.append(Read(call, f"{full}{chain}"))
 
     def _read_chains(self) -> None:
-        """The attribute chains that begin with what may be a module."""
+        """Collects the attribute chains that begin with a possible module."""
         for node in self.expressions:
             parent = self.parents.get(node)
             is_inner = isinstance(parent, ast.Attribute) and isinstance(parent.ctx, ast.Load)
@@ -324,7 +324,7 @@ class _Flow:
             tail, base = "", node
             while isinstance(base, ast.Attribute):
                 tail, base = f".{base.attr}{tail}", base.value  # type: ignore[assignment]
-                self.values.names.extend(Read(node, f"{full}{tail}") for full in sorted(self._held(base)))
+                self.values.names.extend(Read(node, f"{full}{tail}") for full in sorted(self._possible_modules(base)))
 
 
 def is_inside(child: ast.AST, function: ast.AST) -> bool:
@@ -339,7 +339,7 @@ def is_module(full: str) -> bool:
 
 
 def _bound_in(function: Function) -> set[str]:
-    """The names that a function binds, and not functions or classes in it."""
+    """The names that a function itself binds, without those of functions and classes in it."""
     arguments = [node.arg for node in ast.walk(function.args) if isinstance(node, ast.arg)]
     bound, outer = set(arguments), set()
     stack: list[ast.AST] = list(function.body) if not isinstance(function, ast.Lambda) else []
@@ -361,14 +361,14 @@ def _bound_in(function: Function) -> set[str]:
 
 
 def _container(node: ast.expr) -> ast.expr:
-    """What is called or looked into."""
+    """The object that a chain of calls and subscripts starts from."""
     while isinstance(node, (ast.Call, ast.Subscript)):
         node = node.func if isinstance(node, ast.Call) else node.value
     return node
 
 
 def _captures(node: ast.AST) -> list[str]:
-    """The name that a pattern of a `match` statement binds, or none; the classes are there from Python 3.10 on."""
+    """The name that a pattern of a `match` statement binds, or none; its node classes exist from Python 3.10 on."""
     field = {"MatchAs": "name", "MatchStar": "name", "MatchMapping": "rest"}.get(type(node).__name__)
     name = getattr(node, field) if field else None
     return [name] if name else []
@@ -379,7 +379,7 @@ def _parameters(function: Function, call: ast.Call, argument: ast.AST, keyword: 
     arguments = function.args
     positional = [parameter.arg for parameter in (*arguments.posonlyargs, *arguments.args)]
     if keyword is not None:
-        is_named = keyword in positional or keyword in [one.arg for one in arguments.kwonlyargs]
+        is_named = keyword in positional or keyword in [parameter.arg for parameter in arguments.kwonlyargs]
         return [keyword] if is_named else _star(arguments.kwarg)
     if positional[:1] in (["self"], ["cls"]):
         positional = positional[1:]
@@ -406,9 +406,9 @@ def _leaf(node: ast.expr) -> str:
 
 
 def reads_below(values: ModuleValues, is_wanted: Callable[[str], bool]) -> Iterator[Read]:
-    """The names among them, each expression once."""
-    seen: set[int] = set()
+    """The reads of names that are wanted, each expression once."""
+    yielded: set[int] = set()
     for read in values.names:
-        if id(read.node) not in seen and is_wanted(read.full):
-            seen.add(id(read.node))
+        if id(read.node) not in yielded and is_wanted(read.full):
+            yielded.add(id(read.node))
             yield read

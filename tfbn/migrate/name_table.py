@@ -1,7 +1,7 @@
 """The successors of the names of TensorFlow 1, written by hand: the table behind rules, advice and the guide.
 
-Names stand without `tensorflow.` in front, and each for all below it that has no answer of its own. Which names
-TensorFlow has and has lost is another matter: tensorflow_names.py is made from TensorFlow itself, by a script.
+Names are written without `tensorflow.` in front; each also stands for names below it that have no entry. Which names
+TensorFlow has and has lost is in tensorflow_names.py, which a script generates from TensorFlow itself.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ class Answer(NamedTuple):
     module: str
     names: str  # in the module, with spaces between them; empty for the module itself
     use: str  # names of TensorFlow 2 and of tfbn in backticks: each is evaluated by a test
-    since: str = "2.0"  # the TensorFlow that has lost them; empty where that is another one from name to name
+    since: str = "2.0"  # the first TensorFlow without them; empty if that differs from name to name
     example: str = ""  # lines that run in a graph, where `tf` is tensorflow.compat.v1
 
 
 LAYERS_PACKAGES = ["contrib.layers", "contrib.layers.python.layers", "contrib.slim.layers"]
 
-# The modules that have the names, and the families of names that each of them has.
+# The modules, and the families of names that each of them has.
 MODULES: dict[str, tuple[str, ...]] = {
     "contrib.slim": ("layers", "framework"),
     "contrib.slim.variables": ("framework",),
@@ -70,7 +70,7 @@ TF_LAYER_CLASSES = (
     "AveragePooling1D AveragePooling2D AveragePooling3D Conv1D Conv2D Conv2DTranspose Conv3D Conv3DTranspose Dense "
     "Dropout Flatten Layer MaxPooling1D MaxPooling2D MaxPooling3D SeparableConv1D SeparableConv2D"
 )
-# What tfbn has: each name in the family that it was found in, `old=new` where its name is another one.
+# What tfbn has, by the family of the old name; `old=new` if the name has changed.
 REWRITES = (
     Rewrites("batch-norm", "layers", "batch_norm", "tfbn"),
     Rewrites(

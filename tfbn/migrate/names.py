@@ -85,7 +85,7 @@ def known(name: str) -> Known | None:
 
 
 def _ours(name: str) -> Known | None:
-    """What has been migrated already: no rule rewrites it, and the rules that look for mistakes do see it."""
+    """A name that is migrated already: no rule rewrites it, but the rules that look for mistakes need it."""
     classes = [f"layers.v1.{leaf}" for leaf in name_table.TF_LAYER_CLASSES.split()]
     known_by_rules = ("batch_norm", "batch_normalization", "BatchNormalization", *classes)
     place, _, leaf = name.partition(".")
@@ -118,7 +118,7 @@ def is_lacking(name: str) -> bool:
 
 
 def what_is_wrong(name: str) -> str:
-    """What to say of a dead name that no rule rewrites; tf_slim can be installed, unlike contrib."""
+    """The message for a dead name that no rule rewrites; tf_slim can be installed, unlike contrib."""
     if name.partition(".")[0] == "tf_slim":
         return f"tfbn has no {name}, and tf_slim itself fails from TensorFlow 2.13 on"
     return f"TensorFlow 2 has no {name}"

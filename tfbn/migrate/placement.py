@@ -1,4 +1,4 @@
-"""Where an added import goes: in the place of one that goes, below TensorFlow's, or at the top."""
+"""Where an added import goes: in place of a removed one, below TensorFlow's, or at the top."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tfbn.migrate.module import Module, dotted
 
 
 def add_imports(module: Module, changes: Changes, anchor: Any, rule: str) -> None:
-    """Adds those of `changes.modules` that the module does not import yet; `anchor` is a line of imports that goes."""
+    """Adds those of `changes.modules` that the module does not import yet; `anchor` is a line of imports to remove."""
     newline = module.lines.newline.decode("ascii")
     own_first = sorted(changes.modules.items(), key=lambda item: item[0] != "tfbn")
     missing = [text for name, text in own_first if not imports_at_top(module, name)]
@@ -31,7 +31,7 @@ def add_imports(module: Module, changes: Changes, anchor: Any, rule: str) -> Non
 
 
 def conflicting_binding(module: Module, name: str) -> Any:
-    """A node that binds a name, in any scope, to something else than the module of that name; None if nothing does."""
+    """A node that binds a name, in any scope, to something other than the module of that name, or None."""
     for node in module.nodes:
         scope = module.scope(node)
         if isinstance(node, cst.Name) and node.value == name and scope is not None:
@@ -61,13 +61,13 @@ def _line_end(module: Module, offset: int) -> str:
 
 def _place(module: Module, changes: Changes) -> int:
     """The offset of the line to insert at: above what uses the import, below TensorFlow's if there is one."""
-    used = min((change.start for change in changes.changes if change.rule != "imports"), default=len(module.data))
+    first_use = min((change.start for change in changes.changes if change.rule != "imports"), default=len(module.data))
     top, below_imports, below_tensorflow = 0, None, None
     for index, line in enumerate(module.tree.body):
         if not isinstance(line, cst.SimpleStatementLine):
-            continue  # a function above the imports is no reason to stop looking for them
+            continue  # imports may stand below a function
         end = module.lines.end_of_line(module.span(line.body[-1])[1])
-        if module.span(line.body[0])[0] > used:
+        if module.span(line.body[0])[0] > first_use:
             break
         first = line.body[0]
         if (

@@ -15,7 +15,7 @@ _MISSING = re.compile(r"\b(?:AttributeError|ImportError|ModuleNotFoundError)\b")
 
 
 def is_caught(module: Module, node: Any) -> bool:
-    """Whether a name may be missing where a node stands: in a `try` for that, in what never runs, or behind a test."""
+    """Whether a name may be missing at a node: in a `try` that catches it, in dead code, or behind a test."""
     if is_skipped(module, node):
         return True
     body = node
@@ -32,12 +32,12 @@ def is_caught(module: Module, node: Any) -> bool:
 
 
 def _has_all_names(module: Module, body: Any) -> bool:
-    """Whether the body of a `try` asks for names of TensorFlow, and newer TensorFlow has them all: no handler runs."""
-    found = {
+    """Whether the body of a `try` reads names of TensorFlow and newer TensorFlow has all, so that no handler runs."""
+    full_names = {
         module.name(node) for node in module.nodes if isinstance(node, cst.Attribute) and _is_in(module, node, body)
     }
-    asked = [name for name in found if names.below_tensorflow(name)]
-    return bool(asked) and not any(map(names.is_lacking, asked))
+    read = [name for name in full_names if names.below_tensorflow(name)]
+    return bool(read) and not any(map(names.is_lacking, read))
 
 
 def _is_in(module: Module, node: Any, body: Any) -> bool:
@@ -45,13 +45,13 @@ def _is_in(module: Module, node: Any, body: Any) -> bool:
 
 
 def may_be_unbound(module: Module, node: Any) -> bool:
-    """Whether all that gives an expression's first name a value may be missing: `slim` is None then, or unbound."""
+    """Whether all bindings of an expression's first name may fail: `slim` is None then, or unbound."""
     statements = [statement for statement, _ in module.bindings_of(node)]
     return bool(statements) and all(is_caught(module, statement) for statement in statements)
 
 
 def has_fallback(module: Module, node: Any) -> bool:
     """Whether an expression's first name is bound to something else where TensorFlow 2 lacks what it stands for."""
-    others = [found for statement, found in module.bindings_of(node) if not is_caught(module, statement)]
-    is_sure = not any(map(names.is_dead, frozenset().union(*others)))
-    return bool(others) and is_sure and any(is_caught(module, statement) for statement, _ in module.bindings_of(node))
+    others = [targets for statement, targets in module.bindings_of(node) if not is_caught(module, statement)]
+    is_alive = not any(map(names.is_dead, frozenset().union(*others)))
+    return bool(others) and is_alive and any(is_caught(module, statement) for statement, _ in module.bindings_of(node))

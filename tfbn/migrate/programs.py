@@ -1,4 +1,4 @@
-"""The order in which a program of the project runs: what comes first, v2 behaviour switched off or a use of graphs."""
+"""The order in which a program runs: whether it switches v2 behaviour off before it first needs a graph."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Definition = Union[ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef]
 
 
 class Event(NamedTuple):
-    """A call that switches v2 behaviour off, or one that needs that."""
+    """A call that switches v2 behaviour off, or one that needs it off."""
 
     path: str
     node: ast.Call
@@ -28,7 +28,7 @@ class ProgramOrder:
     Args:
       graph: what imports what.
       path: the file of the program.
-      function: of that file, which an entry point calls; None where the file itself is run.
+      function: the function of that file that an entry point calls; None if the file itself is run.
     """
 
     def __init__(self, graph: ImportGraph, path: str, function: Definition | None = None) -> None:
@@ -82,7 +82,7 @@ class ProgramOrder:
             elif not self._has_graph and not LAYERS.isdisjoint(called_names):
                 yield Event(path, node, switches_off=False)
             elif any(full.startswith("tfbn.") or full.endswith(".wrap_function") for full in called_names):
-                continue  # what it is given may be run in a graph
+                continue  # its arguments may run in a graph
             called: list[ast.expr] = [node.func, *node.args, *(keyword.value for keyword in node.keywords)]
             if not node.args and any(full.endswith(".app.run") for full in called_names):
                 called.append(ast.Name("main", ast.Load()))
@@ -93,7 +93,7 @@ class ProgramOrder:
 
     def _definition(self, path: str, definition: Definition) -> Iterator[Event]:
         if id(definition) in self._seen or any("function" in ast.unparse(node) for node in definition.decorator_list):
-            return  # a function of tf.function is a graph itself
+            return  # tf.function builds a graph itself
         self._seen.add(id(definition))
         bodies: list[ast.AST] = [definition]
         if isinstance(definition, ast.ClassDef):
@@ -122,7 +122,7 @@ def definition_of(
 def _imported(
     graph: ImportGraph, path: str, name: str, node: ast.expr | None, local: Mapping[str, Bound]
 ) -> tuple[str, list[str]]:
-    """What a name is called where it is imported from, and the files that may be meant."""
+    """A name's original spelling where it is imported from, and the files that may define it."""
     if isinstance(node, ast.Attribute):
         module = graph.resolve_file(path, node.value, local)
         return name, [module] if module else []
@@ -144,13 +144,13 @@ def leaf(node: ast.expr) -> str:
 
 
 def needs_graph(full: str, call: ast.Call | None = None) -> bool:
-    """Whether a name raises in eager mode; a session of a graph of the program's own does not."""
+    """Whether a name raises in eager mode; a session with an explicit graph does not."""
     is_called_for = full.startswith(V1) and full[len(V1) :] in NEEDS_GRAPH
     return is_called_for and not (call is not None and has_own_graph(call))
 
 
 def walk_executed(node: ast.AST) -> Iterator[ast.AST]:
-    """The nodes that run with a statement: not the body of a lambda that is kept for later, as by an assignment."""
+    """The nodes that run with a statement: not the body of a lambda that is only stored, as by an assignment."""
     yield node
     for child in ast.iter_child_nodes(node.args if isinstance(node, ast.Lambda) else node):
         yield from walk_executed(child)

@@ -34,7 +34,7 @@ class Edit(NamedTuple):
 
 
 class FileReport(NamedTuple):
-    """All that a run says of one file."""
+    """The results for one file."""
 
     path: str
     before: bytes
@@ -66,17 +66,17 @@ class FileReport(NamedTuple):
 
 
 def failed(path: str, raw: bytes, error: Exception) -> FileReport:
-    """The report of a file at which an exception came up that nothing foresaw."""
+    """The report of a file on which an unexpected exception was raised."""
     trace = (
         None
         if isinstance(error, MemoryError)
         else "".join(traceback.format_exception(None, error, error.__traceback__))
     )
-    return FileReport(path, raw, raw, problem=unforeseen(error), traceback=trace)
+    return FileReport(path, raw, raw, problem=unexpected_error(error), traceback=trace)
 
 
-def unforeseen(error: Exception) -> str:
-    """What to say of an exception that nothing foresaw: which, and where in the codemod it came up."""
+def unexpected_error(error: Exception) -> str:
+    """The message for an unexpected exception: which, and where in the codemod it was raised."""
     if isinstance(error, MemoryError):
         return "there is not enough memory for it"
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(PACKAGE)]

@@ -20,14 +20,14 @@ class Rule(NamedTuple):
     name: str
     summary: str  # what it does, in a sentence
     valid: Sequence[str]  # sources that the rule leaves alone
-    # Sources that it is about, each with what becomes of it, or the line of the finding where the rule only reports.
+    # Sources that it changes or reports, each with the result, or with the line of the finding if it only reports.
     # The first one is shown in the guide; all of them are the rule's tests.
     invalid: Sequence[tuple[str, str | int]]
     check_file: Callable[[Module, Changes], None] | None = None  # records edits and findings of one file
-    check_project: Callable[[Project], Mapping[str, list[Finding]]] | None = None  # by path: what files together show
-    worth_parsing: Callable[[bytes], bool] | None = None  # of a file's text: what the prefilter would not let through
-    chosen: bool = False  # only where the user asks for it
-    first: bool = False  # other rules ask what it has decided
+    check_project: Callable[[Project], Mapping[str, list[Finding]]] | None = None  # by path: findings from all files
+    worth_parsing: Callable[[bytes], bool] | None = None  # of a text that the prefilter would skip
+    chosen: bool = False  # runs only on request
+    first: bool = False  # other rules depend on its decisions
 
     @property
     def rewrites(self) -> bool:
@@ -35,7 +35,7 @@ class Rule(NamedTuple):
 
 
 def rename(module: Module, changes: Changes, rule: str) -> None:
-    """Gives each use that the rule knows its name in tfbn. Names that an import binds stay: the import changes."""
+    """Renames each use that the rule knows to its tfbn name. Names that an import binds stay: the import changes."""
     for use in module.uses:
         if use.known and use.known.rule == rule and use.known.target and may_rewrite(use, module, changes):
             changes.replace(use.node, use.known.target, rule)
@@ -68,7 +68,7 @@ def constant_string(node: Any) -> str | None:
     if not isinstance(node, cst.SimpleString):
         return None
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # invalid escapes are no business of the codemod
+        warnings.simplefilter("ignore")  # invalid escapes are not the codemod's concern
         value = node.evaluated_value
     return value if isinstance(value, str) else None
 
@@ -76,18 +76,18 @@ def constant_string(node: Any) -> str | None:
 def dict_items(module: Module, node: Any) -> dict[str, Any] | None:
     """Keys and values of a dict that the source spells out, directly or under a name; None for any other expression.
 
-    A dict that is changed later, by `params["x"] = y` or `params.update(...)`, counts as it was written.
+    Later changes, by `params["x"] = y` or `params.update(...)`, are ignored.
     """
     node = module.assigned_value(node)
     if isinstance(node, cst.Call) and isinstance(node.func, cst.Name) and node.func.value == "dict":
         if all(argument.keyword is not None for argument in node.args):
             return {name: argument.value for name, argument in keyword_arguments(node).items()}
     if isinstance(node, cst.Dict):
-        found = {}
+        items = {}
         for element in node.elements:
             key = constant_string(element.key) if isinstance(element, cst.DictElement) else None
             if key is None:
                 return None
-            found[key] = element.value
-        return found
+            items[key] = element.value
+        return items
     return None

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
-_HEADER = re.compile(r"""tool["']?\s*\.\s*["']?tfbn""")  # for Pythons without a reader, as the table is mostly written
+_HEADER = re.compile(r"""tool["']?\s*\.\s*["']?tfbn""")  # finds the usual spellings on Pythons without a TOML reader
 
 
 class Settings(NamedTuple):
@@ -61,7 +61,7 @@ def _parse(path: Path, text: str) -> Settings:
 
 
 def _loads(path: Path, text: str) -> dict[str, Any]:
-    # Python has a reader from 3.11 on.
+    # tomllib exists from Python 3.11 on.
     module = next((name for name in ("tomllib", "tomli") if importlib.util.find_spec(name)), None)
     if module is None:
         if not _HEADER.search(text):
@@ -73,5 +73,5 @@ def _loads(path: Path, text: str) -> dict[str, Any]:
     toml: Any = importlib.import_module(module)
     try:
         return dict(toml.loads(text))
-    except (RecursionError, ValueError) as error:  # also of numbers that are too long
+    except (RecursionError, ValueError) as error:  # also raised for numbers that are too long
         raise ValueError(f"{path}: not TOML: {error}") from error

@@ -18,35 +18,35 @@ class Site(NamedTuple):
 
     node: Any
     leaf: str
-    call: Any  # the call of it, or the one that it is an argument of; None for another mention
+    call: Any  # the call of it, or the call that it is an argument of; else None
     is_called: bool
 
 
 def sites(module: Module) -> list[Site]:
     """Every mention of a batch norm function, migrated or not, in the order of the text."""
-    found = []
+    mentions = []
     for use in module.uses:
         if use.known and use.known.leaf in LEAVES and use.known.kind in ("layers", "tf.layers", "tfbn"):
             call = call_of(module, use.node)
-            around = next((above for above in module.parents(use.node) if isinstance(above, cst.Call)), None)
-            found.append(Site(use.node, use.known.leaf, call or around, call is not None))
-    return found
+            outer_call = next((above for above in module.parents(use.node) if isinstance(above, cst.Call)), None)
+            mentions.append(Site(use.node, use.known.leaf, call or outer_call, call is not None))
+    return mentions
 
 
-def given_to(module: Module, site: Site) -> dict[str, Any]:
-    """The arguments that a site gives to its layer as far as the source spells them out: keyword, and its value."""
+def layer_arguments(module: Module, site: Site) -> dict[str, Any]:
+    """The keyword arguments that a site passes to its layer, as far as the source spells them out."""
     if site.call is None:
         return {}
-    found = {}
+    arguments = {}
     own = keyword_arguments(site.call)
     if site.is_called or last_part(site.call.func) in ("partial", "arg_scope"):
-        found.update({name: argument.value for name, argument in own.items()})
+        arguments.update({name: argument.value for name, argument in own.items()})
         for argument in site.call.args:
             if argument.star == "**":
-                found.update(dict_items(module, argument.value) or {})
+                arguments.update(dict_items(module, argument.value) or {})
     elif "normalizer_params" in own:
-        found.update(dict_items(module, own["normalizer_params"].value) or {})
-    return found
+        arguments.update(dict_items(module, own["normalizer_params"].value) or {})
+    return arguments
 
 
 def is_constant(node: Any, *values: str) -> bool:
@@ -56,13 +56,13 @@ def is_constant(node: Any, *values: str) -> bool:
 
 def needs_updates(module: Module, site: Site) -> bool:
     """Whether the layer of a site leaves update ops in UPDATE_OPS for the program to run."""
-    given = given_to(module, site)
-    if is_constant(given.get("is_training", given.get("training")), "False"):
+    arguments = layer_arguments(module, site)
+    if is_constant(arguments.get("is_training", arguments.get("training")), "False"):
         return False
-    if is_constant(given.get("updates_collections"), "None"):
+    if is_constant(arguments.get("updates_collections"), "None"):
         return False
-    # tf.layers normalizes with the moving statistics unless it is told to train.
-    return not (site.leaf == "batch_normalization" and site.is_called and "training" not in given)
+    # tf.layers normalizes with the moving statistics unless training is passed.
+    return not (site.leaf == "batch_normalization" and site.is_called and "training" not in arguments)
 
 
 def function_of(module: Module, node: Any) -> Any:
@@ -78,13 +78,13 @@ def builders(module: Module) -> set[str]:
             function = function_of(module, node)
             if function is not None:
                 calls.setdefault(function.name.value, set()).add(_own_function(node))
-    found = {function.name.value for site in sites(module) if (function := function_of(module, site.node)) is not None}
+    names = {function.name.value for site in sites(module) if (function := function_of(module, site.node)) is not None}
     growing = True
     while growing:
-        more = {name for name, called in calls.items() if called & found} - found
-        found |= more
+        more = {name for name, called in calls.items() if called & names} - names
+        names |= more
         growing = bool(more)
-    return found
+    return names
 
 
 def _own_function(call: Any) -> str:
@@ -96,7 +96,7 @@ def _own_function(call: Any) -> str:
 
 
 def layers_built(module: Module) -> Iterator[tuple[Any, Any]]:
-    """The expressions that build layers, a call of the module's own functions among them, each with its function."""
+    """The expressions that build layers, also by calling the module's own functions, each with its function."""
     for site in sites(module):
         yield site.node, function_of(module, site.node)
     own = builders(module)

@@ -12,7 +12,7 @@ from tfbn.migrate.module import Module
 
 
 class Removal:
-    """Statements to remove, gathered, because a block whose every statement goes needs a `pass`."""
+    """Collects statements to remove, since a block that loses all of them needs a `pass`."""
 
     def __init__(self, module: Module, changes: Changes, rule: str) -> None:
         self.module, self.changes, self.rule = module, changes, rule
@@ -22,9 +22,9 @@ class Removal:
         self.statements.append(statement)
 
     def finish(self, wants_anchor: bool) -> Any:
-        """Records the changes; returns a removed line of imports where an added import may stand instead, or None.
+        """Records the changes; returns a removed line of imports that an added import may replace, or None.
 
-        That line's change is not recorded here.
+        The caller records the change of that line.
         """
         gone = {id(statement) for statement in self.statements}
         lines = {id(self.module.parent(statement)): self.module.parent(statement) for statement in self.statements}
@@ -34,7 +34,7 @@ class Removal:
         for key, line in sorted(lines.items(), key=lambda item: self.module.span(item[1])):
             if key not in whole:
                 self._remove_parts(line, gone)
-            elif line is not anchor and (span := self._lines_of(line, whole)):
+            elif line is not anchor and (span := self._line_span(line, whole)):
                 if spans and spans[-1][1] == span[0]:
                     spans[-1][1] = span[1]
                 else:
@@ -47,7 +47,7 @@ class Removal:
         return anchor
 
     def _start_if_first(self, line: Any) -> int | None:
-        """Where the line of a statement starts that is the first of an indented block."""
+        """The start of a statement's line if it is the first of an indented block."""
         block = self.module.parent(line)
         is_first = isinstance(block, cst.IndentedBlock) and block.body[0] is line
         return self.module.lines.start_of_line(self.module.span(line.body[0])[0]) if is_first else None
@@ -71,7 +71,7 @@ class Removal:
         return first
 
     def _anchor(self, lines: list[Any]) -> Any:
-        """The first line of imports that goes from the module itself, where no changed text is above it."""
+        """The first module-level line of imports to remove, unless text above it changes."""
         for line in lines:
             if isinstance(self.module.parent(line), cst.Module) and not isinstance(line.body[0], cst.Assign):
                 start = self.module.span(line.body[0])[0]
@@ -79,8 +79,8 @@ class Removal:
                 return None if earlier else line
         return None
 
-    def _lines_of(self, line: Any, whole: dict[int, Any]) -> tuple[int, int] | None:
-        """The lines to remove for a statement; None where a `pass` takes its place, as its block would be empty."""
+    def _line_span(self, line: Any, whole: dict[int, Any]) -> tuple[int, int] | None:
+        """The lines to remove for a statement; None if a `pass` replaces it because its block would be empty."""
         module = self.module
         block = module.parent(line)
         start, end = module.span(line.body[0])[0], module.span(line.body[-1])[1]
@@ -94,7 +94,7 @@ class Removal:
         return module.lines.start_of_line(start), module.lines.end_of_line(end)
 
     def _remove_parts(self, line: Any, gone: set[int]) -> None:
-        """`import os; import slim`: with the semicolon, and with the space that goes with it."""
+        """Removes some statements of a line such as `import os; import slim`, with their semicolons."""
         last = max(index for index, small in enumerate(line.body) if id(small) not in gone)
         for small, following in zip(line.body[:last], line.body[1:]):
             if id(small) in gone:
@@ -105,7 +105,7 @@ class Removal:
 
 
 def replace_statement(module: Module, changes: Changes, statement: Any, texts: list[str], rule: str) -> None:
-    """Puts several statements in the place of one, each on its own line where it has its own; comments stay, above."""
+    """Replaces a statement by several, on lines of their own if it has one; comments move above."""
     line = module.parent(statement)
     start, end = module.span(statement)
     alone = isinstance(line, cst.SimpleStatementLine) and len(line.body) == 1

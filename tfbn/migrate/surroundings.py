@@ -1,4 +1,4 @@
-"""The surroundings of a file that is rewritten: the names that it takes from other files, and they from it."""
+"""What links a file to others: the names that it takes from them, and they from it."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ class Surroundings(NamedTuple):
     starred: Mapping[str, str] = {}  # those of the names that star imports bind
     shared: frozenset[str] = frozenset()  # the names that other files take from this one
     used: frozenset[str] = frozenset()  # what they use by those names, if not every TensorFlow has it: `train.Saver`
-    is_rewritten: bool = False  # it takes something that TensorFlow 2 lacks
+    is_rewritten: bool = False  # it takes a name that TensorFlow 2 lacks
     is_package: bool = False  # the file is a package's `__init__`
-    lines_without_ops: frozenset[int] = frozenset()  # of its imports of files that build nothing when they are imported
-    written_before: frozenset[str] = frozenset()  # the files that lose the names of modules that this one takes
-    written_after: frozenset[str] = frozenset()  # those that are TF1 code for what this one does with their names
+    lines_without_ops: frozenset[int] = frozenset()  # of its imports of project files that build no ops
+    written_before: frozenset[str] = frozenset()  # files that lose module names that this one takes
+    written_after: frozenset[str] = frozenset()  # files that are TF1 code because of how this one uses their names
 
 
 ALONE = Surroundings()
 
 
 class ForeignUse(NamedTuple):
-    """A name or attribute chain that stands for something of TensorFlow, by a name from another file."""
+    """A name or attribute chain that reaches TensorFlow through a name of another file."""
 
     node: ast.expr
     full: str
-    origin: str  # the file whose own statement makes it that
+    origin: str  # the file whose statement binds the name
 
     @property
     def below_tensorflow(self) -> str:
@@ -49,7 +49,7 @@ class ForeignUse(NamedTuple):
 
 
 def find_surroundings(graph: ImportGraph) -> dict[str, Surroundings]:
-    """The surroundings of each file that takes a name of TensorFlow from another, or another from it."""
+    """The surroundings of each file that shares names of TensorFlow with another."""
     shared: dict[str, set[str]] = defaultdict(set)
     used: dict[str, set[str]] = defaultdict(set)
     spelled: dict[str, dict[str, str]] = defaultdict(dict)
@@ -59,7 +59,7 @@ def find_surroundings(graph: ImportGraph) -> dict[str, Surroundings]:
     without_ops: dict[str, set[int]] = defaultdict(set)
     effects = ImportEffects(graph)
     rewritten = set()
-    for path in filter(graph.takes_from_files, graph.relevant()):
+    for path in filter(graph.may_import_files, graph.relevant()):
         if lines := set(effects.lines_without_ops(path)):
             without_ops[path] = lines
         for _, spelling, home, name in foreign_names(graph, path):
@@ -70,15 +70,15 @@ def find_surroundings(graph: ImportGraph) -> dict[str, Surroundings]:
             if names.is_dead(bound.full):
                 before[path].add(home)
             if names.known(bound.full) is not None:
-                continue  # a function that is rewritten at home, where it keeps its name
+                continue  # a function that is rewritten in its file, where it keeps its name
             if spelling:
                 spelled[path][spelling] = bound.full
-            elif graph.bound(path, name) == bound:  # no later statement binds it anew
+            elif graph.bound(path, name) == bound:  # no later statement rebinds it
                 starred[path][name] = bound.full
         for use in foreign_uses(graph, path):
             if use.is_lacking or v1_names.v2_only(use.below_tensorflow):
                 used[use.origin].add(use.below_tensorflow)
-                if not names.is_of_contrib(use.full):  # the file that has those is TF1 code by itself
+                if not names.is_of_contrib(use.full):  # a file with those is TF1 code anyway
                     after[path].add(use.origin)
             if use.is_lacking:
                 rewritten.add(path)
@@ -100,23 +100,23 @@ def find_surroundings(graph: ImportGraph) -> dict[str, Surroundings]:
 
 
 def writing_order(paths: Iterable[str], surroundings: Mapping[str, Surroundings]) -> list[str]:
-    """The files in an order in which the next run understands the rest, should this one be killed.
+    """The files in an order that lets the next run understand the rest if this one is killed.
 
-    A file that takes `slim` from another is written before the one that loses the name; one whose TF1 code tells what
-    another file's `tf` has to be, after it. In a circle of files one comes too early.
+    A file that takes `slim` from another is written before the one that loses the name; a file whose TF1 code decides
+    what another file's `tf` has to be, after it. In a cycle of files one comes too early.
     """
     earlier: dict[str, set[str]] = defaultdict(set)
-    for path, around in surroundings.items():
-        for home in around.written_before:
+    for path, links in surroundings.items():
+        for home in links.written_before:
             earlier[home].add(path)
-        earlier[path] |= around.written_after
+        earlier[path] |= links.written_after
     order: dict[str, None] = {}
-    entered: set[str] = set()
+    visited: set[str] = set()
     for path in paths:
         stack = [path]
         while stack:
-            entered.add(stack[-1])
-            following = min(earlier[stack[-1]] - entered, default=None)
+            visited.add(stack[-1])
+            following = min(earlier[stack[-1]] - visited, default=None)
             if following is not None:
                 stack.append(following)
             else:
@@ -136,13 +136,13 @@ class ForeignName(NamedTuple):
     """A name that a file takes from another one."""
 
     node: ast.ImportFrom | ast.Attribute
-    spelling: str  # as the file's imports and attributes spell it: `compat.tf`; empty by a star import
+    spelling: str  # as the file's imports and attributes spell it: `compat.tf`; empty for a star import
     home: str
     name: str
 
 
 def foreign_names(graph: ImportGraph, path: str) -> Iterator[ForeignName]:
-    """The names that a file takes from others, by a star import all that it brings."""
+    """The names that a file takes from others; for a star import all that it binds."""
     for node in ast.walk(graph.tree(path) or ast.Module([], [])):
         if isinstance(node, ast.ImportFrom):
             for home in graph.files(path, node.module or "", node.level):

@@ -1,4 +1,4 @@
-"""Python's own parser: quick, protected against deep nesting as libcst's is not, and with the better messages."""
+"""Python's own parser: fast, safe against deep nesting unlike libcst's, and with better messages."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ import ast
 import warnings
 from typing import Any
 
-# libcst's parser takes stack for every level and ends the process where there is none left.
-DEEPEST = 1000
+# libcst's parser recurses for every level, and running out of stack kills the process.
+MAX_DEPTH = 1000
 TOO_DEEP = "its expressions are nested too deeply to be followed"
 
 
 def parse(source: bytes | str) -> ast.Module:
     """The tree of a source, without warnings about it.
 
-    Raises SyntaxError for what this Python does not parse, ValueError for what nests too deeply for anyone.
+    Raises SyntaxError for what this Python does not parse, ValueError for nesting that is too deep.
     """
-    return _compiled(source, ast.PyCF_ONLY_AST)
+    return _compile(source, ast.PyCF_ONLY_AST)
 
 
 def check_compiles(source: str, *, in_notebook: bool = False) -> None:
     """Raises what `parse` does, and SyntaxError also for what parses and does not compile, such as a stray `return`."""
-    _compiled(source, ast.PyCF_ALLOW_TOP_LEVEL_AWAIT if in_notebook else 0)
+    _compile(source, ast.PyCF_ALLOW_TOP_LEVEL_AWAIT if in_notebook else 0)
 
 
-def _compiled(source: bytes | str, flags: int) -> Any:
+def _compile(source: bytes | str, flags: int) -> Any:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # invalid escapes and the like are no business of the codemod
+        warnings.simplefilter("ignore")  # invalid escapes and the like are not the codemod's concern
         try:
             return compile(source, "<source>", "exec", flags, dont_inherit=True)
         except (RecursionError, MemoryError) as error:
@@ -38,12 +38,12 @@ def _compiled(source: bytes | str, flags: int) -> Any:
 
 
 def check_nesting(tree: ast.Module) -> None:
-    """Raises ValueError, with the line, for a tree that libcst would not survive."""
+    """Raises ValueError, with the line, for a tree that is too deep for libcst."""
     stack: list[tuple[ast.AST, int]] = [(tree, 0)]
     while stack:
         node, depth = stack.pop()
-        # a and b and c is one node here, and one in the other for libcst.
+        # `a and b and c` is one node here, and nested ones in libcst.
         depth += len(node.values) if isinstance(node, ast.BoolOp) else 1
-        if depth > DEEPEST:
+        if depth > MAX_DEPTH:
             raise ValueError(f"line {getattr(node, 'lineno', 1)}: {TOO_DEEP}")
         stack.extend((child, depth) for child in ast.iter_child_nodes(node))

@@ -1,4 +1,4 @@
-"""The name of TensorFlow where new text needs it."""
+"""The name by which new text refers to TensorFlow."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from tfbn.migrate.placement import conflicting_binding
 
 
 def name_of_v1(module: Module, changes: Changes, node: Any) -> str | None:
-    """An expression for tensorflow.compat.v1 where a node stands: `tf`, or `tf.compat.v1`; None where none is free.
+    """An expression for tensorflow.compat.v1 at a node: `tf`, or `tf.compat.v1`; None if no name is free.
 
-    The import that it needs stays, or is added.
+    The import that it needs is kept or added.
     """
     for binding in module.bindings():
         if binding.alias is not None and _is_visible(module, binding, node):

@@ -12,7 +12,7 @@ SESSIONS_AND_INPUTS = frozenset(
     "InteractiveSession Session placeholder placeholder_with_default sparse_placeholder train.MonitoredSession "
     "train.MonitoredTrainingSession train.Supervisor".split()
 )
-# What raises while TensorFlow 2 executes eagerly; optimizers do so when they are given a loss.
+# Names that raise in eager mode; optimizers do so when they get a loss.
 NEEDS_GRAPH = (
     SESSIONS_AND_INPUTS
     | {name for name in V1_ONLY if name.startswith("metrics.") and name != "metrics.recall_at_top_k"}
@@ -25,7 +25,7 @@ NEEDS_GRAPH = (
         "train.start_queue_runners train.string_input_producer".split()
     )
 )
-# Layers of tfbn, which raise there as well.
+# tfbn's layers, which raise there as well.
 _WITHOUT_GRAPH = ("_initializer", "_initializer_conv2d", "_regularizer", "apply_regularization", "repeat")
 LAYERS = frozenset(
     f"{rewrites.home}.{name.rpartition('=')[2]}"
@@ -34,11 +34,11 @@ LAYERS = frozenset(
     for name in rewrites.names.split()
     if name.islower() and not name.endswith(_WITHOUT_GRAPH)
 )
-# Called by a module itself, not by its functions, in files that are run.
+# Calls at module level that show that a file is run.
 IN_PROGRAMS = NEEDS_GRAPH | {"app.run"}
 
 
-# What had gone before the TensorFlow 1.15 that the tables were made with.
+# Names lost before TensorFlow 1.15, from which the tables are generated.
 OLDER = frozenset(
     f"{answer.module}.{name}".lstrip(".")
     for answer in ANSWERS

@@ -1,7 +1,7 @@
 """Branches that TensorFlow 2 never runs: `if tf.__version__ < "2":`, `if hasattr(tf, "Session"):`.
 
-A test is evaluated for the oldest and the newest TensorFlow supported. One that tells anything else, or that is not
-understood, guards nothing: what stands behind it is reported.
+A test is evaluated for the oldest and the newest TensorFlow supported. One that depends on anything else, or that is
+not understood, guards nothing: the code behind it is reported.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class _Version(tuple):
 
 
 def is_skipped(module: Module, node: Any) -> bool:
-    """Whether a node stands where TensorFlow 2 does not come, by a test of its version or of its names."""
+    """Whether a test of TensorFlow's version or names keeps TensorFlow 2 from running a node."""
     child = node
     for above in module.parents(node):
         if isinstance(above, (cst.If, cst.IfExp)) and child is not above.test:
@@ -77,7 +77,7 @@ def is_skipped(module: Module, node: Any) -> bool:
 
 
 def _evaluate(module: Module, test: Any) -> bool | None:
-    """What a test tells with every TensorFlow supported; None for one that does not ask for it."""
+    """The result of a test with every TensorFlow supported; None if it tests something else."""
     if isinstance(test, cst.UnaryOperation) and isinstance(test.operator, cst.Not):
         result = _evaluate(module, test.expression)
         return None if result is None else not result
@@ -93,13 +93,13 @@ def _evaluate(module: Module, test: Any) -> bool | None:
         try:
             tree = ast.parse(f"({text})", mode="eval")
             results.add(bool(_value(tree)))
-        except Exception:  # it asks for something else, or what is not known here
+        except Exception:  # it tests something else, or something unknown here
             return None
     return results.pop() if len(results) == 1 else None
 
 
 def _substitute(module: Module, node: Any, version: str, depth: int = 0) -> str:
-    """The text of an expression with a version in place of TensorFlow's, and what `hasattr` tells."""
+    """The text of an expression with a version for TensorFlow's, and with the results of `hasattr`."""
     if isinstance(node, cst.Call) and last_part(node.func) == "hasattr" and len(node.args) == 2:
         has = _has(module.name(node.args[0].value), constant_string(node.args[1].value))
         return module.text(node) if has is None else str(has)
@@ -119,17 +119,17 @@ def _substitute(module: Module, node: Any, version: str, depth: int = 0) -> str:
 
 def _expressions(module: Module, node: Any) -> list[Any]:
     """The outermost expressions below a node, in the order of the text."""
-    found: list[Any] = []
+    expressions: list[Any] = []
     for child in node.children:
         if isinstance(child, cst.BaseExpression):
-            found.append(child)
+            expressions.append(child)
         elif not isinstance(child, (cst.BaseParenthesizableWhitespace, cst.LeftParen, cst.RightParen)):
-            found += _expressions(module, child)
-    return sorted(found, key=module.span)
+            expressions += _expressions(module, child)
+    return sorted(expressions, key=module.span)
 
 
 def _has(full: str, name: str | None) -> bool | None:
-    """Whether TensorFlow 2 has a name below a module of it; None where that is not known."""
+    """Whether a module of TensorFlow 2 has a name; None if that is unknown."""
     if name is None or names.below_tensorflow(full) is None:
         return None
     whole = f"{full}.{name}"

@@ -104,7 +104,7 @@ def test_weights_of_samples_by_the_advice():
 @pytest.mark.parametrize(
     ("call", "reason"),
     [
-        ("log_loss", "it is no call"),
+        ("log_loss", "it is not called here"),
         ("log_loss(*both)", "cannot be read here"),
         ("log_loss(p, y, **options)", "cannot be read here"),
         ("log_loss(p, y, weight=2.0)", "no argument weight"),

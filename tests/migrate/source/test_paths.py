@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tfbn.migrate.source.paths import SKIPPED, Found, open_file, python_files
+from tfbn.migrate.source.paths import SKIPPED, Candidate, open_file, python_files
 
 
 @pytest.fixture
@@ -106,8 +106,8 @@ def test_what_is_no_regular_file(tmp_path, monkeypatch, make, kind):
     make(Path("a.py"))
     (tmp_path / "b.py").write_text("")
     problem = f"not a regular file but a {kind}"
-    assert list(python_files(["."])) == [Found("./a.py", problem), Found("./b.py")]
-    assert list(python_files(["a.py"])) == [Found("a.py", problem)]
+    assert list(python_files(["."])) == [Candidate("./a.py", problem), Candidate("./b.py")]
+    assert list(python_files(["a.py"])) == [Candidate("a.py", problem)]
 
 
 def test_a_pipe_that_has_come_in_the_place_of_a_file(tmp_path):

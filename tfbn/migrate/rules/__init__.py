@@ -12,14 +12,14 @@ from tfbn.migrate.rule import Rule
 def discover() -> tuple[Rule, ...]:
     """The rules of all files, in the order in which they are listed and run.
 
-    Those come first that say so, then those that rewrite, then those that only report; by name among themselves.
+    First those marked `first`, then those that rewrite, then those that only report; each group by name.
     """
     return tuple(sorted(_rules(), key=lambda rule: (not rule.first, not rule.rewrites, rule.name)))
 
 
 def _rules() -> Iterator[Rule]:
-    for found in pkgutil.iter_modules(__path__):
-        module = importlib.import_module(f"{__name__}.{found.name}")
+    for info in pkgutil.iter_modules(__path__):
+        module = importlib.import_module(f"{__name__}.{info.name}")
         yield from getattr(module, "RULES", None) or [module.RULE]
 
 

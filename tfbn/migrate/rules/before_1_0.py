@@ -22,7 +22,7 @@ VALID = [
     "import tensorflow as tf\ny = tf.nn.sigmoid_cross_entropy_with_logits(labels, logits), tf.reverse(x, [1])\n",
     "import tensorflow.compat.v1 as tf\ny = tf.image.resize_images(x, size, 1), tf.concat([a, b], axis=1)\n",
     "import numpy as np\ny = np.split(1, 2, x)\n",
-    # What catches the absence of something that is there never runs.
+    # A handler for the absence of a name that exists never runs.
     "import tensorflow as tf\ntry:\n    f = tf.stack\nexcept AttributeError:\n    f = tf.pack\n",
     "import tensorflow as tf\ntry:\n    f = tf.pack\nexcept AttributeError:\n    f = tf.stack\n",
 ]
@@ -70,11 +70,11 @@ def gate(inputs, state):
 
 
 class Renamed(NamedTuple):
-    """What a function has been called since 1.0, and what its arguments are called where that is another name."""
+    """The name of a function since 1.0, and those of its arguments that were renamed."""
 
     name: str
     arguments: Mapping[str, str] = {}
-    max_positional: int = 9  # with more of them, they are not in the same places
+    max_positional: int = 9  # beyond that, the positions differ
 
 
 RENAMED = {
@@ -90,9 +90,9 @@ RENAMED = {
     "train.SummaryWriter": Renamed("summary.FileWriter"),
     "unpack": Renamed("unstack", max_positional=2),
 }
-# Those that tf.compat.v1 alone has, or has as they were.
-OF_V1 = ("merge_all_summaries", "merge_summary", "select", "train.SummaryWriter")
-# Functions whose order of arguments is another now: the order of old, and the names of those that have new ones.
+# Names whose successors exist, or behave the same, only in tf.compat.v1.
+ONLY_IN_V1 = ("merge_all_summaries", "merge_summary", "select", "train.SummaryWriter")
+# Functions whose arguments were reordered: the old order by today's names, and the renamed arguments.
 REORDERED = {
     "concat": (["axis", "values"], {"concat_dim": "axis"}),
     "split": (["axis", "num_or_size_splits", "value"], {"split_dim": "axis", "num_split": "num_or_size_splits"}),
@@ -132,7 +132,7 @@ def _calls(module: Module) -> Iterator[tuple[cst.Call, str]]:
 
 
 def _is_in_old_order(module: Module, call: cst.Call, renamed: Mapping[str, str]) -> bool:
-    """Whether a call has its axis in front: as a number, by its name, or before what can only be the values."""
+    """Whether a call has its axis first: as a number, by its old name, or before what can only be the values."""
     if not keyword_arguments(call).keys().isdisjoint(renamed):
         return True
     positional = _positional(call)
@@ -159,7 +159,7 @@ def _positional(call: cst.Call) -> list[cst.Arg]:
 def _name_arguments(
     module: Module, changes: Changes, call: cst.Call, order: list[str], renamed: Mapping[str, str]
 ) -> None:
-    """Puts the name that each argument has now in front of it: none changes its place."""
+    """Passes the arguments by their names of today, so that none has to move."""
     positional = _positional(call)
     if len(positional) > len(order):
         order = [*order, "name"]
@@ -197,11 +197,11 @@ def _check_cross_entropy(module: Module, changes: Changes, call: cst.Call, name:
 def _list_reversed_axes(module: Module, changes: Changes, call: cst.Call) -> None:
     """`tf.reverse(x, [False, True])` said for each axis whether it is reversed."""
     positional = _positional(call)
-    given: Any = keyword_arguments(call).get("dims") or (positional[1] if len(positional) > 1 else None)
-    elements = [element.value for element in getattr(given and given.value, "elements", ())]
+    argument: Any = keyword_arguments(call).get("dims") or (positional[1] if len(positional) > 1 else None)
+    elements = [element.value for element in getattr(argument and argument.value, "elements", ())]
     if elements and all(isinstance(node, cst.Name) and node.value in ("True", "False") for node in elements):
         axes = [str(axis) for axis, node in enumerate(elements) if node.value == "True"]
-        changes.replace(given.value, f"[{', '.join(axes)}]", NAME)
+        changes.replace(argument.value, f"[{', '.join(axes)}]", NAME)
         _rename_keywords(changes, call, {"dims": "axis"})
 
 
@@ -221,12 +221,12 @@ def _rename(module: Module, changes: Changes, node: cst.Attribute) -> None:
     if renamed is None or not may_rewrite_node(module, node) or is_caught(module, node):
         return
     call = call_of(module, node)
-    given = _positional(call) if call is not None else []
-    is_of_v1 = ".compat.v1." in full or bool(changes.v1_imports)
+    positional = _positional(call) if call is not None else []
+    is_v1 = ".compat.v1." in full or bool(changes.v1_imports)
     if (
-        len(given) > renamed.max_positional
-        or any(argument.star for argument in given)
-        or (name in OF_V1 and not is_of_v1)
+        len(positional) > renamed.max_positional
+        or any(argument.star for argument in positional)
+        or (name in ONLY_IN_V1 and not is_v1)
     ):
         return
     root = node.value.value if "." in name and isinstance(node.value, cst.Attribute) else node.value
@@ -250,7 +250,7 @@ _MAY_CALL = re.compile(rf"\.\s*(?:{'|'.join(_WORDS)})\b".encode("ascii"))
 
 
 def worth_parsing(raw: bytes) -> bool:
-    """Whether a function is named that has changed."""
+    """Whether a function that has changed is mentioned."""
     return mentions_tensorflow(raw) and bool(_MAY_CALL.search(raw))
 
 

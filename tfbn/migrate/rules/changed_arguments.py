@@ -1,4 +1,4 @@
-"""Arguments that TensorFlow 2's functions do not take, or take for something else, where the import stays its own."""
+"""Arguments that TensorFlow 2's functions refuse or take for something else, where the import is not compat.v1."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def accuracy(logits, labels):
     ("import tensorflow as tf\nx = tf.compat.v1.log(x)\ny = tf.nn.dropout(x, keep)\n", 3),
     ("from tensorflow import compat, nn\nx = compat.v1.log(x)\ny = nn.dropout (x, keep)\n", 3),
 ]
-# What to write in the place of an argument, where it has another name.
+# What to write for an argument that has another name now.
 SUCCESSORS = {
     "batch_dim": "batch_axis",
     "block_size": "block_shape",
@@ -55,13 +55,13 @@ SUCCESSORS = {
     "targets": "labels",
     "value": "input",
 }
-# Arguments that TensorFlow 2 takes by position for another: what it means there.
+# Positional arguments that mean something else in TensorFlow 2: the index, and what it means before and after.
 TAKEN_FOR_ANOTHER = {"nn.dropout": (1, "keep_prob", "rate")}
 
 
 def check_file(module: Module, changes: Changes) -> None:
     if changes.v1_imports:
-        return  # they are right as they stand, under tf.compat.v1
+        return  # they are right under tf.compat.v1
     for name, argument in lost_arguments(module):
         keyword = argument.keyword.value
         successor = SUCCESSORS.get(keyword)
@@ -92,22 +92,22 @@ def _positional(call: Any, index: int) -> Any:
     return positional[index] if index < len(positional) else None
 
 
-def _searches() -> re.Pattern[bytes]:
-    """A call of one of the functions, with one of the arguments in it; calls inside of calls, one deep."""
+def _lost_argument_pattern() -> re.Pattern[bytes]:
+    """A pattern for a call of a listed function with a listed argument; calls may be nested once."""
     leaves = "|".join(sorted({name.rpartition(".")[2] for name in LOST_ARGUMENTS}))
     keywords = "|".join(sorted({keyword for lost in LOST_ARGUMENTS.values() for keyword in lost.split()}))
     inner = r"(?:[^()]|\([^()]*\))*?"
     return re.compile(rf"\.(?:{leaves})\s*\({inner}\b(?:{keywords})\s*=[^=]".encode("ascii"))
 
 
-_MAY_LOSE = _searches()
+_MAY_LOSE = _lost_argument_pattern()
 _MAY_TAKE = re.compile("|".join(rf"\b{name.rpartition('.')[2]}\b" for name in TAKEN_FOR_ANOTHER).encode("ascii"))
 
 
 def worth_parsing(raw: bytes) -> bool:
-    """Whether a function of the table is called with an argument of the table, or one beside tf.compat.v1 that may be.
+    """Whether a call may have a lost argument, or, in a file with tf.compat.v1, a changed one.
 
-    Other signs of TF1 are asked for by other rules.
+    Other rules look for other signs of TF1.
     """
     if b"tensorflow" not in raw:
         return False

@@ -1,4 +1,4 @@
-"""UPDATE_OPS read before the layers exist that would fill it."""
+"""UPDATE_OPS read before the layers that fill it are built."""
 
 from __future__ import annotations
 

@@ -64,16 +64,16 @@ if __name__ == "__main__":
 
 def check_file(module: Module, changes: Changes) -> None:
     used = mentions(module)
-    upgraded = any(name.startswith("compat.v1.") for name, _ in used)
-    elsewhere = module.surroundings.used  # by the names that this file binds
+    is_upgraded = any(name.startswith("compat.v1.") for name, _ in used)
+    foreign_uses = module.surroundings.used  # in other files, by names that this one binds
     is_of_tf1 = bool(module.uses) or any(lost_arguments(module)) or _reads_dimensions(module)
-    is_v1 = bool(v1_mentions(module)) or (is_of_tf1 and not upgraded) or any(map(_is_of_v1, elsewhere))
-    of_v2 = [(part, node) for name, node in used if (part := v1_names.v2_only(name))]
-    if not of_v2:
+    is_v1 = bool(v1_mentions(module)) or (is_of_tf1 and not is_upgraded) or any(map(_is_of_v1, foreign_uses))
+    v2_uses = [(part, node) for name, node in used if (part := v1_names.v2_only(name))]
+    if not v2_uses:
         home = next((b.statement for b in module.bindings() if b.local in module.surroundings.shared), module.tree)
-        of_v2 = [(part, home) for name in sorted(elsewhere) if (part := v1_names.v2_only(name))]
-    if is_v1 and of_v2:
-        name, node = of_v2[0]
+        v2_uses = [(part, home) for name in sorted(foreign_uses) if (part := v1_names.v2_only(name))]
+    if is_v1 and v2_uses:
+        name, node = v2_uses[0]
         changes.find(
             node,
             NAME,
@@ -96,21 +96,21 @@ def _is_of_v1(name: str) -> bool:
     return v1_names.v1_only(name) is not None or names.is_dead(f"tensorflow.{name}")
 
 
-@lru_cache(maxsize=1)  # several rules ask it of each file
+@lru_cache(maxsize=1)  # several rules ask for each file
 def mentions(module: Module) -> list[tuple[str, Any]]:
-    """What the module reads or imports of `tensorflow` itself, `train.Saver` of `tf.train.Saver`, in order."""
+    """The names that the module reads or imports from `tensorflow` itself, such as `train.Saver`, with their nodes."""
     imported = {id(b.alias): b for b in module.bindings() if isinstance(b.statement, cst.ImportFrom)}
-    found = []
+    uses = []
     for node in module.nodes:
         if id(node) in imported:
-            found.append((_below_plain_tensorflow(imported[id(node)].name), node))
+            uses.append((_below_plain_tensorflow(imported[id(node)].name), node))
         elif isinstance(node, (cst.Attribute, cst.Name)) and module.is_load(node):
             parent = module.parent(node)
             if not (isinstance(parent, cst.Attribute) and parent.value is node):
-                found.append((_below_plain_tensorflow(module.name(node)), node))
-    found += [(_below_plain_tensorflow(full), node) for full, node in module.values.names]
-    found += _starred(module)
-    return [(name, node) for name, node in found if name]
+                uses.append((_below_plain_tensorflow(module.name(node)), node))
+    uses += [(_below_plain_tensorflow(full), node) for full, node in module.values.names]
+    uses += _starred(module)
+    return [(name, node) for name, node in uses if name]
 
 
 def _starred(module: Module) -> Iterator[tuple[str, Any]]:
@@ -132,7 +132,7 @@ def _starred(module: Module) -> Iterator[tuple[str, Any]]:
 
 
 def v1_mentions(module: Module) -> list[tuple[str, Any]]:
-    """The names among them that TensorFlow 2 lacks, but those that other rules are about, and those that are caught."""
+    """The mentions that TensorFlow 2 lacks, without those of other rules and those that are caught."""
     assigned = {module.name(node) for node in module.nodes if isinstance(node, cst.Attribute) and module.is_store(node)}
     return [
         (part, node)
@@ -146,8 +146,8 @@ def v1_mentions(module: Module) -> list[tuple[str, Any]]:
 
 def has_signs_of_tf1(module: Module) -> bool:
     """Whether a file that has TensorFlow 2 under its name is code for TensorFlow 1, or was."""
-    upgraded = any(name.startswith("compat.v1.") for name, _ in mentions(module))
-    return upgraded or bool(module.uses) or bool(v1_mentions(module))
+    is_upgraded = any(name.startswith("compat.v1.") for name, _ in mentions(module))
+    return is_upgraded or bool(module.uses) or bool(v1_mentions(module))
 
 
 def lost_arguments(module: Module) -> Iterator[tuple[str, Any]]:
@@ -161,7 +161,7 @@ def lost_arguments(module: Module) -> Iterator[tuple[str, Any]]:
 
 
 def _below_plain_tensorflow(name: str) -> str:
-    """`train.Saver` for `tensorflow.train.Saver`; empty for what is of another package."""
+    """`train.Saver` for `tensorflow.train.Saver`; empty for another package."""
     return name.partition("tensorflow.")[2] if name.startswith("tensorflow.") else ""
 
 
@@ -190,5 +190,5 @@ RULE = Rule(
     check_file=check_file,
     worth_parsing=mentions_tensorflow,
     chosen=True,
-    first=True,  # the others ask whether TensorFlow's name will stand for compat.v1
+    first=True,  # others depend on whether TensorFlow's name will stand for compat.v1
 )

@@ -36,7 +36,7 @@ def check_file(module: Module, changes: Changes) -> None:
                 node,
                 NAME,
                 "a library that was built for TensorFlow 1 does not load under TensorFlow 2: NotFoundError",
-                "build it anew with the flags of tf.sysconfig.get_compile_flags() and get_link_flags()",
+                "rebuild it with the flags of tf.sysconfig.get_compile_flags() and get_link_flags()",
                 severity="warning",
             )
 

@@ -1,7 +1,7 @@
-"""Imports of what TensorFlow 2 does not have: they raise as soon as the file is run.
+"""Imports of modules that TensorFlow 2 does not have: they raise as soon as the file is run.
 
-In the file itself the work is done last, when it is known what the other rules leave: see imports.py. Across files this
-reports the names that one file takes from another which loses them: an import of contrib goes, and `slim` with it.
+Imports are removed last, when it is known what the other rules leave: see imports.py. Across files this reports the
+names that one file takes from another and the other loses: an import of contrib goes, and `slim` with it.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ print(tf.__version__, tfe)
         1,
     ),
 ]
-# What files of TF1 code take from each other. Where one binds none of that name, an earlier run has removed it.
+# Names that TF1 files take from each other. If a file does not bind one of them, an earlier run has removed it.
 USUAL_NAMES = frozenset({"slim", "tf"})
 ADVICE = "import it here, from TensorFlow or, in the place of slim and tf.contrib.layers, tfbn.layers"
 
@@ -61,10 +61,10 @@ def names_imported_elsewhere(project: Project) -> dict[str, list[Finding]]:
     """The statements that take a name which this run or an earlier one removed: `from ops import slim`, `ops.slim`."""
     graph = project.import_graph
     removed = {path: names for path, report in project.reports.items() if (names := _removed(report))}
-    for home in filter(graph.is_taken_from, project.summaries):
+    for home in filter(graph.may_be_imported, project.summaries):
         if usual := _unbound(project, home):
             removed[home] = removed.get(home, frozenset()) | usual
-    importing = filter(graph.takes_from_files, graph.relevant())
+    importing = filter(graph.may_import_files, graph.relevant())
     findings = {path: list(_find_uses(path, graph, removed)) for path in importing}
     return {path: in_file for path, in_file in findings.items() if in_file}
 
@@ -73,16 +73,16 @@ def _removed(report: FileReport) -> frozenset[str]:
     if report.path.endswith(".ipynb") or not any(edit.rule == imports.RULE for edit in report.edits):
         return frozenset()
     try:
-        before, after = (_bound(syntax.parse(source)) for source in (report.before, report.after))
+        before, after = (_module_names(syntax.parse(source)) for source in (report.before, report.after))
     except (SyntaxError, ValueError):
         return frozenset()
     return before - after
 
 
 def _unbound(project: Project, home: str) -> frozenset[str]:
-    """The usual names that a file of TensorFlow code does not bind; none where it may have names that are not seen."""
+    """The usual names that a file of TensorFlow code does not bind; none if it may bind names unseen."""
     if home.endswith(".ipynb") or PurePath(home).stem == "__init__":
-        return frozenset()  # what a package has may be a module of it
+        return frozenset()  # a name of a package may be one of its modules
     if not project.summaries[home].mentions_tensorflow or project.text(home).find(b"globals") >= 0:
         return frozenset()
     tree = project.import_graph.tree(home)
@@ -92,7 +92,7 @@ def _unbound(project: Project, home: str) -> frozenset[str]:
 
 
 def _bound_anywhere(tree: ast.Module) -> set[str]:
-    """The names that anything in a file binds, in whichever scope."""
+    """All names that a file binds, in any scope."""
     bound = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.alias):
@@ -106,26 +106,28 @@ def _bound_anywhere(tree: ast.Module) -> set[str]:
     return bound
 
 
-def _bound(tree: ast.Module) -> frozenset[str]:
+def _module_names(tree: ast.Module) -> frozenset[str]:
     """The names that imports and assignments of the module itself bind."""
-    found = set()
-    for node in _of_module(tree.body):
+    names = set()
+    for node in _module_statements(tree.body):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
-            found |= {alias.asname or alias.name.partition(".")[0] for alias in node.names}
+            names |= {alias.asname or alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.Assign):
-            found |= {target.id for target in node.targets if isinstance(target, ast.Name)}
-    return frozenset(found)
+            names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+    return frozenset(names)
 
 
-def _of_module(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+def _module_statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
     for node in body:
         yield node
         if isinstance(node, (ast.If, ast.Try, ast.With)):
-            yield from _of_module([inner for inner in ast.iter_child_nodes(node) if isinstance(inner, ast.stmt)])
+            yield from _module_statements(
+                [inner for inner in ast.iter_child_nodes(node) if isinstance(inner, ast.stmt)]
+            )
 
 
 def _find_uses(path: str, graph: ImportGraph, removed: dict[str, frozenset[str]]) -> Iterator[Finding]:
-    """The places of a file that take removed names, by the files that had them; a star import where a name is used."""
+    """Reports where a file takes removed names, and star imports of files that lost a name it uses."""
     lost: dict[tuple[Place, str], set[str]] = {}
     for name in foreign_names(graph, path):
         if name.spelling and name.name in removed.get(name.home, ()):
@@ -136,7 +138,7 @@ def _find_uses(path: str, graph: ImportGraph, removed: dict[str, frozenset[str]]
     if any(home in removed for _, home in homes):
         used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} - _bound_anywhere(tree)
         if len(stars) > 1:
-            used -= USUAL_NAMES  # another of the star imports may bring them
+            used -= USUAL_NAMES  # another star import may bind them
         for node, home in homes:
             if names := used & removed.get(home, frozenset()):
                 lost[graph.place(path, node), home] = names

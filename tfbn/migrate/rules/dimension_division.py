@@ -40,19 +40,19 @@ def halves(x):
 
 def check_file(module: Module, changes: Changes) -> None:
     if not (changes.v1_imports or has_signs_of_tf1(module)):
-        return  # its shapes hold numbers, which have fractions
+        return  # shapes hold plain numbers here, which `/` is right for
     for node in module.nodes:
         if isinstance(node, cst.BinaryOperation) and isinstance(node.operator, cst.Divide):
             is_number = isinstance(node.left, cst.Integer) and _is_dimension(module, node.right)
             if is_number or _is_dimension(module, node.left):
-                _mend(module, changes, node, module.span(node.left)[1], module.span(node.right)[0])
+                _floor_divide(module, changes, node, module.span(node.left)[1], module.span(node.right)[0])
         elif isinstance(node, cst.AugAssign) and isinstance(node.operator, cst.DivideAssign):
             if _is_dimension(module, node.target):
-                _mend(module, changes, node, module.span(node.target)[1], module.span(node.value)[0])
+                _floor_divide(module, changes, node, module.span(node.target)[1], module.span(node.value)[0])
 
 
-def _mend(module: Module, changes: Changes, node: Any, start: int, end: int) -> None:
-    """Makes `//` of the one `/` between two operands, whose parentheses do not count to them."""
+def _floor_divide(module: Module, changes: Changes, node: Any, start: int, end: int) -> None:
+    """Turns the `/` between two operands into `//`; their parentheses are part of the text between them."""
     place = module.data.find(b"/", start, end)
     if changes.v1_imports and b"#" not in module.data[start:end]:
         changes.replace_span(place, place + 1, "//", NAME)
@@ -87,7 +87,7 @@ def _is_shape(module: Module, node: Any) -> bool:
 
 
 def _values(module: Module, name: cst.Name, followed: frozenset[str]) -> Iterator[bool]:
-    """Whether each of the assignments to a name makes it a dimension."""
+    """For each assignment to a name, whether it makes it a dimension."""
     for assignment in module.scope(name)[name.value]:
         target = module.parent(getattr(assignment, "node", None))
         statement = module.parent(target)
@@ -107,13 +107,13 @@ _DIVIDES = re.compile(rb"(?<!/)/=?(?!/)")
 
 
 def worth_parsing(raw: bytes) -> bool:
-    """Whether a shape is asked for, and something is divided."""
+    """Whether the file calls get_shape() and divides something."""
     return raw.find(b"get_shape()") >= 0 and mentions_tensorflow(raw) and bool(_DIVIDES.search(raw))
 
 
 RULE = Rule(
     name=NAME,
-    summary="makes // of the / of a dimension where --compat-v1 changes the import, and reports it elsewhere",
+    summary="turns the / of a dimension into // where --compat-v1 changes the import, and reports it elsewhere",
     valid=VALID,
     invalid=INVALID,
     check_file=check_file,

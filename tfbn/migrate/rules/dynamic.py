@@ -1,4 +1,4 @@
-"""Names that are made at run time: strings, getattr, star imports, modules kept as attributes."""
+"""Names that are only known at run time: strings, getattr, star imports, modules kept as attributes."""
 
 from __future__ import annotations
 
@@ -59,17 +59,17 @@ def check_file(module: Module, changes: Changes) -> None:
                 "look it up in tfbn or tfbn.layers, which have the same names",
             )
     _report_values(module, changes)
-    carried = {id(node) for full, node in module.values.names}
-    run = _strings_that_run(module)
+    followed = {id(node) for full, node in module.values.names}
+    executed = _strings_that_run(module)
     for node in module.nodes:
-        if id(node) in carried:
+        if id(node) in followed:
             continue
         if isinstance(node, cst.SimpleString) and id(node) not in docstrings:
-            _report_string(module, changes, node, run.get(id(node)))
+            _report_string(module, changes, node, executed.get(id(node)))
         elif isinstance(node, cst.Attribute) and _is_of_unknown_module(module, node):
             advice = "if it is contrib's, write tfbn.batch_norm, tfbn.arg_scope or tfbn.layers in its place"
             changes.find(node, NAME, f"`{dotted(node)}` comes from a module that cannot be followed here", advice)
-        elif isinstance(node, cst.Attribute) and _is_of_kept_tensorflow(module, node):
+        elif isinstance(node, cst.Attribute) and _is_tf1_attribute(module, node):
             advice = "import tensorflow.compat.v1 as tf here, and use that"
             problem = f"`{dotted(node)}` is of a `tf` that cannot be followed here, and TensorFlow 2 has no such name"
             changes.find(node, NAME, problem, advice)
@@ -81,12 +81,12 @@ def check_file(module: Module, changes: Changes) -> None:
 
 
 def _report_string(module: Module, changes: Changes, node: Any, code: str | None) -> None:
-    """A string that names contrib, or holds code that TensorFlow 2 does not run; `code` is what it runs with."""
+    """Reports a string that names contrib, or has code that TensorFlow 2 cannot run; `code` is all code of its call."""
     text = constant_string(node) or ""
     severity = "warning" if code is None else "error"
-    if found := IN_STRINGS.search(text):
+    if match := IN_STRINGS.search(text):
         advice = "where the string names code, write the name in tfbn"
-        changes.find(node, NAME, f"a string names `{found[0]}`", advice, severity=severity)
+        changes.find(node, NAME, f"a string names `{match[0]}`", advice, severity=severity)
     elif code_strings.imports_tensorflow(text):
         lacking = sorted(filter(names.is_lacking, code_strings.own_names(code or text)))
         if lacking:
@@ -97,7 +97,7 @@ def _report_string(module: Module, changes: Changes, node: Any, code: str | None
 
 
 def _strings_that_run(module: Module) -> dict[int, str]:
-    """By the id of each string that a call runs, directly or under a name: all the code of the call."""
+    """For each string that a call runs, directly or under a name, by its id: all the code of the call."""
     calls: dict[int, list[Any]] = {}
     for node in module.nodes:
         if isinstance(node, (cst.SimpleString, cst.Name)):
@@ -109,7 +109,7 @@ def _strings_that_run(module: Module) -> dict[int, str]:
 
 
 def _report_values(module: Module, changes: Changes) -> None:
-    """What is read of TensorFlow through values, and where these go out of sight."""
+    """Reports what is read through modules used as values, and where these cannot be followed."""
     reported = set()
     for full, node in module.values.names:
         if names.is_dead(full) and id(node) not in reported:
@@ -125,7 +125,7 @@ def _report_values(module: Module, changes: Changes) -> None:
             problem = f"a name of {full} is looked up at run time, where TensorFlow 2 lacks some of TensorFlow 1's"
             advice = "where the code is TF1, look it up in the same module of tensorflow.compat.v1"
             changes.find(node, NAME, problem, advice, severity="warning")
-    for full, node in module.values.handed_on:
+    for full, node in module.values.passed_on:
         if not full.startswith(V1_MODULE):
             problem = f"{full} is passed to a function that is not in this file, and is not followed there"
             advice = "import TensorFlow where it is used, and run tfbn migrate again"
@@ -146,19 +146,19 @@ def is_looked_up(module: Module, node: Any) -> bool:
 
 
 def _star_imports(module: Module, changes: Changes) -> list[str]:
-    found = []
+    origins = []
     for node in module.nodes:
         if isinstance(node, cst.ImportFrom) and isinstance(node.names, cst.ImportStar) and not node.relative:
             origin = dotted(node.module)
             if names.is_dead(origin):
-                found.append(origin)
+                origins.append(origin)
                 advice = "import the names by themselves instead of *, and run tfbn migrate again"
                 changes.find(node, NAME, f"a star import: {names.what_is_wrong(origin)}", advice)
-    return found
+    return origins
 
 
 def _docstrings(module: Module) -> list[Any]:
-    """Strings that are statements of their own."""
+    """The values of expression statements, docstrings among them."""
     return [node.value for node in module.nodes if isinstance(node, cst.Expr)]
 
 
@@ -172,24 +172,24 @@ def _is_of_unknown_module(module: Module, node: Any) -> bool:
     parts = dotted(node).split(".")
     if len(parts) < 2 or names.known(f"tf_slim.{parts[-1]}") is None:
         return False
-    found, _ = module.resolve(node)
-    if any(names.below_tensorflow(name) is not None for name in found):
+    candidates, _ = module.resolve(node)
+    if any(names.below_tensorflow(name) is not None for name in candidates):
         return False
     root = node
     while isinstance(root, cst.Attribute):
         root = root.value
-    # A project's own package may be called slim or contrib, an attribute of one hardly.
+    # A project may have a package called slim or contrib, but hardly an attribute with that name.
     inner = parts[:-1] if _is_unbound(module, root) else parts[1:-1]
     return inner[-1:] == ["slim"] or ("contrib" in inner and inner[-1] == "layers")
 
 
-def _is_of_kept_tensorflow(module: Module, node: Any) -> bool:
-    """`self.tf.placeholder`: what is called as TensorFlow is, and cannot be followed, and a name that only TF1 has."""
+def _is_tf1_attribute(module: Module, node: Any) -> bool:
+    """`self.tf.placeholder`: a name that only TF1 has, below a `tf` that cannot be followed."""
     whole = module.parent(node)
-    if isinstance(whole, cst.Attribute) and _is_of_kept_tensorflow(module, whole):
-        return False  # which is reported
-    before, found, name = f".{dotted(node)}".rpartition(".tf.")
-    if not found or any(names.below_tensorflow(full) is not None for full in module.resolve(node)[0]):
+    if isinstance(whole, cst.Attribute) and _is_tf1_attribute(module, whole):
+        return False  # the longer chain is reported
+    before, separator, name = f".{dotted(node)}".rpartition(".tf.")
+    if not separator or any(names.below_tensorflow(full) is not None for full in module.resolve(node)[0]):
         return False
     if not before and not _comes_from_elsewhere(module, node):
         return False
@@ -197,7 +197,7 @@ def _is_of_kept_tensorflow(module: Module, node: Any) -> bool:
 
 
 def _comes_from_elsewhere(module: Module, node: Any) -> bool:
-    """Whether the name that a chain begins with is bound by nothing here, or by assignments that tell nothing."""
+    """Whether a chain's first name is unbound here, or bound only by assignments of unknown values."""
     while isinstance(node, cst.Attribute):
         node = node.value
     scope = module.scope(node)

@@ -1,4 +1,4 @@
-"""What the flags of TensorFlow before 1.5 took and gave, and those of absl, which it has had since, do not."""
+"""Uses of flags that TensorFlow accepted before 1.5, and that absl's flags, which it has had since, refuse."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ flags.DEFINE_integer("train_size", np.inf, "The size of training images")
 ]
 _FLAG = re.compile(r"(?:app\.)?flags\.DEFINE_(bool|boolean|float|integer|string)")
 _INFINITE = re.compile(r"""\w+\.(?:inf|Inf|infty)|float\(["'][-+]?inf["']\)""")
-TRUTHS = ("0", "1", "f", "false", "t", "true")
+BOOLEANS = ("0", "1", "f", "false", "t", "true")
 
 
 PARSE = "leave it out: tf.app.run parses the flags; or call FLAGS(sys.argv)"
@@ -59,7 +59,7 @@ def check_file(module: Module, changes: Changes) -> None:
         elif inner == "__flags" and isinstance(node, cst.Subscript):
             changes.find(node, NAME, "the flags have no `__flags` in them: they are absl's now", VALUES)
         elif inner == "__flags":
-            problem = "`__flags` of absl's flags, TensorFlow's since 1.5, are no values, but objects of absl"
+            problem = "`__flags` holds objects of absl, not values: TensorFlow's flags are absl's since 1.5"
             changes.find(node, NAME, problem, VALUES, severity="warning")
         if isinstance(node, cst.Call):
             flag = _FLAG.fullmatch(names.below_tensorflow(module.name(node.func)) or "")
@@ -85,18 +85,20 @@ def _inner(node: Any) -> str | None:
 
 def _default(call: cst.Call) -> Any:
     positional = [argument for argument in call.args if argument.keyword is None]
-    given = keyword_arguments(call)
-    argument = given.get("default") or given.get("default_value") or (positional[1] if len(positional) > 1 else None)
+    keywords = keyword_arguments(call)
+    argument = (
+        keywords.get("default") or keywords.get("default_value") or (positional[1] if len(positional) > 1 else None)
+    )
     return argument and argument.value
 
 
 def _is_refused(kind: str, text: str) -> bool:
-    """Whether the source spells out a default that a flag of absl does not take."""
+    """Whether a default is a literal that absl's flag refuses."""
     if _INFINITE.fullmatch(text):
         return kind != "float"
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # invalid escapes are no business of the codemod
+            warnings.simplefilter("ignore")  # invalid escapes are not the codemod's concern
             value = ast.literal_eval(text)
     except (SyntaxError, ValueError):
         return False
@@ -104,7 +106,7 @@ def _is_refused(kind: str, text: str) -> bool:
         return not (value is None or isinstance(value, str))
     if kind.startswith("bool"):
         return (
-            value.lower() not in TRUTHS if isinstance(value, str) else isinstance(value, float) or value not in (0, 1)
+            value.lower() not in BOOLEANS if isinstance(value, str) else isinstance(value, float) or value not in (0, 1)
         )
     if isinstance(value, str):
         return not _is_number(value, kind)
@@ -119,7 +121,7 @@ def _is_number(text: str, kind: str) -> bool:
 
 
 def worth_parsing(raw: bytes) -> bool:
-    """Whether flags are defined, or looked into."""
+    """Whether flags are defined, or their internals used."""
     return has(raw, b"DEFINE_", b"__flags", b"_parse_flags") and mentions_tensorflow(raw)
 
 

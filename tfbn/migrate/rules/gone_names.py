@@ -42,7 +42,7 @@ def rows():
 COMPAT_KERAS = re.compile(r"tensorflow\.compat\.v[12]\.keras\b")
 UNDERSCORED = re.compile(r"python\.(?:\w+\.)*_[a-zA-Z]\w*$")
 PRIVATE = ("compiler", "core", "python")
-WITH_KERAS_2 = ("nn.rnn_cell",)  # is there, and raises at each of its names
+WITH_KERAS_2 = ("nn.rnn_cell",)  # exists, but reading any name in it raises
 
 
 def check_file(module: Module, changes: Changes) -> None:
@@ -75,7 +75,7 @@ def check_file(module: Module, changes: Changes) -> None:
 
 
 def _private_attributes(module: Module) -> Iterator[tuple[str, Any]]:
-    """`tf.python.ops` and its like: modules that are imported, and no attributes of `tensorflow`."""
+    """`tf.python.ops` and the like: modules that can be imported, but are not attributes of `tensorflow`."""
     for name, node in mentions(module):
         root = name.partition(".")[0]
         if root in PRIVATE and isinstance(node, cst.Attribute) and not is_caught(module, node):
@@ -84,7 +84,7 @@ def _private_attributes(module: Module) -> Iterator[tuple[str, Any]]:
 
 
 def _imports_of_keras(module: Module) -> Iterator[tuple[Any, str]]:
-    """The imports below `tensorflow.compat.v1.keras`, which newer TensorFlow has as an attribute alone."""
+    """The imports below `tensorflow.compat.v1.keras`, which newer TensorFlow has only as an attribute."""
     for node in module.nodes:
         homes = []
         if isinstance(node, cst.ImportFrom):
@@ -105,10 +105,10 @@ def _names(module: Module) -> Iterator[tuple[str, Any]]:
 
 
 def worth_parsing(raw: bytes) -> bool:
-    """Whether one of the names is imported, or stands below what an import binds."""
+    """Whether one of the names is imported, or read below an import."""
     read = tensorflow_names(raw)
     is_of_compat_keras = any(name.startswith(("compat.v1.keras", "compat.v2.keras")) for name in read)
-    is_private = any(name.startswith(PRIVATE) for name in read)  # most of these are there; see check_file
+    is_private = any(name.startswith(PRIVATE) for name in read)  # most of these exist; see check_file
     return (
         is_of_compat_keras
         or is_private

@@ -1,4 +1,4 @@
-"""Arguments, methods and attributes of Keras 2 that Keras 3 refuses, and an optimizer of another kind."""
+"""Arguments, methods and attributes of Keras 2 that Keras 3 refuses, and optimizers of tf.compat.v1."""
 
 from __future__ import annotations
 
@@ -80,8 +80,8 @@ SUCCESSORS = {
     "stride": "strides",
     "subsample": "strides",
 }
-# Arguments of methods that Keras 3 refuses, and nothing but Keras has.
-OF_METHODS = {
+# Arguments of methods that Keras 3 refuses, with names that only Keras has.
+METHOD_ARGUMENTS = {
     "compile": "distribute experimental_run_tf_function sample_weight_mode target_tensors",
     "evaluate": "max_queue_size use_multiprocessing workers",
     "fit": "max_q_size max_queue_size nb_epoch pickle_safe use_multiprocessing workers",
@@ -128,12 +128,12 @@ def keras_name(full: str) -> str | None:
 
 
 def _check_constructor(module: Module, changes: Changes, call: cst.Call, key: str) -> None:
-    given = keyword_arguments(call)
+    arguments = keyword_arguments(call)
     lost = KERAS_LOST_ARGUMENTS.get(key, "").split()
     if key in ("Model", "models.Model"):
         lost = ["input", "output"]
-    for keyword, argument in given.items():
-        if keyword == "lr" and "lr" in lost and "learning_rate" not in given:
+    for keyword, argument in arguments.items():
+        if keyword == "lr" and "lr" in lost and "learning_rate" not in arguments:
             changes.replace(argument.keyword, "learning_rate", NAME)
         elif keyword == "decay" and key.startswith("optimizers."):
             problem = "the optimizers of Keras 3 take no notice of decay, and those of TensorFlow 2.12 raise"
@@ -142,22 +142,22 @@ def _check_constructor(module: Module, changes: Changes, call: cst.Call, key: st
             successor = SUCCESSORS.get(keyword) or {"input": "inputs", "output": "outputs"}.get(keyword)
             advice = f"write {successor}" if successor else "leave it out, or see what Keras 3 has in its place"
             changes.find(argument, NAME, f"{key.rpartition('.')[2]} of Keras 3 refuses the argument {keyword}", advice)
-    if key in ("Input", "layers.Input") and "tensor" in given:
+    if key in ("Input", "layers.Input") and "tensor" in arguments:
         problem = "Input of Keras 3 takes no tensor of TensorFlow"
-        changes.find(given["tensor"], NAME, problem, "call the layers, or the model, with the tensor itself")
-    if key == "callbacks.ModelCheckpoint" and _is_true(given.get("save_weights_only")):
+        changes.find(arguments["tensor"], NAME, problem, "call the layers, or the model, with the tensor itself")
+    if key == "callbacks.ModelCheckpoint" and _is_true(arguments.get("save_weights_only")):
         _check_weights(changes, call, (".weights.h5",))
 
 
 def _check_method(module: Module, changes: Changes, call: cst.Call) -> None:
-    method, given = call.func.attr.value, keyword_arguments(call)
+    method, arguments = call.func.attr.value, keyword_arguments(call)
     if method in GONE_METHODS:
         changes.find(call, NAME, f"the models and layers of Keras 3 have no {method}", GONE_METHODS[method])
-    for keyword in OF_METHODS.get(method, "").split():
-        if keyword in given:
+    for keyword in METHOD_ARGUMENTS.get(method, "").split():
+        if keyword in arguments:
             successor = SUCCESSORS.get(keyword)
             advice = f"write {successor}" if successor else "leave it out"
-            changes.find(given[keyword], NAME, f"{method} of Keras 3 refuses the argument {keyword}", advice)
+            changes.find(arguments[keyword], NAME, f"{method} of Keras 3 refuses the argument {keyword}", advice)
     if method == "compile" and (optimizer := _optimizer(module, call)):
         problem = f"compile of Keras 3 takes no tf.compat.v1.{optimizer}: ValueError"
         advice = "give it one of tf.keras.optimizers, or train with the optimizer's own minimize in a session"
@@ -172,16 +172,16 @@ def _check_method(module: Module, changes: Changes, call: cst.Call) -> None:
 
 
 def _optimizer(module: Module, call: cst.Call) -> str | None:
-    """`train.AdamOptimizer` where that is what `compile` is given."""
-    given = keyword_arguments(call).get("optimizer") or next((arg for arg in call.args if arg.keyword is None), None)
-    value: Any = module.assigned_value(given.value) if given is not None else None
+    """`train.AdamOptimizer` if `compile` gets one."""
+    argument = keyword_arguments(call).get("optimizer") or next((arg for arg in call.args if arg.keyword is None), None)
+    value: Any = module.assigned_value(argument.value) if argument is not None else None
     full = module.name(value.func) if isinstance(value, cst.Call) else ""
     below = names.below_tensorflow(full) or ""
     return below if V1_OPTIMIZER.fullmatch(below) else None
 
 
 def _check_weights(changes: Changes, call: cst.Call, endings: tuple[str, ...]) -> None:
-    """The name of a file of weights, where the source spells it out."""
+    """Checks the name of a file of weights, if it is a literal."""
     first = next((arg for arg in call.args if arg.keyword is None or arg.keyword.value == "filepath"), None)
     name = constant_string(first.value) if first is not None else None
     if name is not None and not name.endswith(endings):
@@ -209,7 +209,7 @@ _MAY_REFUSE = re.compile(
 
 
 def worth_parsing(raw: bytes) -> bool:
-    """Whether Keras is named and something that may have changed, or a model is compiled that another file has made."""
+    """Whether the file mentions Keras and something that may have changed, or compiles a model of another file."""
     compiles = raw.find(b".compile") >= 0 and raw.find(b"Optimizer") >= 0
     return compiles or (raw.find(b"keras") >= 0 and bool(_MAY_REFUSE.search(raw)))
 

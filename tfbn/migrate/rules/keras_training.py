@@ -1,4 +1,4 @@
-"""Models of Keras that are trained or asked in programs that switch v2 behaviour off."""
+"""Models of Keras that are trained or run in programs that switch v2 behaviour off."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ RAISING = frozenset(
     "evaluate evaluate_generator fit fit_generator get_weights load_weights predict predict_generator "
     "predict_on_batch save save_weights".split()
 )
-MAKERS = frozenset("Functional Model Sequential load_model model_from_json".split())
+MODEL_CONSTRUCTORS = frozenset("Functional Model Sequential load_model model_from_json".split())
 _MAY_RAISE = re.compile(rb"\.\s*(?:" + b"|".join(sorted(name.encode("ascii") for name in RAISING)) + rb")\s*\(")
 ADVICE = (
     "train with an optimizer of tf.compat.v1.train in a session; or leave v2 behaviour on in the program that has the "
@@ -57,8 +57,8 @@ def check_project(project: Project) -> dict[str, list[Finding]]:
     """One finding in each file that a program with v2 behaviour off reaches: at its first such call."""
     graph = project.import_graph
     relevant = graph.relevant()
-    calling = {path: call for path in relevant if (call := next(_calls(graph, path), None))}
-    if not calling:
+    first_calls = {path: call for path in relevant if (call := next(_calls(graph, path), None))}
+    if not first_calls:
         return {}
     imported = {other for path in relevant for other in graph.imported_files(path) - {path}}
     findings: dict[str, list[Finding]] = {}
@@ -66,10 +66,10 @@ def check_project(project: Project) -> dict[str, list[Finding]]:
         program = graph.program(path)
         is_off = any(_has_switch(project, other) for other in program)
         has_keras_2 = any(project.text(other).find(b"TF_USE_LEGACY_KERAS") >= 0 for other in program)
-        reached = program & calling.keys() - findings.keys()
+        reached = program & first_calls.keys() - findings.keys()
         if is_off and not has_keras_2 and reached and _is_run(project, path, is_imported=path in imported):
             for other in reached:
-                call = calling[other]
+                call = first_calls[other]
                 message = (
                     f"`{ast.unparse(call.func)}` of Keras 3, which newer TensorFlow such as 2.21 has, raises where v2 "
                     "behaviour is off"
@@ -89,16 +89,20 @@ def _is_run(project: Project, path: str, *, is_imported: bool) -> bool:
 
 
 def _calls(graph: ImportGraph, path: str) -> Iterator[ast.Call]:
-    """The calls that train, ask, save or load a model of Keras."""
+    """The calls that train, run, save or load a model of Keras."""
     text = graph.project.text(path)
     if text.find(b"keras") < 0 or not _MAY_RAISE.search(text):
         return
     nodes = list(graph.nodes(path, as_program=True))
-    models = set(map(_compiled, nodes)) - {None}
+    models = set(map(_compiled_model, nodes)) - {None}
     for node in nodes:
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and leaf(node.value.func) in MAKERS:
+        if (
+            isinstance(node, ast.Assign)
+            and isinstance(node.value, ast.Call)
+            and leaf(node.value.func) in MODEL_CONSTRUCTORS
+        ):
             models |= {ast.unparse(target) for target in node.targets}
-        elif isinstance(node, ast.ClassDef) and any(leaf(base) in MAKERS for base in node.bases):
+        elif isinstance(node, ast.ClassDef) and any(leaf(base) in MODEL_CONSTRUCTORS for base in node.bases):
             models.add("self")
     for node in nodes:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in RAISING:
@@ -106,7 +110,7 @@ def _calls(graph: ImportGraph, path: str) -> Iterator[ast.Call]:
                 yield node
 
 
-def _compiled(node: ast.AST) -> str | None:
+def _compiled_model(node: ast.AST) -> str | None:
     """`model` for `model.compile(loss=...)`."""
     if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "compile"):
         return None

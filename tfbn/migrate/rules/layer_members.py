@@ -1,4 +1,4 @@
-"""Classes over those of `tf.layers` that use what the classes of `tfbn.layers.v1` do not have."""
+"""Subclasses of `tf.layers` classes that use members which `tfbn.layers.v1` does not have."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from tfbn.migrate.module import Module
 from tfbn.migrate.rule import Rule
 
 NAME = "layer-members"
-# What the original inherits from Keras for models, and tfbn does without.
+# What the original inherits from Keras for models, and tfbn leaves out.
 MISSING = frozenset(
     "activity_regularizer add_metric compute_mask compute_output_shape compute_output_signature dynamic from_config "
     "get_config get_input_at get_input_mask_at get_input_shape_at get_losses_for get_output_at get_output_mask_at "
     "get_output_shape_at get_updates_for get_weights graph inbound_nodes input input_mask input_shape input_spec "
     "metrics name_scope outbound_nodes output output_mask output_shape set_weights submodules with_name_scope".split()
 )
-# And what its classes with a window or a kernel compute by.
-MISSING_ARGUMENTS = frozenset("pool_function _convolution_op _padding_op".split())
+# What the original's convolutions and pools compute by.
+MISSING_IN_WINDOW_LAYERS = frozenset("pool_function _convolution_op _padding_op".split())
 VALID = [
     """\
 import tfbn
@@ -75,7 +75,7 @@ def check_file(module: Module, changes: Changes) -> None:
         target = use.known.target if use.known else None
         base = (target or "").rpartition("tfbn.layers.v1.")[2]
         if target and target.startswith("tfbn.layers.v1.") and base[0].isupper() and isinstance(class_, cst.ClassDef):
-            missing = MISSING if base == "Layer" else MISSING | MISSING_ARGUMENTS
+            missing = MISSING if base == "Layer" else MISSING | MISSING_IN_WINDOW_LAYERS
             for node, member in _missing(module, class_, missing):
                 changes.find(
                     node,
@@ -87,14 +87,14 @@ def check_file(module: Module, changes: Changes) -> None:
 
 
 def _missing(module: Module, class_: cst.ClassDef, missing: frozenset[str]) -> Iterator[tuple[Any, str]]:
-    """The members of the original that the class reads and does not define: where, and which, each once."""
-    # Both of itself and of the base, where the class may well define a method of the name.
-    of_self = matchers.findall(class_, matchers.Attribute(value=matchers.Name("self")))
-    of_base = matchers.findall(class_, matchers.Attribute(value=matchers.Call(func=matchers.Name("super"))))
-    own = {node.attr.value for node in of_self if module.is_store(node)}
+    """The members of the original that the class reads and does not define, each once, with its node."""
+    # Reads on super() count even if the class defines a method with the name.
+    on_self = matchers.findall(class_, matchers.Attribute(value=matchers.Name("self")))
+    on_super = matchers.findall(class_, matchers.Attribute(value=matchers.Call(func=matchers.Name("super"))))
+    own = {node.attr.value for node in on_self if module.is_store(node)}
     own |= {node.name.value for node in matchers.findall(class_.body, matchers.FunctionDef())}
     reported: set[str] = set()
-    for node in [*(node for node in of_self if node.attr.value not in own), *of_base]:
+    for node in [*(node for node in on_self if node.attr.value not in own), *on_super]:
         if node.attr.value in missing - reported:
             reported.add(node.attr.value)
             yield node, node.attr.value
@@ -102,7 +102,7 @@ def _missing(module: Module, class_: cst.ClassDef, missing: frozenset[str]) -> I
 
 RULE = Rule(
     name=NAME,
-    summary="reports classes over those of tf.layers that use what the classes of tfbn.layers.v1 do not have",
+    summary="reports subclasses of tf.layers classes that use members which tfbn.layers.v1 does not have",
     valid=VALID,
     invalid=INVALID,
     check_file=check_file,

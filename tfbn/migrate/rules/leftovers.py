@@ -31,7 +31,7 @@ def check_file(module: Module, changes: Changes) -> None:
         if use.known is None and use.certain and not is_looked_up(module, use.node) and not is_caught(module, use.node):
             problem, severity = names.what_is_wrong(use.name), "error"
             if may_be_unbound(module, use.node):
-                problem, severity = f"{problem}, and what is left without it is not followed", "warning"
+                problem, severity = f"{problem}, and the code for its absence is not followed", "warning"
             changes.find(use.node, NAME, problem, names.advice(use.name), severity=severity)
 
 

@@ -61,7 +61,7 @@ def check_file(module: Module, changes: Changes) -> None:
 
 
 def _report_seed(module: Module, changes: Changes, use: Use) -> None:
-    """Where the order of the elements is another, as it is for `shuffle` of tf.data itself."""
+    """Warns that a seed gives another order of elements, as it does for `shuffle` of tf.data itself."""
     call = call_of(module, use.node)
     if call is not None and last_part(use.node) == "shuffle_and_repeat":
         if len(call.args) > SEED_INDEX or "seed" in keyword_arguments(call):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tfbn.migrate.changes import Changes
 from tfbn.migrate.module import Module
 from tfbn.migrate.rule import Rule
-from tfbn.migrate.sites import given_to, sites
+from tfbn.migrate.sites import layer_arguments, sites
 
 NAME = "name-argument"
 VALID = [
@@ -28,10 +28,10 @@ def head(images):
 
 def check_file(module: Module, changes: Changes) -> None:
     for site in sites(module):
-        given = given_to(module, site) if site.leaf == "batch_norm" else {}
-        if "name" in given:
+        arguments = layer_arguments(module, site) if site.leaf == "batch_norm" else {}
+        if "name" in arguments:
             changes.find(
-                given["name"],
+                arguments["name"],
                 NAME,
                 "batch_norm has no argument `name`, neither contrib's nor tfbn's: the call raises TypeError",
                 "write scope=; where a checkpoint has to fit, take the scope that its variables have",

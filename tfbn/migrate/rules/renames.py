@@ -1,6 +1,6 @@
-"""Functions that tfbn has with the same arguments, under its own name: what changes is the name, wherever it stands.
+"""Functions that tfbn has with the same arguments: only their names change.
 
-Which names they are, and what each becomes, is the table of `tfbn.migrate.names`.
+The names and what each becomes are in the table of `tfbn.migrate.names`.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def head(images, training):
     return tfbn.BatchNormalization(momentum=0.9)(tf.nn.relu(net), training=training)
 """,
             ),
-            # Of names that are imported by themselves only the import changes.
+            # For names that are imported directly, only the import changes.
             (
                 "from tensorflow.layers import batch_normalization as bn, BatchNormalization\nbn(BatchNormalization)\n",
                 "from tfbn import BatchNormalization\nfrom tfbn import batch_normalization as bn\n"
@@ -180,7 +180,7 @@ def restore(path):
     return tfbn.layers.assign_from_checkpoint_fn(path, tfbn.layers.get_model_variables(), ignore_missing_vars=True)
 """,
             ),
-            # What tfbn has not stays, with the import that it needs.
+            # What tfbn lacks stays, with the import that it needs.
             (
                 "from tensorflow.contrib import layers\ny = layers.conv2d(layers.maxout(x, 4), 8, 3)\n",
                 "import tfbn\nfrom tensorflow.contrib import layers\n"

@@ -67,7 +67,7 @@ def check_project(project: Project) -> dict[str, list[Finding]]:
                 findings[path] = [Finding(NAME, "error", graph.place(path, start), where, ADVICE)]
     for path in sorted(reading.keys() - reached):
         runs_at_once = next(_values(graph, path, in_functions=False), None) is not None
-        is_of_tf1 = project.text(path).find(b"compat.v1") >= 0  # its programs may switch, and are not of this run
+        is_of_tf1 = project.text(path).find(b"compat.v1") >= 0  # programs outside this run may switch
         severity = "warning" if is_of_tf1 and not runs_at_once else "error"
         place = graph.place(path, reading[path])
         findings[path] = [Finding(NAME, severity, place, _message(reading[path]), ADVICE)]

@@ -34,7 +34,7 @@ def loss(logits, labels):
 """,
     ),
     ("from tensorflow.contrib import slim\nslim.losses.log_loss(*both)\n", 2),
-    # Where TensorFlow has no name yet it gets one.
+    # An import of TensorFlow is added where there is none.
     (
         "from tensorflow.contrib import slim\nslim.learning.create_train_op(slim.losses.get_total_loss(), optimizer)\n",
         "import tensorflow.compat.v1 as tf\nimport tfbn\ntfbn.create_train_op(tf.losses.get_total_loss(), optimizer)\n",
@@ -57,13 +57,13 @@ ARGUMENTS: dict[str, tuple[str, ...] | None] = {
     "softmax_cross_entropy": ("logits", "onehot_labels", "weights", "label_smoothing", "scope"),
     "sparse_softmax_cross_entropy": ("logits", "labels", "weights", "scope"),
 }
-# Their losses have the rank of the predictions, and contrib took weights of lower rank for them: one for each sample.
-_OF_ELEMENTS = {
+# Elementwise losses, for which contrib took weights of lower rank, one for each sample; with the index of `weights`.
+_ELEMENTWISE = {
     **dict.fromkeys(("absolute_difference", "log_loss", "mean_squared_error", "sigmoid_cross_entropy"), 2),
     "cosine_distance": 3,
     "compute_weighted_loss": 1,
-}  # with the place of weights among the arguments
-# contrib's returned the loss of each element, and put it into no collection.
+}
+# contrib's hinge_loss returned the elementwise loss, and added it to no collection.
 EXTRA = {"hinge_loss": ', reduction="none", loss_collection=None'}
 
 
@@ -96,7 +96,7 @@ def check_file(module: Module, changes: Changes) -> None:
 def _reason(call: Any, arguments: tuple[str, ...]) -> str | None:
     """Why the call cannot be rewritten argument by argument."""
     if call is None:
-        return "it is no call, and the order of the arguments is another"
+        return "it is not called here, and the order of the arguments differs"
     if any(argument.star for argument in call.args):
         return "its arguments cannot be read here"
     if not call.args or len(call.args) > len(arguments):
@@ -106,13 +106,13 @@ def _reason(call: Any, arguments: tuple[str, ...]) -> str | None:
 
 
 def _report_weights(changes: Changes, leaf: str, call: Any) -> None:
-    """Where they may be weights of samples."""
-    if leaf not in _OF_ELEMENTS or call is None:
+    """Warns where the weights may be those of samples."""
+    if leaf not in _ELEMENTWISE or call is None:
         return
     weights = keyword_arguments(call).get("weights")
-    by_place = [argument for argument in call.args if argument.keyword is None]
-    if weights is None and len(by_place) > _OF_ELEMENTS[leaf]:
-        weights = by_place[_OF_ELEMENTS[leaf]]
+    positional = [argument for argument in call.args if argument.keyword is None]
+    if weights is None and len(positional) > _ELEMENTWISE[leaf]:
+        weights = positional[_ELEMENTWISE[leaf]]
     if weights is not None and not isinstance(weights.value, (cst.Integer, cst.Float)):
         changes.find(
             weights.value,

@@ -31,9 +31,9 @@ def step(loss, optimizer, variables):
     ),
     ("from tensorflow.contrib import slim\nslim.learning.create_train_op(a, b, clip_gradient_norm=1.0)\n", 2),
 ]
-# The arguments that both have at the same place; the sixth is another one in each.
+# The number of leading arguments that both have in common; the sixth differs.
 COMMON = 5
-OF_SLIM_ONLY = ("clip_gradient_norm", "gradient_multipliers")
+SLIM_ONLY = ("clip_gradient_norm", "gradient_multipliers")
 ADVICE = (
     "write tfbn.create_train_op(..., transform_grads_fn=fn), where fn takes the list of (gradient, variable) and "
     "returns it changed: multiply first, then clip each by tf.clip_by_norm"
@@ -44,7 +44,7 @@ def check_file(module: Module, changes: Changes) -> None:
     for use in module.uses:
         if use.known and use.known.rule == NAME and use.certain:
             call = call_of(module, use.node)
-            reason = "it is no call" if call is None else _reason(call)
+            reason = "it is not called here" if call is None else _reason(call)
             if reason:
                 changes.find(use.node, NAME, f"slim.learning.create_train_op stays: {reason}", ADVICE)
             elif module.is_load(use.node):
@@ -57,12 +57,12 @@ def _reason(call: Any) -> str | None:
     if any(argument.star for argument in call.args):
         return "its arguments cannot be read here, and clip_gradient_norm or gradient_multipliers may be among them"
     if sum(argument.keyword is None for argument in call.args) > COMMON:
-        return f"its arguments after the {COMMON}th are given by position"
-    given = keyword_arguments(call)
-    for name in OF_SLIM_ONLY:
-        if name in given and not _is_default(given[name].value):
+        return f"its arguments after the {COMMON}th are passed by position"
+    keywords = keyword_arguments(call)
+    for name in SLIM_ONLY:
+        if name in keywords and not _is_default(keywords[name].value):
             return f"tfbn.create_train_op has no {name}"
-        if name in given:
+        if name in keywords:
             return f"tfbn.create_train_op has no {name}; this one is the default: leave it out"
     return None
 

@@ -54,17 +54,18 @@ def check_file(module: Module, changes: Changes) -> None:
 
 
 def _transposed(module: Module) -> Iterator[cst.Name]:
-    """The names that are given outputs of tf.nn.conv2d_transpose."""
+    """The names that outputs of tf.nn.conv2d_transpose are assigned to."""
     for node in module.nodes:
         if isinstance(node, cst.Assign) and isinstance(node.value, cst.Call):
             if names.below_tensorflow(module.name(node.value.func)) == "nn.conv2d_transpose":
-                yield from (each.target for each in node.targets if isinstance(each.target, cst.Name))
+                targets = (assignment.target for assignment in node.targets)
+                yield from (target for target in targets if isinstance(target, cst.Name))
 
 
 def _shape_of(call: cst.Call) -> str | None:
     """`y` of tf.reshape(x, y.get_shape()) and tf.reshape(x, y.shape)."""
-    by_place = [argument for argument in call.args if argument.keyword is None]
-    argument = keyword_arguments(call).get("shape") or (by_place[1] if len(by_place) > 1 else None)
+    positional = [argument for argument in call.args if argument.keyword is None]
+    argument = keyword_arguments(call).get("shape") or (positional[1] if len(positional) > 1 else None)
     shape: Any = argument and argument.value
     if isinstance(shape, cst.Call):
         shape = shape.func

@@ -1,4 +1,4 @@
-"""Classes over BatchNormalization that override, or use, what only the original's class calls and has."""
+"""Subclasses of BatchNormalization that override or use private methods of the original."""
 
 from __future__ import annotations
 
@@ -52,8 +52,7 @@ class ReplicaNorm(tf.layers.BatchNormalization):
     ("import tfbn\nclass A(tfbn.BatchNormalization):\n    def call(self, x):\n        return self._moments(x)\n", 4),
     ("import tensorflow as tf\nclass A(tf.keras.layers.BatchNormalization):\n    def _moments(self, x): pass\n", 3),
 ]
-# What the original's class and Keras 2 call in themselves; tfbn's class has none of them, Keras 3 two, with other
-# arguments.
+# Methods that the original and Keras 2 call internally; tfbn has none of them, Keras 3 two, with other arguments.
 PRIVATE = frozenset(
     "_assign_moving_average _assign_new_value _calculate_mean_and_var _fused_batch_norm _fused_can_be_used "
     "_get_trainable_var _get_training_value _moments _raise_if_fused_cannot_be_used "
@@ -68,7 +67,7 @@ ADVICE = (
 
 
 class Subclass(NamedTuple):
-    """A class over BatchNormalization."""
+    """A subclass of BatchNormalization."""
 
     definition: Any
     base: Any  # the expression that names the original's class, in this class or one that it derives from
@@ -77,7 +76,7 @@ class Subclass(NamedTuple):
 
 def check_file(module: Module, changes: Changes) -> None:
     for subclass in _subclasses(module):
-        node, used = next(iter(_of_the_original(module, subclass.definition)), (None, ""))
+        node, used = next(iter(_private_methods(module, subclass.definition)), (None, ""))
         if node is None:
             continue
         changes.kept.add(id(subclass.base))
@@ -111,8 +110,8 @@ def _subclass(module: Module, definition: Any, base: Any, known: dict[str, Subcl
     return Subclass(definition, source, is_of_keras=True) if _IN_KERAS.search(below) else None
 
 
-def _of_the_original(module: Module, definition: Any) -> Iterator[tuple[Any, str]]:
-    """What a class overrides or uses of the original's private methods."""
+def _private_methods(module: Module, definition: Any) -> Iterator[tuple[Any, str]]:
+    """The private methods of the original that a class overrides or uses."""
     own = set()
     for node in _members(definition):
         name = node.name if isinstance(node, cst.FunctionDef) else node
@@ -137,7 +136,7 @@ def _members(definition: Any) -> Iterator[Any]:
 
 RULE = Rule(
     name=NAME,
-    summary="reports classes over BatchNormalization that override private methods, which nothing calls any more",
+    summary="reports subclasses of BatchNormalization that override private methods, which nothing calls any more",
     valid=VALID,
     invalid=INVALID,
     check_file=check_file,

@@ -49,13 +49,13 @@ MAX_NAMES = 3  # in a message
 def check_file(module: Module, changes: Changes) -> None:
     if compat_v1.NAME in changes.enabled:
         return  # that one changes the import, or says why it stays
-    found = compat_v1.v1_mentions(module)
-    if found:
-        names = list(dict.fromkeys(f"tf.{name}" for name, _ in found))
-        is_compared = all(_is_handled(module, node) for _, node in found)
+    uses = compat_v1.v1_mentions(module)
+    if uses:
+        names = list(dict.fromkeys(f"tf.{name}" for name, _ in uses))
+        is_compared = all(_is_handled(module, node) for _, node in uses)
         others = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
         changes.find(
-            found[0][1],
+            uses[0][1],
             NAME,
             f"TensorFlow 2 has no {', '.join(names[:MAX_NAMES])}{others}: the program raises at the first one it uses",
             "run tfbn migrate with --compat-v1, which imports tensorflow.compat.v1, or tf_upgrade_v2 of TensorFlow",
@@ -64,7 +64,7 @@ def check_file(module: Module, changes: Changes) -> None:
 
 
 def _is_handled(module: Module, node: Any) -> bool:
-    """Whether a node is in what an `except` compares with, which is evaluated where something has been raised."""
+    """Whether a node is in the type of an `except`, which is evaluated only after something was raised."""
     child = node
     for above in module.parents(node):
         if isinstance(above, cst.ExceptHandler):
@@ -74,7 +74,7 @@ def _is_handled(module: Module, node: Any) -> bool:
 
 
 def worth_parsing(raw: bytes) -> bool:
-    """Whether a name that only TensorFlow 1 has is imported, or stands below what an import binds."""
+    """Whether a name that only TensorFlow 1 has is imported, or read below an import."""
     return any(v1_names.v1_only(name) for name in tensorflow_names(raw)) or uses_modules_as_values(raw)
 
 

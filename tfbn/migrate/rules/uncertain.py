@@ -54,7 +54,7 @@ def check_file(module: Module, changes: Changes) -> None:
 
 
 def _is_right(module: Module, use: Use, changes: Changes) -> bool:
-    """Whether a name is right, whatever it is bound to: one of both is, or becomes, tfbn's, or is a fallback."""
+    """Whether a name is right with either binding: one is, or becomes, tfbn's, or is a fallback."""
     if has_fallback(module, use.node):
         return True
     if not isinstance(use.node, cst.Name) or use.known is None or use.known.target is None:

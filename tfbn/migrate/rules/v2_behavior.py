@@ -70,11 +70,11 @@ def missing_disable_v2_behavior(project: Project) -> dict[str, list[Finding]]:
     """One finding at each program; where TF1 code has neither a program nor a switch, one at the first such file."""
     graph = project.import_graph
     relevant = graph.relevant()
-    needing = {path: need for path in relevant if (need := first_need(graph, path, layers=True))}
-    if not needing:
+    needs = {path: need for path in relevant if (need := first_need(graph, path, layers=True))}
+    if not needs:
         return {}
     imported = {other for path in relevant for other in graph.imported_files(path) - {path}}
-    reaching = [path for path in relevant if not graph.program(path).isdisjoint(needing)]
+    reaching = [path for path in relevant if not graph.program(path).isdisjoint(needs)]
     programs: list[tuple[str, ast.stmt, ast.FunctionDef | None]] = [
         (path, start, None)
         for path in reaching
@@ -89,16 +89,16 @@ def missing_disable_v2_behavior(project: Project) -> dict[str, list[Finding]]:
     reached: set[str] = set()
     for path, start, function in programs:
         program = graph.program(path)
-        needed = sorted(program & set(needing), key=lambda other: (other != path, other))
-        if not needed:
+        needing_files = sorted(program & set(needs), key=lambda other: (other != path, other))
+        if not needing_files:
             continue
         event = next(ProgramOrder(graph, path, function).events(), None)
-        if event is None and (isinstance(start, ast.Assign) or needing[needed[0]].full in LAYERS):
-            continue  # a module computes a constant, perhaps, and is no program; layers may have a graph around them
+        if event is None and (isinstance(start, ast.Assign) or needs[needing_files[0]].full in LAYERS):
+            continue  # an assignment may only compute a constant; layers may have a graph around them
         reached |= program
         if event is not None and event.switches_off:
             continue
-        where, node = (event.path, event.node.func) if event else (needed[0], needing[needed[0]].node)
+        where, node = (event.path, event.node.func) if event else (needing_files[0], needs[needing_files[0]].node)
         message = (
             f"this program runs TF1 code (`{ast.unparse(node)}`, {where}:{graph.place(where, node)}), and nothing seen "
             "here switches v2 behaviour off before"
@@ -106,11 +106,11 @@ def missing_disable_v2_behavior(project: Project) -> dict[str, list[Finding]]:
         findings.setdefault(path, []).append(Finding(NAME, "error", graph.place(path, start), message, ADVICE))
     # Where nothing looks like a program, an optimizer or a metric in a function is not enough to ask for one.
     alone = [
-        path for path, need in needing.items() if path not in reached and need.full[len(V1) :] in SESSIONS_AND_INPUTS
+        path for path, need in needs.items() if path not in reached and need.full[len(V1) :] in SESSIONS_AND_INPUTS
     ]
     if alone and not findings and not any(_mentions_switch(project, path) for path in relevant):
         message = "TF1 code, and no file of this run switches v2 behaviour off: none looks like the start of a program"
-        findings[alone[0]] = [Finding(NAME, "error", graph.place(alone[0], needing[alone[0]].node), message, ADVICE)]
+        findings[alone[0]] = [Finding(NAME, "error", graph.place(alone[0], needs[alone[0]].node), message, ADVICE)]
     return findings
 
 
@@ -118,7 +118,7 @@ def first_need(graph: ImportGraph, path: str, *, layers: bool = False) -> Read |
     """The first expression of a file that needs a graph around it, and what it is; with `layers`, also one of tfbn."""
     text = graph.project.text(path)
     has_layers = layers and text.find(b"tfbn") >= 0
-    if not (text.find(b"compat") >= 0 or has_layers or graph.takes_from_files(path)) or not _MAY_NEED.search(text):
+    if not (text.find(b"compat") >= 0 or has_layers or graph.may_import_files(path)) or not _MAY_NEED.search(text):
         return None  # nothing here is tf.compat.v1
     calls = [node for node in graph.nodes(path, as_program=True) if isinstance(node, ast.Call)]
     in_own_graph = {id(call.func) for call in calls if has_own_graph(call)}
@@ -131,7 +131,7 @@ def first_need(graph: ImportGraph, path: str, *, layers: bool = False) -> Read |
 
 
 def start_of_program(graph: ImportGraph, path: str, *, is_imported: bool) -> ast.stmt | None:
-    """The statement that tells that a file is run: its `__main__`, or a call in a file that no other imports."""
+    """The statement that shows that a file is run: its `__main__`, or a call in a file that no other imports."""
     body = getattr(graph.tree(path), "body", [])
     for node in body:
         if isinstance(node, ast.If) and is_main_test(node.test):

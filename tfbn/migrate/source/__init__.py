@@ -1,1 +1,1 @@
-"""Reading what is to be migrated: which files, which of them to parse, their text, the code of notebooks."""
+"""Reading the sources: which files, which of them to parse, their text, the code of notebooks."""

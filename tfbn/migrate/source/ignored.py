@@ -1,4 +1,4 @@
-"""Which files a project does not count as its own: patterns as .gitignore has them."""
+"""Which files a project ignores, by patterns in the syntax of .gitignore."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class Pattern(NamedTuple):
-    """One line of such a file."""
+    """One line of a .gitignore."""
 
     matches: re.Pattern[str]  # on a path from the patterns' folder, with slashes
     is_exception: bool  # `!name`: not ignored after all
@@ -17,15 +17,15 @@ class Pattern(NamedTuple):
 
 
 class Patterns(NamedTuple):
-    """The lines of such a file; the last one that matches a path decides."""
+    """The lines of a .gitignore; the last one that matches a path decides."""
 
     folder: str
     lines: tuple[Pattern, ...]
-    problems: tuple[str, ...] = ()  # what could not be read of it; it counts for nothing, as for git
+    problems: tuple[str, ...] = ()  # lines that cannot be read; they match nothing, as for git
 
 
 def parse(folder: str, lines: Iterable[str], name: str = "") -> Patterns:
-    """The patterns of a folder; `name` is the file that has them, for `problems`."""
+    """Parses the patterns of a folder; `name` is the file that has them, for `problems`."""
     parsed, problems = [], []
     for number, line in enumerate(lines, 1):
         try:
@@ -39,24 +39,24 @@ def parse(folder: str, lines: Iterable[str], name: str = "") -> Patterns:
 
 
 def above(folder: str) -> tuple[Patterns, ...]:
-    """The patterns of a folder and of those above it, up to its repository's root; without one, its own."""
+    """The patterns of a folder and of those above it, up to its repository's root; outside of a repository, its own."""
     folders = [os.path.abspath(folder)]
     while not os.path.exists(os.path.join(folders[-1], ".git")):
         parent = os.path.dirname(folders[-1])
         if parent == folders[-1]:
-            return tuple(of_folder(folder))
+            return tuple(folder_patterns(folder))
         folders.append(parent)
     own = _read(folders[-1], os.path.join(".git", "info", "exclude"))
-    return (*own, *(patterns for name in reversed(folders) for patterns in of_folder(name)))
+    return (*own, *(patterns for name in reversed(folders) for patterns in folder_patterns(name)))
 
 
-def of_folder(folder: str) -> Iterator[Patterns]:
+def folder_patterns(folder: str) -> Iterator[Patterns]:
     """The patterns of the folder's own .gitignore, if it has a readable one."""
     return _read(folder, ".gitignore")
 
 
 def is_ignored(path: str, is_directory: bool, known: Iterable[Patterns]) -> bool:
-    """Whether a file or directory is ignored, where those above it are not."""
+    """Whether a file or directory is ignored, given that no folder above it is."""
     ignored = False
     for patterns in known:
         relative = os.path.relpath(os.path.abspath(path), patterns.folder).replace(os.sep, "/")
@@ -107,7 +107,7 @@ def _piece_to_regex(piece: str) -> str:
         return "[^/]"
     if piece.startswith("[") and piece.endswith("]"):
         is_negated = piece.startswith("[!")
-        # Python warns of these, which may come to mean sets of sets.
+        # Python warns about these, which may come to mean nested sets.
         members = re.sub(r"([\[&|~])", r"\\\1", piece[1 + is_negated : -1])
         return f"[^/{members}]" if is_negated else f"[{members}]"
     return re.escape(piece[1:] if piece.startswith("\\") else piece)

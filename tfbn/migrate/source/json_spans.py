@@ -13,22 +13,22 @@ _DECODER = json.JSONDecoder()
 
 def members(text: str, start: int) -> dict[str, Span]:
     """The values of the object that begins at `start`, by key. Raises ValueError where none begins."""
-    found: dict[str, Span] = {}
+    spans: dict[str, Span] = {}
     position = _expect(text, start, "{")
     while text[position] != "}":
         key, position = _DECODER.raw_decode(text, position)
-        found[key], position = _value(text, _expect(text, _skip(text, position), ":"))
-    return found
+        spans[key], position = _value(text, _expect(text, _skip(text, position), ":"))
+    return spans
 
 
 def elements(text: str, start: int) -> list[Span]:
     """The values of the array that begins at `start`. Raises ValueError where none begins."""
-    found: list[Span] = []
+    spans: list[Span] = []
     position = _expect(text, start, "[")
     while text[position] != "]":
         span, position = _value(text, position)
-        found.append(span)
-    return found
+        spans.append(span)
+    return spans
 
 
 def _value(text: str, start: int) -> tuple[Span, int]:

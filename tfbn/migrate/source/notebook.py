@@ -1,4 +1,4 @@
-"""Jupyter notebooks: their code cells as one module, and back into the file, of which only changed cells change."""
+"""Jupyter notebooks: reads the code cells as one module, and writes changed cells back into the file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tfbn.migrate.source.json_spans import Span, elements, members
 
 # Lines of IPython, not of Python: %magic, !shell, ?help, help?, and x = %magic.
 _MAGIC = re.compile(r"\s*(?:[%!?]|[\w.]+\?{1,2}\s*$|[\w.,\s]+=\s*[%!])")
-# What comments begin with that stand for the ends of cells and for lines that are no Python.
+# The start of comments that stand for the ends of cells and for lines that are not Python.
 MARKER = "#__tfbn"
 # Cells whose first line is one of these are Python below it; other %%cells are shell, HTML and the like.
 _AROUND_PYTHON = re.compile(r"%%(?:capture|memit|mprun|prun|time|timeit)\b")
@@ -25,11 +25,11 @@ class Cell(NamedTuple):
     number: int  # among all cells, from 1, as front ends show them
     span: Span  # of its source in the file, a JSON string or a list of them
     text: str
-    masked: tuple[int, ...]  # its lines, from 0, that are no Python
+    masked: tuple[int, ...]  # its lines, from 0, that are not Python
 
 
 class Notebook:
-    """The code cells of a notebook. Raises ValueError for text that is no notebook."""
+    """The code cells of a notebook. Raises ValueError for text that is not a notebook."""
 
     def __init__(self, raw: bytes) -> None:
         try:
@@ -42,7 +42,7 @@ class Notebook:
         number = 0
         while any(f"{MARKER}{number}_"[1:] in cell.text for cell in self.cells):
             number += 1
-        # Whatever is marked with it is ours: no cell has it.
+        # No cell contains it, so everything marked with it is ours.
         self.marker = f"{MARKER}{number}_"
         self.hidden_line = re.compile(rf"(?m)^[^\S\n]*(?:pass)?{self.marker}line_(\d+)_(\d+)__$")
 
@@ -53,7 +53,7 @@ class Notebook:
         return "".join(texts).encode("utf-8")
 
     def hidden(self, cell: Cell) -> str:
-        """The cell's text with a statement, or a comment, in the place of each line that is no Python."""
+        """The cell's text with a statement, or a comment, in place of each line that is not Python."""
         lines = cell.text.split("\n")
         hidden = list(lines)
         for number in cell.masked:
@@ -62,8 +62,8 @@ class Notebook:
             hidden[number] = f"{start}{self.marker}line_{cell.number}_{number}__"
         return "\n".join(hidden)
 
-    def _shown(self, cell: Cell, text: str) -> str:
-        """A cell's new text with the lines that `hidden` has replaced."""
+    def _restore(self, cell: Cell, text: str) -> str:
+        """A cell's new text with its hidden lines restored."""
         lines = cell.text.split("\n")
         return self.hidden_line.sub(lambda match: lines[int(match[2])], text)
 
@@ -77,7 +77,7 @@ class Notebook:
         raise ValueError(f"no cell has line {line}")
 
     def split(self, source: bytes) -> list[str]:
-        """The module's text by cells, with their hidden lines. Raises ValueError where one of either is lost."""
+        """The module's text by cells, with their hidden lines. Raises ValueError if a cell or line is lost."""
         # Text, number, text, number and so on; a cell ends with the line end that was put in front of its boundary.
         pieces = re.split(rf"(?m)^{self.marker}cell_(\d+)__\n", source.decode("utf-8"))
         texts = [own[:-1] if own.endswith("\n") else own for own in pieces[:-1:2]]
@@ -89,10 +89,10 @@ class Notebook:
         return texts
 
     def with_cells(self, texts: Sequence[str]) -> bytes:
-        """The notebook with new texts in its cells, of which the hidden lines come back."""
+        """The notebook with new texts in its cells and the hidden lines restored."""
         result = self.text
         for cell, text in reversed(list(zip(self.cells, texts))):
-            new = self._shown(cell, text)
+            new = self._restore(cell, text)
             if new != cell.text:
                 start, end = cell.span
                 result = result[:start] + _dump(result, cell.span, new) + result[end:]
@@ -113,7 +113,7 @@ def _cells(text: str) -> list[Cell]:
             (_expect(sheet, dict, "a worksheet").get("cells"), members(text, span[0]).get("cells", span))
             for sheet, span in zip(sheets, spans)
         ]
-    found = []
+    code_cells = []
     number = 0
     for cells, span in lists:
         _expect(cells, list, "cells")
@@ -125,8 +125,8 @@ def _cells(text: str) -> list[Cell]:
                 source = _source(cell[key], f"cell {number}: {key}")
                 masked = _masked(source)
                 if masked is not None:
-                    found.append(Cell(number, members(text, own_span[0])[key], source, masked))
-    return found
+                    code_cells.append(Cell(number, members(text, own_span[0])[key], source, masked))
+    return code_cells
 
 
 def _language(content: dict[str, Any]) -> str:
@@ -156,7 +156,7 @@ def _expect(value: Any, kind: type, where: str) -> Any:
 
 
 def _masked(source: str) -> tuple[int, ...] | None:
-    """The lines that have to be hidden from the parser, from 0; None for a cell that is no Python at all."""
+    """The lines that have to be hidden from the parser, from 0; None for a cell that is not Python at all."""
     lines = source.split("\n")
     first = next((line for line in lines if line.strip()), "")
     if first.startswith("%%") and not _AROUND_PYTHON.match(first):
@@ -166,11 +166,11 @@ def _masked(source: str) -> tuple[int, ...] | None:
         return ()
     except (SyntaxError, ValueError):
         pass
-    found: list[int] = []
+    masked: list[int] = []
     for number, line in enumerate(lines):
-        if _MAGIC.match(line) or _continues(lines, number, found):
-            found.append(number)
-    return tuple(found)
+        if _MAGIC.match(line) or _continues(lines, number, masked):
+            masked.append(number)
+    return tuple(masked)
 
 
 def _continues(lines: Sequence[str], number: int, masked: Sequence[int]) -> bool:
@@ -179,7 +179,7 @@ def _continues(lines: Sequence[str], number: int, masked: Sequence[int]) -> bool
 
 
 def _dump(text: str, span: Span, new: str) -> str:
-    """The new source in JSON, in the manner of the old: a string or a list, its line breaks, its escapes."""
+    """The new source as JSON in the style of the old: a string or a list, its line breaks, its escapes."""
     start, end = span
     ascii_only = re.search(r"\\u[0-9a-f]{4}", text[start:end]) is not None
     if text[start] == '"':

@@ -1,4 +1,4 @@
-"""The files that a run is about."""
+"""The files of a run."""
 
 from __future__ import annotations
 
@@ -13,44 +13,44 @@ from tfbn.migrate.source.ignored import Patterns
 
 NO_PATTERNS = Patterns(".", ())
 SUFFIXES = (".py", ".ipynb")
-# What does not belong to the project itself: version control, environments, caches, what package managers fetched.
+# Folders that are not the project's code: version control, environments, caches, installed packages.
 SKIPPED = frozenset(
     ".git .hg .svn .bzr .tox .nox .venv venv .eggs .mypy_cache .pytest_cache .ruff_cache .ipynb_checkpoints "
     "__pycache__ node_modules site-packages".split()
 )
 
 
-class Found(NamedTuple):
-    """A file, or why something that was to be looked at cannot be."""
+class Candidate(NamedTuple):
+    """A file to read, or why one cannot be read."""
 
     path: str
     problem: str | None = None
-    is_ignored: bool = False  # the project does not count it as its own
-    note: str | None = None  # on how files were looked for, in the place of a file
+    is_ignored: bool = False  # by .gitignore or the settings
+    note: str | None = None  # on the search for files, instead of a file
 
 
-def python_files(paths: Iterable[str], exclude: Patterns = NO_PATTERNS) -> Iterator[Found]:
-    """Files as they are given, and below directories each .py and .ipynb once, in the order of their names.
+def python_files(paths: Iterable[str], exclude: Patterns = NO_PATTERNS) -> Iterator[Candidate]:
+    """The given files, and each .py and .ipynb below given directories once, sorted by name.
 
-    A link to a directory is not followed, so that no loop is walked for ever; a link to a file is. What .gitignore and
-    `exclude` name below a directory comes as ignored.
+    Links to directories are not followed, since they may form loops; links to files are. Files below a directory that
+    .gitignore or `exclude` matches are marked as ignored.
     """
     seen: set[tuple[int, int]] = set()
     for path in paths:
         if os.path.isdir(path):
             unreadable: list[OSError] = []
             notes: dict[str, None] = {}
-            for found, is_ignored in _below(path, unreadable, notes, exclude):
-                yield from [Found(found, is_ignored=True)] if is_ignored else _once(found, seen)
+            for file, is_ignored in _below(path, unreadable, notes, exclude):
+                yield from [Candidate(file, is_ignored=True)] if is_ignored else _once(file, seen)
             for error in unreadable:
-                yield Found(error.filename, f"cannot be listed: {error.strerror or error}")
-            yield from (Found(path, note=note) for note in notes)
+                yield Candidate(error.filename, f"cannot be listed: {error.strerror or error}")
+            yield from (Candidate(path, note=note) for note in notes)
         else:
             yield from _once(path, seen)
 
 
 def open_file(path: str) -> BinaryIO:
-    """Opens a regular file to read it. Raises OSError for anything else: a pipe may never end, nor a device."""
+    """Opens a regular file to read it. Raises OSError for anything else: a pipe or device may never end."""
     file = open(path, "rb", opener=_open_without_waiting)
     problem = _not_regular(os.fstat(file.fileno()).st_mode)
     if problem:
@@ -60,12 +60,12 @@ def open_file(path: str) -> BinaryIO:
 
 
 def _open_without_waiting(path: str, flags: int) -> int:
-    """Opening a pipe would wait for its writer; regular files do not know the flag."""
+    """Opening a pipe would wait for its writer; regular files ignore the flag."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _not_regular(mode: int) -> str | None:
-    """What a file is that is not a regular one; None for one that is."""
+    """Why a file is not a regular one; None if it is."""
     if stat.S_ISREG(mode):
         return None
     kinds = {stat.S_IFIFO: "named pipe", stat.S_IFSOCK: "socket", stat.S_IFCHR: "device", stat.S_IFBLK: "device"}
@@ -80,7 +80,7 @@ def _below(
     ignored_folders = set()
     for folder, folders, files in os.walk(top, onerror=unreadable.append):
         if folder not in patterns:
-            patterns[folder] = (*patterns.get(os.path.dirname(folder), patterns[top]), *ignored.of_folder(folder))
+            patterns[folder] = (*patterns.get(os.path.dirname(folder), patterns[top]), *ignored.folder_patterns(folder))
         notes.update((problem, None) for lines in patterns[folder] for problem in lines.problems)
         known = (*patterns[folder], exclude)
         folders[:] = sorted(
@@ -96,18 +96,18 @@ def _below(
                 yield path, folder in ignored_folders or ignored.is_ignored(path, False, known)
 
 
-def _once(path: str, seen: set[tuple[int, int]]) -> Iterator[Found]:
+def _once(path: str, seen: set[tuple[int, int]]) -> Iterator[Candidate]:
     try:
         status = os.stat(path)
     except OSError as error:
         reason = "a symbolic link that leads back to itself" if error.errno == errno.ELOOP else error.strerror
-        yield Found(path, reason or str(error))
+        yield Candidate(path, reason or str(error))
         return
     problem = _not_regular(status.st_mode)
     if problem:
-        yield Found(path, problem)
+        yield Candidate(path, problem)
         return
     key = (status.st_dev, status.st_ino)
     if key not in seen:
         seen.add(key)
-        yield Found(path)
+        yield Candidate(path)

@@ -1,6 +1,6 @@
-"""Which files can hold anything for the rules, from their bytes alone: parsing the others would take hours.
+"""Which files the rules may have work in, from their bytes alone: parsing the others would take hours.
 
-What is let through may still hold nothing; what is held back certainly holds nothing.
+A file that passes may still need nothing; one that does not pass certainly needs nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _WIRED = re.compile(
     rb"\bUPDATE_OPS\b|[\"']update_ops[\"']|\bcreate_train_op\b|\bget_updates\b|\bTF1Module\b"
     rb"|updates_collections[\"']?\s*[=:]\s*None"
 )
-# Saying where the updates go is not running them.
+# Naming the collection that updates go to is not running them.
 _COLLECTED = re.compile(rb"updates_collections[\"']?\s*[=:]\s*[\w.]*(?:UPDATE_OPS|[\"']update_ops[\"'])")
 _STEP = re.compile(rb"\.\s*(?:minimize|apply_gradients)\s*\(")
 _IMPORT = re.compile(rb"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+)?import[ \t]+([^#\n;]+)", re.MULTILINE)
@@ -46,11 +46,11 @@ class FileSummary(NamedTuple):
     wires: bool  # it names the update ops, to run them
     steps: bool  # it may make training steps
     imports: frozenset[str]  # the last parts of the names of modules that it may import
-    mentions_tensorflow: bool  # it may import TensorFlow, or what stands for a part of it
+    mentions_tensorflow: bool  # it may import TensorFlow, or a package that wraps a part of it
 
 
 def scan(raw: bytes, worth_parsing: Sequence[Callable[[bytes], bool]] = ()) -> FileSummary:
-    """Looks a file over for all rules, and for those that ask more of it by `worth_parsing`.
+    """Summarizes a file for all rules, some of which have a check of their own in `worth_parsing`.
 
     Plain searches come first: they are ten times as fast as patterns.
     """
@@ -60,7 +60,7 @@ def scan(raw: bytes, worth_parsing: Sequence[Callable[[bytes], bool]] = ()) -> F
         matches = has(raw, b"contrib", b"slim", b"tfbn", b"layers") and bool(_WORTH_PARSING.search(raw))
         wires = has(raw, *_WIRING) and bool(_WIRED.search(_COLLECTED.sub(b"", raw)))
     else:
-        # A module of functions may get its layers from elsewhere, by `from my_networks import slim`.
+        # A module may get its layers from another file: `from my_networks import slim`.
         matches = has(raw, b"slim") and bool(re.search(rb"\bslim\s*\.", raw))
         wires = False
     matches = matches or any(is_worth(raw) for is_worth in worth_parsing)
@@ -68,13 +68,13 @@ def scan(raw: bytes, worth_parsing: Sequence[Callable[[bytes], bool]] = ()) -> F
 
 
 def mentions_tensorflow(raw: bytes) -> bool:
-    """Whether a file can import TensorFlow, or what stands for a part of it."""
+    """Whether a file can import TensorFlow, or a package that wraps a part of it."""
     return has(raw, b"tensorflow", b"tf_slim", b"tfbn")
 
 
-@functools.lru_cache(maxsize=1)  # several rules ask, one after the other
+@functools.lru_cache(maxsize=1)  # several rules ask in turn
 def tensorflow_names(raw: bytes) -> frozenset[str]:
-    """What a file imports of TensorFlow, or reads below what an import binds, without `tensorflow.` in front."""
+    """The TensorFlow names that a file imports, or reads below an import, without `tensorflow.` in front."""
     if not has(raw, b"tensorflow"):
         return frozenset()
     bound = {b"tensorflow": b""}  # the local name of a module, and what it is below TensorFlow
@@ -94,7 +94,7 @@ def tensorflow_names(raw: bytes) -> frozenset[str]:
 
 
 def uses_modules_as_values(raw: bytes) -> bool:
-    """Whether a module of TensorFlow may be assigned, passed or looked into, or is imported by a call."""
+    """Whether a module of TensorFlow may be assigned, passed or inspected, or is imported by a call."""
     if not has(raw, b"tensorflow"):
         return False
     if _BY_STRING.search(raw):
@@ -114,15 +114,15 @@ def _joined(module: bytes, name: bytes) -> bytes:
 
 
 def has(raw: bytes, *words: bytes) -> bool:
-    """Whether one of the words is in the text, which may be a map of a file."""
+    """Whether one of the words is in the text, which may be a memory map."""
     return any(raw.find(word) >= 0 for word in words)
 
 
 def _imports(raw: bytes) -> frozenset[str]:
-    found = set()
+    names = set()
     for module, imported in _IMPORT.findall(raw):
         if module:
-            found.add(module.rpartition(b".")[2])
+            names.add(module.rpartition(b".")[2])
         for name in re.findall(rb"[\w.]+", imported):
-            found.add(name.rpartition(b".")[2])
-    return frozenset(name.decode("ascii", "replace") for name in found)
+            names.add(name.rpartition(b".")[2])
+    return frozenset(name.decode("ascii", "replace") for name in names)

@@ -18,12 +18,12 @@ class Source(NamedTuple):
     mark: bytes
 
     def encode(self, data: bytes) -> bytes:
-        """The bytes of a file in the same encoding. Raises ValueError where that has no such characters."""
+        """The bytes of a file in the same encoding. Raises ValueError where it lacks a character."""
         return self.mark + data.decode("utf-8").encode(self.encoding)
 
 
 def decode(raw: bytes) -> Source:
-    """Reads what Python would read. Raises ValueError with the line and the reason where it would not."""
+    """Decodes a file as Python does. Raises ValueError, with line and reason, where Python would fail."""
     mark = codecs.BOM_UTF8 if raw.startswith(codecs.BOM_UTF8) else b""
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(raw).readline)
@@ -37,7 +37,7 @@ def decode(raw: bytes) -> Source:
         raise ValueError(f"line {line}: not {encoding}: {error.reason}") from error
     except (LookupError, UnicodeError) as error:
         raise ValueError(f"its coding cookie names {encoding}, which is not a text encoding") from error
-    # unicode_escape, say: written back, even the lines that stay would change.
+    # With unicode_escape, for one, writing would change even untouched lines.
     if text.encode(encoding, "replace") != raw[len(mark) :]:
         raise ValueError(f"its coding cookie names {encoding}, which would not give back the same bytes: use utf-8")
     if "\0" in text:
@@ -69,5 +69,5 @@ class Lines:
     @property
     def newline(self) -> bytes:
         """The line end that the text uses first; a line feed where there is none."""
-        found = re.search(rb"\r\n|\r|\n", self.data)
-        return found[0] if found else b"\n"
+        match = re.search(rb"\r\n|\r|\n", self.data)
+        return match[0] if match else b"\n"
