@@ -1,4 +1,4 @@
-"""The warning where a normalizer_fn is not told that the channels come first; the call itself is compared in parity."""
+"""The warning for a normalizer_fn that takes the wrong axis for the channels; the call itself is compared in parity."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def build(layer=layers.conv2d, data_format="NCHW", normalizer_fn=tfbn.batch_norm
 def test_warns_where_the_width_is_normalized(name):
     """Of every convolution; the variables are as wide as the images, as in the original."""
     with pytest.warns(
-        tfbn.CompatibilityWarning, match=rf"{name}: normalizer_fn is not told .*'NCHW'.* last axis, of 6"
+        tfbn.CompatibilityWarning, match=rf"{name}: normalizer_fn does not get .*'NCHW'.* last axis, of 6"
     ):
         assert build(LAYERS[name]) == [6]
 

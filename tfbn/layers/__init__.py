@@ -1,6 +1,6 @@
-"""The layers of `tf.contrib.layers` and slim that code with batch norm is made of, in TF1 graphs and without Keras.
+"""The layers of `tf.contrib.layers` and slim that models with batch norm use, in TF1 graphs and without Keras.
 
-The signatures, variables, collections and numbers are those of TensorFlow 1.15.5. `utils` has what was in
+The signatures, variables, collections and numbers are those of TensorFlow 1.15.5. `utils` has functions of
 `tf.contrib.layers.utils`, `v1` the functions and classes of `tf.layers`.
 """
 

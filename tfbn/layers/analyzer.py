@@ -9,14 +9,14 @@ import tensorflow as tf
 
 
 def analyze_vars(variables: Iterable[Any], print_info: bool = False) -> tuple[int, int]:
-    """How many numbers and bytes variables have, as slim.model_analyzer.analyze_vars of TensorFlow 1.15 counts them.
+    """Counts the elements and bytes of variables, as slim.model_analyzer.analyze_vars of TensorFlow 1.15.
 
     Args:
       variables: variables, such as tf.compat.v1.trainable_variables().
       print_info: whether to print a table of them. Default False.
 
     Returns:
-      The number of elements, and that of bytes; a variable of unknown shape counts as 0.
+      The numbers of elements and of bytes; a variable of unknown shape counts as 0.
 
     Example:
       >>> with tf.Graph().as_default():
@@ -45,7 +45,7 @@ def analyze_vars(variables: Iterable[Any], print_info: bool = False) -> tuple[in
 
 
 def analyze_ops(graph: tf.Graph, print_info: bool = False) -> int:
-    """How many numbers the ops of a graph give, as slim.model_analyzer.analyze_ops of TensorFlow 1.15 counts them.
+    """Counts the elements of the outputs of a graph's ops, as slim.model_analyzer.analyze_ops of TensorFlow 1.15.
 
     Args:
       graph: graph.
@@ -63,9 +63,9 @@ def analyze_ops(graph: tf.Graph, print_info: bool = False) -> int:
     lines, total = [], 0
     for op in graph.get_operations():
         size = sum(output.shape.num_elements() or 0 for output in op.outputs)
-        described = ", ".join(_description(output) for output in op.outputs if output.shape.rank is not None)
+        descriptions = ", ".join(_description(output) for output in op.outputs if output.shape.rank is not None)
         total += size
-        lines.append(f"{op.name} \t-> {described} [{size}]")
+        lines.append(f"{op.name} \t-> {descriptions} [{size}]")
     if print_info:
         _print_title("Operations: name -> (type shapes) [size]")
         print(*lines, sep="\n")
@@ -73,7 +73,7 @@ def analyze_ops(graph: tf.Graph, print_info: bool = False) -> int:
 
 
 def _description(tensor: Any) -> str:
-    """Type and sizes, such as (float32 1x8x8x1024); of an unknown rank, (float32 unknown)."""
+    """Type and sizes, such as (float32 1x8x8x1024), or (float32 unknown) if the rank is unknown."""
     if tensor.shape.rank is None:
         return f"({tensor.dtype.name} unknown)"
     sizes = ("?" if size is None else str(size) for size in tensor.shape.as_list())

@@ -1,4 +1,4 @@
-"""The classes of `tf.layers`, which Keras 3 has taken away: `Layer`, to derive from, and those without a window.
+"""The classes of `tf.layers`, which Keras 3 has removed: `Layer`, to derive from, and those without a window.
 
 Those with one are in `tfbn.layers.window_classes`.
 """
@@ -21,7 +21,7 @@ ZEROS = tf.compat.v1.zeros_initializer()
 
 
 class Layer(tf_layer.Layer):
-    """The base of layers of one's own, as tf.layers.Layer of TensorFlow 1.15, in a TF1 graph and without Keras.
+    """The base class of custom layers, as tf.layers.Layer of TensorFlow 1.15, in a TF1 graph and without Keras.
 
     A subclass creates its variables in `build` with `add_weight`, or `add_variable`, and computes in `call`. The first
     call opens the variable scope, named by the class in snake case or by `name`, made unique, and builds; later calls
@@ -95,7 +95,7 @@ class Layer(tf_layer.Layer):
 
         Args:
           losses: tensor, or list of tensors.
-          inputs: what the losses are of; not kept.
+          inputs: what the losses depend on; not kept.
         """
         for loss in losses if isinstance(losses, (list, tuple)) else [losses]:
             self._added_losses.append(loss)
@@ -124,12 +124,12 @@ class Layer(tf_layer.Layer):
 
     @property
     def name(self) -> str:
-        """The last part of the scope's name; that of the class in snake case as long as there is no scope."""
+        """The last part of the scope's name; before there is a scope, the class's name in snake case."""
         return tf_layer.snake_case(type(self).__name__) if not (self._name or self._scope) else super().name
 
 
 class WeightedLayer(Layer):
-    """Base of the classes with a kernel: floating inputs; their variables and arguments as attributes."""
+    """Base of the classes with a kernel: floating inputs; variables and their arguments as attributes."""
 
     floating_only = True
     parameters: dict[str, Parameter]
@@ -163,8 +163,8 @@ class WeightedLayer(Layer):
         return "bias" in self.parameters
 
 
-def argument_of(variable: str, kind: str) -> property:
-    """The initializer, regularizer or constraint of a variable as an attribute, which may be set before `build`."""
+def argument_property(variable: str, kind: str) -> property:
+    """A property for the initializer, regularizer or constraint of a variable, which may be set before `build`."""
 
     def read(layer: WeightedLayer) -> Any:
         return getattr(layer.parameters.get(variable, Parameter()), kind)
@@ -178,7 +178,7 @@ def argument_of(variable: str, kind: str) -> property:
 
 for _kind in Parameter._fields:
     for _name in ("kernel", "bias"):
-        setattr(WeightedLayer, f"{_name}_{_kind}", argument_of(_name, _kind))
+        setattr(WeightedLayer, f"{_name}_{_kind}", argument_property(_name, _kind))
 
 
 class Dense(dense.Dense, WeightedLayer):
@@ -266,10 +266,10 @@ class Dropout(unweighted.Dropout, Layer):
 
 
 class Flatten(unweighted.Flatten, Layer):
-    """Makes one axis of all but the first, as tf.layers.Flatten of TensorFlow 1.15, without Keras.
+    """Flattens all axes but the first into one, as tf.layers.Flatten of TensorFlow 1.15, without Keras.
 
     Args:
-      data_format: 'channels_last' or None, or 'channels_first', which moves the channels to the end before.
+      data_format: 'channels_last' or None, or 'channels_first', which first moves the channels to the end.
       **kwargs: `name` of the scope, 'flatten' made unique by default, `trainable`, `dtype` and `_scope`.
 
     Raises:

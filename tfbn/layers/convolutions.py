@@ -62,7 +62,7 @@ class Convolution(Weighted):
             name="conv1d" if rank == 1 else f"Conv{rank}D",
         )
         if max(self.rate) > 1:
-            # The original's name for the end of a dilated convolution.
+            # The original's name for the last op of a dilated convolution.
             outputs = tf.identity(outputs, name="BatchToSpaceND")
         return self.finish(outputs, data_format)
 
@@ -92,7 +92,7 @@ def convolution(
 ) -> tf.Tensor:
     """A convolution of one, two or three spatial axes, as tf.contrib.layers.convolution of TensorFlow 1.15 makes it.
 
-    How many axes it has, the rank of the inputs tells; `conv2d` is the same for two. Usable under `arg_scope`, in which
+    The rank of the inputs tells how many axes it has; `conv2d` is the same for two. Usable under `arg_scope`, in which
     `convolution` and `conv2d` are two functions.
 
     Args:
@@ -139,7 +139,7 @@ def convolution(
 
 
 def _spatial_axes(rank: int | None, expected: int | None) -> int:
-    """How many axes the inputs have beside batch and channels."""
+    """The number of axes of the inputs apart from batch and channels."""
     if expected is not None and rank != expected + 2:
         raise ValueError(
             f"Convolution expects input with rank {expected + 2}, got {rank}. Reshape the inputs, or call convolution."
@@ -184,12 +184,12 @@ def convolution2d(
       kernel_size: int, or (height, width).
       stride: int, or (height, width). Default 1.
       padding: 'SAME' or 'VALID'.
-      data_format: 'NHWC' or None for channels last, 'NCHW'. The normalizer_fn is not told: give batch_norm its own in
-        normalizer_params, or it normalizes the width, as in the original; a CompatibilityWarning says so.
+      data_format: 'NHWC' or None for channels last, 'NCHW'. It is not passed to the normalizer_fn: give batch_norm
+        its own in normalizer_params, or it normalizes the width, as in the original, with a CompatibilityWarning.
       rate: int, or (height, width): the dilation, which goes with a stride of 1 only. Default 1.
       activation_fn: function of the outputs; None for none. Default tf.nn.relu.
-      normalizer_fn: function of the outputs and normalizer_params, such as `tfbn.batch_norm`. It takes the place of the
-        biases, of which none are made, whatever the biases' arguments say.
+      normalizer_fn: function of the outputs and normalizer_params, such as `tfbn.batch_norm`. It replaces the
+        biases: none are created, whatever their arguments say.
       normalizer_params: dict of its arguments.
       weights_initializer: initializer, or name of one in tf.compat.v1.initializers; None for that of the variable
         scope. Default `xavier_initializer()`.
@@ -199,10 +199,10 @@ def convolution2d(
       biases_regularizer: as weights_regularizer.
       reuse: True shares the variables of an earlier call with the same `scope`; tf.compat.v1.AUTO_REUSE creates or
         shares.
-      variables_collections: list of collections for `weights` and `biases`, or dict of lists with these keys. The
-        normalizer_fn is not told.
+      variables_collections: list of collections for `weights` and `biases`, or dict of lists with these keys. Not
+        passed to the normalizer_fn.
       outputs_collections: collections that get the outputs, with the scope's name in `aliases`.
-      trainable: whether `weights` and `biases` enter TRAINABLE_VARIABLES. The normalizer_fn is not told.
+      trainable: whether `weights` and `biases` enter TRAINABLE_VARIABLES. Not passed to the normalizer_fn.
       scope: name or VariableScope of the variables. Default 'Conv', made unique.
 
     Returns:
@@ -223,7 +223,7 @@ def convolution2d(
       ...     print(net.shape, [variable.op.name for variable in tf.compat.v1.trainable_variables()])
       (2, 4, 4, 16) ['conv1/weights', 'conv1/BatchNorm/beta']
     """
-    return inspect.unwrap(convolution)(  # arg_scopes of `convolution` are not for this function
+    return inspect.unwrap(convolution)(  # arg_scopes of `convolution` do not apply to this function
         inputs=inputs,
         num_outputs=num_outputs,
         kernel_size=kernel_size,

@@ -64,7 +64,7 @@ def fully_connected(
         outputs = activation_fn(normalizer_fn(inputs @ weights))   with a normalizer_fn
         outputs = activation_fn(inputs @ weights + biases)         otherwise
 
-    It is the last axis that is multiplied, whatever the rank. Usable under `arg_scope`.
+    The last axis is multiplied, whatever the rank. Usable under `arg_scope`.
 
     Args:
       inputs: floating tensor of rank 2 or more; the size of the last axis known.

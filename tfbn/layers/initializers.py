@@ -1,4 +1,4 @@
-"""contrib's initializers, which take their scale from how many inputs and outputs a unit has."""
+"""contrib's initializers, which scale with the number of inputs and outputs of a unit."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def variance_scaling_initializer(
         variance = factor / n
 
     A truncated normal distribution is drawn with the stddev sqrt(1.3 * factor / n), a uniform one between
-    -sqrt(3 * factor / n) and +sqrt(3 * factor / n). TensorFlow's own variance_scaling_initializer truncates with
-    another correction, so that its numbers differ.
+    -sqrt(3 * factor / n) and +sqrt(3 * factor / n). TensorFlow's variance_scaling_initializer corrects differently
+    for the truncation, so its numbers differ.
 
     Args:
       factor: number; 2 with FAN_IN is He's initialization, 1 with FAN_AVG is Xavier's.
@@ -106,7 +106,7 @@ def _check_floating(dtype: tf.DType) -> None:
 
 
 def _connections(shape: list[int], mode: str) -> float:
-    """Of a vector its length is both; of a scalar both are 1."""
+    """The n of the formula; a vector has its length as inputs and outputs, a scalar 1."""
     receptive = math.prod(shape[:-2])
     last = [1, 1, *shape[-1:], *shape[-1:]] if len(shape) < 2 else shape
     inputs, outputs = receptive * last[-2], receptive * last[-1]

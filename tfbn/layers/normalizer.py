@@ -1,4 +1,4 @@
-"""The call of a normalizer_fn, with a warning where it would normalize another axis than the channels'."""
+"""Calls a normalizer_fn, with a warning if it would normalize another axis than the channels'."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tfbn.graph.batch_norm import batch_norm
 from tfbn.graph.batch_normalization import batch_normalization
 from tfbn.layers.norms import group_norm, instance_norm, layer_norm
 
-# By key: what tells the channels' axis, its default, the values that are right for channels first, and the remedy.
+# By key: the argument for the channels' axis, its default, the values that fit channels first, and the remedy.
 _AXES: dict[str, tuple[str, Any, tuple[Any, ...], str]] = {
     arg_scope_func_key(batch_norm): ("data_format", "NHWC", ("NCHW",), "'data_format': 'NCHW'"),
     arg_scope_func_key(batch_normalization): ("axis", -1, (1, [1]), "'axis': 1"),
@@ -27,7 +27,7 @@ _AXES: dict[str, tuple[str, Any, tuple[Any, ...], str]] = {
 def apply(
     caller: str, outputs: tf.Tensor, function: Callable, params: Mapping[str, Any], data_format: str | None
 ) -> tf.Tensor:
-    """Calls the normalizer as the original does: its own params, and not the layer's data_format."""
+    """Calls the normalizer as the original does: with its params, and without the layer's data_format."""
     if data_format is not None and data_format.startswith("NC"):
         compatibility.warn(caller, _other_axis(function, params, data_format, outputs.shape), "tf.contrib.layers")
     return function(outputs, **params)
@@ -36,7 +36,7 @@ def apply(
 def _other_axis(
     function: Callable, params: Mapping[str, Any], data_format: str, shape: tf.TensorShape
 ) -> list[compatibility.Ignored]:
-    """Finds a normalizer that does not know the data_format."""
+    """Reports a normalizer that does not get the data_format."""
     params = dict(params)
     while isinstance(function, functools.partial):
         params = {**function.keywords, **params}
@@ -51,7 +51,7 @@ def _other_axis(
     return [
         compatibility.Ignored(
             "normalizer_fn",
-            f"is not told the data_format {data_format!r} and takes the last axis, of {shape[-1]}, for the channels, "
+            f"does not get the data_format {data_format!r} and takes the last axis, of {shape[-1]}, for the channels, "
             f"with {argument}={value!r}",
             f"pass normalizer_params={{{remedy}, ...}}, which gives the variables another shape, or leave it for the "
             "sake of a checkpoint",

@@ -1,4 +1,4 @@
-"""contrib's norms beside batch norm, which keep no moving statistics: `layer_norm`, `instance_norm`, `group_norm`."""
+"""contrib's other norms, which keep no moving statistics: `layer_norm`, `instance_norm`, `group_norm`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _INITIALIZERS = {"beta": tf.compat.v1.zeros_initializer(), "gamma": tf.compat.v1
 
 
 class _Arguments(NamedTuple):
-    """The arguments that the three have in common."""
+    """The arguments that the three norms have in common."""
 
     center: bool
     scale: bool
@@ -60,17 +60,17 @@ class _Norm:
 
     @contextlib.contextmanager
     def opened(self, default: str) -> Iterator[None]:
-        """The variable scope, by default of this name."""
-        given = self.arguments
-        with tf.compat.v1.variable_scope(given.scope, default, [self.inputs], reuse=given.reuse) as self.scope:
+        """Opens the variable scope, by default with this name."""
+        arguments = self.arguments
+        with tf.compat.v1.variable_scope(arguments.scope, default, [self.inputs], reuse=arguments.reuse) as self.scope:
             yield
 
     def parameters(self, shape: Any, broadcast: Sequence[int] | None = None) -> dict[str, Any]:
-        """Beta and gamma by name, created or reused, and reshaped where they do not broadcast as they are."""
+        """Beta and gamma by name, created or reused, and reshaped if `broadcast` is a shape."""
         arguments, parameters = self.arguments, {}
         initializers = {**_INITIALIZERS, **(arguments.param_initializers or {})}
-        for name, wanted in (("beta", arguments.center), ("gamma", arguments.scale)):
-            if wanted:
+        for name, exists in (("beta", arguments.center), ("gamma", arguments.scale)):
+            if exists:
                 variable = model_variable(
                     name,
                     shape=shape,
@@ -199,8 +199,8 @@ def instance_norm(
 
         outputs = activation_fn((inputs - mean) / sqrt(variance + epsilon) * gamma + beta)
 
-    Mean and variance are those of a channel of a sample; without axes between them, in inputs of rank 2, nothing but
-    beta is left. Usable under `arg_scope`, and as a normalizer_fn.
+    Mean and variance are those of a channel of a sample; without axes between them, in inputs of rank 2, only beta
+    remains. Usable under `arg_scope`, and as a normalizer_fn.
 
     Args:
       inputs: floating tensor of rank 2 or more; the number of channels known.
@@ -332,7 +332,7 @@ def group_norm(
     before, after = shape[:channels_axis], shape[channels_axis + 1 :]
     split = [groups, channels // groups]
     grouped = tf.reshape(norm.inputs, [*before, *split, *after])
-    # The axis of the channels within a group lies behind that of the groups.
+    # The axis of the channels within a group comes after that of the groups.
     moments_axes = [channels_axis + 1, *(axis + (axis > channels_axis) for axis in axes)]
     with norm.opened("GroupNorm"):
         parameters = norm.parameters([channels], [1] * len(before) + split + [1] * len(after))
@@ -351,36 +351,36 @@ def group_norm(
 
 
 def _group_axes(inputs: tf.Tensor, channels_axis: Any, reduction_axes: Sequence[int]) -> tuple[int, list[int]]:
-    """The axes counted from the left: in range, of known size, and none of them twice."""
-    rank, sizes_now = inputs.shape.rank, inputs.shape.as_list()
+    """The axes counted from the left, checked: in range, of known size, each only once."""
+    rank, axis_sizes = inputs.shape.rank, inputs.shape.as_list()
     axes = [axis + rank if axis < 0 else axis for axis in (channels_axis, *reduction_axes)]
-    written = f"channels_axis={channels_axis} and reduction_axes={tuple(reduction_axes)}"
+    passed = f"channels_axis={channels_axis} and reduction_axes={tuple(reduction_axes)}"
     for axis in axes:
         if not 0 <= axis < rank:
             raise ValueError(
                 f"Axis is out of bounds. Expected axes from {-rank} to {rank - 1} for inputs of shape {inputs.shape}, "
-                f"got {written}."
+                f"got {passed}."
             )
-    if sizes_now[axes[0]] is None:
+    if axis_sizes[axes[0]] is None:
         raise ValueError(
             f"Inputs {inputs.name} has undefined channel dimension: {axes[0]}. Got the shape {inputs.shape}; set it "
             "with inputs.set_shape."
         )
     for axis in axes[1:]:
-        if sizes_now[axis] is None:
+        if axis_sizes[axis] is None:
             raise ValueError(
                 f"Inputs {inputs.name} has undefined dimensions {axis}. Got the shape {inputs.shape}; set it with "
                 "inputs.set_shape, or leave the axis out of reduction_axes."
             )
     if len(set(axes)) != len(axes):
         raise ValueError(
-            f"reduction_axis must be mutually exclusive with channels_axis, and each of them there once. Got {written} "
+            f"reduction_axis must be mutually exclusive with channels_axis, and each of them there once. Got {passed} "
             f"for inputs of shape {inputs.shape}; inputs without height and width take reduction_axes=[]."
         )
     return axes[0], axes[1:]
 
 
 def _known_or_dynamic(inputs: tf.Tensor) -> list[Any]:
-    """The size of each axis, a tensor where it is not known."""
+    """The size of each axis: an int, or a tensor if it is unknown."""
     dynamic = tf.shape(inputs)
     return [dynamic[axis] if size is None else size for axis, size in enumerate(inputs.shape.as_list())]

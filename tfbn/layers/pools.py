@@ -1,4 +1,4 @@
-"""Pooling over one to three spatial axes, and contrib's functions of it."""
+"""Pooling over one to three spatial axes, and contrib's functions for it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tfbn.graph.named_outputs import collect_named_outputs
 from tfbn.layers import sizes
 
 _nn = tf.compat.v1.nn
-# By the number of spatial axes. For one the ops of images do, in which the vectors are a pixel wide.
+# By the number of spatial axes. One axis uses the ops for images, with images one pixel wide.
 MAX = {1: _nn.max_pool, 2: _nn.max_pool, 3: _nn.max_pool3d}
 AVERAGE = {1: _nn.avg_pool, 2: _nn.avg_pool, 3: _nn.avg_pool3d}
 
@@ -54,7 +54,7 @@ class Pooling(tf_layer.Layer):
         return self._pool_channels_last(inputs)
 
     def _pool_channels_last(self, inputs: tf.Tensor, further: tuple[int, ...] = ()) -> tf.Tensor:
-        """Transposes channels that come first, for which CPUs have no kernel, there and back."""
+        """Pools with the channels last: CPUs have no kernel for channels first, so those are transposed and back."""
         if self.order == sizes.CHANNELS_LAST:
             return self._pool(inputs, self.order, further)
         axes = range(2, inputs.shape.rank)
@@ -62,7 +62,7 @@ class Pooling(tf_layer.Layer):
         return tf.transpose(outputs, [0, axes[-1], *range(1, axes[-1])])
 
     def _pool(self, inputs: tf.Tensor, order: str, further: tuple[int, ...] = ()) -> tf.Tensor:
-        """Applies the op, with window and strides of `further` axes."""
+        """Applies the op; `further` has the window and stride of each added axis."""
         return self.op(
             inputs,
             sizes.with_batch_and_channels(order, [*self.pool_size, *further]),

@@ -90,11 +90,11 @@ def l1_l2_regularizer(scale_l1: Any = 1.0, scale_l2: Any = 1.0, scope: str | Non
         return l2_regularizer(scale_l2, scope)
     if _is_zero(scale_l2):
         return l1_regularizer(scale_l1, scope)
-    both = (l1_regularizer(scale_l1), l2_regularizer(scale_l2))
+    regularizers = (l1_regularizer(scale_l1), l2_regularizer(scale_l2))
 
     def l1_l2(weights: Any) -> tf.Tensor:
         with tf.compat.v1.name_scope(scope, "sum_regularizer", [weights]) as name:
-            return tf.add_n([regularizer(weights) for regularizer in both], name=name)
+            return tf.add_n([regularizer(weights) for regularizer in regularizers], name=name)
 
     return l1_l2
 

@@ -11,7 +11,7 @@ from tfbn.arguments import checks
 
 
 def repeat(inputs: Any, repetitions: int, layer: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Applies a layer to its own outputs, again and again, each time with new variables.
+    """Applies a layer repeatedly to its own outputs, each time with new variables.
 
     It is tf.contrib.layers.repeat of TensorFlow 1.15: the scopes are `<scope>/<scope>_1`, `<scope>/<scope>_2` and so
     on, and without a scope `Repeat/<name>_1`, where the name is that of the function, such as `convolution2d`.
@@ -24,7 +24,7 @@ def repeat(inputs: Any, repetitions: int, layer: Callable[..., Any], *args: Any,
       **kwargs: arguments of the layer by name. scope: of all of them together.
 
     Returns:
-      What the last one returns; the inputs for no repetitions.
+      What the last repetition returns; the inputs if there is none.
 
     Raises:
       TypeError: a scope that is no string.

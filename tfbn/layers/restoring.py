@@ -125,7 +125,7 @@ def assign_from_checkpoint_fn(
 
 
 def init_from_checkpoint(checkpoint_dir: str, assignment_map: Mapping[str, Any]) -> None:
-    """Gives variables a checkpoint's values for first values, as tf.contrib.framework.init_from_checkpoint does.
+    """Initializes variables from a checkpoint, as tf.contrib.framework.init_from_checkpoint does.
 
     Their initializers read the checkpoint from then on. It is tf.compat.v1.train.init_from_checkpoint.
 
@@ -156,7 +156,7 @@ def init_from_checkpoint(checkpoint_dir: str, assignment_map: Mapping[str, Any])
 
 
 def _by_name(var_list: VariableList) -> dict[str, list[Any]]:
-    """The variables by the name in the checkpoint, the parts of a partitioned one together."""
+    """The variables by their names in the checkpoint, with the parts of a partitioned one together."""
     if isinstance(var_list, Mapping):
         return {name: parts(variables) for name, variables in var_list.items()}
     by_name: dict[str, list[Any]] = {}
@@ -182,7 +182,7 @@ def _stored(reader: Any, path: str, variables: dict[str, list[Any]], ignore_miss
 
 
 def _check_shape(name: str, variables: Sequence[Any], stored: Sequence[int]) -> None:
-    """Raises where the checkpoint's value is no value of the variables, or of what they are parts of."""
+    """Raises if the checkpoint's value does not have the shape of the variables, or of the whole they are parts of."""
     for variable in variables:
         whole = _tensorflow.slice_of(variable)
         shape = variable.shape.as_list() if whole is None else whole.shape
@@ -195,7 +195,7 @@ def _check_shape(name: str, variables: Sequence[Any], stored: Sequence[int]) -> 
 
 
 def _index(variable: Any) -> tuple[slice, ...]:
-    """Where a part of a partitioned variable lies in the whole; everything for any other."""
+    """The slices of a part of a partitioned variable within the whole; empty for any other variable."""
     whole = _tensorflow.slice_of(variable)
     if whole is None:
         return ()

@@ -1,4 +1,4 @@
-"""The part of contrib's layers around a layer of tf.layers: scope, variable names, and the steps after it."""
+"""What contrib's layers add around a layer of tf.layers: scope, variable names, and the steps after it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KERNEL = {"kernel": "weights", **BIAS}
 
 
 class After(NamedTuple):
-    """The arguments of contrib's layers for what follows the linear part, and for collections."""
+    """The arguments of contrib's layers for the steps after the linear part, and for collections."""
 
     activation_fn: Callable | None
     normalizer_fn: Callable | None
@@ -51,12 +51,12 @@ def layer_scope(
 ) -> Iterator[tf.compat.v1.VariableScope]:
     """The layer's variable scope: every variable in it is a model variable, under contrib's name from `names`.
 
-    An arg_scope of `model_variable` tells its device, as in the original, whose layers pass the other arguments.
+    An arg_scope of `model_variable` sets only the device, as in the original, whose layers pass all other arguments.
     """
 
     def create(getter: Callable, name: str, *args: Any, collections: Any = None, **kwargs: Any) -> Any:
         head, slash, last = name.rpartition("/")
-        # No collection twice: a normalizer's variables are created in a scope within this one, and some name their own.
+        # No collection twice: a normalizer creates its variables in a scope within this one, and may pass collections.
         unique = dict.fromkeys([*(collections or ()), _keys.GLOBAL_VARIABLES, _keys.MODEL_VARIABLES])
         scoped = current_arg_scope().get(arg_scope_func_key(model_variable), {})
         with tf.compat.v1.device(scoped.get("device") or ""):
@@ -92,7 +92,7 @@ def layer_arguments(
     kernels: Mapping[str, Parameter],
     biases: Parameter,
 ) -> dict[str, Any]:
-    """The arguments of the layer within the scope that have nothing to do with its kind. A normalizer needs no bias."""
+    """The arguments that layers of any kind take within the scope. A normalizer makes the bias superfluous."""
     return {
         "kernels": kernels,
         "bias": None if after.normalizer_fn is not None or biases.initializer is None else biases,

@@ -51,25 +51,25 @@ class SeparableConvolution(Weighted):
                 f"strides: expected one stride for both axes, got {self.strides}. TensorFlow's depthwise kernel has no "
                 "other."
             )
-        multiplied = channels * self.depth_multiplier
+        depthwise_channels = channels * self.depth_multiplier
         depthwise = [*self.kernel_size, channels, self.depth_multiplier]
         if self.filters is None:
-            self.create_replacing(depthwise_kernel=depthwise, bias=[multiplied])
+            self.create_replacing(depthwise_kernel=depthwise, bias=[depthwise_channels])
         else:
-            pointwise = [*[1] * rank, multiplied, self.filters]
+            pointwise = [*[1] * rank, depthwise_channels, self.filters]
             self.create(depthwise_kernel=depthwise, pointwise_kernel=pointwise, bias=[self.filters])
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """The outputs."""
         if len(self.kernel_size) == 2:
             return self.finish(self._convolve(inputs), sizes.tensorflow_format(self.order, 2))
-        # There is no op for one axis: vectors are images of height 1.
+        # TensorFlow has no op for one axis: treat the inputs as images of height 1.
         height = sizes.spatial_axes(self.order, 2)[0]
         outputs = self.add_bias(self._convolve(tf.expand_dims(inputs, height)), sizes.tensorflow_format(self.order, 2))
         return self.activate(tf.squeeze(outputs, [height]))
 
     def _convolve(self, images: tf.Tensor) -> tf.Tensor:
-        """Applies the kernels, those of one axis as kernels of images of height 1."""
+        """Applies the kernels; those for one axis get a height of 1."""
         strides, rate = self.strides, self.rate
         kernels = {name: self.kernel_value(name) for name in self.parameters if name != "bias"}
         if len(self.kernel_size) == 1:
@@ -122,8 +122,8 @@ def separable_convolution2d(
       inputs: floating tensor of shape [N, H, W, C], or [N, C, H, W] with data_format 'NCHW'; C known.
       num_outputs: int, the number of filters; None leaves out the second convolution.
       depth_multiplier: int, filters for each channel. Default 1.
-      stride: int, the same for both axes, which TensorFlow's kernel asks for. Default 1.
-      data_format: 'NHWC' or 'NCHW'; the normalizer_fn is not told, as in `conv2d`.
+      stride: int, the same for both axes, as TensorFlow's kernel requires. Default 1.
+      data_format: 'NHWC' or 'NCHW'; not passed to the normalizer_fn, as in `conv2d`.
       weights_initializer: of `depthwise_weights`, as in `conv2d`.
       pointwise_initializer: of `pointwise_weights`. Default weights_initializer.
       weights_regularizer: of both, as in `conv2d`.

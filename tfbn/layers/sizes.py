@@ -1,4 +1,4 @@
-"""Arguments of windows: sizes, padding and layouts, checked before a variable exists, and the sizes of the outputs."""
+"""Arguments of windows: sizes, padding and layouts, checked before variables are created, and output sizes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _FORMATS = {1: ("NWC", "NCW"), 2: ("NHWC", "NCHW"), 3: ("NDHWC", "NCDHW")}
 
 
 def check_ints(name: str, value: Any, n: int) -> tuple[int, ...]:
-    """An int for all axes, or one for each, as a tuple."""
+    """An int for all axes, or one int per axis, as a tuple."""
     try:
         sizes = tuple(int(size) for size in ((value,) * n if isinstance(value, int) else value))
     except (TypeError, ValueError):
@@ -32,7 +32,7 @@ def check_count(name: str, value: Any) -> int:
 
 
 def check_padding(value: Any) -> str:
-    """'VALID' or 'SAME', however the argument is spelt."""
+    """'VALID' or 'SAME', from an argument in any case."""
     if not isinstance(value, str) or value.upper() not in ("VALID", "SAME"):
         raise ValueError(
             f'The `padding` argument must be a list/tuple or one of "valid", "same". Received: {value!r}. Lists, which '
@@ -48,7 +48,7 @@ def check_contrib_format(data_format: Any, n: int = 2) -> None:
 
 
 def channels_order(data_format: str | None) -> str:
-    """contrib's data_format in the words of tf.layers."""
+    """contrib's data_format as tf.layers names it."""
     return CHANNELS_FIRST if data_format and data_format.startswith("NC") else CHANNELS_LAST
 
 
@@ -78,7 +78,7 @@ def with_batch_and_channels(order: str, sizes: Sequence[int]) -> list[int]:
 
 
 def check_rank(layer: str, shape: tf.TensorShape, rank: int, at_least: bool = False) -> None:
-    """Inputs of this rank, or at least of it."""
+    """Raises unless the inputs have this rank, or at least this rank."""
     expected = f"expected {'min_' if at_least else ''}ndim={rank}"
     if shape.rank is None:
         raise ValueError(
@@ -106,7 +106,7 @@ def channel_count(shape: tf.TensorShape, order: str) -> int:
 def check_window(
     shape: tf.TensorShape, order: str, window: Sequence[int], padding: str, strides: Sequence[int], rate: Sequence[int]
 ) -> None:
-    """A window that fits into the inputs, and does not both stride and dilate."""
+    """Raises for a window that does not fit into the inputs, or that both strides and dilates."""
     if max(strides) > 1 and max(rate) > 1:
         raise ValueError(
             f"strides > 1 not supported in conjunction with dilation_rate > 1. Got strides {tuple(strides)} and rates "
@@ -122,8 +122,8 @@ def check_window(
 
 
 def transposed_length(length: Any, window: int, padding: str, stride: int) -> Any:
-    """How long a transposed convolution makes an axis; None where that is not known, a tensor of a tensor."""
+    """The length of an axis after a transposed convolution; None for None, a tensor for a tensor."""
     if length is None:
         return None
-    longer = length * stride
-    return longer + max(window - stride, 0) if padding == "VALID" else longer
+    scaled = length * stride
+    return scaled + max(window - stride, 0) if padding == "VALID" else scaled

@@ -1,4 +1,4 @@
-"""The transposed convolution of two or three spatial axes, and contrib's functions of it."""
+"""The transposed convolution of two or three spatial axes, and contrib's functions for it."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ class TransposedConvolution(Weighted):
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """The outputs."""
         rank = len(self.kernel_size)
-        # TensorFlow's CPU kernels know channels last only; for images the original transposes as well.
-        turned = self.order == sizes.CHANNELS_FIRST and not tf.config.list_physical_devices("GPU")
-        if turned:
+        # TensorFlow's CPU kernels support only channels last; for images the original transposes as well.
+        transposed = self.order == sizes.CHANNELS_FIRST and not tf.config.list_physical_devices("GPU")
+        if transposed:
             inputs = tf.transpose(inputs, [0, *range(2, rank + 2), 1])
-        order = sizes.CHANNELS_LAST if turned else self.order
+        order = sizes.CHANNELS_LAST if transposed else self.order
         outputs = _OPS[rank](
             inputs,
             self.kernel_value(),
@@ -55,7 +55,7 @@ class TransposedConvolution(Weighted):
             name=f"conv{rank}d_transpose",
         )
         outputs.set_shape(self._output_shape(inputs.shape.as_list(), order))
-        if turned:
+        if transposed:
             outputs = tf.transpose(outputs, [0, rank + 1, *range(1, rank + 1)])
         return self.finish(outputs, sizes.tensorflow_format(self.order, rank))
 
@@ -98,7 +98,7 @@ def convolution2d_transpose(
     Args:
       inputs: floating tensor of shape [N, H, W, C], or [N, C, H, W] with data_format 'NCHW'; C known.
       num_outputs: int, the number of filters. The weights have the shape [height, width, num_outputs, C].
-      data_format: 'NHWC' or 'NCHW'; the normalizer_fn is not told, as in `conv2d`.
+      data_format: 'NHWC' or 'NCHW'; not passed to the normalizer_fn, as in `conv2d`.
       scope: name or VariableScope of the variables `weights` and `biases`. Default 'Conv2d_transpose', made unique.
       kernel_size, stride, padding, activation_fn, normalizer_fn, normalizer_params, weights_initializer,
         weights_regularizer, biases_initializer, biases_regularizer, reuse, variables_collections, outputs_collections,
@@ -147,7 +147,7 @@ def convolution3d_transpose(
       inputs: floating tensor of shape [N, D, H, W, C], or [N, C, D, H, W] with data_format 'NCDHW'; C known.
       num_outputs: int, the number of filters. The weights have the shape [depth, height, width, num_outputs, C].
       kernel_size, stride: an int, or one for each spatial axis.
-      data_format: 'NDHWC' or 'NCDHW'; the normalizer_fn is not told, as in `conv2d`.
+      data_format: 'NDHWC' or 'NCDHW'; not passed to the normalizer_fn, as in `conv2d`.
       scope: name or VariableScope of the variables `weights` and `biases`. Default 'Conv3d_transpose', made unique.
       padding, activation_fn, normalizer_fn, normalizer_params, weights_initializer, weights_regularizer,
         biases_initializer, biases_regularizer, reuse, variables_collections, outputs_collections, trainable: as in
@@ -184,9 +184,9 @@ def _transposed(
     scope: Any,
     **after: Any,
 ) -> tf.Tensor:
-    """contrib's functions, for any number of spatial axes; `after` has the fields of scope.After."""
-    caller, following = f"conv{rank}d_transpose", scopes.After(**after)
-    scopes.check(caller, following, ("weights", "biases"), scope, reuse)
+    """contrib's functions for any number of spatial axes; `after` has the fields of scope.After."""
+    caller, steps_after = f"conv{rank}d_transpose", scopes.After(**after)
+    scopes.check(caller, steps_after, ("weights", "biases"), scope, reuse)
     sizes.check_contrib_format(data_format, rank)
     kernels = {"kernel": Parameter(weights_initializer, weights_regularizer)}
     biases = Parameter(biases_initializer, biases_regularizer)
@@ -198,6 +198,6 @@ def _transposed(
             strides=stride,
             padding=padding,
             order=sizes.channels_order(data_format),
-            **scopes.layer_arguments(variable_scope, reuse, trainable, following, kernels, biases),
+            **scopes.layer_arguments(variable_scope, reuse, trainable, steps_after, kernels, biases),
         )
-        return scopes.finish(caller, variable_scope, layer(inputs), layer, following, data_format)
+        return scopes.finish(caller, variable_scope, layer(inputs), layer, steps_after, data_format)

@@ -32,17 +32,17 @@ class Dropout(tf_layer.Layer):
     def _drop(self, inputs: tf.Tensor) -> tf.Tensor:
         shape = self.noise_shape
         if shape is not None and not tf.is_tensor(shape):
-            sizes_now = tf.shape(inputs)
-            shape = tf.stack([sizes_now[axis] if size is None else size for axis, size in enumerate(shape)])
+            input_sizes = tf.shape(inputs)
+            shape = tf.stack([input_sizes[axis] if size is None else size for axis, size in enumerate(shape)])
         with tf.compat.v1.name_scope("dropout"):
             name = tf.compat.v1.get_default_graph().unique_name("mul_1")
             dropped = tf.compat.v1.nn.dropout(inputs, rate=self.rate, noise_shape=shape, seed=self.seed)
-        # The original's last op multiplies; where all is kept, it makes none.
+        # The original's last op is a multiplication; there is none if all values are kept.
         return dropped if dropped is inputs else named(dropped, name)
 
 
 class Flatten(tf_layer.Layer):
-    """Makes one axis of all but the first; of any dtype."""
+    """Flattens all axes but the first into one; for any dtype."""
 
     floating_only = False
 
@@ -81,8 +81,8 @@ def dropout(
     Args:
       inputs: floating tensor.
       keep_prob: number or scalar tensor. Default 0.5.
-      noise_shape: list of ints, with None for the inputs' own size, or int32 tensor: the shape of what is drawn, with 1
-        where all values of an axis are kept or dropped together.
+      noise_shape: list of ints, with None for the inputs' own size, or int32 tensor: the shape of the random mask,
+        with 1 for an axis whose values are kept or dropped together.
       is_training: bool, 0 or 1, or a scalar boolean tensor or variable, read in each run. Default True.
       outputs_collections: collections that get the outputs, with the scope's name in `aliases`.
       scope: name or VariableScope. Default 'Dropout', made unique.
@@ -113,7 +113,7 @@ def dropout(
 
 @add_arg_scope
 def flatten(inputs: Any, outputs_collections: Any = None, scope: Any = None) -> tf.Tensor:
-    """Makes one axis of all but the first, as tf.contrib.layers.flatten of TensorFlow 1.15 does.
+    """Flattens all axes but the first into one, as tf.contrib.layers.flatten of TensorFlow 1.15 does.
 
     Usable under `arg_scope`.
 

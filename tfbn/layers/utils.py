@@ -1,4 +1,4 @@
-"""`tf.contrib.layers.utils`, of which the functions that users of layers call are here."""
+"""The functions of `tf.contrib.layers.utils` that users of layers call."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def convert_collection_to_dict(collection: str, clear_collection: bool = False) 
       clear_collection: whether to empty the collection. Default False.
 
     Returns:
-      An ordered dict; a tensor of several names is under each, one without a name under that of its op.
+      An ordered dict; a tensor with several names is under each of them, one without a name under its op's.
 
     Example:
       >>> with tf.Graph().as_default():
@@ -43,7 +43,7 @@ def last_dimension(shape: tf.TensorShape, min_rank: int = 1) -> int:
 
     Args:
       shape: TensorShape.
-      min_rank: the least rank that will do. Default 1.
+      min_rank: the smallest rank allowed. Default 1.
 
     Returns:
       An int.

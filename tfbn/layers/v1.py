@@ -1,4 +1,4 @@
-"""The functions and classes of `tf.layers`, which Keras 3 has taken away, with their arguments, variables and names.
+"""The functions and classes of `tf.layers`, which Keras 3 has removed, with their arguments, variables and names.
 
 `batch_normalization` is `tfbn.batch_normalization`, its class `tfbn.BatchNormalization`.
 """
@@ -342,7 +342,7 @@ def separable_conv2d(
     channels of them.
 
     Args:
-      strides: int, the same for both axes, which TensorFlow's kernel asks for. Default (1, 1).
+      strides: int, the same for both axes, as TensorFlow's kernel requires. Default (1, 1).
       depth_multiplier: int, filters for each channel. Default 1.
       depthwise_initializer, pointwise_initializer, depthwise_regularizer, pointwise_regularizer, depthwise_constraint,
         pointwise_constraint: of `depthwise_kernel` and `pointwise_kernel`, as those of the kernel in `dense`.
@@ -455,12 +455,12 @@ def conv3d_transpose(
 
 
 def flatten(inputs: Any, name: str | None = None, data_format: str = "channels_last") -> tf.Tensor:
-    """Makes one axis of all but the first, as tf.layers.flatten of TensorFlow 1.15 does.
+    """Flattens all axes but the first into one, as tf.layers.flatten of TensorFlow 1.15 does.
 
     Args:
       inputs: tensor of known rank, at least 1.
       name: name of the scope. Default 'flatten', made unique.
-      data_format: 'channels_last', or 'channels_first', which moves the channels to the end before.
+      data_format: 'channels_last', or 'channels_first', which first moves the channels to the end.
 
     Returns:
       A tensor of shape [N, K].
@@ -699,7 +699,7 @@ def average_pooling3d(
 
 
 def _apply(class_: type[Layer], inputs: Any, **arguments: Any) -> tf.Tensor:
-    """Makes a layer and calls it once; one with variables opens the scope of its name as it is."""
+    """Creates a layer and calls it once; one with variables opens the scope `name` as it is."""
     checks.check_graph(tf_layer.snake_case(class_.__name__))
     if "reuse" in arguments:
         arguments.update(_scope=arguments["name"], _reuse=arguments.pop("reuse"))

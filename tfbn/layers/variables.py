@@ -1,4 +1,4 @@
-"""Variables, created or by scope and name, and the global step: from contrib.framework and slim."""
+"""Creating variables, finding them by scope and name, and the global step: from contrib.framework and slim."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def model_variable(
 
 
 def add_model_variable(var: Any) -> None:
-    """Puts a variable that a layer has not created into MODEL_VARIABLES, unless it is there.
+    """Adds a variable that no layer has created to MODEL_VARIABLES, unless it is there.
 
     Args:
       var: the variable.
@@ -179,14 +179,14 @@ def get_variables(scope: Any = None, suffix: str | None = None, collection: str 
 
 
 def get_model_variables(scope: Any = None, suffix: str | None = None) -> list[Any]:
-    """The variables that layers have made: those in MODEL_VARIABLES.
+    """The variables that layers have created: those in MODEL_VARIABLES.
 
     Args:
       scope: as in `get_variables`.
       suffix: as in `get_variables`.
 
     Returns:
-      A list, in the order in which they were made.
+      A list, in the order in which they were created.
 
     Example:
       >>> import tfbn
@@ -199,14 +199,14 @@ def get_model_variables(scope: Any = None, suffix: str | None = None) -> list[An
 
 
 def get_variables_by_name(given_name: str, scope: Any = None) -> list[Any]:
-    """The variables of this name, in whatever scope.
+    """The variables of this name, in any scope.
 
     Args:
       given_name: the name without a scope, such as 'weights'.
       scope: as in `get_variables`.
 
     Returns:
-      A list, in the order in which they were made.
+      A list, in the order in which they were created.
 
     Example:
       >>> with tf.Graph().as_default():
@@ -245,10 +245,10 @@ def get_variables_to_restore(include: Sequence[str] | None = None, exclude: Sequ
 
 
 def create_global_step(graph: tf.Graph | None = None) -> Any:
-    """Makes the variable that counts training steps.
+    """Creates the variable that counts training steps.
 
     Args:
-      graph: the graph to make it in. Default the default graph.
+      graph: the graph to create it in. Default the default graph.
 
     Returns:
       The variable `global_step`, an int64 scalar.
@@ -265,7 +265,7 @@ def create_global_step(graph: tf.Graph | None = None) -> Any:
 
 
 def get_or_create_global_step(graph: tf.Graph | None = None) -> Any:
-    """The variable that counts training steps, made where the graph has none.
+    """The variable that counts training steps, created if the graph has none.
 
     Args:
       graph: the graph to look in. Default the default graph.

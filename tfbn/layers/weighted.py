@@ -1,4 +1,4 @@
-"""The part that the layers of tf.layers with kernels share: arguments, bias, activation."""
+"""What the layers of tf.layers with kernels share: arguments, bias, activation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Parameter(NamedTuple):
 
 
 class Weighted(tf_layer.Layer):
-    """A layer of kernels by name, perhaps a bias, and perhaps an activation."""
+    """A layer with kernels by name, and optionally a bias and an activation."""
 
     def __init__(
         self,
@@ -50,14 +50,14 @@ class Weighted(tf_layer.Layer):
         self.weights_by_name: dict[str, Any] = {}
 
     def create(self, **shapes: list[int]) -> None:
-        """Creates the variables of these names, in this order, but for an unwanted bias."""
+        """Creates the variables with these names, in this order; the bias only if the layer has one."""
         for name, shape in shapes.items():
             if name in self.parameters:
                 self.weights_by_name[name] = self.add_weight(name, shape, **self.parameters[name]._asdict())
         self.built = True
 
     def create_replacing(self, **shapes: list[int]) -> None:
-        """As `create`, but a regularizer takes the place of the variable scope's, instead of joining it."""
+        """As `create`, but a regularizer replaces the variable scope's instead of adding to it."""
         with self._opened():
             for name, shape in shapes.items():
                 if name in self.parameters:
@@ -74,7 +74,7 @@ class Weighted(tf_layer.Layer):
         self.built = True
 
     def kernel_value(self, name: str = "kernel") -> tf.Tensor:
-        """A kernel's value; of a partitioned one its parts put together."""
+        """A kernel's value; the parts of a partitioned one are concatenated."""
         return tf.convert_to_tensor(self.weights_by_name[name])
 
     def finish(self, outputs: tf.Tensor, data_format: str | None = None) -> tf.Tensor:
@@ -82,7 +82,7 @@ class Weighted(tf_layer.Layer):
         return self.activate(self.add_bias(outputs, data_format))
 
     def add_bias(self, outputs: tf.Tensor, data_format: str | None = None) -> tf.Tensor:
-        """The outputs as they are in a layer without bias."""
+        """Adds the bias, if the layer has one."""
         if "bias" not in self.weights_by_name:
             return outputs
         return tf.nn.bias_add(outputs, self.weights_by_name["bias"], data_format=data_format, name="BiasAdd")

@@ -1,7 +1,7 @@
 """The classes of `tf.layers` with a window, convolutions and pooling, in TF1 graphs and without Keras.
 
-Each is the class of the function of `tfbn.layers.v1` whose name is its own in snake case, and takes the arguments of
-the function but for the inputs, and `_scope` and `_reuse`. Its variables are shared by all calls.
+Each belongs to the function of `tfbn.layers.v1` with its name in snake case, and takes that function's arguments
+except the inputs, and `_scope` and `_reuse`. All calls share its variables.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import tensorflow as tf  # noqa: F401  # of the examples
+import tensorflow as tf  # noqa: F401  # used by the examples
 
 from tfbn.layers import convolutions, pools, separable, sizes, transposed
-from tfbn.layers.classes import ZEROS, Layer, WeightedLayer, argument_of
+from tfbn.layers.classes import ZEROS, Layer, WeightedLayer, argument_property
 from tfbn.layers.weighted import Parameter
 
 
 class _Ordered:
-    """The attributes that classes with a window keep under the original's names."""
+    """The attributes of classes with a window under the original's names."""
 
     order: str
 
@@ -27,7 +27,7 @@ class _Ordered:
 
 
 class _Spatial(_Ordered, WeightedLayer):
-    """And what those that are convolutions keep."""
+    """The further attributes of convolutions."""
 
     _AXES: int
     rate: tuple[int, ...]
@@ -265,7 +265,7 @@ class _Separable(separable.SeparableConvolution, _Spatial):
 
 for _kind in Parameter._fields:
     for _name in ("depthwise", "pointwise"):
-        setattr(_Separable, f"{_name}_{_kind}", argument_of(f"{_name}_kernel", _kind))
+        setattr(_Separable, f"{_name}_{_kind}", argument_property(f"{_name}_kernel", _kind))
 
 
 class SeparableConv1D(_Separable):
