@@ -3,7 +3,7 @@
 `open` reads any of them, `list_layers` finds the layers, `diagnose` judges their statistics and `plot` draws them,
 `convert` rewrites them for another program, `diff` compares two.
 
-Each is loaded when first touched: what only looks at the index of a checkpoint needs no TensorFlow.
+Each is imported on first use: reading only the index of a checkpoint needs no TensorFlow.
 """
 
 import sys
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 else:
 
     class _Checkpoint(ModuleType):
-        """Keeps its functions where importing their modules, which have the same names, would put these."""
+        """Keeps its functions: importing their modules, which have the same names, would replace them."""
 
         def __getattr__(self, name):
             if name not in __all__:

@@ -1,9 +1,9 @@
-"""Writes V2 checkpoints a few tensors at a time, so that there is a whole one or none at every moment.
+"""Writes V2 checkpoints a few tensors at a time, so that at every moment there is a complete one or none.
 
 The files are written to a new folder beside the target, and synced. Then the data files are renamed to their places,
-and after them the index, which commits them: without an index there is no checkpoint. Where a checkpoint is replaced,
-the new data goes beside the old, under another number of files, and the old data goes last: the index is the old one or
-the new one, and either finds its data.
+and after them the index, which commits them: without an index there is no checkpoint. When a checkpoint is
+replaced, the new data is put beside the old, under another number of files, and the old data is removed last: whichever
+of the two indexes is in place finds its data.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tfbn.checkpoint.stored import Stored
 from tfbn.checkpoint.writer import Writer
 from tfbn.graphdef.messages import reason
 
-# Small tensors share a data file up to this size: a file for each would be thousands, and these wait in memory.
+# Small tensors share a data file up to this size, to avoid thousands of files; until written they are in memory.
 _MAX_SHARED_BYTES = 4 * 2**20
 
 
@@ -32,32 +32,32 @@ class BundleWriter(Writer):
     """Puts arrays and copies into a checkpoint in `folder`; `finish` returns its prefix.
 
     Attributes:
-      names: those that were added or copied.
+      names: the variables added or copied so far.
     """
 
     def __init__(self, folder: Path) -> None:
         self.names: list[str] = []
         self._folder = folder
         self._parts: list[str] = []
-        self._waiting: dict[str, np.ndarray] = {}
-        self._size = 0  # in bytes, of the waiting arrays
-        # Eager ops keep their inputs in memory for longer.
+        self._pending: dict[str, np.ndarray] = {}
+        self._size = 0  # of the pending arrays in bytes
+        # A graph, because eager ops keep their inputs in memory for longer.
         self._graph = tf.Graph()
-        # One thread: memory that a thread frees stays reserved for that thread.
+        # One thread, because memory that a thread frees stays reserved for it.
         threads = tf.compat.v1.ConfigProto(
             inter_op_parallelism_threads=1, intra_op_parallelism_threads=1, use_per_session_threads=True
         )
         self._session = tf.compat.v1.Session(graph=self._graph, config=threads)
         self._ops: dict[tuple, tuple[Any, Any, list[Any], Any]] = {}
         self._copier: Copier | None = None
-        # TensorFlow takes the path of what it reads for a pattern, and would not find the copy to compare.
+        # TensorFlow reads a path as a pattern, and would not find the copy to compare.
         self.takes_copies = not set("*?[\\") & set(str(folder))
 
     def add(self, name: str, array: np.ndarray) -> None:
         self.names.append(name)
         if self._size + array.nbytes > _MAX_SHARED_BYTES:
             self._flush()
-        self._waiting[name] = array
+        self._pending[name] = array
         self._size += array.nbytes
         if array.nbytes > _MAX_SHARED_BYTES:
             self._flush()  # so that it is not in memory while the next one is read
@@ -86,15 +86,15 @@ class BundleWriter(Writer):
             self._copier.close()
 
     def _flush(self) -> None:
-        if not self._waiting:
+        if not self._pending:
             return
-        arrays = list(self._waiting.values())
+        arrays = list(self._pending.values())
         dtypes = tuple(tf.string if array.dtype.kind in "OSU" else tf.as_dtype(array.dtype) for array in arrays)
         prefix, names, tensors, save = self._op(dtypes)
         part = str(self._folder / "parts" / str(len(self._parts)))
-        self._session.run(save, {prefix: part, names: list(self._waiting), **dict(zip(tensors, arrays))})
+        self._session.run(save, {prefix: part, names: list(self._pending), **dict(zip(tensors, arrays))})
         self._parts.append(part)
-        self._waiting.clear()
+        self._pending.clear()
         self._size = 0
 
     def _op(self, dtypes: tuple) -> tuple[Any, Any, list[Any], Any]:
@@ -118,7 +118,7 @@ def writing(target: str, force: bool) -> Iterator[BundleWriter]:
     _check_no_links(place)
     with files.locked(place.parent):
         if files.leftovers(place) and not _index(place).exists():
-            # First: without the folder, nothing tells that they are of a killed run.
+            # Before the folder: without it, nothing shows that they are a killed run's.
             files.remove(_list_data(place))
     try:
         with files.working_folder(place) as folder, closing(BundleWriter(folder)) as writer:
@@ -126,19 +126,19 @@ def writing(target: str, force: bool) -> Iterator[BundleWriter]:
             _commit(writer.finish(), target, force)
     except (FileExistsError, files.UnsyncedError):
         raise
-    except (tf.errors.OpError, OSError) as error:  # such as of a full disk
+    except (tf.errors.OpError, OSError) as error:  # for example, a full disk
         raise OSError(f"target: {target} cannot be written: {reason(error)}") from error
 
 
 def check_free(target: str, force: bool) -> None:
-    """Refuses a target in a folder that is not there, and without `force` one that exists."""
+    """Refuses a target in a folder that does not exist, and without `force` a target that exists."""
     place = Path(os.path.abspath(target))
     if "://" in target or not place.parent.is_dir():
         raise FileNotFoundError(f"target: expected a path in a folder of this machine that exists, got {target}.")
-    there = _list_present(place)
-    if there and not force:
+    existing = _list_present(place)
+    if existing and not force:
         raise FileExistsError(
-            f"target: expected a path that does not exist, got {target}: {there[0]} exists. Name another, or "
+            f"target: expected a path that does not exist, got {target}: {existing[0]} exists. Name another, or "
             "replace it with force=True (--force)."
         )
     if place.is_dir():
@@ -152,9 +152,9 @@ def _commit(whole: Path, target: str, force: bool) -> None:
     for path in data:
         files.sync(path)
     with files.locked(place.parent):
-        there = _list_present(place)
-        if there and not force:
-            raise files.appeared(target, there[0])
+        existing = _list_present(place)
+        if existing and not force:
+            raise files.appeared(target, existing[0])
         _check_no_links(place)
         old = [*_list_data(place), *([place] if place.is_file() else [])]
         count = _free_count(len(data), old)
@@ -168,14 +168,14 @@ def _commit(whole: Path, target: str, force: bool) -> None:
             files.sync(place.parent)
             files.move(_index(whole), _index(place))
         except BaseException:
-            if _index(whole).exists():  # so that no index leads to this data
+            if _index(whole).exists():  # the new index is not in place, so nothing needs this data
                 files.remove(places)
             raise
         files.settle(_index(place), old)
 
 
 def _free_count(count: int, old: list[Path]) -> int:
-    """The number of data files that the new index tells: such that none of their names is an old one's."""
+    """The number of data files for the new index to state, such that no new name is an old one."""
     taken = {path.name[-len("00000") :] for path in old}
     while f"{count:05d}" in taken:
         count += 1
@@ -183,7 +183,7 @@ def _free_count(count: int, old: list[Path]) -> int:
 
 
 def _set_data_files(index: Path, count: int) -> None:
-    """Writes the number of data files into an index. More than there are is no harm: each variable tells its own."""
+    """Writes the number of data files into an index. It may be too large: each variable states its own file."""
     table = table_file.read(index.read_bytes())
     header = _tensorflow.bundle_types()[0].FromString(table[b""])
     header.num_shards = count
@@ -201,9 +201,9 @@ def _check_no_links(place: Path) -> None:
 
 
 def _list_present(place: Path) -> list[Path]:
-    """The files of a checkpoint, without data that a killed run left without an index."""
-    there = [path for path in (_index(place), place) if path.exists()]
-    return there or ([] if files.leftovers(place) else _list_data(place))
+    """The files of a checkpoint; data without an index, left by a killed run, does not count."""
+    existing = [path for path in (_index(place), place) if path.exists()]
+    return existing or ([] if files.leftovers(place) else _list_data(place))
 
 
 def _list_data(place: Path) -> list[Path]:

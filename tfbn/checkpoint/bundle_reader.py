@@ -24,7 +24,7 @@ class BundleReader(Reader):
 
     Args:
       prefix: what the names of its files begin with.
-      format: the attribute; by default 'V1' or 'V2', as the files are.
+      format: the attribute of that name. Default 'V1' or 'V2', by the files.
     """
 
     def __init__(self, prefix: str, format: str = "") -> None:
@@ -61,13 +61,13 @@ class BundleReader(Reader):
             try:
                 value = self._reader.get_tensor(name)
             except tf.errors.UnimplementedError:
-                # A partitioned variable in a V1 file, which only the op puts together.
+                # A partitioned variable in a V1 file, which only the op can assemble.
                 value = self._restore(name)
-        # NumPy's own strings lose zeros at their end.
+        # NumPy's string types drop trailing zero bytes.
         return np.asarray(value, dtype=object if self.entries[name].dtype == "string" else None)
 
     def _restore(self, name: str) -> np.ndarray:
-        # In a graph: eager tensors keep memory for longer.
+        # In a graph, because eager tensors keep memory for longer.
         with tf.Graph().as_default(), tf.compat.v1.Session() as session:
             (value,) = tf.raw_ops.RestoreV2(
                 prefix=self._location,
@@ -79,7 +79,7 @@ class BundleReader(Reader):
 
 
 def contains(path: str, name: str) -> bool:
-    """Whether there is a checkpoint that can be opened, with a variable of this name."""
+    """Whether the path leads to a readable checkpoint with a variable of this name."""
     try:
         prefix = find_prefix(path)
         bundle_index.check(prefix)
@@ -102,7 +102,7 @@ def find_prefix(path: str) -> str:
                 f"{path}: expected a folder with a SavedModel, or with a file `checkpoint` that names the latest "
                 "checkpoint, got a folder with neither. Name the checkpoint itself, such as model.ckpt-100."
             )
-        # By an absolute path, it names the files of another run after its folder was copied.
+        # An absolute path leads to the files of another run after the folder was copied.
         if not _is_within(latest, path):
             raise ValueError(
                 f"{path}: expected a folder whose file `checkpoint` names a checkpoint in it, got one that names "
@@ -121,15 +121,15 @@ def find_prefix(path: str) -> str:
 
 
 def _location(prefix: str) -> str:
-    """TensorFlow takes the path of a V1 checkpoint for a pattern, by which it would read other files as well."""
+    """The path to open: TensorFlow reads that of a V1 checkpoint as a pattern, which could match other files."""
     if tf.io.gfile.exists(f"{prefix}.index"):
         return prefix
     return stored.pattern(prefix) + ("" if tf.io.gfile.exists(prefix) else "-?????-of-?????")
 
 
 def _is_within(path: str, folder: str) -> bool:
-    inside, around = os.path.realpath(path), os.path.realpath(folder)
-    return inside.startswith(os.path.join(around, ""))
+    inside, outer = os.path.realpath(path), os.path.realpath(folder)
+    return inside.startswith(os.path.join(outer, ""))
 
 
 def _describes(entry: Any, variable: Entry) -> bool:
@@ -139,7 +139,7 @@ def _describes(entry: Any, variable: Entry) -> bool:
 
 @contextmanager
 def _clear_errors(path: str, what: str) -> Iterator[None]:
-    """TensorFlow's reader raises many types for files that are damaged or no checkpoints."""
+    """Raises ValueError for the many types that TensorFlow's reader raises for damaged files or other files."""
     try:
         yield
     except (tf.errors.OpError, IndexError, RuntimeError, TypeError, UnicodeDecodeError, ValueError) as error:

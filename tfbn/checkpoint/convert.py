@@ -103,7 +103,7 @@ def planned(
     rename: Sequence[tuple[str, str]],
     allow: Sequence[str],
 ) -> Iterator[tuple[Plan, Reader | None]]:
-    """The plan, and the reader of `like`, while what they read from is open."""
+    """The plan and the reader of `like`, with the checkpoints open for the block."""
     if not 0 <= options.epsilon < math.inf:
         raise ValueError(f"epsilon: expected a number of at least 0, got {options.epsilon!r}.")
     with ExitStack() as stack:
@@ -111,7 +111,7 @@ def planned(
         kind = _choose_kind(to, like_reader)
         _check_ending(kind, target, like_reader)
         reader = stack.enter_context(open_checkpoint(source))
-        _check_apart(target, reader, like_reader)
+        _check_not_input(target, reader, like_reader)
         yield plan.make(reader, target, kind, like_reader, options, rename, allow), like_reader
 
 
@@ -126,13 +126,13 @@ def execute(plan: Plan, like: Reader | None, force: bool) -> None:
             if origin is not None:
                 writer.copy(step.name, origin)
             else:
-                # No name for the array here, which would hold it while the next one is read.
+                # Not assigned to a name, which would keep the array while the next one is read.
                 writer.add(step.name, step.value.read())
             bar.update(step.value.size)
 
 
 def _choose_kind(to: str | None, like: Reader | None) -> Kind:
-    """The kind of the target, by its name or by what is to be like it."""
+    """The kind of the target, by its name or by `like`."""
     kinds = writable_kinds()
     if to is not None:
         _check_choice("to", to, tuple(kinds))
@@ -168,8 +168,8 @@ def _check_ending(kind: Kind, target: str, like: Reader | None) -> None:
         raise ValueError(f"target: expected the prefix of a checkpoint for {kind.name}, got {target}.")
 
 
-def _check_apart(target: str, *readers: Reader | None) -> None:
-    """Compares files: a target can be one file of what is read, or lead to it through a link."""
+def _check_not_input(target: str, *readers: Reader | None) -> None:
+    """Refuses a target that is one of the files read, or a link to one."""
     replaced = {os.path.realpath(path) for path in (Path(target), *stored.files(target))}
     for reader in readers:
         if reader is not None and replaced & {os.path.realpath(path) for path in (Path(reader.path), *reader.files())}:

@@ -1,8 +1,8 @@
 """Copies the bytes of variables from V2 checkpoints into another.
 
 That takes less time and memory than reading and writing arrays. The entry in the index is copied too, with the
-variable's checksum; TensorFlow reads the copy and compares, while the next variables are copied. That detects a damaged
-source, and would detect bytes of something else.
+variable's checksum; TensorFlow reads the copy and compares the checksum while the next variables are copied. That
+detects a damaged source, and bytes copied from a wrong place.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tfbn.checkpoint.stored import Stored
 from tfbn.progress import Progress
 
 _CHUNK_BYTES = 2**20  # small enough to stay in the processor's cache between reading and writing
-# A part is complete with this many bytes or variables. Larger variables are in memory one for each thread.
+# A part is complete with this many bytes or variables. Of larger variables each thread has one in memory.
 _MAX_PART_BYTES, _MAX_PART_VARIABLES = 4 * 2**20, 500
 _THREADS = 2
 
@@ -38,7 +38,7 @@ class Copier:
         self._checks: list[tuple[_Part, Future]] = []
 
     def copy(self, name: str, origin: Stored) -> None:
-        """Raises ValueError where a file ends before the variable does, or a variable before it is damaged."""
+        """Raises ValueError if the file ends within the variable, or an earlier variable is damaged."""
         if self._part is None:
             self._part = _Part(f"{self._folder / 'copied'}-{len(self._checks)}")
         self._part.add(name, origin, self._chunks(origin))
@@ -46,7 +46,7 @@ class Copier:
             self._check()
 
     def finish(self) -> list[str]:
-        """Waits until all checksums are compared; raises ValueError where a variable does not have its own."""
+        """Waits until all checksums are compared; raises ValueError for a variable whose checksum differs."""
         self._check()
         with Progress("Checking", len(self._checks), "parts") as bar:
             for _, check in self._checks:
@@ -99,7 +99,7 @@ class _Part:
 
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
-        # Without a buffer: what is in one is written when the file is closed, and on a full disk that raises again.
+        # Unbuffered: a buffer is flushed when the file is closed, which on a full disk raises again.
         self._data = open(f"{prefix}.data-00000-of-00001", "wb", buffering=0)
         self._size = 0
         self._entries: dict[bytes, bytes] = {}
@@ -130,8 +130,8 @@ class _Part:
         Path(f"{self.prefix}.index").write_bytes(table)
 
     def check(self) -> None:
-        """Raises ValueError where a variable does not have its checksum."""
-        # Bytes that only look like a variant, say an iterator's state, would end the process.
+        """Raises ValueError for a variable whose checksum differs."""
+        # Invalid bytes read as a variant, such as an iterator's state, would kill the process.
         readable = {
             name: origin
             for name, origin in self._origins.items()
@@ -143,7 +143,7 @@ class _Part:
             self._read(list(readable))
         except tf.errors.OpError:
             if not os.path.exists(f"{self.prefix}.index"):
-                raise  # the copy is gone, which is no fault of the source
+                raise  # the copy is gone, and the source is not to blame
             for name, origin in readable.items():
                 try:
                     self._read([name])
@@ -155,7 +155,7 @@ class _Part:
         self._data.close()
 
     def _read(self, names: Sequence[str]) -> None:
-        """By an op whose outputs are not fetched as arrays, because NumPy lacks some of the dtypes."""
+        """Runs the op without fetching its outputs, because NumPy lacks some of the dtypes."""
         with tf.Graph().as_default() as graph:
             read = tf.raw_ops.RestoreV2(
                 prefix=self.prefix,

@@ -23,7 +23,7 @@ class Diagnosis(list):
     """A list of `Finding`, printed as a table and with each remedy once.
 
     Attributes:
-      layers: what was looked at, records with `layer` and `values`, arrays in float64 by short name.
+      layers: the layers checked, records with `layer` and `values`, arrays in float64 by short name.
     """
 
     def __init__(self, findings: Iterable[Finding], layers: list[rules.Arrays]) -> None:
@@ -66,7 +66,7 @@ def diagnose(
 
     Args:
       path: as for `open`, or what `open` returned.
-      decay: of the moving averages, which checkpoints do not hold. Default None: 'slow decay' is checked only by the
+      decay: of the moving averages, which checkpoints do not store. Default None: 'slow decay' is checked only by the
         pairs, and 'half precision' with contrib's 0.999.
       rename: as for `list_layers`. Default ().
 

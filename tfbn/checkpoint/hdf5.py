@@ -1,8 +1,8 @@
-"""The one place where HDF5 files are opened, and searched for what leads out of them.
+"""The one place where HDF5 files are opened, and checked for references to other files.
 
 HDF5 can store the values of a dataset in other files, assemble a dataset from parts of others, and link to a name in
-another file. h5py follows all of that without a word: a weight file could have any file of the user read and, as the
-`like` of a conversion, written over.
+another file. h5py follows all of that silently: a weight file could make tfbn read any file of the user and, as the
+`like` of a conversion, overwrite it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-# Of what deflate, the filter of HDF5 and of archives, makes one byte; and values that were never written take none.
+# The most bytes that deflate, the filter of HDF5 and of archives, compresses to one; unwritten values take none.
 MAX_EXPANSION = 1032
 _MAX_UNWRITTEN_BYTES = 2**30
 # What h5py raises for damaged files, and Python for a damaged archive around one.
@@ -35,7 +35,7 @@ _DAMAGE = (
 
 
 def h5py() -> Any:
-    """The module, which tfbn needs for files of Keras alone."""
+    """The module, which tfbn needs only for files of Keras."""
     try:
         import h5py as module
     except ImportError as error:
@@ -47,7 +47,7 @@ def h5py() -> Any:
 
 @contextlib.contextmanager
 def clear_errors(path: str, expected: str, defect: str) -> Iterator[None]:
-    """Raises ValueError with the name of the file for what the libraries raise for a damaged one."""
+    """Turns what the libraries raise for a damaged file into a ValueError with the file's name."""
     try:
         yield
     except _DAMAGE as error:
@@ -55,10 +55,10 @@ def clear_errors(path: str, expected: str, defect: str) -> Iterator[None]:
 
 
 class WritableFile:
-    """A file for HDF5 to change, in which it sees no write fail.
+    """A file for HDF5 to change that hides failed writes from it.
 
-    Where one does, on a full disk for example, HDF5 fails once more when it closes the file, and may then take the
-    process down. Here it goes on, and `check` raises the first error.
+    After a failed write, as on a full disk, HDF5 fails again when it closes the file, and may then crash the process.
+    Here it continues, and `check` raises the first error.
     """
 
     def __init__(self, file: io.FileIO) -> None:
@@ -67,11 +67,11 @@ class WritableFile:
         self.seek, self.tell, self.readinto, self.read = file.seek, file.tell, file.readinto, file.read
 
     def write(self, data: Any) -> int:
-        rest = memoryview(data).cast("B")
-        size = len(rest)
+        remaining = memoryview(data).cast("B")
+        size = len(remaining)
         with self._keeping_error():
-            while rest:
-                rest = rest[self._file.write(rest) :]
+            while remaining:
+                remaining = remaining[self._file.write(remaining) :]
         return size
 
     def truncate(self, size: int) -> None:
@@ -95,13 +95,13 @@ class WritableFile:
 
 @contextlib.contextmanager
 def writable(path: Path) -> Iterator[WritableFile]:
-    """The file at `path` for HDF5 to change; raises OSError at the end where it could not be written."""
+    """The file at `path` for HDF5 to change; raises OSError at the end if a write has failed."""
     with open(path, "r+b", buffering=0) as file:
         writable_file = WritableFile(file)
         try:
             yield writable_file
         except Exception:
-            writable_file.check()  # the cause of what HDF5 says, if there is one
+            writable_file.check()  # raises the cause of HDF5's error, if it is a failed write
             raise
         writable_file.check()
 
@@ -110,7 +110,7 @@ def writable(path: Path) -> Iterator[WritableFile]:
 def opened(source: Any, path: str, mode: str) -> Iterator[tuple[Any, dict[str, Any]]]:
     """An HDF5 file that contains all of its data itself, and its datasets by name.
 
-    A dataset that has several names is there under each.
+    A dataset with several names is listed under each.
 
     Args:
       source: the path to open, or a binary file.
@@ -118,8 +118,8 @@ def opened(source: Any, path: str, mode: str) -> Iterator[tuple[Any, dict[str, A
       mode: 'r' or 'r+'.
 
     Raises:
-      ValueError: no HDF5 file, or a damaged one; data elsewhere, whatever leads there: external storage, a virtual
-        dataset, a link other than a hard one; a group that has several names.
+      ValueError: no HDF5 file, or a damaged one; data in other files, by external storage, a virtual dataset or a
+        link other than a hard one; a group that has several names.
     """
     library = h5py()
     with contextlib.ExitStack() as stack:
@@ -136,7 +136,7 @@ def opened(source: Any, path: str, mode: str) -> Iterator[tuple[Any, dict[str, A
 
 
 def check_size(dataset: Any) -> None:
-    """Raises ValueError for a dataset whose shape says more than can have been stored for it."""
+    """Raises ValueError for a dataset whose shape is larger than its stored bytes can be."""
     stored = dataset.id.get_storage_size()
     limit = max(_MAX_UNWRITTEN_BYTES, MAX_EXPANSION * stored)
     if dataset.nbytes > limit:
@@ -147,26 +147,26 @@ def check_size(dataset: Any) -> None:
 
 
 def _search(library: Any, file: Any) -> tuple[dict[str, Any], str]:
-    """All datasets by name, and the first thing that leads out of the tree; '' where nothing does."""
+    """All datasets by name, and the first thing that leads out of the tree, or ''."""
     datasets: dict[str, Any] = {}
     groups = {file["/"]: "/"}
-    waiting = [("", file["/"])]
-    while waiting:
-        around, group = waiting.pop()
+    pending = [("", file["/"])]
+    while pending:
+        prefix, group = pending.pop()
         for child in group:
-            name = f"{around}{child}"
+            name = f"{prefix}{child}"
             outside = _leads_outside(library, group, child)
             if outside:
                 return datasets, f"{name} {outside}"
             item = group[child]
             if isinstance(item, library.Group):
-                # Groups may contain each other, and each with two names doubles the number of paths.
+                # Groups may contain each other, and every group with two names doubles the number of paths.
                 if item in groups:
                     return datasets, f"{name} is the group {groups[item]} once more"
                 groups[item] = name
-                waiting.append((f"{name}/", item))
+                pending.append((f"{name}/", item))
             elif isinstance(item, library.Dataset):
-                # Before anything else is asked of it: for a virtual dataset's shape HDF5 opens other files.
+                # First: even for the shape of a virtual dataset HDF5 opens other files.
                 outside = _stored_outside(item)
                 if outside:
                     return datasets, f"{name} {outside}"

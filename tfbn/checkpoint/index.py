@@ -1,4 +1,4 @@
-"""The variables of a V2 checkpoint by its index alone: read in milliseconds, where loading TensorFlow takes seconds."""
+"""Reads the variables of a V2 checkpoint from its index alone: milliseconds, where loading TensorFlow takes seconds."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tfbn.checkpoint.reader import Entry
 
 MAX_BYTES = 2**21  # of an index; its checksum takes half a second then
 FILE_ENDING = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
-_OBJECT_GRAPH = b"_CHECKPOINTABLE_OBJECT_GRAPH"  # only TensorFlow reads the names that it gives
-_PART_PREFIX = b"\x00"  # what the key of a part of a partitioned variable begins with
+_OBJECT_GRAPH = b"_CHECKPOINTABLE_OBJECT_GRAPH"  # only TensorFlow reads the names in it
+_PART_PREFIX = b"\x00"  # of the key of a part of a partitioned variable
 # DataType of TensorFlow's types.proto.
 _DTYPES = dict(enumerate("float32 float64 int32 uint8 int16 int8 string complex64 int64 bool".split(), 1))
 _DTYPES.update({14: "bfloat16", 17: "uint16", 18: "complex128", 19: "float16", 22: "uint32", 23: "uint64"})
@@ -25,7 +25,7 @@ def read_entries(path: str) -> list[Entry] | None:
       path: the prefix of a checkpoint on this machine, or one of its files.
 
     Returns:
-      None for anything but a small, whole index of a checkpoint by names: TensorFlow reads that, or says what is wrong.
+      None for anything but a small, intact index of a checkpoint by names: TensorFlow has to read that or explain it.
     """
     candidates = [Path(f"{prefix}.index") for prefix in (path, FILE_ENDING.sub("", path))]
     file = next((candidate for candidate in candidates if candidate.is_file()), None)
@@ -43,7 +43,7 @@ def read_entries(path: str) -> list[Entry] | None:
 
 
 def _entry(name: str, message: bytes) -> Entry:
-    """Of a BundleEntryProto, whose first two fields are the dtype and the shape."""
+    """Parses a BundleEntryProto, whose first two fields are the dtype and the shape."""
     fields = dict(_fields(message))
     sizes = [_size(dim) for number, dim in _fields(bytes(fields.get(2, b""))) if number == 2]
     return Entry(name, name, tuple(sizes), _DTYPES[int(fields[1])])

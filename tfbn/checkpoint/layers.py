@@ -1,4 +1,4 @@
-"""Finds the batch norm layers of a checkpoint by the names of their variables: contrib's, and those of `naming`."""
+"""Finds the batch norm layers of a checkpoint by the names of their variables: contrib's, and those in `naming`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tfbn.tables import natural
 
 SHORT_NAMES = (*AFFINE, *STATISTICS, *RENORM, *OLD_RENORM)
 SHADOW = "/ExponentialMovingAverage"
-# A scope that is of batch norm even if it has beta or gamma alone.
+# A scope that counts as batch norm even if it has only beta or gamma.
 _NAMED = re.compile(r"(?:.*[/_])?(batch_?norm\w*|bn\w{0,2})", re.IGNORECASE)
 _PAIR = re.compile(r"(?P<around>.*?)/?moving_mean/(?P<short>biased|local_step)(?P<number>_\d+)?")
 _AMBIGUOUS = "gamma_or_beta"
@@ -23,24 +23,24 @@ _AMBIGUOUS = "gamma_or_beta"
 class Layer(NamedTuple):
     """The variables of one batch norm layer."""
 
-    scope: str  # its path up to the short names; of a second pair of statistics there, the path of the mean
+    scope: str  # its path up to the short names; for a further pair of statistics there, the path of the mean
     shape: tuple[int, ...]  # of the statistics: [C], or with a dimension per axis of the inputs and virtual batches
     dtype: str  # of the statistics
     variables: dict[str, str]  # from short names, such as moving_mean, to names in the checkpoint
-    shadows: dict[str, str]  # the same for those with /ExponentialMovingAverage
+    shadows: dict[str, str]  # the same for variables with /ExponentialMovingAverage
     zero_debias: str  # how the pair is named: 'single', 'doubled', 'suffixed' or 'attributes'; '' for none
     renorm: str  # 'up to 1.14', 'from 1.15' or ''
-    aliases: dict[str, str]  # from short names to the paths of those that are not the scope and the short name
+    aliases: dict[str, str]  # from short names to paths, where these are not scope and short name
 
 
 class SearchResult(NamedTuple):
     layers: list[Layer]  # in the natural order of their scopes
     orphans: list[str]  # paths of zero-debias variables that belong to no layer
-    unclaimed: list[Entry]  # what belongs to no layer
+    unclaimed: list[Entry]  # variables that belong to no layer
 
 
 def find(entries: Iterable[Entry]) -> SearchResult:
-    """The layers among variables."""
+    """Finds the layers among variables."""
     by_path = {entry.path: entry for entry in entries if entry.path}
     variables: dict[str, dict[str, Entry]] = {}
     shadows: dict[str, dict[str, Entry]] = {}
@@ -101,15 +101,15 @@ def _add_pairs(by_path: dict[str, Entry], variables: dict[str, dict[str, Entry]]
 
 
 def _share_affine(variables: dict[str, dict[str, Entry]], scopes: set[str]) -> set[str]:
-    """Gives beta and gamma to the layers right below that have statistics alone; returns the scopes left with nothing.
+    """Gives beta and gamma to the layers right below that have only statistics; returns the scopes left empty.
 
     Networks for several domains have a scope for the statistics of each.
     """
     without = {scope for scope in scopes if not set(STATISTICS) & set(variables[scope])}
     for scope in scopes - without:
-        around = variables.get(split(scope)[0], {})
-        if not set(AFFINE) & set(variables[scope]) and not set(STATISTICS) & set(around):
-            variables[scope].update({short: entry for short, entry in around.items() if short in AFFINE})
+        outer = variables.get(split(scope)[0], {})
+        if not set(AFFINE) & set(variables[scope]) and not set(STATISTICS) & set(outer):
+            variables[scope].update({short: entry for short, entry in outer.items() if short in AFFINE})
     owned = {entry.name for scope in scopes - without for entry in variables[scope].values()}
     return {scope for scope in without if {entry.name for entry in variables[scope].values()} <= owned}
 

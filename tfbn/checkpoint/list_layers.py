@@ -34,7 +34,7 @@ class Layers(list):
 
 
 def _shown(short: str, layer: Layer) -> str:
-    """The short name, with what stands in its place in the checkpoint where that is another."""
+    """The short name, with the name in the checkpoint if that differs."""
     if short not in layer.aliases:
         return short
     return f"{short} ({layer.aliases[short].removeprefix(f'{layer.scope}/')})"
@@ -45,8 +45,8 @@ def list_layers(path: str | os.PathLike[str] | Reader, *, rename: Sequence[tuple
 
     A layer is a scope that has a moving_mean or a moving_variance, or both of them by another of the common names, such
     as pop_mean and pop_var, mean/EMA and variance/EMA, running_mean and running_var, or the shadows that
-    tf.train.ExponentialMovingAverage made for tf.nn.moments; or beta or gamma alone, under a name that says batch norm.
-    Several pairs of statistics over one beta and gamma, as for several domains, are a layer each.
+    tf.train.ExponentialMovingAverage made for tf.nn.moments; or beta or gamma alone, under a name that suggests batch
+    norm. Several pairs of statistics with one beta and gamma, as for several domains, count as a layer each.
 
     Args:
       path: as for `open`, or what `open` returned.

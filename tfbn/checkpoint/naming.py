@@ -1,4 +1,4 @@
-"""How programs name the moving statistics of their batch norm layers: a table, in which a scheme is a row."""
+"""How programs name the moving statistics of their batch norm layers: a table with a row for each scheme."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tfbn.checkpoint.reader import Entry
 class Scheme(NamedTuple):
     """The suffixes after a layer's scope in the paths of its two statistics.
 
-    A `*` stands for nothing, or for an underscore and a word, the same in both names: a number, or that of a domain.
+    A `*` stands for nothing, or for an underscore and a word, the same in both: a number, or the name of a domain.
     """
 
     mean: str
     variance: str
-    needs_affine: bool = False  # names that much else has, too: they count beside beta or gamma alone
+    needs_affine: bool = False  # common names: they count only beside beta or gamma
 
 
 SCHEMES = (
@@ -28,7 +28,7 @@ SCHEMES = (
     Scheme("pop_mean*", "pop_var*"),
     Scheme("pop_mean*", "pop_variance*"),
     Scheme("population_mean*", "population_variance*"),
-    Scheme("running_mean*", "running_var*"),  # PyTorch's words
+    Scheme("running_mean*", "running_var*"),  # PyTorch
     Scheme("running_mean*", "running_variance*"),
     Scheme("global_mean*", "global_var*"),
     Scheme("global_mean*", "global_variance*"),
@@ -45,16 +45,16 @@ SCHEMES = (
             ("mean", "variance"),
         )
     ),
-    Scheme("mean*", "variance*", needs_affine=True),  # Caffe's words, and deeplab's
+    Scheme("mean*", "variance*", needs_affine=True),  # Caffe, deeplab
     Scheme("mean*", "var*", needs_affine=True),
 )
-# Of beta and gamma, beside statistics of the names above.
+# Names of beta and gamma, beside statistics with the names above.
 AFFINE_NAMES = {"beta": ("beta", "offset"), "gamma": ("gamma", "scale")}
 KNOWN = ", ".join(dict.fromkeys(f"{scheme.mean} and {scheme.variance}".replace("*", "") for scheme in SCHEMES))
 
-# What each of the names has in it; most variables of a network have not, and are passed over.
+# Part of every one of the names, to skip the many variables that are no statistics.
 _STATISTIC = re.compile("mean|var|avg|[Aa]verage")
-# A variable that is made for a tensor has the variable scope, and then the tensor's name with its name scope.
+# A variable created for a tensor is named by the variable scope, then the tensor's name with its name scope.
 _DOUBLED = re.compile(r"(?P<scope>.+)/(?P=scope)(?:_\d+)?")
 
 
@@ -63,7 +63,7 @@ class Pair(NamedTuple):
 
     scheme: Scheme
     scope: str
-    word: str  # in the place of the `*`
+    word: str  # matched by the `*`
     mean: Entry
     variance: Entry
 
@@ -85,7 +85,7 @@ def find_pairs(by_path: Mapping[str, Entry]) -> Iterator[Pair]:
 
 
 def _matches(pattern: str, paths: Iterable[str]) -> dict[tuple[str, str], str]:
-    """The paths that end as the pattern says, by what stands before, and in the place of its `*`."""
+    """The paths that end with the pattern, by their scope and what its `*` matches."""
     tail = re.escape(pattern).replace(r"\*", r"(?P<word>(?:_\w+)?)")
     regex = re.compile(rf"(?:(?P<scope>.*)/)?{tail}")
     matches = filter(None, map(regex.fullmatch, paths))

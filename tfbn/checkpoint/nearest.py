@@ -12,21 +12,21 @@ _MAX_COMPARED = 5  # names that one is compared with letter by letter
 def nearest_names(names: Iterable[str], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
     """The most similar other name of a variable of the same shape, for each of `names` that resembles one.
 
-    Only a few candidates are compared letter by letter: of those that end in the most of its parts, those that share
-    the most parts with it.
+    Only a few candidates are compared letter by letter: among the names that share its
+    longest ending, those that share the most parts with it.
 
     Args:
-      names: of variables, each in `shapes`.
-      shapes: of these and of those to choose from, by name.
+      names: names of variables, all in `shapes`.
+      shapes: the shapes of these and of the candidates, by name.
     """
-    asked = sorted(names)
+    sorted_names = sorted(names)
     parts = {name: name.split("/") for name in shapes}
     by_tail: dict[tuple[tuple[int, ...], tuple[str, ...]], list[str]] = {}
-    for name in sorted(shapes.keys() - set(asked)):
+    for name in sorted(shapes.keys() - set(sorted_names)):
         for start in range(len(parts[name]) + 1):
             by_tail.setdefault((shapes[name], tuple(parts[name][start:])), []).append(name)
     nearest = {}
-    for name in asked:
+    for name in sorted_names:
         tails = ((shapes[name], tuple(parts[name][start:])) for start in range(len(parts[name]) + 1))
         candidates = next((by_tail[tail] for tail in tails if tail in by_tail), [])
         own = set(parts[name])

@@ -14,14 +14,14 @@ SLOT = ".OPTIMIZER_SLOT"
 _CONFIG = "/.ATTRIBUTES/OBJECT_CONFIG_JSON"  # of Keras' layers
 COUNTER = "save_counter"
 TF1_VARIABLES = "tf1_variables"  # the attribute of TF1Module
-# How Keras 2 and 3 reach their layers' variables. By numbers, while the variables' own names have the layers' names.
+# How Keras 2 and 3 reach their layers' variables: by numbers, so the variables' own names are more telling.
 _KERAS = re.compile(r"layer_with_weights-\d+|_operations|_layers|_all_variables")
-# What Keras 3 exports once more beside `_all_variables`.
+# Lists that Keras 3 exports in addition to `_all_variables`.
 _TWICE = re.compile(r"(variables|trainable_variables|non_trainable_variables)/\d+$")
 
 
 def paths(graph: bytes, names: Iterable[str]) -> dict[str, str]:
-    """The path of each name; '' for the bookkeeping of TensorFlow and for what is saved a second time."""
+    """The path of each name; '' for TensorFlow's bookkeeping and for variables saved a second time."""
     names = list(names)
     message = _tensorflow.object_graph_type().FromString(graph)
     own_names = {item.checkpoint_key: item.full_name for node in message.nodes for item in node.attributes}
@@ -49,7 +49,7 @@ def full_names(graph: bytes) -> dict[str, str]:
 
 
 def _components(name: str) -> list[str]:
-    # Names that TensorFlow starts with a dot are its own, and not escaped.
+    # TensorFlow's own parts, which start with a dot, are not escaped.
     parts = name.removesuffix(SUFFIX).split("/")
     return [part if part in (SLOT, ".ATTRIBUTES") else _unescape(part) for part in parts]
 
@@ -63,7 +63,7 @@ def _path(parts: list[str], own_name: str) -> str:
 
 
 def name_of(path: str) -> str:
-    """The name under which tf.train.Checkpoint looks for the variable that it reaches by these attributes."""
+    """The name under which tf.train.Checkpoint stores the variable at this chain of attributes."""
     return "/".join(_escape(part) for part in path.split("/")) + SUFFIX
 
 

@@ -17,12 +17,12 @@ from tfbn.paths import check_is_file_or_folder
 
 def discover() -> list[Kind]:
     """A kind for each file in the folder `kinds`, by precedence and then by the names of the files."""
-    modules = [import_module(f"{kinds.__name__}.{each.name}") for each in pkgutil.iter_modules(kinds.__path__)]
-    classes = [each for module in modules for each in vars(module).values() if _is_kind_of(module.__name__, each)]
-    return sorted((each() for each in classes), key=lambda kind: kind.precedence)
+    modules = [import_module(f"{kinds.__name__}.{info.name}") for info in pkgutil.iter_modules(kinds.__path__)]
+    classes = [value for module in modules for value in vars(module).values() if _is_kind_in(module.__name__, value)]
+    return sorted((class_() for class_ in classes), key=lambda kind: kind.precedence)
 
 
-def _is_kind_of(module: str, value: object) -> bool:
+def _is_kind_in(module: str, value: object) -> bool:
     return isinstance(value, type) and issubclass(value, Kind) and value.__module__ == module
 
 
@@ -65,7 +65,7 @@ def open(path: str | os.PathLike[str]) -> Reader:
         check_is_file_or_folder(file)
     try:
         return next(kind for kind in reversed(KINDS) if kind.recognizes(path)).open(path)
-    except tf.errors.OpError as error:  # of a file system that TensorFlow does not know, or that refuses
+    except tf.errors.OpError as error:  # a file system that TensorFlow does not know, or that denies access
         raise ValueError(f"{path}: expected a path that TensorFlow reads, got {reason(error)}.") from error
 
 

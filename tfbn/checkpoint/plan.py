@@ -37,7 +37,7 @@ class Plan:
       lost: dict from paths in the source that have no place in the target to the reason.
       unmatched: dict from paths in the target for which the source has no value to the reason.
       allowed: those of these paths that match `allow`.
-      left_out: paths in the source that the arguments leave out or merge into others.
+      left_out: paths in the source that the arguments omit or merge into others.
       other_names: dict from layers whose variables keep names, or a scope, that layers of the target do not have to
         what these are; without `like`, which tells such variables as lost.
     """
@@ -111,7 +111,7 @@ class Plan:
         }
 
     def findings(self) -> list[Finding]:
-        """The variables for which the plan is refused; and, as warnings, the layers with other names."""
+        """The variables for which the plan is refused, and as warnings the layers with other names."""
         warnings = [
             Finding("other names", "warning", scope, f"{names}, under which they are copied", _NAMES_REMEDY)
             for scope, names in self.other_names.items()
@@ -127,7 +127,7 @@ class Plan:
         ]
 
     def problems(self, only_refused: bool = False, limit: int | None = None) -> list[str]:
-        """Lines about what is lost and unmatched; of each, no more names than `limit`."""
+        """Lines about lost and unmatched variables, with at most `limit` names for each."""
         lines = []
         for title, paths in (
             ("lost, because the target has no place for them:", self.lost),
@@ -164,7 +164,7 @@ def make(
     rename: Sequence[tuple[str, str]],
     allow: Sequence[str],
 ) -> Plan:
-    """The plan for a source, without or with a checkpoint whose names and shapes the target is to have."""
+    """The plan for a source, with `like` for a target with that checkpoint's names and shapes."""
     for pattern in allow:
         try:
             re.compile(pattern)
@@ -191,7 +191,7 @@ def make(
 
 
 def _find_other_names(by_path: Mapping[str, Value]) -> dict[str, str]:
-    """By their scopes, the layers whose variables keep names that layers of the target do not have."""
+    """The layers, by scope, whose variables keep names that layers of the target do not have."""
     entries = [Entry(path, path, value.shape, value.dtype) for path, value in by_path.items()]
     return {
         layer.scope: ", ".join(f"{short} is {path}" for short, path in layer.aliases.items())
@@ -201,9 +201,9 @@ def _find_other_names(by_path: Mapping[str, Value]) -> dict[str, str]:
 
 
 def _name_as_kind(plan: Plan, by_path: Mapping[str, Value]) -> None:
-    """Gives the variables the names that follow from their paths alone."""
+    """Names the variables by their paths alone."""
     scopes = {split(path)[0] for path in by_path if split(path)[1] in STATISTICS}
-    values_kept: dict[str, Value] = {}
+    kept: dict[str, Value] = {}
     for path, value in by_path.items():
         scope, short = split(path)
         if object_graph.SLOT in path.split("/"):
@@ -213,18 +213,18 @@ def _name_as_kind(plan: Plan, by_path: Mapping[str, Value]) -> None:
         elif scope in scopes and short in plan.kind.lacks:
             plan.lost[path] = plan.kind.lacks[short]
         elif scope in scopes and short in SHORT_NAMES:
-            values_kept[path] = values.reshape(value, plan.kind.layer_shape(value.shape), value.dtype)
+            kept[path] = values.reshape(value, plan.kind.layer_shape(value.shape), value.dtype)
         else:
-            values_kept[path] = value
+            kept[path] = value
     default_scopes = {kind.default_scope for kind in KINDS} - {""}
-    names = {path: path for path in values_kept}
+    names = {path: path for path in kept}
     if plan.kind.default_scope:
         for path in names:
-            around = _layer_scope(path, scopes)
-            if around is not None:
-                names[path] = _default_scope_replaced(around, default_scopes, plan.kind) + path[len(around) :]
+            layer_scope = _layer_scope(path, scopes)
+            if layer_scope is not None:
+                names[path] = _replace_default_scope(layer_scope, default_scopes, plan.kind) + path[len(layer_scope) :]
     layer_scopes = {split(name)[0] for path, name in names.items() if split(path)[1] in STATISTICS}
-    for path, value in with_names(values_kept, names).items():
+    for path, value in with_names(kept, names).items():
         scope, short = split(path)
         is_debias = scope in layer_scopes and short in DEBIAS
         plan.steps.append(Step(plan.kind.name_of(path, is_debias), value))
@@ -241,16 +241,16 @@ def _layer_scope(path: str, scopes: set[str]) -> str | None:
     return None
 
 
-def _default_scope_replaced(scope: str, default_scopes: Iterable[str], kind: Kind) -> str:
-    """`a/BatchNorm_1` for `a/batch_normalization_1`, where the former is this kind's default."""
-    around, last = split(scope)
+def _replace_default_scope(scope: str, default_scopes: Iterable[str], kind: Kind) -> str:
+    """`a/BatchNorm_1` for `a/batch_normalization_1` if BatchNorm is this kind's default scope."""
+    outer, last = split(scope)
     for default in default_scopes:
         last = re.sub(rf"^{re.escape(default)}(_\d+)?$", rf"{kind.default_scope}\1", last)
-    return join(around, last)
+    return join(outer, last)
 
 
 def _match_like(plan: Plan, by_path: Mapping[str, Value], like: Reader, options: values.Options) -> None:
-    """Gives the variables the names and shapes of another checkpoint."""
+    """Names and reshapes the variables as in another checkpoint."""
     paths = values.canonical_paths(like)
     for name, path in paths.items():
         entry = like.entries[name]
@@ -271,7 +271,7 @@ def _match_like(plan: Plan, by_path: Mapping[str, Value], like: Reader, options:
 
 
 def _fill_allowed(plan: Plan, by_path: Mapping[str, Value], like: Reader) -> None:
-    """What may stay unmatched keeps the value that it has in `like`, or takes the source's and loses digits."""
+    """Allowed unmatched variables keep the value in `like`, or take the source's with fewer digits."""
     for name, path in values.canonical_paths(like).items():
         if path in plan.unmatched and path in plan.allowed:
             entry, value = like.entries[name], by_path.get(path)
@@ -287,7 +287,7 @@ def _keep_like(like: Reader, entry: Entry) -> Value:
 
 
 def _synthesize(path: str, by_path: Mapping[str, Value], options: values.Options) -> Value | None:
-    """A value that a layer of the target needs and that of the source lacks, where one can be derived."""
+    """A value that the target's layer needs and the source's lacks, if it can be derived."""
     scope, short = split(path)
     if not any(join(scope, name) in by_path for name in STATISTICS):
         return None
@@ -299,7 +299,7 @@ def _synthesize(path: str, by_path: Mapping[str, Value], options: values.Options
 
 
 def _fits(value: Value, entry: Entry) -> bool:
-    """Without a loss: ones in the shape may come and go, and a floating type may become wider."""
+    """Whether the value fits without loss: the shape may differ by ones, and a floating type may become wider."""
     wider = value.dtype in _WIDTH and _WIDTH[value.dtype] < _WIDTH.get(entry.dtype, 0)
     return (wider or value.dtype == entry.dtype) and _same_elements(value.shape, entry.shape)
 

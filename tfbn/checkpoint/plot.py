@@ -28,7 +28,7 @@ def plot(diagnosis: Diagnosis, path: str | os.PathLike[str]) -> None:
       ImportError: no matplotlib.
       ValueError: another ending.
     """
-    if Path(path).suffix.lower() != ".png":  # it might be the checkpoint, which would be a picture then
+    if Path(path).suffix.lower() != ".png":  # it might be the checkpoint, which would be overwritten
         raise ValueError(f"plot: expected the path of a PNG, which ends in .png, got {os.fspath(path)!r}. Add that.")
     try:
         from matplotlib.figure import Figure
@@ -47,7 +47,7 @@ def plot(diagnosis: Diagnosis, path: str | os.PathLike[str]) -> None:
         variance = one.values.get("moving_variance")
         _box(stddevs, place, None if variance is None else np.sqrt(np.where(variance > 0, variance, np.nan)), color)
     scopes = [one.layer.scope for one in diagnosis.layers]
-    # What all of them begin with tells nothing.
+    # A prefix that all scopes share is left out of the labels.
     common = os.path.commonprefix(scopes).rpartition("/")[0] if count > 1 else ""
     labels = [_label(scope, len(common) + 1 if common else 0, suspects) for scope in scopes]
     means.set_yticks(range(count), labels, fontsize=9)
@@ -91,7 +91,7 @@ def _box(axes: Any, place: int, values: np.ndarray | None, color: str) -> None:
 
 
 def _label(scope: str, common: int, suspects: dict[str, str]) -> str:
-    """The scope, without its first `common` characters, shortened in the middle; and the rule that suspects it."""
+    """The scope without its first `common` characters, shortened in the middle, and the rule that it violates."""
     short = scope[common:]
     if len(short) > _MAX_SCOPE_CHARACTERS:
         short = f"{short[: _MAX_SCOPE_CHARACTERS // 2 - 2]}...{short[1 - _MAX_SCOPE_CHARACTERS // 2 :]}"

@@ -1,4 +1,4 @@
-"""The interface of what reads a checkpoint: `Reader`, a mapping from names to arrays, and its `Entry` records."""
+"""The interface for reading a checkpoint: `Reader`, a mapping from names to arrays, and its `Entry` records."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ class Entry(NamedTuple):
     """A variable of a checkpoint."""
 
     name: str  # in the file
-    path: str  # its scope and short name in one style, whatever wrote it; '' for what is TensorFlow's own bookkeeping
+    path: str  # its scope and short name in one style, whatever wrote it; '' for TensorFlow's bookkeeping
     shape: tuple[int, ...]
     dtype: str
 
 
 def size_of(shape: tuple[int, ...], dtype: str) -> int:
-    """In bytes; 0 of strings, which differ in size."""
+    """The size in bytes; 0 for strings, which differ in size."""
     import tensorflow as tf
 
     return int(np.prod(shape, dtype=np.int64)) * (0 if dtype == "string" else tf.as_dtype(dtype).size)
 
 
 class Reader(Mapping[str, np.ndarray]):
-    """A checkpoint, opened to be read: a mapping from names to arrays, which are read when they are asked for.
+    """A checkpoint, opened to be read: a mapping from names to arrays, which are read on access.
 
     Attributes:
       path: the file or prefix.
@@ -66,7 +66,7 @@ class Reader(Mapping[str, np.ndarray]):
         return None
 
     def files(self) -> list[Path]:
-        """The files that it reads, as far as they are on this machine."""
+        """The files of the checkpoint that are on this machine."""
         from tfbn.checkpoint import stored
 
         return stored.files(self.path)

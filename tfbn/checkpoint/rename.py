@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def renamed_entries(reader: Reader, rename: Iterable[tuple[str, str]]) -> list[Entry]:
-    """The variables of a checkpoint by the paths that the pairs turn theirs into."""
+    """The variables of a checkpoint with their paths renamed."""
     rename = list(rename)
     if not rename:
         return list(reader.entries.values())
@@ -24,7 +24,7 @@ def renamed_entries(reader: Reader, rename: Iterable[tuple[str, str]]) -> list[E
 
 
 def apply_renames(by_path: Mapping[str, T], rename: Iterable[tuple[str, str]]) -> dict[str, T]:
-    """The same values, by the paths that pairs of a pattern and its replacement turn theirs into."""
+    """The same values with their paths renamed by pairs of a pattern and its replacement."""
     names = {path: path for path in by_path}
     for pattern, replacement in rename:
         try:
@@ -44,7 +44,7 @@ def apply_renames(by_path: Mapping[str, T], rename: Iterable[tuple[str, str]]) -
 
 
 def with_names(by_path: Mapping[str, T], names: Mapping[str, str]) -> dict[str, T]:
-    """The same values, by the names that their paths have in `names`; ValueError for a name that two would have."""
+    """The same values by the names that `names` has for their paths; ValueError if two get one name."""
     paths: dict[str, str] = {}
     for path, name in names.items():
         if name in paths:

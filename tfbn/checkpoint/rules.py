@@ -14,25 +14,25 @@ from tfbn.checkpoint.reader import Entry
 from tfbn.errors import Finding
 from tfbn.graphdef.short_names import AFFINE, DEBIAS, STATISTICS
 
-# Of the layer's median. Training moves gamma by factors of some ten; what is a thousand times below the others adds
-# nothing to the outputs.
+# Relative to the layer's median. Training changes gamma by a factor of about ten; a thousandth of the others
+# contributes nothing to the outputs.
 DEAD_GAMMA = 1e-3
-# A variance has the square of a spread: inputs of a thousandth of the others' spread are noise, or constant.
+# The square of the above: inputs with a thousandth of the others' standard deviation are noise, or constant.
 DEAD_VARIANCE = 1e-6
-# Half precision stops a statistic up to eps / (2 (1 - decay)) away, relatively, because smaller steps round away. Below
-# one percent the outputs hardly show it.
+# Half precision stops a statistic at a relative distance of up to eps / (2 (1 - decay)), because smaller steps round
+# away. Below one percent the outputs hardly show it.
 HALF_ERROR = 0.01
 HALF = {"float16": 2.0**-10, "bfloat16": 2.0**-7}  # their eps
-# Of the statistics, what comes from batches and not from the initial values.
+# The share of the statistics that comes from batches and not from the initial values.
 WARMED_UP = 0.9
 # Trained networks have variances within some three orders of magnitude from layer to layer, residual branches included.
 OUTLIER_VARIANCE = 1e4
 # And means within some ten standard deviations.
 OUTLIER_MEAN = 100.0
-# Copies of trained values, however slowly they follow, agree more than this; layers that were trained apart do not.
+# Copies of trained values correlate more than this, even if they follow slowly; separately trained layers do not.
 COPIED_CORRELATION = 0.99
 MIN_COMPARED = 8  # two or three values agree by chance
-NEIGHBOURS = 2  # on each side, in the natural order of names, which most programs build their layers in
+NEIGHBOURS = 2  # on each side, in the natural order of names, in which most programs build their layers
 
 _FLOATS = ("bfloat16", "float16", "float32", "float64")
 # Names of trained variables, and of those that optimizers keep.
@@ -49,10 +49,10 @@ class Arrays(NamedTuple):
 
 @dataclass(frozen=True)
 class Network:
-    """The context of a layer that rules look at."""
+    """The network that rules see a layer in."""
 
     layers: list[Arrays]
-    steps: int | None  # by the global step
+    steps: int | None  # from the global step
     decay: float | None
     unclaimed: list[Entry]  # variables that belong to no layer
 
@@ -116,10 +116,10 @@ def _is_target_of(one: Arrays, other: Arrays) -> bool:
 
 
 def _follows(one: Arrays, other: Arrays) -> bool:
-    """Whether beta and gamma have changed alike in both."""
+    """Whether beta and gamma have changed from their initial values in the same way."""
     initial = {"beta": 0.0, "gamma": 1.0}
     shared = [name for name in AFFINE if {name} <= set(one.values) & set(other.values)]
-    changes = [[each.values[name] - initial[name] for name in shared] for each in (one, other)]
+    changes = [[layer.values[name] - initial[name] for name in shared] for layer in (one, other)]
     own, others = (np.concatenate(arrays) if arrays else np.zeros(0) for arrays in changes)
     if own.size < MIN_COMPARED or own.shape != others.shape or not (np.ptp(own) > 0 and np.ptp(others) > 0):
         return False
@@ -140,7 +140,7 @@ def _unrecognized(one: Arrays, network: Network) -> Iterator[str]:
 
 
 def _candidates(one: Arrays, network: Network) -> list[str]:
-    """Variables of no layer that may be statistics: those in the scope, and elsewhere those that sound like it."""
+    """Variables outside of layers that may be statistics: any in the scope, and elsewhere those with a telling name."""
     size = int(np.prod(one.layer.shape))
     paths = {entry.path for entry in network.unclaimed}
     return [
@@ -182,7 +182,7 @@ def _unpaired(one: Arrays, network: Network) -> Iterator[str]:
 def _dead(one: Arrays, network: Network) -> Iterator[str]:
     for name, fraction in (("gamma", DEAD_GAMMA), ("moving_variance", DEAD_VARIANCE)):
         sizes = one.values.get(name, np.zeros(0))
-        sizes = np.abs(sizes) if name == "gamma" else sizes[sizes >= 0]  # negative ones have a rule
+        sizes = np.abs(sizes) if name == "gamma" else sizes[sizes >= 0]  # another rule reports negative ones
         if sizes.size and np.isfinite(sizes).all():
             median = np.median(sizes)
             dead = sizes < fraction * median
@@ -191,7 +191,7 @@ def _dead(one: Arrays, network: Network) -> Iterator[str]:
 
 
 def _cold(one: Arrays, network: Network) -> Iterator[str]:
-    """By decay and steps; or by the quotient of zero debias' pair, which is that share whatever the decay."""
+    """By decay and steps, or by the quotient of zero debias' pair, which is the share whatever the decay."""
     if network.decay is not None and network.steps is not None and not set(DEBIAS) <= set(one.values):
         share = 1 - network.decay**network.steps
         if share < WARMED_UP:
@@ -212,26 +212,26 @@ def _cold(one: Arrays, network: Network) -> Iterator[str]:
 
 def _outlier(one: Arrays, network: Network) -> Iterator[str]:
     index = next(i for i, other in enumerate(network.layers) if other is one)
-    around = [
+    neighbours = [
         other
         for i, other in enumerate(network.layers)
         if 0 < abs(i - index) <= NEIGHBOURS and not np.isnan(_variance(other))
     ]
     own = _variance(one)
-    if np.isnan(own) or len(around) < 2 or any(True for _ in _never_updated(one, network)):
+    if np.isnan(own) or len(neighbours) < 2 or any(True for _ in _never_updated(one, network)):
         return
-    # Compared with all of them, so that a layer next to an outlier does not look like one.
-    low, high = min(map(_variance, around)), max(map(_variance, around))
+    # Compared with every one of them, so that a layer next to an outlier does not look like one.
+    low, high = min(map(_variance, neighbours)), max(map(_variance, neighbours))
     if not low / OUTLIER_VARIANCE <= own <= high * OUTLIER_VARIANCE:
         yield f"its median variance is {own:.3g}, those of the layers around it {low:.3g} to {high:.3g}"
-        return  # such a variance moves the distance as well
-    far, most = _distance(one), max(map(_distance, around))
-    if far > OUTLIER_MEAN * max(1.0, most):
-        yield f"its means are {far:.3g} standard deviations from 0, those of the layers around it at most {most:.3g}"
+        return  # such a variance distorts the distance as well
+    far, limit = _distance(one), max(map(_distance, neighbours))
+    if far > OUTLIER_MEAN * max(1.0, limit):
+        yield f"its means are {far:.3g} standard deviations from 0, those of the layers around it at most {limit:.3g}"
 
 
 def _variance(one: Arrays) -> float:
-    """The median; NaN where there is none to compare with."""
+    """The median variance; NaN if it is unusable for comparison."""
     variance = one.values.get("moving_variance", np.zeros(0))
     usable = variance.size and "moving_mean" in one.values and np.isfinite(variance).all() and np.median(variance) > 0
     return float(np.median(variance)) if usable else np.nan
@@ -253,7 +253,7 @@ _IN_FLOAT32 = (
     "recompute those of this checkpoint from data."
 )
 
-# In order of severity: what makes outputs wrong first.
+# In order of severity: first what makes outputs wrong.
 RULES = (
     Rule(
         "not finite",

@@ -1,4 +1,4 @@
-"""Which files a checkpoint consists of, and where the variables of a V2 checkpoint lie in them."""
+"""Which files a checkpoint consists of, and where in them the variables of a V2 checkpoint are."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from google.protobuf.message import DecodeError
 
 from tfbn import _tensorflow, bundle_index, table_file
 
-_PART_PREFIX = b"\x00"  # what the key of a part of a partitioned variable begins with
-OPAQUE = ("resource", "variant")  # dtypes of what only the program that saved it can read
+_PART_PREFIX = b"\x00"  # of the key of a part of a partitioned variable
+OPAQUE = ("resource", "variant")  # dtypes that only the program that saved them can read
 
 
 class Stored(NamedTuple):
-    """The bytes of a variable."""
+    """Where the bytes of a variable are."""
 
     checkpoint: str
     name: str
@@ -34,15 +34,15 @@ def files(prefix: str) -> list[Path]:
 
 
 def pattern(path: str) -> str:
-    """A pattern that matches only this path: TensorFlow takes the path of a V1 checkpoint for one."""
+    """A pattern that matches only this path: TensorFlow reads the path of a V1 checkpoint as a pattern."""
     return re.sub(r"([*?\[\]\\])", r"\\\1", path)
 
 
 def locate(prefix: str) -> dict[str, Stored]:
-    """Where each variable lies that may be copied as it is.
+    """Where the variables are whose bytes may be copied.
 
-    Those that lie in parts may not, and none of a checkpoint under a URL, of another byte order, or whose index is not
-    there any more or such as TensorFlow does not write.
+    Partitioned variables may not, nor those of a checkpoint under a URL, of another byte order, or with an index that
+    is missing or was not written by TensorFlow.
     """
     if "://" in prefix:
         return {}
@@ -62,6 +62,6 @@ def locate(prefix: str) -> dict[str, Stored]:
 
 
 def endianness() -> int:
-    """That of this machine, as the header of an index has it."""
+    """The byte order of this machine, as in the header of an index."""
     header_type, _ = _tensorflow.bundle_types()
     return int(header_type.LITTLE if sys.byteorder == "little" else header_type.BIG)

@@ -1,4 +1,4 @@
-"""Names as TF1 gives them to variables, in checkpoints that a Saver writes."""
+"""TF1's names of variables, in checkpoints that a Saver writes."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tfbn.checkpoint.writer import Writer
 
 
 class TF1Names(Kind):
-    """A kind whose paths are its names, but for zero debias."""
+    """A kind whose names are the paths, except for zero debias."""
 
     like_formats: tuple[str, ...] = ("V1", "V2")
 
     def name_of(self, path: str, is_debias: bool) -> str:
-        """The average's full name is in the scope once more: `a/a/moving_mean/biased` for `a/biased`."""
+        """Zero debias repeats the scope: `a/a/moving_mean/biased` for `a/biased`."""
         scope, short = split(path)
         return f"{scope}/{scope}/moving_mean/{short}".lstrip("/") if is_debias else path
 

@@ -1,6 +1,6 @@
-"""The values of a source checkpoint by canonical path, with the changes asked for; read when they are written.
+"""The values of a source checkpoint by canonical path, with the requested changes; read only when written.
 
-The canonical path of a layer's variable is its scope and short name, that of zero debias included: `a/norm/biased` for
+The canonical path of a layer's variable is its scope and short name, also for zero debias: `a/norm/biased` for
 `a/norm/a/norm/moving_mean/biased`.
 """
 
@@ -69,11 +69,11 @@ class Step(NamedTuple):
 
 class SourceValues(NamedTuple):
     values: dict[str, Value]  # by canonical path
-    left_out: list[str]  # paths that the options leave out, or that became part of another value
+    left_out: list[str]  # paths that the options omit, or that became part of another value
 
 
 def read_values(reader: Reader, options: Options) -> SourceValues:
-    """All variables but the bookkeeping of TensorFlow and Keras."""
+    """All variables except the bookkeeping of TensorFlow and Keras."""
     paths = canonical_paths(reader)
     values = {
         paths[name]: Value(entry.shape, entry.dtype, entry.path, "", Unchanged(reader, name))
@@ -87,7 +87,7 @@ def read_values(reader: Reader, options: Options) -> SourceValues:
         if layer.renorm == "up to 1.14":
             left_out += _upgrade_renorm(layer.scope, values, options.epsilon)
         if join(layer.scope, "moving_mean") not in values:
-            continue  # by other names; those are copied as they are
+            continue  # its statistics have other names and are copied as they are
         if options.fill_affine:
             for short in short_names.AFFINE:
                 if short not in layer.variables and join(layer.scope, short) not in values:
@@ -112,7 +112,7 @@ def canonical_paths(reader: Reader) -> dict[str, str]:
 
 
 def _replace_by_shadows(values: dict[str, Value], reader: Reader) -> list[str]:
-    # Of some layers these are the statistics themselves, rather than averages of variables.
+    # In some layers these are the statistics themselves, not averages of variables.
     statistics = {path for layer in layers.find(reader.entries.values()).layers for path in layer.aliases.values()}
     shadows = [path for path in values if path.endswith(SHADOW) and path not in statistics]
     if not shadows:
@@ -130,9 +130,9 @@ def _replace_by_shadows(values: dict[str, Value], reader: Reader) -> list[str]:
 
 
 def _upgrade_renorm(scope: str, values: dict[str, Value], epsilon: float) -> list[str]:
-    """Renorm's averages as 1.15 keeps them, which have full weight from the first step; and its moving_stddev.
+    """Upgrades renorm's averages to those of 1.15, which have full weight from the first step, and adds moving_stddev.
 
-    Up to 1.14 they start at 0, beside weights that start at 0 too: the average is the quotient of the two.
+    Up to 1.14 they start at 0, as do their weights: the average is the quotient of the two.
     """
     variance = values.get(join(scope, "moving_variance"))
     if variance is None:
@@ -176,10 +176,10 @@ def fill_affine(values: Mapping[str, Value], scope: str, short: str) -> Value:
 
 
 def synthesize_debias(values: Mapping[str, Value], scope: str, short: str) -> Value:
-    """Zero debias' biased or local_step for an average without: as if it had started too long ago to matter.
+    """Zero debias' biased or local_step for an average without them, as if it had started too long ago to matter.
 
-    The next step is then that of the average without zero debias. The count is a power of two that every floating type
-    of at least its size has: of bfloat16 and wider types 2**24, of float16 2**15.
+    The next step is then that of the average without zero debias. The count is a power of two that the dtype
+    represents: 2**15 for float16, 2**24 for all others.
     """
     mean = values[join(scope, "moving_mean")]
     if short == "biased":

@@ -1,4 +1,4 @@
-"""The interface of what writes a checkpoint: `Writer`."""
+"""The interface for writing a checkpoint: `Writer`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tfbn.checkpoint.stored import Stored
 
 
 class Writer:
-    """Puts variables into a checkpoint, one at a time.
+    """Adds variables to a checkpoint, one at a time.
 
     Attributes:
       takes_copies: whether it can take the bytes of a variable in another checkpoint, instead of an array.

@@ -15,13 +15,13 @@ class Kind:
 
     Attributes:
       name: what `convert` calls it.
-      endings: of its files; empty where its path is the prefix of several.
+      endings: the endings of its file; empty if its path is the prefix of several files.
       like_formats: the `format` of the checkpoints whose names and shapes a target of this kind can have; empty for a
         kind that is read and not written.
-      default_scope: the scope of a layer for which the program names none; '' where it has no such default.
+      default_scope: the scope of a layer that the program does not name; '' if there is no such default.
       precedence: of several kinds that recognize a path, the one with the highest reads it; of several that a `like`
         fits, the one with the lowest is written.
-      lacks: from short names of a layer's variables that have no place in it to the reason.
+      lacks: dict from short names of layer variables that it cannot have to the reason.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Kind:
         """Raises ValueError where a target cannot be written without `like`."""
 
     def name_of(self, path: str, is_debias: bool) -> str:
-        """The name in a target of what is known as `path`; `is_debias` of a layer's biased and local_step."""
+        """The name in a target of the variable `path`; `is_debias` for a layer's biased and local_step."""
         return path
 
     def layer_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""tf.contrib.layers and slim, whose names the variables of any other TF1 program are read by, too."""
+"""tf.contrib.layers and slim; checkpoints of any other TF1 program are read as this kind, too."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Contrib(TF1Names):
     precedence = -1  # the most general
 
     def recognizes(self, path: str) -> bool:
-        """Everything: what is no other kind is a checkpoint by name, or none, and then its reader says why."""
+        """Everything: if no other kind fits, it is a checkpoint by name, or its reader says why it is none."""
         return True
 
     def open(self, path: str) -> Reader:

@@ -28,11 +28,11 @@ from tfbn.graphdef.short_names import RENORM, STATISTICS
 from tfbn.tables import natural
 
 _INNER = "model.weights.h5"  # in a .keras file
-# A model of a thousand layers has a config of about 1 MB.
+# A model with a thousand layers has a config of about 1 MB.
 _MAX_CONFIG_BYTES = 64 * 2**20
 _NUMBERED = re.compile(r"(?P<group>.*?)/?vars/(?P<number>\d+)$")
 _BATCH_NORM = re.compile(r"(sync_)?batch_normalization(_\d+)?$")
-# The order in which Keras' layers make their variables.
+# Layers with a kernel, whose variables Keras numbers in this order: kernel, bias.
 _KERNEL = re.compile(r"(dense|conv\dd|conv\dd_transpose)(_\d+)?$")
 _NUMBERS = {"bool", "complex64", "complex128", "float16", "float32", "float64"}
 _NUMBERS |= {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
@@ -43,7 +43,7 @@ class Keras(Kind):
     name = "Keras"
     endings = (".h5", ".hdf5", ".keras")
     like_formats = ("Keras",)
-    precedence = 1  # its endings are no prefix's
+    precedence = 1  # no prefix has its endings
 
     def open(self, path: str) -> Reader:
         return KerasReader(path)
@@ -57,7 +57,7 @@ class Keras(Kind):
 
     @contextlib.contextmanager
     def writing(self, target: str, like: Reader | None, force: bool) -> Iterator[Writer]:
-        assert like is not None  # or check_like has refused it
+        assert like is not None  # check_like has refused None
         with replacing(target, force=force) as partial, _fill(like.path, partial) as writer:
             yield writer
 
@@ -137,7 +137,7 @@ def _filler(copy: Path, like: str) -> Iterator[Writer]:
 
 
 def _separate(file: Any, datasets: Mapping[str, Any]) -> None:
-    """Copies a dataset that has several names, so that each name has one: the values to write there may differ."""
+    """Gives each name of a shared dataset its own copy: the values to write there may differ."""
     first: dict[Any, str] = {}
     for name, dataset in datasets.items():
         if first.setdefault(dataset, name) != name:
@@ -147,7 +147,7 @@ def _separate(file: Any, datasets: Mapping[str, Any]) -> None:
 
 @contextlib.contextmanager
 def _opened(path: str) -> Iterator[tuple[Any, dict[str, Any], Any]]:
-    """The HDF5 file with its datasets, and of a .keras file its config."""
+    """The HDF5 file with its datasets, and the config of a .keras file."""
     if not os.path.exists(path):
         raise FileNotFoundError(f"{path}: expected a file of Keras, but there is no such file.")
     with contextlib.ExitStack() as stack:
@@ -175,7 +175,7 @@ def _unpacked(path: str) -> Iterator[tuple[Any, Any]]:
 
 
 def _check_members(archive: zipfile.ZipFile) -> None:
-    """Raises ValueError for what a copy of the archive would hand on, and for more bytes than its members can have."""
+    """Raises ValueError for members that a copy should not contain, and for more bytes than they can have."""
     for info in archive.infolist():
         if info.filename.startswith("/") or "\\" in info.filename or ".." in info.filename.split("/"):
             raise ValueError(f"{info.filename!r} in it leads out of the folder that it is unpacked to")
@@ -239,14 +239,14 @@ def _paths(file: Any, datasets: Mapping[str, Any], config: Any) -> dict[str, str
             number = int(match["number"])
             paths[name] = f"{layers[group]}/{shorts[number] if number < len(shorts) else f'vars/{number}'}".lstrip("/")
         else:
-            # The group is the layer's, and the variable's own name in it has the layer's name once more.
+            # The group is the layer's, and the variable's name in it repeats the layer's.
             paths[name] = name.removeprefix("model_weights/").partition("/")[2].removesuffix(":0") or name
     counts = Counter(paths.values())
     return {name: path if not path or counts[path] == 1 else name for name, path in paths.items()}
 
 
 def _layer_names(file: Any, groups: list[str]) -> dict[str, str]:
-    """The layer's name of each group, where the file has it, as Keras 3 writes it; else the group's."""
+    """The layer's name of each group, if the file has it, as Keras 3 writes it; else the group's."""
     names = {group: str(file[f"{group}/vars" if group else "vars"].attrs.get("name", "")) for group in groups}
     counts = Counter(names.values())
     return {group: name if name and counts[name] == 1 else group for group, name in names.items()}

@@ -29,13 +29,13 @@ class Objects(Kind):
         return object_graph.name_of(path)
 
     def layer_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """[C] for a shape of [1, 1, 1, C] or so, where the ones tell nothing."""
+        """[C] for a shape such as [1, 1, 1, C], whose ones carry no information."""
         if len(shape) > 1 and sum(size != 1 for size in shape) <= 1:
             return (max(shape),)
         return shape
 
     def own_steps(self) -> Sequence[Step]:
-        # As tf.train.Checkpoint.save writes it; without it `restore` takes the checkpoint for an incomplete one.
+        # tf.train.Checkpoint.save writes it, and `restore` takes a checkpoint without it for incomplete.
         counter = Value((), "int64", "", "for tf.train.Checkpoint.restore", lambda: np.array(1))
         return [Step(object_graph.name_of(object_graph.COUNTER), counter)]
 

@@ -1,4 +1,4 @@
-"""The variables of a SavedModel, which are of use with its graphs alone: read, and not written."""
+"""The variables of a SavedModel, which are useful only with its graphs: read, and not written."""
 
 from __future__ import annotations
 
