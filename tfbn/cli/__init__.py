@@ -1,9 +1,9 @@
-"""The command `tfbn`: its subcommands, exit statuses and errors. What they do stands in the modules they call.
+"""The command `tfbn`: its subcommands, exit statuses and errors. The work is done in the modules they call.
 
 Each module named in `COMMANDS` has `SUMMARY`, a line for the list of subcommands; `add_arguments(parser)`, which sets
 up the argparse parser, its description and its epilog with an example; and `run(options, report)`, which does the work
-and says in the report what came of it. It imports TensorFlow, or whatever else is slow, inside functions only, and
-TensorFlow through `quiet`.
+and reports the results. Slow imports, TensorFlow above all, are inside functions only, and TensorFlow is imported
+through `quiet`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class _WrongArgumentsError(SystemExit):
 
 
 class _Parser(argparse.ArgumentParser):
-    """Raises its errors, so that they can be JSON, too."""
+    """Raises its errors, so that they can also be printed as JSON."""
 
     def error(self, message: str) -> NoReturn:
         raise _WrongArgumentsError(self, message)
@@ -59,7 +59,7 @@ class HelpFormatter(argparse.RawDescriptionHelpFormatter):
 
 
 class _ShowVersion(argparse.Action):
-    """Looks the version up when it is asked for: reading the metadata takes longer than everything else of a start."""
+    """Looks the version up on request: reading the metadata takes longer than the rest of the start."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
         from tfbn.version import installed_version
@@ -71,7 +71,7 @@ class _ShowVersion(argparse.Action):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs `tfbn` with `arguments` (those of the process by default) and returns the exit status."""
     parser = _parser()
-    if "_ARGCOMPLETE" in os.environ:  # a shell asks what may follow, and argcomplete answers and ends the process
+    if "_ARGCOMPLETE" in os.environ:  # a shell asks for completions: argcomplete prints them and exits
         import_module("argcomplete").autocomplete(parser)
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
@@ -85,10 +85,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return WRONG_INPUT
     try:
         return _run(options)
-    except BrokenPipeError:  # the reader, such as head, has seen enough
+    except BrokenPipeError:  # the reader, such as head, has closed the pipe
         _discard(sys.stdout)
         return OK
-    except OSError as error:  # what is printed goes to a full disk, for example
+    except OSError as error:  # for example, output redirected to a full disk
         _discard(sys.stdout)
         _complain(f"tfbn {options.command}: standard output: {describe_error(error)}")
         return WRONG_INPUT
@@ -97,14 +97,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _discard(stream: TextIO) -> None:
-    """Drops what is printed to a stream that takes no more, or Python would end with an error of its own."""
+    """Redirects a broken stream to the null device, or Python would fail on flushing it at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _complain(text: str) -> None:
     try:
         print(escape_control(text), file=sys.stderr, flush=True)
-    except OSError:  # the exit status has to do
+    except OSError:  # only the exit status can tell
         _discard(sys.stderr)
 
 
@@ -120,8 +120,8 @@ def _run(options: argparse.Namespace) -> int:
         raise
     except Exception as error:
         if isinstance(error, OSError):
-            sys.stdout.flush()  # raises, too, where that is the file that takes no more
-        # What a user can mend is of these three types; anything else is a bug of ours.
+            sys.stdout.flush()  # raises if standard output is what failed
+        # Errors that a user can fix are of these three types; anything else is a bug of tfbn.
         expected = isinstance(error, (ValueError, OSError, ImportError))
         status, error_text = WRONG_INPUT if expected else INTERNAL_ERROR, describe_error(error)
         if isinstance(error, ModuleNotFoundError) and error.name in REQUIREMENTS:

@@ -13,12 +13,12 @@ from tfbn.report import to_json
 from tfbn.version import installed_version
 
 NOT_MIGRATED = "not-migrated"
-# What remarks name that is no rule.
+# Names in annotations that are not rules.
 SUMMARIES = {"imports": "imports follow what was rewritten", NOT_MIGRATED: "the file could not be migrated"}
 
 
 class Annotation(NamedTuple):
-    """A remark on a place in a file."""
+    """A message about a place in a file."""
 
     path: str
     place: Place | None  # None is the whole file
@@ -28,7 +28,7 @@ class Annotation(NamedTuple):
 
 
 def collect(files: Iterable[FileReport], pending: Iterable[str]) -> Iterator[Annotation]:
-    """Annotates each finding, each file that could not be migrated, and each edit that is still to be made.
+    """Annotates each finding, each file that could not be migrated, and each pending edit.
 
     Args:
       files: the reports of a run.
@@ -62,7 +62,7 @@ def _command(remark: Annotation) -> str:
 
 
 def _escape(text: str, more: str = "") -> str:
-    """Escapes as GitHub's workflow commands do; properties escape `more` characters."""
+    """Escapes as GitHub's workflow commands require; properties escape `more` characters as well."""
     for character in f"%\r\n{more}":
         text = text.replace(character, f"%{ord(character):02X}")
     return text
@@ -95,7 +95,7 @@ def _result(remark: Annotation) -> dict[str, Any]:
 
 
 def _in_cell(remark: Annotation) -> str:
-    """The message; for a notebook after the cell and its line, for which neither format has a field."""
+    """The message, preceded by cell and line for a notebook, for which neither format has fields."""
     place = remark.place
     return f"cell {place.cell}, line {place.line}: {remark.message}" if place and place.cell else remark.message
 

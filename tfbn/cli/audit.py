@@ -44,7 +44,7 @@ class _Audit(NamedTuple):
     layers: Any
     has_saver: bool
     findings: list[Finding]
-    steps: list[str]  # what may be the step, where the user names none
+    steps: list[str]  # ops that may be the step, if the user names none
 
 
 def run(options: argparse.Namespace, report: Report) -> None:
@@ -76,7 +76,7 @@ def run(options: argparse.Namespace, report: Report) -> None:
 
 
 def _audit(options: argparse.Namespace) -> _Audit:
-    """Runs the audits below a progress bar; nothing is printed before it ends."""
+    """Runs the audits with a progress bar; nothing is printed before it ends."""
     from tfbn.graphdef.dataflow import Dataflow
     from tfbn.progress import Progress
     from tfbn.training.check_saver import check_saver
@@ -101,7 +101,7 @@ def _audit(options: argparse.Namespace) -> _Audit:
             steps = find_steps(graph)
         else:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", NoLayersWarning)  # the report says it
+                warnings.simplefilter("ignore", NoLayersWarning)  # the report says so
                 step, scope = names(options.step), names(options.scope)
                 findings += check_updates(step, graph, scope, raise_on_error=False)
         bar.update()
@@ -109,14 +109,14 @@ def _audit(options: argparse.Namespace) -> _Audit:
 
 
 def _load(path: Path) -> tuple[Any, Any]:
-    """The graph, and the SaverDef of its Saver; None where it has none."""
+    """The graph, and its SaverDef or None."""
     import tensorflow as tf
 
     from tfbn.graphdef.load import IMPORT_ERRORS, read_meta_graph
 
     meta_graph = read_meta_graph(path)
     for node in meta_graph.graph_def.node:
-        node.attr.pop("_output_shapes", None)  # as some version inferred them, which others refuse
+        node.attr.pop("_output_shapes", None)  # inferred by some version, and refused by others
     with tf.Graph().as_default() as graph:
         try:
             tf.compat.v1.train.import_meta_graph(meta_graph, clear_devices=True)

@@ -199,7 +199,7 @@ def _convert(options: argparse.Namespace, report: Report) -> None:
             report.fields["written"] = options.target
     if not options.verbose:
         report.say(plan.summary())
-    if not plan.refused:  # or the summary has them
+    if not plan.refused:  # else the summary lists them
         report.say_findings()
     size = f"{len(plan.steps)} variables, {plan.size:,} bytes"
     if not options.dry_run:

@@ -85,8 +85,8 @@ def run(options: argparse.Namespace, report: Report) -> None:
             report.say(f"{options.source}: not exported.", file=sys.stderr)
             report.say_findings(file=sys.stderr)
         fields = exported.as_dict()
-        for each in ("refused", "unrecognized", "never_updated"):  # the findings
-            del fields[each]
+        for name in ("refused", "unrecognized", "never_updated"):  # reported as findings
+            del fields[name]
         report.fields.update(fields)
         report.summary.update(layers=len(exported.layers), frozen=len(exported.frozen), kept=len(exported.kept))
 
@@ -116,13 +116,13 @@ def _export(options: argparse.Namespace, loaded: Any) -> Any:
     if not is_file:
         return export.saved_model(target, loaded.source, outputs, inputs=inputs, **arguments).report
     exported = export.inference_graph(loaded.source, _without_keys(outputs), inputs=_without_keys(inputs), **arguments)
-    with files.replacing(target) as beside:
-        beside.write_bytes(serialize(exported.graph_def, target))
+    with files.replacing(target) as partial:
+        partial.write_bytes(serialize(exported.graph_def, target))
     return exported.report
 
 
 def _tensors(values: list[str] | None, option: str, is_file: bool) -> list[str] | dict[str, str] | None:
-    """The names, by their keys in the signature where they have some."""
+    """The names, by their keys in the signature if they have keys."""
     tensors = names(values)
     if tensors is None or not any("=" in text for text in tensors):
         return tensors

@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, report: Report) -> None:
-    import libcst  # noqa: F401  # fails at once where it is missing
+    import libcst  # noqa: F401  # fails at once if it is missing
 
     from tfbn.migrate import driver
     from tfbn.migrate.rules import RULES
@@ -102,16 +102,16 @@ def run(options: argparse.Namespace, report: Report) -> None:
     _finish(options, driver.Run(1, 1, [alone], [], accepted=alone.accepted), report)
 
 
-def _finish(options: argparse.Namespace, done: Run, report: Report) -> None:
-    """Writes and prints what was asked for, and records how it went."""
+def _finish(options: argparse.Namespace, result: Run, report: Report) -> None:
+    """Writes and prints what the options request, and records the results."""
     from tfbn.migrate import driver
 
-    files = done.reports
+    files = result.reports
     if options.write:
         if STDIN in options.paths:
             sys.stdout.buffer.write(files[0].after)
         place = {file.path: index for index, file in enumerate(files)}
-        for index in (place[path] for path in done.order if path in place):
+        for index in (place[path] for path in result.order if path in place):
             if files[index].changed and not files[index].problem:
                 files[index] = files[index]._replace(problem=driver.write(files[index]))
     if not options.json and options.format == "text" and (options.diff or not (options.write or options.check)):
@@ -124,44 +124,44 @@ def _finish(options: argparse.Namespace, done: Run, report: Report) -> None:
         from tfbn.cli.annotations import FORMATS, collect
 
         print(FORMATS[options.format](collect(files, pending)), end="", flush=True)
-    _print(options, done, pending, report)
-    report.fields.update(files=[file.as_json() for file in files], problems=done.problems, notes=list(done.notes))
-    report.summary.update(files=done.files, changed=sum(file.changed and not file.problem for file in files))
-    report.summary.update(passed_over=done.passed_over, accepted=done.accepted)
-    report.status = _status(options, done, bool(pending), report)
+    _print(options, result, pending, report)
+    report.fields.update(files=[file.as_json() for file in files], problems=result.problems, notes=list(result.notes))
+    report.summary.update(files=result.files, changed=sum(file.changed and not file.problem for file in files))
+    report.summary.update(passed_over=result.passed_over, accepted=result.accepted)
+    report.status = _status(options, result, bool(pending), report)
 
 
-def _print(options: argparse.Namespace, done: Run, pending: list[str], report: Report) -> None:
+def _print(options: argparse.Namespace, result: Run, pending: list[str], report: Report) -> None:
     report.say_findings(sys.stderr)
-    for file in done.reports:
+    for file in result.reports:
         if file.problem:
             report.say(f"{file.path}: {file.problem}", sys.stderr)
         if file.traceback and options.debug:
             print(file.traceback, file=sys.stderr)
-    for problem in (*done.problems, *done.notes):
+    for problem in (*result.problems, *result.notes):
         report.say(problem, sys.stderr)
     if options.check:
         for path in pending:
             report.say(f"{path}: would change", sys.stderr)
-    changed = sum(file.changed and not file.problem for file in done.reports)
-    failures = sum(file.problem is not None for file in done.reports)
-    text = f"{done.files} files, {changed} {'changed' if options.write else 'would change'}"
+    changed = sum(file.changed and not file.problem for file in result.reports)
+    failures = sum(file.problem is not None for file in result.reports)
+    text = f"{result.files} files, {changed} {'changed' if options.write else 'would change'}"
     text += f", {len(report.findings)} findings"
     warnings = sum(finding.severity == "warning" for finding in report.findings)
     text += f" ({warnings} of them warnings)" if warnings else ""
     report.say(f"{text}, {failures} could not be migrated" if failures else text, sys.stderr)
-    if done.passed_over or done.accepted:
+    if result.passed_over or result.accepted:
         report.say(
-            f"skipped: {done.passed_over} files, by .gitignore or exclude; {done.accepted} findings, by comments",
+            f"skipped: {result.passed_over} files, by .gitignore or exclude; {result.accepted} findings, by comments",
             sys.stderr,
         )
 
 
-def _status(options: argparse.Namespace, done: Run, pending: bool, report: Report) -> int:
+def _status(options: argparse.Namespace, result: Run, pending: bool, report: Report) -> int:
     """The exit status: findings and files that would change fail with --check only."""
-    if done.problems or any(file.traceback is not None for file in done.reports):
+    if result.problems or any(file.traceback is not None for file in result.reports):
         return INTERNAL_ERROR
-    if any(file.problem for file in done.reports):
+    if any(file.problem for file in result.reports):
         return WRONG_INPUT
     if not options.check:
         return OK
@@ -173,15 +173,15 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _diff(report: FileReport) -> bytes:
-    """A diff for `patch -p1` and `git apply`; in bytes, because files differ in encodings and line ends."""
+    """A diff for `patch -p1` and `git apply`, in bytes because files differ in encodings and line ends."""
     before, after = (io.BytesIO(text).readlines() for text in (report.before, report.after))
     path = os.fsencode(_path_in_diff(report.path))
-    found = difflib.diff_bytes(difflib.unified_diff, before, after, _quoted(b"a/" + path), _quoted(b"b/" + path))
-    return b"".join(line if line.endswith(b"\n") else line + b"\n\\ No newline at end of file\n" for line in found)
+    lines = difflib.diff_bytes(difflib.unified_diff, before, after, _quoted(b"a/" + path), _quoted(b"b/" + path))
+    return b"".join(line if line.endswith(b"\n") else line + b"\n\\ No newline at end of file\n" for line in lines)
 
 
 def _quoted(name: bytes) -> bytes:
-    """As git writes a name with control characters, which would end its line or the line of the terminal."""
+    """Quotes a name with control characters as git does, since they could end its line or affect the terminal."""
     if not any(byte < 0x20 or byte in b'"\\\x7f' for byte in name):
         return name
     quoted = (b"\\%03o" % byte if byte < 0x20 or byte in b'"\\\x7f' else bytes([byte]) for byte in name)
@@ -190,6 +190,6 @@ def _quoted(name: bytes) -> bytes:
 
 def _path_in_diff(path: str) -> str:
     """The path from the current directory, where the diff is applied, without the `./` that git refuses."""
-    here = os.path.relpath(path)
-    outside = here.split(os.sep)[0] == os.pardir
-    return (os.path.normpath(path).lstrip(os.sep) if outside else here).replace(os.sep, "/")
+    relative = os.path.relpath(path)
+    outside = relative.split(os.sep)[0] == os.pardir
+    return (os.path.normpath(path).lstrip(os.sep) if outside else relative).replace(os.sep, "/")

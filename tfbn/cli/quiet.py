@@ -1,4 +1,4 @@
-"""TensorFlow without its reports on the machine: they are no part of what a command prints."""
+"""TensorFlow without its reports on the machine, which do not belong in a command's output."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tfbn.requirements import check_tensorflow
 
 
 def tensorflow() -> Any:
-    """Imports TensorFlow with its C++ logs cut to errors, and nothing of what loading it prints.
+    """Imports TensorFlow with its C++ logs limited to errors, and without what loading it prints.
 
     The commands rewrite graphs and files: they leave the GPUs to programs that train.
 
@@ -27,13 +27,13 @@ def tensorflow() -> Any:
 
         check_tensorflow(tf)
         tf.get_logger().setLevel("ERROR")
-        tf.config.set_visible_devices([], "GPU")  # looks for GPUs now, while complaints of finding none are held back
+        tf.config.set_visible_devices([], "GPU")  # looks for GPUs now, while messages about missing ones are suppressed
     return tf
 
 
 @contextmanager
 def notice(text: str) -> Iterator[None]:
-    """Shows a text on a terminal while the block runs; nothing once TensorFlow is loaded, as it is quick then."""
+    """Shows a text on a terminal while the block runs; nothing if TensorFlow is already loaded."""
     shown = sys.stderr.isatty() and "tensorflow" not in sys.modules
     if shown:
         print(text, end="", file=sys.stderr, flush=True)
@@ -48,13 +48,13 @@ def notice(text: str) -> Iterator[None]:
 def native_stderr_suppressed() -> Iterator[None]:
     """Drops what C++ code writes to standard error in the block, and shows it if the block raises.
 
-    What Python writes there through `sys.stderr` is shown: progress bars, warnings, what a command has to say. If the
+    What Python writes there through `sys.stderr` is shown: progress bars, warnings, messages of a command. If the
     process ends in C++ code, for example at an instruction that the CPU lacks, Python prints where it was.
     """
     sys.stderr.flush()
     watch = not faulthandler.is_enabled()
     with tempfile.TemporaryFile() as log, _copy_of_stderr() as stderr:
-        # A stream that is not the process's own, such as one that a test captures, is not in the way of C++ code.
+        # A stream that is not on descriptor 2, such as one that a test captures, does not receive what C++ writes.
         visible = stderr if _descriptor(sys.stderr) == 2 else sys.stderr
         os.dup2(log.fileno(), 2)
         if watch:
@@ -67,14 +67,14 @@ def native_stderr_suppressed() -> Iterator[None]:
             os.write(stderr.fileno(), log.read())
             raise
         finally:
-            sys.stderr.flush()  # what loggers that keep the old stream have written belongs to the log
+            sys.stderr.flush()  # loggers that keep the old stream write to the log
             if watch:
                 faulthandler.disable()
             os.dup2(stderr.fileno(), 2)
 
 
 def _copy_of_stderr() -> TextIO:
-    """A stream to where standard error leads now, whatever becomes of descriptor 2."""
+    """A stream to the present target of standard error, independent of descriptor 2."""
     encoding = getattr(sys.stderr, "encoding", None)
     return os.fdopen(os.dup(2), "w", buffering=1, encoding=encoding, errors="backslashreplace")
 
