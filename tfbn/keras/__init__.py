@@ -1,6 +1,6 @@
 """Keras, of either generation: `to_keras` and `from_keras` convert; `BatchNorm` and `wrap` put tfbn into a Model.
 
-`BatchNorm` is the layer for the Keras of `tf.keras`, made when first touched; `layer_class` makes it for another.
+`BatchNorm` is the layer for the Keras of `tf.keras`, created on first use; `layer_class` creates it for another.
 Importing this module loads no Keras.
 """
 

@@ -1,4 +1,4 @@
-"""The layer's arguments as its config has them, and back."""
+"""Converts the layer's arguments to its config, and back."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KERAS_MODULES = {
 
 
 def deserialized(config: Mapping[str, Any], api: Any) -> dict[str, Any]:
-    """The arguments with functions in place of names and configs; what has no name stays as it is."""
+    """The arguments, with names and configs replaced by functions; anything else stays as it is."""
     arguments = dict(config)
     for name, kind in KERAS_MODULES.items():
         get = getattr(api, kind).get
@@ -34,7 +34,7 @@ def deserialized(config: Mapping[str, Any], api: Any) -> dict[str, Any]:
 
 
 def serialized(arguments: Mapping[str, Any], api: Any) -> dict[str, Any]:
-    """The arguments as names, numbers and dicts, which go into a file."""
+    """The arguments as names, numbers and dicts, which can be saved."""
     config = {name: _number(value) for name, value in arguments.items()}
     for name, kind in KERAS_MODULES.items():
         config[name] = {key: getattr(api, kind).serialize(value) for key, value in arguments[name].items()}

@@ -1,4 +1,4 @@
-"""A BatchNorm made of arrays."""
+"""A BatchNorm from arrays."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tfbn.module import BatchNorm
 
 
 def module_from_arrays(arrays: Any, **config: Any) -> BatchNorm:
-    """A module with these numbers. What a mapping lacks, but for both moving statistics, the module does without."""
+    """A module with these values. It has no variables that the arrays lack; both moving statistics are required."""
     if isinstance(arrays, tuple) and len(arrays) == 2:
         arrays = {**Params(*arrays[0])._asdict(), **State(*arrays[1])._asdict()}
     if not isinstance(arrays, Mapping):

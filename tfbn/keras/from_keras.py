@@ -1,4 +1,4 @@
-"""`from_keras`: a Keras layer as a module of the same numbers."""
+"""`from_keras`: a Keras layer as a module with the same numbers."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def from_keras(layer: Any) -> Any:
     checks.check_no_tf1_graph("from_keras")
     if isinstance(getattr(layer, "layers", None), (list, tuple)):
         return _read_model(layer)
-    name = re.sub(r"\W|^(?=\d)", "_", str(getattr(layer, "name", "")))  # as far as a tf.Module takes it
+    name = re.sub(r"\W|^(?=\d)", "_", str(getattr(layer, "name", "")))  # a name that tf.Module accepts
     if isinstance(layer, Layer):
         return unwrap(layer, name)
     if layer_generation(layer) is None:
@@ -106,7 +106,7 @@ def find_batch_norms(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 def _read_arguments(layer: Any) -> dict[str, Any]:
     """The arguments of a module like this layer."""
-    # With virtual batches Keras 2 moves the layer's own `axis` when it is built.
+    # With virtual batches Keras 2 shifts the layer's `axis` when it is built.
     rank = layer.input_spec.ndim
     axes = [axis % rank for axis in layer.input_spec.axes]
     if len(axes) != 1:
@@ -122,9 +122,9 @@ def _read_arguments(layer: Any) -> dict[str, Any]:
         "center": layer.center,
         "scale": layer.scale,
         "epsilon": layer.epsilon,
-        # With its kernel the module has a lower bound on epsilon, and Keras has none.
+        # The module's fused kernel has a lower bound on epsilon, and Keras has none.
         "fused": None if layer.epsilon >= normalization.FUSED_EPSILON_FLOOR else False,
-        "unbiased": bool(getattr(layer, "fused", False)),  # Keras 3 has no such choice, nor such an estimator
+        "unbiased": bool(getattr(layer, "fused", False)),  # Keras 3 has neither the argument nor the estimator
         "trainable": layer.trainable,
         "frozen": frozen,
         "update_statistics": layer.trainable or frozen,

@@ -1,4 +1,4 @@
-"""Which Keras: Keras 2 as tf.keras or tf_keras, or Keras 3. It is imported when it is needed, and not before."""
+"""Which Keras: Keras 2 as tf.keras or tf_keras, or Keras 3. It is imported only when needed."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class Generation(NamedTuple):
 
 
 def find_generation(keras: Any = None) -> Generation:
-    """The Keras that a module is: `keras`, `tf_keras` or `tf.keras`, which is the default; on TensorFlow."""
+    """The Keras of a module, `keras`, `tf_keras` or by default `tf.keras`, with the TensorFlow backend."""
     if keras is None:
         try:
             keras = tf.keras
             base = keras.layers.Layer
-        except (ImportError, AttributeError, RecursionError) as error:  # by the version of TensorFlow
+        except (ImportError, AttributeError, RecursionError) as error:  # depends on the version of TensorFlow
             raise ImportError(
                 "keras: TensorFlow finds no Keras, and tfbn.keras needs one. pip install keras brings Keras 3 to "
                 "TensorFlow 2.16 or newer; tf_keras is Keras 2, for keras=tf_keras.",
@@ -59,7 +59,7 @@ def find_generation(keras: Any = None) -> Generation:
 
 
 def layer_generation(layer: Any) -> Generation | None:
-    """The Keras whose BatchNormalization a layer is; None for any other object."""
+    """The Keras that a BatchNormalization layer is of; None for any other object."""
     for cls in type(layer).__mro__:
         package = cls.__module__.partition(".")[0]
         if package in NAMES and cls.__name__.startswith("BatchNormalization"):

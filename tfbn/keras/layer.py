@@ -17,15 +17,15 @@ from tfbn.keras import config, weights
 from tfbn.keras.generation import Generation, find_generation
 from tfbn.module import BatchNorm
 
-# What Keras itself knows of a layer, or finds out.
+# Arguments of the module that Keras passes or determines itself.
 KERAS_OWN = ("channels", "trainable", "param_dtype", "name")
 ARGUMENTS = tuple(name for name in inspect.signature(BatchNorm.__init__).parameters if name not in ("self", *KERAS_OWN))
-# Read anew in each call, or trace.
+# Read again in each call, or trace.
 SETTABLE = ("decay", "renorm_decay", "renorm_clipping", "adjustment", "update_statistics", "frozen")
 
 
 class _Module(BatchNorm):
-    """The module, with variables that a Keras layer makes and sees."""
+    """The module, with variables that a Keras layer creates and tracks."""
 
     _mask_by_channel = True
 
@@ -35,7 +35,7 @@ class _Module(BatchNorm):
         add_update: Callable[[list[Any]], None] | None,
         **arguments: Any,
     ) -> None:
-        super().__init__(**arguments, name="tfbn_batch_norm")  # a TF1 graph refuses the name that _Module gives
+        super().__init__(**arguments, name="tfbn_batch_norm")  # a TF1 graph refuses names with a leading underscore
         self._add_weight = add_weight
         self._add_update = add_update
 
@@ -53,7 +53,7 @@ class _Module(BatchNorm):
     def _update(self, state: values.State, outputs: tf.Tensor) -> tf.Tensor:
         if self._add_update is None or not _tensorflow.in_tf1_graph():
             return super()._update(state, outputs)
-        # What the outputs are computed from is read before it is assigned.
+        # The outputs first: they read the statistics that are assigned here.
         with tf.control_dependencies([outputs]):
             self._add_update(self._assign(state))
         return outputs
@@ -62,7 +62,7 @@ class _Module(BatchNorm):
         pairs = [(getattr(self, name), value) for name, value in state._asdict().items() if value is not None]
         if not _tensorflow.in_tf1_graph():
             return [variable.assign(value) for variable, value in pairs]
-        # A variable of Keras 3 returns the value that it is assigned, and no op: in a graph TensorFlow's is asked.
+        # In a graph assign has to return an op; a variable of Keras 3 returns the value, its TensorFlow variable an op.
         own = [(variable if isinstance(variable, tf.Variable) else variable.value, value) for variable, value in pairs]
         return [variable.assign(value, read_value=False) for variable, value in own]
 
@@ -127,7 +127,7 @@ _CLASSES: dict[str, Any] = {}
 
 
 class _Hidden:
-    """The module, out of sight: Keras 2 takes the variables of a tf.Module that it sees for more weights."""
+    """Hides the module from Keras 2, which would track the variables of a tf.Module as further weights."""
 
     def __init__(self, module: _Module) -> None:
         self.module = module
@@ -168,7 +168,7 @@ class Layer:
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in SETTABLE:
-            # Past Keras 2, which would take a variable for a weight.
+            # Bypasses Keras 2, which would track a variable as a weight.
             setattr(self._hidden.module, name, value)
         else:
             super().__setattr__(name, value)
@@ -190,7 +190,7 @@ class Layer:
     ) -> tf.Tensor:
         passed_on = _tensorflow.mask_from_keras(inputs)
         if passed_on is not None and mask is passed_on:
-            # It lies along the axes from the left, wherever the channels are.
+            # Its axes are those of the inputs from the left, wherever the channels are.
             mask = tf.reshape(mask, tf.concat([tf.shape(mask), [1] * (len(inputs.shape) - len(passed_on.shape))], 0))
         inputs = tf.cast(inputs, self.compute_dtype)
         return self._hidden.module(
@@ -202,7 +202,7 @@ class Layer:
         )
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """The mask for the next layer: no array, since Keras 2 sets attributes of it."""
+        """The mask for the next layer; not an array, since Keras 2 sets attributes on it."""
         return tf.constant(mask) if isinstance(mask, np.ndarray) else mask
 
     def compute_output_shape(self, input_shape: Any) -> Any:
@@ -214,7 +214,7 @@ class Layer:
         return {**super().get_config(), **own}  # type: ignore[misc]
 
     def _wide_dtype(self) -> tf.DType | None:
-        """The variables' dtype; None where the layer learns its own from the first inputs, as Keras 2 in TF1 graphs."""
+        """The variables' dtype; None if the first inputs determine it, as for Keras 2 in TF1 graphs."""
         return None if self.variable_dtype is None else normalization.compute_dtype(tf.as_dtype(self.variable_dtype))
 
     def _default_training(self) -> Any:
@@ -239,15 +239,15 @@ class Layer:
                 regularizer=arguments["param_regularizers"].get(name),
                 constraint=arguments["param_constraints"].get(name),
             )
-        # Replicas have statistics of their own, and what is saved is the mean.
+        # Each replica has its own statistics, and the mean is saved.
         if major == 2:
             by = {"synchronization": tf.VariableSynchronization.ON_READ, "aggregation": tf.VariableAggregation.MEAN}
             return self.add_weight(**common, **by)  # type: ignore[attr-defined]
-        # Keras 3 takes a variable that a layer sets as an attribute for a weight; its add_weight cannot say when to
-        # aggregate, and early versions cannot at all.
+        # Keras 3 tracks a variable that a layer sets as an attribute; its add_weight has no argument for when to
+        # aggregate, nor have the variables of early versions.
         known = inspect.signature(self.generation.api.Variable.__init__).parameters
-        asked = {"synchronization": "on_read", "aggregation": "mean"}
-        return self.generation.api.Variable(**common, **(asked if set(asked) <= set(known) else {}))
+        aggregation = {"synchronization": "on_read", "aggregation": "mean"}
+        return self.generation.api.Variable(**common, **(aggregation if set(aggregation) <= set(known) else {}))
 
 
 def _passed_on(name: str) -> property:

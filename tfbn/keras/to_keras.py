@@ -17,7 +17,7 @@ from tfbn.keras.from_keras import from_keras
 from tfbn.keras.generation import Generation, find_generation
 from tfbn.module import BatchNorm
 
-# What the Keras layer may do otherwise if `accept` has the name: what it does, and what else there is to do.
+# How the Keras layer may differ if `accept` has the name: what it does instead, and the alternatives.
 DIFFERENCES = {
     "unbiased": (
         "its moving_variance follows variance, this module's variance * n / (n - 1)",
@@ -125,17 +125,17 @@ def to_keras(
         # Keras 2 keeps no weights in half precision, whatever its layer computes in.
         own = norm.moving_mean.dtype
         dtype = (own if generation.major >= 3 else normalization.compute_dtype(own)).name
-    # As far as the dtype matters: float64 has no fused kernel.
+    # Only whether it is float64 matters, which has no fused kernel.
     wide = "float64" in str(getattr(dtype, "name", dtype))
     spec = tf.TensorSpec(input_shape, tf.float64 if wide else tf.float32)
     layer = generation.layer(**_layer_arguments(norm, spec, generation), dtype=dtype, name=name)
     layer.build(tuple(spec.shape.as_list()))
-    # The layer read back is what Keras does of what it was asked for.
+    # Reading the layer back shows which of the arguments Keras honours.
     expected, got = _meaning(norm, spec), _meaning(from_keras(layer), spec)
     refused = [name for name in expected if expected[name] != got[name] and name not in accept]
     if refused:
         lines = [f"- {name}: {DIFFERENCES[name][0]}. Choices: {DIFFERENCES[name][1]}." for name in refused]
-        # Most modules that are refused were left at this default, and nothing else is in their way.
+        # Most modules are refused only because of this default.
         by_default = refused == ["unbiased"] and norm.arguments()["unbiased"] is None
         remedy = "pass accept=['unbiased'], or make the module with unbiased=False.\nThe" if by_default else "the"
         raise ValueError(
@@ -149,7 +149,7 @@ def to_keras(
 
 
 def _layer_arguments(norm: BatchNorm, spec: tf.TensorSpec, generation: Generation) -> dict[str, Any]:
-    """The arguments of a layer of Keras like this module, for inputs like `spec`."""
+    """The arguments of a Keras layer that matches this module, for inputs like `spec`."""
     own, settings = norm.arguments(), norm.settings_for(spec)
     axes, rank = settings.layout.pooled.axes, spec.shape.rank
     arguments: dict[str, Any] = {
@@ -205,7 +205,7 @@ def _meaning(norm: BatchNorm, spec: tf.TensorSpec) -> dict[str, Any]:
     updating = checks.check_flag(norm.update_statistics, "update_statistics")
     names = ("adjustment", "zero_debias_moving_mean", "virtual_batch_size", "renorm", "synchronized")
     return {
-        # The averages of renorm follow the standard deviation by the biased variance.
+        # Renorm's averages follow the biased standard deviation.
         "unbiased": norm.settings_for(spec).unbiased and not own["renorm"],
         **{name: own[name] for name in names},
         "update_statistics": norm.frozen or (None if updating.tensors else updating.value),

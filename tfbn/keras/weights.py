@@ -11,7 +11,7 @@ from tfbn.core import values
 
 AFFINE = values.Params._fields
 NAMES = (*AFFINE, *values.State._fields)
-# Those that have initializers of their own.
+# Those with an argument for their initializer.
 INITIALIZED = NAMES[:4]
 
 
@@ -22,7 +22,7 @@ def read_arrays(holder: Any) -> dict[str, np.ndarray]:
 
 
 def assign(holder: Any, arrays: Mapping[str, np.ndarray]) -> None:
-    """Gives each variable the numbers under its name, in its own shape."""
+    """Assigns to each variable the array under its name, in the variable's shape."""
     for name in NAMES:
         variable = getattr(holder, name, None)
         if variable is not None:

@@ -1,4 +1,4 @@
-"""`wrap`: a module as a layer of its own class, without differences; and back."""
+"""`wrap`: a module as a layer of tfbn's own class, without differences, and back."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def wrap(norm: BatchNorm, *, keras: Any = None, dtype: Any = None, name: str | N
 
 
 def unwrap(layer: Layer, name: str) -> BatchNorm:
-    """A module with the arguments and copies of the weights of such a layer."""
+    """A module with the arguments of such a layer and copies of its weights."""
     inner = module_of(layer)
     norm = BatchNorm(**{**inner.arguments(), "trainable": layer.trainable, "name": name})
     weights.assign(norm, weights.read_arrays(inner))
