@@ -15,9 +15,9 @@ PAGE, LAYERS = GUIDE / "names.md", GUIDE / "contrib_layers.md"
 INTRODUCTION = """\
 # What became of a name
 
-You look for what takes the place of a name that TensorFlow 2 has lost. `tfbn migrate` rewrites the names of the first
-table and gives the advice of the others, from the same data, `tfbn/migrate/name_table.py`. A name stands for all below
-it that has no line of its own. `tf` is `tensorflow.compat.v1` in the examples; they run as they stand:
+You look for the replacement of a name that TensorFlow 2 has lost. `tfbn migrate` rewrites the names of the first table
+and gives the advice of the others, from the same data, `tfbn/migrate/name_table.py`. A name also stands for names below
+it that have no line. `tf` is `tensorflow.compat.v1` in the examples; they run as they stand:
 
 ```python
 import tensorflow.compat.v1 as tf
