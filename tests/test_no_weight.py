@@ -251,11 +251,12 @@ def test_gradients(options, dynamic):
         np.testing.assert_array_equal(value, np.zeros(CHANNELS))
 
 
+@pytest.mark.parametrize("renorm", [False, True], ids=["plain", "renorm"])
 @pytest.mark.parametrize("training", [True, tf.constant(True)], ids=["static", "tensor"])
 @pytest.mark.parametrize("size", ["eager", "static", "dynamic"])
-def test_second_derivatives_of_an_empty_batch(size, training):
+def test_second_derivatives_of_an_empty_batch(size, training, renorm):
     """All zero, by gamma too, where TensorFlow's own divide by the number of samples."""
-    norm = tfbn.BatchNorm(CHANNELS, scale=True)
+    norm = tfbn.BatchNorm(CHANNELS, scale=True, renorm=renorm)
 
     def second(x):
         with tf.GradientTape() as outer:
@@ -270,6 +271,21 @@ def test_second_derivatives_of_an_empty_batch(size, training):
     np.testing.assert_array_equal(second(tf.zeros([0, 4, 4, CHANNELS]))[1], np.zeros([2, CHANNELS]))
     if size == "dynamic":  # where there are samples, they stay
         assert np.abs(second(tf.constant(oracle.batch((8, 4, 4, CHANNELS)), tf.float32))[1][0]).min() > 1e-6
+
+
+@pytest.mark.parametrize("renorm", [False, True], ids=["plain", "renorm"])
+@pytest.mark.parametrize("size", [0, None], ids=["static", "dynamic"])
+def test_second_derivatives_through_a_function_of_an_empty_batch(size, renorm):
+    """By tapes outside of it, which pass zeros through all that its gradient takes from it."""
+    norm = tfbn.BatchNorm(CHANNELS, scale=True, renorm=renorm)
+    layer = tf.function(lambda x: norm(x, True), input_signature=[tf.TensorSpec([size, CHANNELS])])
+    x, sources = tf.zeros([0, CHANNELS]), [norm.gamma, norm.beta]
+    with tf.GradientTape() as outer:
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(tf.tanh(layer(x)))
+        penalty = tf.add_n([tf.reduce_sum(value * [1.0, -2.0, 3.0]) for value in tape.gradient(loss, sources)])
+    second = outer.gradient(penalty, sources, unconnected_gradients="zero")
+    np.testing.assert_array_equal(second, np.zeros([2, CHANNELS]))
 
 
 @pytest.mark.parametrize("v2", [False, True], ids=["v1", "v2"])

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tests import oracle
-from tfbn.ops import closed_form_gradient, moments
+from tfbn.ops import closed_form_gradient, moments, normalize
 from tfbn.ops.layout import layout_of
 
 tf1 = tf.compat.v1
@@ -147,6 +147,67 @@ def test_forward_mode(fused):
 
     found, expected = along(functools.partial(kernel, fused=fused), tf.float32), along(plain, tf.float64)
     close([found], [expected], "float32")
+
+
+def again(x, gamma, beta):
+    """A second pass over the inputs of a training kernel, which had another scale and offset."""
+    layout, beside = layout_of(x.shape, [x.shape.rank - 1]), tf.ones_like(gamma)
+    trained = normalize.fused_train(x, 3 * beside, 7 * beside, EPSILON, layout)
+    own = moments.Moments(trained.mean, moments.biased(trained.variance, x, layout))
+    return closed_form_gradient.fused_again(x, trained, own, gamma, beta, EPSILON, layout, tf.constant(EPSILON))
+
+
+@pytest.mark.parametrize("shape", [shape for shape, _ in CHANNELS_LAST], ids=str)
+@pytest.mark.parametrize("place", ["eager", "function", "graph"])
+def test_second_pass_of_a_trained_batch(place, shape):
+    """Gradients of both orders by input, scale and offset, against autodiff of the plain formula in float64."""
+    *given, _, slope = inputs_of(shape, len(shape) - 1, "float32")
+
+    def penalized(compute, given, slope):
+        with tf.GradientTape() as outer:
+            outer.watch(given)
+            with tf.GradientTape() as inner:
+                inner.watch(given)
+                loss = tf.reduce_sum(slope * compute(*given) ** 2)
+            first = inner.gradient(loss, given)
+            penalty = tf.add_n([tf.reduce_sum(value**2) for value in first])
+        return [*first, *outer.gradient(penalty, given)]
+
+    def run():
+        return penalized(again, [tf.constant(value) for value in given], tf.constant(slope))
+
+    if place == "graph":
+        with tf.Graph().as_default(), tf1.Session() as session:
+            tensors = [tf.constant(value) for value in given]
+            first = tf.gradients(tf.reduce_sum(slope * again(*tensors) ** 2), tensors)
+            second = tf.gradients(tf.add_n([tf.reduce_sum(value**2) for value in first]), tensors)
+            found = session.run([*first, *second])
+    else:
+        found = [value.numpy() for value in (run() if place == "eager" else tf.function(run)())]
+    ones = tf.ones(shape[:1], tf.float64)
+    expected = penalized(
+        lambda *values: plain(*values, ones, len(shape) - 1),
+        [tf.constant(value, tf.float64) for value in given],
+        slope.astype("d"),
+    )
+    close(found, [value.numpy() for value in expected], "float32")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_second_pass_of_a_trained_batch_in_forward_mode(dtype):
+    x, gamma, beta, _, slope = inputs_of([6, 3, 2, 5], 3, "float32")
+    x, slope = (value.astype(dtype) for value in (x, slope))
+    tensor = tf.constant(x)
+    with tf.autodiff.ForwardAccumulator(tensor, tf.constant(slope)) as forward:
+        outputs = again(tensor, tf.constant(gamma), tf.constant(beta))
+    wide = tf.constant(x, tf.float64)
+    with tf.autodiff.ForwardAccumulator(wide, tf.constant(slope, tf.float64)) as reference:
+        expected = plain(wide, tf.constant(gamma, tf.float64), tf.constant(beta, tf.float64), tf.ones(6, tf.float64), 3)
+    found, wanted = forward.jvp(outputs).numpy(), reference.jvp(expected).numpy()
+    assert found.dtype == dtype
+    # In half precision the output's gradient and the sums' result are rounded, each by 2**-11 of the largest.
+    tolerance = TOLERANCE["float32"] if dtype == "float32" else 2**-9
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=tolerance * np.abs(wanted).max())
 
 
 @pytest.mark.parametrize("fused", [True, False])

@@ -145,8 +145,9 @@ def _by_fused_renorm(
 ) -> tuple[tf.Tensor, Batch]:
     """The statistics come first, since scale and offset depend on them; another kernel computes the outputs."""
     if layout.fused_format == "NHWC":
-        affine = normalize.or_constants(scale, offset, tf.float32, layout)
-        trained = normalize.fused_train(inputs, *affine, options.epsilon, layout)
+        # Whatever scale serves for the statistics. A function's second derivatives pass zeros through it.
+        own_scale, own_offset = normalize.or_constants(scale, offset, tf.float32, layout)
+        trained = normalize.fused_train(inputs, _guarded(own_scale, nonempty), own_offset, options.epsilon, layout)
         own = moments.Moments(trained.mean, _biased(trained, inputs, nonempty, layout))
     else:
         # Cheaper on CPU than the kernel's two transposes.

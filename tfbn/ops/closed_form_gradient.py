@@ -86,7 +86,7 @@ def fused_again(
     """
     x = layout.view_4d(inputs)
     outputs = normalize.fused_op(x, scale, offset, *moments, epsilon, "NHWC", False).y
-    operands = [x, scale, offset, *trained.reserve, constant]
+    operands = [x, scale, offset, *moments, *trained.reserve, constant]
     (outputs,) = gradients.with_gradient("TfbnFusedAgain", [outputs], *operands)
     return layout.restore(outputs, inputs)
 
@@ -153,19 +153,39 @@ def _again_gradient(
     grads: Sequence[tf.Tensor], x: tf.Tensor, scale: tf.Tensor, _: tf.Tensor, *rest: tf.Tensor
 ) -> list[tf.Tensor | None]:
     """Scale and offset may depend on the moments; the ops that compute them have separate gradients for that."""
-    *reserve, epsilon = rest
+    (dy,) = grads
+    *moments, reserve_1, reserve_2, reserve_3, epsilon = rest
     kernel_grads = tf.raw_ops.FusedBatchNormGradV3(
-        y_backprop=grads[0],
+        y_backprop=dy,
         x=x,
         scale=scale,
-        reserve_space_1=reserve[0],
-        reserve_space_2=reserve[1],
-        reserve_space_3=reserve[2],
+        reserve_space_1=reserve_1,
+        reserve_space_2=reserve_2,
+        reserve_space_3=reserve_3,
         epsilon=float(tf.get_static_value(epsilon)),
     )
-    if not x.shape.num_elements() and not tf.executing_eagerly():
-        gradients.zero_by_scale_where_empty(kernel_grads.x_backprop.op)
-    return [kernel_grads.x_backprop, kernel_grads.scale_backprop, kernel_grads.offset_backprop, *[None] * len(rest)]
+    outputs = [kernel_grads.x_backprop, kernel_grads.scale_backprop, kernel_grads.offset_backprop]
+    outputs = gradients.with_gradient("TfbnFusedAgainGrad", outputs, dy, x, scale, *moments, epsilon)
+    return [*outputs, *[None] * len(rest)]
+
+
+def _second_again_gradient(
+    grads: Sequence[tf.Tensor], dy: tf.Tensor, x: tf.Tensor, scale: tf.Tensor, *rest: tf.Tensor
+) -> list[tf.Tensor | None]:
+    """`_second_gradient` for equal shares, whose moments depend on x."""
+    mean, variance, epsilon = rest
+    by_dx, by_dgamma, by_dbeta = grads
+    wide = [tf.cast(value, tf.float32) for value in (by_dx, dy, x)]
+    samples = tf.cast(tf.size(x) // tf.size(scale), tf.float32)
+    share = 1 / tf.maximum(samples, 1)
+    by_dy, by_x, by_scale, _, by_mean, by_variance, *_ = _second_gradient(
+        [wide[0], by_dgamma, by_dbeta], *wide[1:], scale, scale, mean, variance, share, epsilon
+    )
+    by_x = by_x + share * (by_mean + 2 * by_variance * (wide[2] - mean))
+    if not x.shape.num_elements():
+        # Without samples the kernel's moments are NaN.
+        by_scale = tf.math.multiply_no_nan(by_scale, tf.minimum(samples, 1))
+    return [tf.cast(by_dy, dy.dtype), tf.cast(by_x, x.dtype), by_scale, *[None] * len(rest)]
 
 
 def _second_gradient(
@@ -214,6 +234,7 @@ gradients.register("TfbnOwnMoments", 1, _composed_gradient)
 gradients.register("TfbnFusedOwnMoments", 1, _fused_gradient)
 gradients.register("TfbnFusedOwnMomentsGrad", 3, _second_gradient)
 gradients.register("TfbnFusedAgain", 1, _again_gradient)
+gradients.register("TfbnFusedAgainGrad", 3, _second_again_gradient)
 gradients.register("TfbnReplicasOwnMoments", 1, functools.partial(_composed_gradient, across=True))
 gradients.register("TfbnReplicasFusedOwnMoments", 1, functools.partial(_fused_gradient, across=True))
 gradients.register("TfbnReplicasFusedOwnMomentsGrad", 3, functools.partial(_second_gradient, across=True))
