@@ -9,6 +9,7 @@ from pathlib import Path
 
 # The units of the package (its folders and the modules beside them), lowest first. A unit imports lower ones only.
 LEVELS = [
+    {"lines"},
     {
         "errors",
         "files",

@@ -13,6 +13,7 @@ from tests.cli.strict_json import parse_json
 from tfbn import cli, terminal
 from tfbn.cli import quiet
 from tfbn.errors import Finding
+from tfbn.lines import Lines
 from tfbn.report import Report
 
 RED, GREEN = "\x1b[1;31m", "\x1b[32m"
@@ -57,7 +58,7 @@ def say_a_finding():
     place = "network/" + "long/" * 20 + "[bold]norm"  # longer than a line; brackets are no markup
     report.findings.append(Finding("never updated", "error", place, "moving_mean is 0", "Run them: :smile:"))
     report.say_findings()
-    report.say("error  never updated\nTF1 graphs  works: a layer")
+    report.say(Lines.of(["error  never updated", "TF1 graphs  works: a layer"]))
     return f"{place}: never updated: moving_mean is 0\n    Run them: :smile:\n" + (
         "error  never updated\nTF1 graphs  works: a layer\n"
     )

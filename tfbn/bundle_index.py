@@ -48,7 +48,7 @@ def check(path: str | os.PathLike[str]) -> None:
     except DecodeError as error:
         raise _error(prefix, f"has an entry that cannot be decoded: {error}") from error
     for key, entry in entries.items():
-        problem = find_problem(entry)
+        problem = find_problem(entry) or find_problem_of_name(key)
         if problem:
             raise _error(prefix, f"says of {key.decode(errors='backslashreplace')!r} that {problem}")
 
@@ -96,6 +96,16 @@ def read(prefix: str) -> tuple[Any, dict[bytes, Any]]:
     header_type, entry_type = _tensorflow.bundle_types()
     header = header_type.FromString(table.pop(b"", b""))
     return header, {key: entry_type.FromString(value) for key, value in table.items()}
+
+
+def find_problem_of_name(key: bytes) -> str:
+    """TensorFlow's reader in Python makes text of all names at once, and so of none where one is none."""
+    try:
+        key.decode()
+    except UnicodeDecodeError:
+        # The key of a part of a variable starts with a zero, and has numbers in it.
+        return "" if key.startswith(b"\x00") else "its name is not UTF-8"
+    return ""
 
 
 def find_problem(entry: Any) -> str:

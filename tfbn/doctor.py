@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tfbn.errors import Finding
+from tfbn.lines import one_line
 from tfbn.requirements import NEWEST_TENSORFLOW, REQUIREMENTS, release
 from tfbn.version import installed_version
 
@@ -54,7 +55,7 @@ class Examination:
 
     def __str__(self) -> str:
         width = max(len(fact.name) for fact in self.facts)
-        return "\n".join(f"{fact.name:{width}}  {fact.text}" for fact in self.facts)
+        return "\n".join(f"{fact.name:{width}}  {one_line(fact.text)}" for fact in self.facts)
 
 
 def examine(import_tensorflow: Callable[[], Any]) -> Examination:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from tfbn.lines import Lines, one_line, show_name
+
 
 class CompatibilityWarning(UserWarning):
     """The original accepts this call and silently does something other than it seems to ask for; tfbn does the same.
@@ -67,7 +69,9 @@ def _text(findings: Sequence[Finding]) -> str:
     remedies: dict[str, list[Finding]] = {}
     for finding in findings:
         remedies.setdefault(finding.remedy, []).append(finding)
-    return "\n".join(
-        "\n".join([*(f"{finding.where}: {finding.problem}" for finding in group), remedy])
-        for remedy, group in remedies.items()
+    return Lines(
+        "\n".join(
+            "\n".join([*(f"{show_name(str(each.where))}: {one_line(each.problem)}" for each in group), remedy])
+            for remedy, group in remedies.items()
+        )
     )

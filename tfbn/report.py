@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TextIO
 
 from tfbn.errors import Finding
+from tfbn.lines import Lines, one_line, show_name
 from tfbn.terminal import show
 
 JSON_VERSION = 1  # of the format; raised by each change that programs have to adapt to
@@ -76,18 +77,21 @@ class Report:
         self._status = status
 
     def say(self, text: object, file: TextIO | None = None) -> None:
-        """Shows a text, on standard output by default; nothing where JSON is asked for."""
+        """Shows a text, on standard output by default; nothing where JSON is asked for.
+
+        A string is one line, unless it is of `Lines`; anything else is a table or the like, which has its own.
+        """
         if not self.as_json:
-            show(str(text), file)
+            show(layout(text), file)
 
     def say_findings(self, file: TextIO | None = None) -> None:
         """Prints each finding with its place, and a remedy once below consecutive findings that share it."""
         merged = merge_findings(self.findings)
         following = [finding.remedy for _, finding in merged[1:]] + [""]
         for (places, finding), next_remedy in zip(merged, following):
-            lines = [f"{place}: {finding.kind}: {finding.problem}" for place in places]
+            lines = [f"{show_name(place)}: {finding.kind}: {finding.problem}" for place in places]
             remedy = finding.remedy if finding.remedy != next_remedy else ""
-            self.say("\n".join([*lines, *textwrap.indent(textwrap.dedent(remedy), "    ").splitlines()]), file)
+            self.say(Lines.of([*lines, *textwrap.indent(textwrap.dedent(remedy), "    ").splitlines()]), file)
 
     def to_json(self, error: str | None = None) -> str:
         """The object that `--json` prints."""
@@ -106,6 +110,11 @@ class Report:
         return to_json(value if error is None else {**value, "error": error})
 
 
+def layout(text: object) -> str:
+    """What is shown of it: a plain string in one line."""
+    return one_line(text) if isinstance(text, str) and not isinstance(text, Lines) else str(text)
+
+
 def merge_findings(findings: Iterable[Finding]) -> list[tuple[list[str], Finding]]:
     """Merges findings that differ only in their places: their places, and the first of them."""
     merged: dict[tuple[str, ...], tuple[list[str], Finding]] = {}
@@ -116,18 +125,24 @@ def merge_findings(findings: Iterable[Finding]) -> list[tuple[list[str], Finding
 
 
 def to_json(value: Any) -> str:
-    """JSON as RFC 8259 has it: NaN and the infinities become the strings "NaN", "Infinity" and "-Infinity"."""
+    """JSON as RFC 8259 has it: NaN and the infinities become the strings "NaN", "Infinity" and "-Infinity".
+
+    Bytes of names that are not UTF-8 become text such as `\\udcff`: of halves of surrogate pairs, which Python has in
+    their place, other parsers make an error or something else.
+    """
     return json.dumps(_plain(value), indent=2, allow_nan=False)
 
 
 def _plain(value: Any) -> Any:
     """The value in dicts, lists, strings, finite numbers, booleans and None."""
     if isinstance(value, Mapping):
-        return {str(name): _plain(item) for name, item in value.items()}
+        return {_plain(str(name)): _plain(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     if isinstance(value, os.PathLike):
-        return os.fspath(value)
+        return _plain(os.fspath(value))
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
     if hasattr(value, "tolist"):  # NumPy's arrays and scalars
         return _plain(value.tolist())
     if isinstance(value, float) and not math.isfinite(value):
@@ -136,7 +151,9 @@ def _plain(value: Any) -> Any:
 
 
 def describe_error(error: BaseException) -> str:
-    """The message with the file that it is about, which an OSError stores separately."""
+    """The message with the file that it is about, which an OSError keeps apart; of `Lines` where it has several."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    if len(error.args) == 1 and isinstance(error.args[0], Lines):
+        return error.args[0]
     return str(error) or type(error).__name__

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from tfbn.lines import show_name
+
 MAX_NAMES = 20  # that a message lists: a screen
 
 
@@ -14,8 +16,8 @@ def natural(text: str) -> list[tuple[int, int, str]]:
 
 
 def table(rows: Iterable[Iterable[str]]) -> str:
-    """Rows of cells, in columns."""
-    cells = [list(row) for row in rows]
+    """Rows of cells, in columns; a cell is one line."""
+    cells = [[show_name(cell) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in cells)
 
@@ -24,7 +26,7 @@ def columns(names: Iterable[str], limit: int | None = MAX_NAMES) -> str:
     """Names in their natural order, one a line; of more than `limit` the first ones, and how many follow."""
     ordered = sorted(names, key=natural)
     more = len(ordered[limit:]) if limit is not None else 0
-    return "\n".join([*(f"  {name}" for name in ordered[:limit]), *([f"  and {more} more"] if more else [])])
+    return "\n".join([*(f"  {show_name(name)}" for name in ordered[:limit]), *([f"  and {more} more"] if more else [])])
 
 
 def shown(shape: Iterable[int]) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from typing import Any, TextIO
+
+from tfbn.lines import escape_control
 
 STYLES = {"error": "bold red", "warning": "yellow", "place": "bold", "kind": "magenta", "good": "green", "note": "dim"}
 # Patterns whose groups are named after the style that their text gets.
@@ -24,13 +25,10 @@ DIFF = [
 ]
 
 
-# Characters that move the cursor, or colour or reverse the text after them; files and their names may contain any.
-_CONTROL = re.compile(r"\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-
-
 def show(text: str, stream: TextIO | None = None, highlights: list[str] = REPORT) -> None:
     """Prints a text, on standard output by default. Lines stay as long as they are: paths are copied from them."""
-    stream, text = sys.stdout if stream is None else stream, escape_control(text)
+    stream = sys.stdout if stream is None else stream
+    text = _encodable(escape_control(text), stream)
     console = _console(stream, highlights)
     try:
         if console is None:
@@ -43,17 +41,18 @@ def show(text: str, stream: TextIO | None = None, highlights: list[str] = REPORT
         raise OSError(error.errno, error.strerror, name) from error
 
 
-def escape_control(text: str) -> str:
-    """The text with its control characters as Python writes them, but for the ends of lines and tabs."""
-    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
-
-
 def show_diff(diff: bytes) -> None:
     """Writes a diff to standard output, byte for byte where that is no terminal."""
     if diff and _console(sys.stdout, DIFF) is not None:
         show(diff.decode("utf-8", errors="replace").rstrip("\n"), sys.stdout, DIFF)
     else:
         sys.stdout.buffer.write(diff)
+
+
+def _encodable(text: str, stream: TextIO) -> str:
+    """The text with what the stream's encoding lacks, in the locale C say, as Python writes it."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _console(stream: TextIO, highlights: list[str]) -> Any:

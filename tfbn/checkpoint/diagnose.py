@@ -13,6 +13,7 @@ from tfbn.checkpoint.open import open as open_checkpoint
 from tfbn.checkpoint.reader import Reader
 from tfbn.checkpoint.rename import renamed_entries
 from tfbn.errors import Finding
+from tfbn.lines import Lines, one_line
 from tfbn.progress import Progress
 from tfbn.tables import columns, table
 
@@ -94,10 +95,12 @@ def diagnose(
     reader, result = path, find(renamed_entries(path, rename))
     if not result.layers:
         raise ValueError(
-            f"{reader.path}: expected a checkpoint with batch norm layers, got one in which none is recognized. It has"
-            f"\n{columns(entry.path for entry in reader.entries.values() if entry.path)}\n"
-            f"A layer is recognized by its statistics: {naming.KNOWN}. If they have other names, pass "
-            "rename=[(pattern, replacement)], or --rename PATTERN=REPLACEMENT."
+            Lines(
+                f"{one_line(reader.path)}: expected a checkpoint with batch norm layers, got one in which none is "
+                f"recognized. It has\n{columns(entry.path for entry in reader.entries.values() if entry.path)}\n"
+                f"A layer is recognized by its statistics: {naming.KNOWN}. If they have other names, pass "
+                "rename=[(pattern, replacement)], or --rename PATTERN=REPLACEMENT."
+            )
         )
     layers = []
     with Progress("Reading", len(result.layers), "layers") as bar:

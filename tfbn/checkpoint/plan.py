@@ -16,6 +16,7 @@ from tfbn.checkpoint.rename import apply_renames, with_names
 from tfbn.checkpoint.values import Step, Value
 from tfbn.errors import Finding
 from tfbn.graphdef.short_names import AFFINE, DEBIAS, STATISTICS
+from tfbn.lines import Lines, one_line, show_name
 from tfbn.tables import MAX_NAMES, columns, natural, shown, table
 
 _WIDTH = {"bfloat16": 16, "float16": 16, "float32": 32, "float64": 64}
@@ -53,6 +54,10 @@ class Plan:
     other_names: dict[str, str] = field(default_factory=dict)
 
     @property
+    def _title(self) -> str:
+        return one_line(f"{self.source} -> {self.target} ({self.to})")
+
+    @property
     def to(self) -> str:
         """The kind's name."""
         return self.kind.name
@@ -67,12 +72,12 @@ class Plan:
             (step.name, shown(step.value.shape), step.value.dtype, step.value.origin or "-", step.value.change)
             for step in self.steps
         ]
-        lines = [f"{self.source} -> {self.target} ({self.to})", ""]
+        lines = [self._title, ""]
         lines += [table([("target", "shape", "dtype", "from", "change"), *rows])]
         if self.left_out:
-            lines += ["", "left out, as the arguments say:", *(f"  {path}" for path in self.left_out)]
+            lines += ["", "left out, as the arguments say:", *(f"  {show_name(path)}" for path in self.left_out)]
         if self.other_names:
-            names = [f"{scope}: {text}" for scope, text in self.other_names.items()]
+            names = [f"{show_name(scope)}: {text}" for scope, text in self.other_names.items()]
             lines += ["", "layers with names that those of the target do not have:", columns(names, None)]
         return "\n".join([*lines, *self.problems()])
 
@@ -85,7 +90,7 @@ class Plan:
             "left out, as the arguments say": len(self.left_out),
         }
         rows = [(f"  {count:>{len(str(max(counts.values())))}}", text) for text, count in counts.items() if count]
-        return "\n".join([f"{self.source} -> {self.target} ({self.to})", table(rows), *self.problems(limit=MAX_NAMES)])
+        return Lines("\n".join([self._title, table(rows), *self.problems(limit=MAX_NAMES)]))
 
     @property
     def size(self) -> int:
@@ -136,7 +141,7 @@ class Plan:
             chosen = {path: reason for path, reason in paths.items() if not (only_refused and path in self.allowed)}
             if chosen:
                 names = [
-                    f"{path}{': ' + reason if reason else ''}{' (allowed)' if path in self.allowed else ''}"
+                    f"{show_name(path)}{': ' + reason if reason else ''}{' (allowed)' if path in self.allowed else ''}"
                     for path, reason in chosen.items()
                 ]
                 lines += ["", title, columns(names, limit)]
@@ -146,13 +151,16 @@ class Plan:
         """Raises ValueError with the variables for which the plan is refused."""
         if self.refused:
             first = next(path for path in (*self.lost, *self.unmatched) if path not in self.allowed)
-            raise ValueError(
+            problem = (
                 f"expected a place in {self.target} for all variables of {self.source}, and a value for each there, "
                 "got variables without."
-                + "\n".join(self.problems(only_refused=True, limit=MAX_NAMES))
-                + "\nRename what is called otherwise, rename=[(pattern, replacement)] or --rename PATTERN=REPLACEMENT. "
+            )
+            remedy = (
+                "Rename what is called otherwise, rename=[(pattern, replacement)] or --rename PATTERN=REPLACEMENT. "
                 f"Allow by name what may be so: allow=[{re.escape(first)!r}], or --allow {re.escape(first)!r}."
             )
+            _, *problems = self.problems(only_refused=True, limit=MAX_NAMES)  # the first is empty
+            raise ValueError(Lines("\n".join([one_line(problem), *problems, remedy])))
 
 
 def make(

@@ -10,6 +10,7 @@ import numpy as np
 
 from tfbn.checkpoint.diagnose import Diagnosis
 from tfbn.files import replacing
+from tfbn.lines import show_name
 
 _SUSPECT_COLOR, _FINE_COLOR = "tab:red", "tab:blue"
 _MAX_SCOPE_CHARACTERS = 44
@@ -52,7 +53,7 @@ def plot(diagnosis: Diagnosis, path: str | os.PathLike[str]) -> None:
     labels = [_label(scope, len(common) + 1 if common else 0, suspects) for scope in scopes]
     means.set_yticks(range(count), labels, fontsize=9)
     if common:
-        means.set_ylabel(f"layers in {common}")
+        means.set_ylabel(f"layers in {_drawable(common)}")
     for label, one in zip(means.get_yticklabels(), diagnosis.layers):
         label.set_color(_SUSPECT_COLOR if one.layer.scope in suspects else "black")
     means.set_ylim(count - 0.4, -0.6)
@@ -95,4 +96,10 @@ def _label(scope: str, common: int, suspects: dict[str, str]) -> str:
     short = scope[common:]
     if len(short) > _MAX_SCOPE_CHARACTERS:
         short = f"{short[: _MAX_SCOPE_CHARACTERS // 2 - 2]}...{short[1 - _MAX_SCOPE_CHARACTERS // 2 :]}"
+    short = _drawable(short)
     return f"{short}\n{suspects[scope]}" if scope in suspects else short
+
+
+def _drawable(name: str) -> str:
+    """The name for matplotlib, which has no glyphs of control characters, and takes what is between $ for TeX."""
+    return show_name(name).replace("$", r"\$")

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from tfbn.checkpoint import values
 from tfbn.checkpoint.reader import Entry, Reader
+from tfbn.lines import Lines
 from tfbn.tables import columns
 
 T = TypeVar("T")
@@ -36,8 +37,10 @@ def apply_renames(by_path: Mapping[str, T], rename: Iterable[tuple[str, str]]) -
             ) from error
         if not any(re.search(pattern, name) for name in names.values()):
             raise ValueError(
-                f"rename: expected a pattern that is found in a name, got {pattern!r}. The names are\n"
-                f"{columns(names.values())}"
+                Lines(
+                    f"rename: expected a pattern that is found in a name, got {pattern!r}. The names are\n"
+                    f"{columns(names.values())}"
+                )
             )
         names = changed
     return with_names(by_path, names)

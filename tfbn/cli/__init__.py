@@ -12,10 +12,12 @@ import argparse
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, NoReturn, TextIO
 
+from tfbn.lines import one_line
 from tfbn.report import (
     EXIT_STATUSES,
     INTERNAL_ERROR,
@@ -24,9 +26,10 @@ from tfbn.report import (
     WRONG_INPUT,
     Report,
     describe_error,
+    layout,
 )
 from tfbn.requirements import REQUIREMENTS, missing
-from tfbn.terminal import escape_control
+from tfbn.terminal import show
 
 COMMANDS = ["audit", "checkpoint", "doctor", "export", "fold", "migrate"]
 
@@ -79,18 +82,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except _WrongArgumentsError as error:
         if "--json" in arguments:
             print(Report(error.parser.prog.partition(" ")[2], as_json=True).to_json(error.message))
-        argparse.ArgumentParser.error(error.parser, error.message)
+        argparse.ArgumentParser.error(error.parser, one_line(error.message))
     if options.command is None:
         parser.print_help()
         return WRONG_INPUT
     try:
-        return _run(options)
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            return _run(options)
     except BrokenPipeError:  # the reader, such as head, has closed the pipe
         _discard(sys.stdout)
         return OK
     except OSError as error:  # for example, output redirected to a full disk
         _discard(sys.stdout)
-        _complain(f"tfbn {options.command}: standard output: {describe_error(error)}")
+        _complain(one_line(f"tfbn {options.command}: standard output: {describe_error(error)}"))
         return WRONG_INPUT
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -101,9 +106,21 @@ def _discard(stream: TextIO) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """As Python shows it, in which names stand as they are in a file."""
+    _complain(warnings.formatwarning(one_line(str(message)), category, filename, lineno).rstrip())
+
+
 def _complain(text: str) -> None:
     try:
-        print(escape_control(text), file=sys.stderr, flush=True)
+        show(text, sys.stderr)
     except OSError:  # only the exit status can tell
         _discard(sys.stderr)
 
@@ -130,8 +147,8 @@ def _run(options: argparse.Namespace) -> int:
             error_text = f"internal error while {report.activity}: {type(error).__name__}: {error_text}"
             error_text = f"{' '.join(error_text.split())} (please report it, with what --debug prints)"
         if options.debug:
-            traceback.print_exc()
-        _complain(f"tfbn {options.command}: {error_text}")
+            _complain(traceback.format_exc().rstrip())
+        _complain(f"tfbn {options.command}: {layout(error_text)}")
     if options.json:
         print(report.to_json(error_text))
     sys.stdout.flush()

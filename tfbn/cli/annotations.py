@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from tfbn.lines import escape_control
 from tfbn.migrate.report import FileReport, Place
 from tfbn.migrate.rules import RULES
 from tfbn.report import to_json
@@ -65,7 +66,7 @@ def _escape(text: str, more: str = "") -> str:
     """Escapes as GitHub's workflow commands require; properties escape `more` characters as well."""
     for character in f"%\r\n{more}":
         text = text.replace(character, f"%{ord(character):02X}")
-    return text
+    return escape_control(text)
 
 
 def sarif(remarks: Iterable[Annotation]) -> str:
@@ -83,7 +84,7 @@ def sarif(remarks: Iterable[Annotation]) -> str:
 
 
 def _result(remark: Annotation) -> dict[str, Any]:
-    location: dict[str, Any] = {"artifactLocation": {"uri": quote(_relative(remark.path))}}
+    location: dict[str, Any] = {"artifactLocation": {"uri": quote(os.fsencode(_relative(remark.path)))}}
     if remark.place and not remark.place.cell:
         location["region"] = {"startLine": remark.place.line, "startColumn": remark.place.column}
     return {

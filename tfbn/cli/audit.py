@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from tfbn.cli import names, quiet
 from tfbn.errors import Finding, NoLayersWarning
+from tfbn.lines import Lines
 from tfbn.report import EXIT_STATUSES, Report, add_options
 
 SUMMARY = "check how a training graph updates and saves its batch norm layers"
@@ -67,10 +68,11 @@ def run(options: argparse.Namespace, report: Report) -> None:
         report.say("No op of this graph runs an optimizer: there is no step to check.")
     report.say_findings()
     if audit.steps:
-        raise ValueError(
+        problem = (
             "expected --step, what one step of training fetches, to check the updates. Nothing waits for these ops, "
-            "which run an optimizer:\n" + "\n".join(f"  --step {name}" for name in audit.steps)
+            "which run an optimizer:"
         )
+        raise ValueError(Lines.of([problem, *(f"  --step {name}" for name in audit.steps)]))
     counts = [sum(finding.severity == severity for finding in findings) for severity in ("error", "warning")]
     report.say(f"{len(layers)} layers, {counts[0]} errors, {counts[1]} warnings")
 
@@ -113,6 +115,7 @@ def _load(path: Path) -> tuple[Any, Any]:
     import tensorflow as tf
 
     from tfbn.graphdef.load import IMPORT_ERRORS, read_meta_graph
+    from tfbn.graphdef.messages import reason
 
     meta_graph = read_meta_graph(path)
     for node in meta_graph.graph_def.node:
@@ -122,7 +125,7 @@ def _load(path: Path) -> tuple[Any, Any]:
             tf.compat.v1.train.import_meta_graph(meta_graph, clear_devices=True)
         except IMPORT_ERRORS as error:
             raise ValueError(
-                f"{path}: expected a MetaGraph that TensorFlow imports, got one it refuses: {error}"
+                f"{path}: expected a MetaGraph that TensorFlow imports, got one it refuses: {reason(error)}"
             ) from error
     saver = meta_graph.saver_def
     return graph, saver if saver.save_tensor_name else None

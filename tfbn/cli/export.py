@@ -10,6 +10,7 @@ from typing import Any
 from tfbn import files
 from tfbn.cli import names, quiet
 from tfbn.errors import TrainingModeError
+from tfbn.lines import Lines
 from tfbn.report import EXIT_STATUSES, Report, add_options
 
 SUMMARY = "turn a training graph into a graph for inference"
@@ -76,8 +77,8 @@ def run(options: argparse.Namespace, report: Report) -> None:
         exported: Any
         try:
             exported = _export(options, loaded)
-            graph = "" if str(loaded.path) == options.source else f"graph: {loaded.path}\n"
-            report.say(f"{options.target}\n{graph}{exported}")
+            graph = [] if str(loaded.path) == options.source else [f"graph: {loaded.path}"]
+            report.say(Lines.of([options.target, *graph, *str(exported).split("\n")]))
             report.findings += exported.warnings
         except TrainingModeError as refusal:
             exported = refusal.report
@@ -102,11 +103,10 @@ def _export(options: argparse.Namespace, loaded: Any) -> Any:
     inputs = _tensors(options.inputs, "--inputs", is_file) or loaded.inputs
     if not outputs:
         candidates = suggest_outputs(loaded.source)
-        hint = "".join(f"\n  --outputs {name}" for name in candidates)
-        raise ValueError(
-            f"expected --outputs: {options.source} has no signature that names them."
-            + (f" These ops look like outputs:{hint}" if hint else "")
-        )
+        lines = [f"expected --outputs: {options.source} has no signature that names them."]
+        if candidates:
+            lines[0] += " These ops look like outputs:"
+        raise ValueError(Lines.of([*lines, *(f"  --outputs {name}" for name in candidates)]))
     arguments = {
         "is_training": names(options.is_training),
         "variables": options.variables,

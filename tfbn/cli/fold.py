@@ -8,6 +8,7 @@ from typing import Any
 
 from tfbn import cli, files
 from tfbn.cli import quiet
+from tfbn.lines import Lines
 from tfbn.report import EXIT_STATUSES, Report, add_options
 
 SUMMARY = "fold the batch norms of a frozen graph into its convolutions and dense layers"
@@ -97,7 +98,7 @@ def run(options: argparse.Namespace, report: Report) -> None:
     )
     report.say(folded)
     for remedy in dict.fromkeys(finding.remedy for finding in folded.left):
-        report.say(remedy)
+        report.say(Lines.of(remedy.split("\n")))
     report.say(f"Wrote {options.target}: {len(folded.graph_def.node)} nodes in place of {len(graph_def.node)}.")
 
 

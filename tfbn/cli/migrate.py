@@ -9,8 +9,9 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from tfbn.lines import Lines
 from tfbn.report import EXIT_STATUSES, FINDINGS, INTERNAL_ERROR, OK, WRONG_INPUT, Report, add_options
-from tfbn.terminal import show_diff
+from tfbn.terminal import show, show_diff
 
 if TYPE_CHECKING:
     from tfbn.migrate.driver import Run
@@ -73,7 +74,7 @@ def run(options: argparse.Namespace, report: Report) -> None:
     if options.list_rules:
         width = max(len(rule.name) for rule in RULES)
         report.fields["rules"] = [{"name": rule.name, "summary": rule.summary} for rule in RULES]
-        report.say("\n".join(f"{rule.name:{width}}  {rule.summary}" for rule in RULES))
+        report.say(Lines.of(f"{rule.name:{width}}  {rule.summary}" for rule in RULES))
         return
     options.paths = options.paths or [os.path.join(settings.folder, path) for path in settings.paths]
     if options.format != "text" and (options.json or options.diff or STDIN in options.paths):
@@ -123,7 +124,9 @@ def _finish(options: argparse.Namespace, result: Run, report: Report) -> None:
     if options.format != "text":
         from tfbn.cli.annotations import FORMATS, collect
 
-        print(FORMATS[options.format](collect(files, pending)), end="", flush=True)
+        text = FORMATS[options.format](collect(files, pending))
+        if text:
+            show(text.rstrip("\n"), highlights=[])
     _print(options, result, pending, report)
     report.fields.update(files=[file.as_json() for file in files], problems=result.problems, notes=list(result.notes))
     report.summary.update(files=result.files, changed=sum(file.changed and not file.problem for file in files))
@@ -137,7 +140,7 @@ def _print(options: argparse.Namespace, result: Run, pending: list[str], report:
         if file.problem:
             report.say(f"{file.path}: {file.problem}", sys.stderr)
         if file.traceback and options.debug:
-            print(file.traceback, file=sys.stderr)
+            show(file.traceback, sys.stderr)
     for problem in (*result.problems, *result.notes):
         report.say(problem, sys.stderr)
     if options.check:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
 from typing import Any, TextIO
 
+from tfbn.lines import escape_control
 from tfbn.requirements import check_tensorflow
 
 
@@ -64,7 +65,7 @@ def native_stderr_suppressed() -> Iterator[None]:
                 yield
         except BaseException:
             log.seek(0)
-            os.write(stderr.fileno(), log.read())
+            stderr.write(escape_control(log.read().decode("utf-8", "surrogateescape")))
             raise
         finally:
             sys.stderr.flush()  # loggers that keep the old stream write to the log

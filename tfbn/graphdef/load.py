@@ -13,6 +13,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from tfbn import _tensorflow, bundle_index
+from tfbn.graphdef.messages import reason
 from tfbn.graphdef.outside import reaching_outside
 from tfbn.graphdef.whole import check_whole
 from tfbn.paths import check_is_file_or_folder
@@ -73,7 +74,9 @@ def load(path: str | os.PathLike[str], tags: Sequence[str], checkpoint: str | No
         try:
             meta_graph = tf1.saved_model.load(session, list(tags), os.fspath(file))
         except IMPORT_ERRORS as error:
-            raise ValueError(f"expected a SavedModel with the tags {list(tags)}, got {file}: {error}") from error
+            raise ValueError(
+                f"expected a SavedModel with the tags {list(tags)}, got {file}: {reason(error)}"
+            ) from error
         signatures = meta_graph.signature_def
         signature = signatures.get(tf1.saved_model.signature_constants.DEFAULT_SERVING_SIGNATURE_DEF_KEY)
         if signature is None:
