@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from tests.cli.strict_json import parse_json
+from tests.fold.test_hostile import frozen
 from tfbn import cli, terminal
 from tfbn.lines import Lines, one_line, show_name
 from tfbn.report import Report, to_json
@@ -68,3 +69,31 @@ def test_a_name_of_a_variable_that_is_not_utf8(tmp_path, capsys):
     tf.raw_ops.SaveV2(prefix=f"{tmp_path}/model", tensor_names=names, shape_and_slices=["", ""], tensors=values)
     assert cli.main(["checkpoint", "list", f"{tmp_path}/model"]) == 2
     assert "its name is not UTF-8" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("collection", ["variables", "trainable_variables"])
+def test_collections_of_something_else(collection, tmp_path, capsys):
+    with tf.Graph().as_default():
+        tf.no_op(name="train")
+        meta_graph = tf.compat.v1.train.export_meta_graph()
+    meta_graph.collection_def[collection].int64_list.value.append(5)
+    (tmp_path / "model.meta").write_bytes(meta_graph.SerializeToString())
+    assert cli.main(["audit", f"{tmp_path}/model.meta", "--step", "train"]) == 2
+    assert f"whose collection {collection} has variables, got int64_list in it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["fold {} out.pb", "export {} out.pb --outputs outputs"])
+@pytest.mark.parametrize("kind, text", [("name", "is not printable"), ("cut", r"bytes, of which it has")])
+def test_graphs(command, kind, text, tmp_path, monkeypatch, capsys):
+    """Names that TensorFlow makes for no op, and constants that are cut; nothing is written."""
+    monkeypatch.chdir(tmp_path)
+    graph_def = frozen(lambda: None)
+    if kind == "name":
+        graph_def.library.function.add().signature.name = "f\nQQ"
+    else:
+        node = next(each for each in graph_def.node if each.attr["value"].tensor.tensor_content)
+        node.attr["value"].tensor.tensor_content = node.attr["value"].tensor.tensor_content[:-1]
+    (tmp_path / "graph.pb").write_bytes(graph_def.SerializeToString())
+    assert cli.main(command.format("graph.pb").split()) == 2
+    assert text in capsys.readouterr().err
+    assert not (tmp_path / "out.pb").exists()

@@ -118,6 +118,14 @@ def _load(path: Path) -> tuple[Any, Any]:
     from tfbn.graphdef.messages import reason
 
     meta_graph = read_meta_graph(path)
+    for collection in (tf.compat.v1.GraphKeys.GLOBAL_VARIABLES, tf.compat.v1.GraphKeys.TRAINABLE_VARIABLES):
+        if collection not in meta_graph.collection_def:
+            continue
+        kind = meta_graph.collection_def[collection].WhichOneof("kind")
+        if kind not in (None, "node_list", "bytes_list"):
+            raise ValueError(
+                f"{path}: expected a MetaGraph whose collection {collection} has variables, got {kind} in it."
+            )
     for node in meta_graph.graph_def.node:
         node.attr.pop("_output_shapes", None)  # inferred by some version, and refused by others
     with tf.Graph().as_default() as graph:

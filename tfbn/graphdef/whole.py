@@ -18,10 +18,12 @@ def check_whole(graph_def: Any) -> None:
     """Refuses a graph that TensorFlow would import, and would fail on only when it runs the op or the function.
 
     Raises:
-      ValueError: an op calls a function that the graph lacks, or that calls itself; a body takes or returns a tensor
-        that it does not have; the dtype of an argument or a constant is unknown; a constant is too large.
+      ValueError: an op, a function or an argument has a name that is not printable; an op calls a function that the
+        graph lacks, or that calls itself; a body takes or returns a tensor that it does not have; the dtype of an
+        argument or a constant is unknown; a constant is too large, has no shape, or is cut.
     """
     functions = {function.signature.name: function for function in graph_def.library.function}
+    _check_names(graph_def.node, graph_def.library.function)
     _check_nodes(graph_def.node, functions)
     for name, function in functions.items():
         _check_nodes(function.node_def, functions)
@@ -43,6 +45,18 @@ def check_whole(graph_def: Any) -> None:
             if arg.type:  # otherwise an attribute has the dtype
                 _check_dtype(arg.type, f"whose function {name} has {arg.name}")
     _check_recursion({name: set(_called(function.node_def)) & functions.keys() for name, function in functions.items()})
+
+
+def _check_names(nodes: Iterable[Any], functions: Iterable[Any]) -> None:
+    """TensorFlow makes no other names, and imports none of ops; those in functions it does not look at."""
+    names = [name for node in nodes for name in (node.name, node.op)]
+    for function in functions:
+        signature = function.signature
+        names += [signature.name, *(arg.name for arg in (*signature.input_arg, *signature.output_arg))]
+        names += [name for node in function.node_def for name in (node.name, node.op)]
+    unprintable = next((name for name in names if not name.isprintable()), None)
+    if unprintable is not None:
+        raise ValueError(f"expected a whole graph, got one with the name {unprintable!r}, which is not printable.")
 
 
 def _check_nodes(nodes: Iterable[Any], functions: Any) -> None:
@@ -82,11 +96,20 @@ def _check_constant(name: str, tensor: Any) -> None:
     dtype = tf.as_dtype(tensor.dtype)
     if dtype in (tf.resource, tf.variant):
         raise ValueError(f"expected a whole graph, got one with the constant {name} of the dtype {dtype.name}.")
-    size = dtype.size * math.prod(dim.size for dim in tensor.tensor_shape.dim)
+    sizes = [dim.size for dim in tensor.tensor_shape.dim]
+    if tensor.tensor_shape.unknown_rank or min(sizes, default=0) < 0:
+        got = "an unknown shape" if tensor.tensor_shape.unknown_rank else f"the shape {sizes}"
+        raise ValueError(f"expected a whole graph, got one with the constant {name} of {got}.")
+    size = dtype.size * math.prod(sizes)
     if size > MAX_CONSTANT_BYTES:
         raise ValueError(
             f"expected a whole graph, got one with the constant {name} of {size:,} bytes, more than the limit of "
             f"{MAX_CONSTANT_BYTES:,}."
+        )
+    content = len(tensor.tensor_content)  # of strings it has their sizes as well; without any, values are elsewhere
+    if content and dtype != tf.string and content != size:
+        raise ValueError(
+            f"expected a whole graph, got one with the constant {name} of {size:,} bytes, of which it has {content:,}."
         )
 
 
