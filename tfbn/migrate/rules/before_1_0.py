@@ -10,7 +10,7 @@ import libcst as cst
 
 from tfbn.migrate import names
 from tfbn.migrate.changes import Changes
-from tfbn.migrate.module import Module
+from tfbn.migrate.module import Module, last_part
 from tfbn.migrate.prepared import is_caught
 from tfbn.migrate.rule import Rule, call_of, keyword_arguments, may_rewrite_node
 from tfbn.migrate.rules.compat_v1 import has_signs_of_tf1
@@ -22,6 +22,10 @@ VALID = [
     "import tensorflow as tf\ny = tf.nn.sigmoid_cross_entropy_with_logits(labels, logits), tf.reverse(x, [1])\n",
     "import tensorflow.compat.v1 as tf\ny = tf.image.resize_images(x, size, 1), tf.concat([a, b], axis=1)\n",
     "import numpy as np\ny = np.split(1, 2, x)\n",
+    # What local values and names say is today's form; without a sign of age, nothing is said of what they do not tell.
+    "import tensorflow.compat.v1 as tf\ndef f(a, n=1):\n    b = [a, a]\n    return tf.concat(b, n), tf.concat(a, n)\n",
+    "import tensorflow.compat.v1 as tf\ndef f(a, b, c):\n    return tf.concat(a, b), tf.image.resize_images(a, b, c)\n",
+    "import tensorflow.compat.v1 as tf\ny = tf.image.resize_images(x, size, method), tf.concat(axis=1, values=[x])\n",
     # A handler for the absence of a name that exists never runs.
     "import tensorflow as tf\ntry:\n    f = tf.stack\nexcept AttributeError:\n    f = tf.pack\n",
     "import tensorflow as tf\ntry:\n    f = tf.pack\nexcept AttributeError:\n    f = tf.stack\n",
@@ -64,6 +68,23 @@ def gate(inputs, state):
         "import tensorflow.compat.v1 as tf\ny = tf.nn.sigmoid_cross_entropy_with_logits(x, targets=t)\n",
         "import tensorflow.compat.v1 as tf\ny = tf.nn.sigmoid_cross_entropy_with_logits(logits=x, labels=t)\n",
     ),
+    # Values that have one assignment, and defaults, tell; so do other calls that TensorFlow 1.0 no longer took.
+    (
+        "import tensorflow.compat.v1 as tf\ndef f(a, n=1):\n    b, k = [a], 3\n    c = [i for i in a]\n    m = 2\n"
+        "    return tf.concat(n, b), tf.concat(m, a), tf.concat(a, c)\n",
+        "import tensorflow.compat.v1 as tf\ndef f(a, n=1):\n    b, k = [a], 3\n    c = [i for i in a]\n    m = 2\n"
+        "    return tf.concat(axis=n, values=b), tf.concat(axis=m, values=a), tf.concat(axis=a, values=c)\n",
+    ),
+    (
+        "import tensorflow.compat.v1 as tf\ny = tf.concat(a, b), tf.mul(a, b), tf.image.resize_images(x, n, m)\n",
+        "import tensorflow.compat.v1 as tf\n"
+        "y = tf.concat(axis=a, values=b), tf.multiply(a, b), tf.image.resize_images(x, [n, m])\n",
+    ),
+    (
+        "import tensorflow.compat.v1 as tf\ny = tf.image.resize_images(x, self.height, self.width)\n",
+        "import tensorflow.compat.v1 as tf\ny = tf.image.resize_images(x, [self.height, self.width])\n",
+    ),
+    ("import tensorflow.compat.v1 as tf\ny = tf.mul(a, b)\nz = tf.concat(a, b), tf.concat([x], 1)\n", 3),
     ("import tensorflow.compat.v1 as tf\ny = tf.nn.softmax_cross_entropy_with_logits(logits, labels)\n", 2),
     ("import tensorflow as tf\nx = tf.log(x)\ny = tf.nn.sigmoid_cross_entropy_with_logits(x, labels)\n", 3),
 ]
@@ -104,23 +125,41 @@ CROSS_ENTROPIES = {
 }
 AXES = ("axis", "concat_dim", "dim", "split_dim")
 RESIZING = re.compile(r"image\.resize_(?:area|bicubic|bilinear|images|nearest_neighbor)")
+_HEIGHT_AND_WIDTH = re.compile(r"(?:\w*_)?(?:h|height|rows)\d* (?:\w*_)?(?:w|width|cols)\d*", re.IGNORECASE)
+_VALUES = (cst.List, cst.Tuple, cst.ListComp)
 
 
 def check_file(module: Module, changes: Changes) -> None:
-    for call, name in _calls(module):
+    calls = list(_calls(module))
+    ages = {id(call): _is_old(module, call, name) for call, name in calls}
+    # What runs on one version of TensorFlow is of one age; where a file shows both, nobody knows.
+    shows_age = True in ages.values() or any(_renamed(module, changes, node) for node in module.nodes)
+    is_mixed = shows_age and any(age is False for age in ages.values())
+    uncertain = [(call, name) for call, name in calls if ages[id(call)] is None and _may_be_old(call, name)]
+    for call, name in uncertain if is_mixed else ():
+        changes.find(
+            call,
+            NAME,
+            f"tf.{name} took its arguments in another order before TensorFlow 1.0, and this file has calls of both ages",
+            "name the arguments, as the program means them",
+        )
+    for call, name in calls:
+        is_old = ages[id(call)]
+        if is_old is None and shows_age and not is_mixed and _may_be_old(call, name):
+            is_old = True
         if name in REORDERED:
-            order, renamed = REORDERED[name]
-            if _is_in_old_order(module, call, renamed):
-                _name_arguments(module, changes, call, order, renamed)
+            if is_old:
+                _name_arguments(module, changes, call, *REORDERED[name])
         elif name in CROSS_ENTROPIES:
             _check_cross_entropy(module, changes, call, name)
         elif name == "reverse":
             _list_reversed_axes(module, changes, call)
-        elif RESIZING.fullmatch(name):
+        elif RESIZING.fullmatch(name) and is_old:
             _join_sizes(module, changes, call)
+    if uncertain and is_mixed:
+        return  # the names show the age of the file until its calls are clear
     for node in module.nodes:
-        if isinstance(node, cst.Attribute):
-            _rename(module, changes, node)
+        _rename(module, changes, node)
 
 
 def _calls(module: Module) -> Iterator[tuple[cst.Call, str]]:
@@ -131,19 +170,58 @@ def _calls(module: Module) -> Iterator[tuple[cst.Call, str]]:
                 yield node, name
 
 
-def _is_in_old_order(module: Module, call: cst.Call, renamed: Mapping[str, str]) -> bool:
-    """Whether a call has its axis first: as a number, by its old name, or before what can only be the values."""
-    if not keyword_arguments(call).keys().isdisjoint(renamed):
+def _is_old(module: Module, call: cst.Call, name: str) -> bool | None:
+    """Whether a call has the order of arguments from before 1.0: None where neither it nor local values tell."""
+    positional = [argument.value for argument in _positional(call)]
+    if RESIZING.fullmatch(name):
+        return _has_two_sizes(module, positional)
+    if name not in REORDERED:
+        return None
+    if not keyword_arguments(call).keys().isdisjoint(REORDERED[name][1]):
         return True
-    positional = _positional(call)
     if not positional:
-        return False
-    first = positional[0].value
-    if _is_whole_number(first):
+        return None
+    first, last = positional[0], call.args[-1].value if len(call.args) > 1 else None
+    if _is_number(module, first):
         return True
+    if _is_number(module, last) or isinstance(module.assigned_value(first), _VALUES):
+        return False
     is_axis = isinstance(first, cst.Name) and first.value in AXES
-    others = [argument.value for argument in call.args[1:]]
-    return is_axis and bool(others) and not any(_is_whole_number(other) for other in others[-1:])
+    return True if last is not None and (is_axis or isinstance(module.assigned_value(last), _VALUES)) else None
+
+
+def _has_two_sizes(module: Module, positional: list[Any]) -> bool | None:
+    if len(positional) < 3:
+        return None
+    height, width = positional[1:3]
+    if _is_number(module, height) or _HEIGHT_AND_WIDTH.fullmatch(f"{last_part(height)} {last_part(width)}"):
+        return True
+    is_joined = isinstance(module.assigned_value(height), _VALUES) or "method" in module.text(width).lower()
+    return False if is_joined or _is_number(module, width) else None
+
+
+def _may_be_old(call: cst.Call, name: str) -> bool:
+    """Whether a call that tells nothing would be another one in the order of old."""
+    count = len(_positional(call))
+    if RESIZING.fullmatch(name):
+        return count >= 3
+    return name in REORDERED and count == len(call.args) == len(REORDERED[name][0])
+
+
+def _is_number(module: Module, node: Any) -> bool:
+    """Whether an expression is a whole number: written there, assigned once to a name, or a parameter's default."""
+    if not isinstance(node, cst.Name):
+        return _is_whole_number(node)
+    if _is_whole_number(module.assigned_value(node)):
+        return True
+    for above in module.parents(node):
+        if isinstance(above, cst.FunctionDef):
+            params = above.params
+            for param in (*params.params, *params.kwonly_params):
+                if param.name.value == node.value:
+                    is_assigned = len(list(module.scope(node)[node.value])) > 1
+                    return not is_assigned and _is_whole_number(param.default)
+    return False
 
 
 def _is_whole_number(node: Any) -> bool:
@@ -208,18 +286,20 @@ def _list_reversed_axes(module: Module, changes: Changes, call: cst.Call) -> Non
 def _join_sizes(module: Module, changes: Changes, call: cst.Call) -> None:
     """`resize_images(x, 64, 64)`: both sizes are one argument now."""
     positional = _positional(call)
-    if len(positional) >= 3 and _is_whole_number(positional[1].value):
-        start, end = module.span(positional[1].value)[0], module.span(positional[2].value)[1]
-        changes.replace_span(start, start, "[", NAME)
-        changes.replace_span(end, end, "]", NAME)
+    start, end = module.span(positional[1].value)[0], module.span(positional[2].value)[1]
+    changes.replace_span(start, start, "[", NAME)
+    changes.replace_span(end, end, "]", NAME)
 
 
-def _rename(module: Module, changes: Changes, node: cst.Attribute) -> None:
+def _renamed(module: Module, changes: Changes, node: Any) -> Renamed | None:
+    """The new name of a function that may be rewritten."""
+    if not isinstance(node, cst.Attribute):
+        return None
     full = module.name(node)
     name = names.below_tensorflow(full) or ""
     renamed = RENAMED.get(name)
     if renamed is None or not may_rewrite_node(module, node) or is_caught(module, node):
-        return
+        return None
     call = call_of(module, node)
     positional = _positional(call) if call is not None else []
     is_v1 = ".compat.v1." in full or bool(changes.v1_imports)
@@ -228,7 +308,16 @@ def _rename(module: Module, changes: Changes, node: cst.Attribute) -> None:
         or any(argument.star for argument in positional)
         or (name in ONLY_IN_V1 and not is_v1)
     ):
+        return None
+    return renamed
+
+
+def _rename(module: Module, changes: Changes, node: Any) -> None:
+    renamed = _renamed(module, changes, node)
+    if renamed is None:
         return
+    full, call = module.name(node), call_of(module, node)
+    name = names.below_tensorflow(full) or ""
     root = node.value.value if "." in name and isinstance(node.value, cst.Attribute) else node.value
     if module.name(root) == full[: -len(name) - 1]:
         changes.replace(node, f"{module.text(root)}.{renamed.name}", NAME)
