@@ -57,7 +57,8 @@ def check_project(project: Project) -> dict[str, list[Finding]]:
     """One finding in each file that a program with v2 behaviour off reaches: at its first such call."""
     graph = project.import_graph
     relevant = graph.relevant()
-    first_calls = {path: call for path in relevant if (call := next(_calls(graph, path), None))}
+    makers = _Makers(graph)
+    first_calls = {path: call for path in relevant if (call := next(_calls(graph, path, makers), None))}
     if not first_calls:
         return {}
     imported = {other for path in relevant for other in graph.imported_files(path) - {path}}
@@ -88,21 +89,114 @@ def _is_run(project: Project, path: str, *, is_imported: bool) -> bool:
     return _has_switch(project, path) or start_of_program(graph, path, is_imported=is_imported) is not None
 
 
-def _calls(graph: ImportGraph, path: str) -> Iterator[ast.Call]:
+class _Makers:
+    """Which functions and classes of a project's files give models of Keras."""
+
+    def __init__(self, graph: ImportGraph) -> None:
+        self._graph = graph
+        self._imports: dict[str, list[ast.Import | ast.ImportFrom]] = {}
+        self._made: dict[tuple[str, str], set[str]] = {}
+
+    def made(self, path: str, call: ast.Call) -> set[str]:
+        """Where the result of a call has models: `""` is the result itself, `.model` an attribute of it."""
+        if leaf(call.func) in MODEL_CONSTRUCTORS and self._is_of_keras(path):
+            return {""}
+        if not isinstance(call.func, (ast.Name, ast.Attribute)):
+            return set()
+        chain = ast.unparse(call.func)
+        key = path, chain
+        if key not in self._made:
+            self._made[key] = set()  # for functions that call each other
+            self._made[key] = self._find(path, chain.split("."))
+        return self._made[key]
+
+    def _is_of_keras(self, path: str) -> bool:
+        return self._graph.project.text(path).find(b"keras") >= 0
+
+    def _find(self, path: str, chain: list[str]) -> set[str]:
+        for home, name in self._definitions(path, chain):
+            for node in getattr(self._graph.tree(home), "body", ()):
+                if isinstance(node, ast.ClassDef) and node.name == name:
+                    return self._made_by_class(home, node)
+                if isinstance(node, ast.FunctionDef) and node.name == name:
+                    return self._made_by_function(home, node)
+        return set()
+
+    def _definitions(self, path: str, chain: list[str]) -> Iterator[tuple[str, str]]:
+        """The file and the name in it that a called chain may mean: of the file itself, or of one that it imports."""
+        if len(chain) == 1:
+            yield path, chain[0]
+        for node in self._imports_of(path):
+            for alias in node.names:
+                bound = (alias.asname or alias.name).split(".")
+                if isinstance(node, ast.ImportFrom):
+                    if chain == bound or (alias.name == "*" and len(chain) == 1):
+                        name = chain[0] if alias.name == "*" else alias.name
+                        yield from ((home, name) for home in self._graph.files(path, node.module or "", node.level))
+                    if chain[:-1] == bound:
+                        module = f"{node.module or ''}.{alias.name}".lstrip(".")
+                        yield from ((home, chain[-1]) for home in self._graph.files(path, module, node.level))
+                elif chain[:-1] == bound:
+                    yield from ((home, chain[-1]) for home in self._graph.files(path, alias.name))
+
+    def _imports_of(self, path: str) -> list[ast.Import | ast.ImportFrom]:
+        if path not in self._imports:
+            nodes = self._graph.nodes(path, as_program=True) if self._graph.takes_from_files(path) else ()
+            self._imports[path] = [node for node in nodes if isinstance(node, (ast.Import, ast.ImportFrom))]
+        return self._imports[path]
+
+    def _made_by_function(self, path: str, function: ast.FunctionDef) -> set[str]:
+        made: dict[str, set[str]] = {}
+        found: set[str] = set()
+        for node in sorted(_own_statements(function), key=lambda node: node.lineno):
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+                made.update((ast.unparse(target), self.made(path, node.value)) for target in node.targets)
+            elif isinstance(node, ast.Return) and isinstance(node.value, ast.Call):
+                found |= self.made(path, node.value)
+            elif isinstance(node, ast.Return) and node.value is not None:
+                found |= made.get(ast.unparse(node.value), set())
+        return found
+
+    def _made_by_class(self, path: str, class_: ast.ClassDef) -> set[str]:
+        if not self._is_of_keras(path):
+            return set()
+        found = {""} if any(leaf(base) in MODEL_CONSTRUCTORS for base in class_.bases) else set()
+        for node in ast.walk(class_):
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+                own = [target for target in map(ast.unparse, node.targets) if target.startswith("self.")]
+                if own and "" in self.made(path, node.value):
+                    found |= {target[len("self") :] for target in own}
+        return found
+
+
+def _own_statements(function: ast.FunctionDef) -> Iterator[ast.stmt]:
+    stack: list[ast.AST] = list(function.body)
+    while stack:
+        node = stack.pop()
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            continue
+        if isinstance(node, ast.stmt):
+            yield node
+        stack.extend(child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.expr))
+
+
+def _calls(graph: ImportGraph, path: str, makers: _Makers) -> Iterator[ast.Call]:
     """The calls that train, run, save or load a model of Keras."""
     text = graph.project.text(path)
-    if text.find(b"keras") < 0 or not _MAY_RAISE.search(text):
+    is_of_keras = text.find(b"keras") >= 0
+    if not (is_of_keras or graph.takes_from_files(path)) or not _MAY_RAISE.search(text):
         return
     nodes = list(graph.nodes(path, as_program=True))
-    models = set(map(_compiled_model, nodes)) - {None}
+    models = set(map(_compiled_model, nodes)) - {None} if is_of_keras else set()
     for node in nodes:
-        if (
-            isinstance(node, ast.Assign)
-            and isinstance(node.value, ast.Call)
-            and leaf(node.value.func) in MODEL_CONSTRUCTORS
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            made = makers.made(path, node.value)
+            models |= {ast.unparse(target) + attribute for target in node.targets for attribute in made}
+        elif (
+            is_of_keras
+            and isinstance(node, ast.ClassDef)
+            and any(leaf(base) in MODEL_CONSTRUCTORS for base in node.bases)
         ):
-            models |= {ast.unparse(target) for target in node.targets}
-        elif isinstance(node, ast.ClassDef) and any(leaf(base) in MODEL_CONSTRUCTORS for base in node.bases):
             models.add("self")
     for node in nodes:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in RAISING:
