@@ -6,6 +6,7 @@ import builtins
 import functools  # noqa: F401  # read by name below
 import importlib  # noqa: F401
 import runpy  # noqa: F401
+import sys  # noqa: F401
 
 from tfbn.migrate.rules.python2_names import SUCCESSORS
 

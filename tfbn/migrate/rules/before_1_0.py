@@ -140,7 +140,7 @@ def check_file(module: Module, changes: Changes) -> None:
         changes.find(
             call,
             NAME,
-            f"tf.{name} took its arguments in another order before TensorFlow 1.0, and this file has calls of both ages",
+            f"tf.{name} had another order of arguments before TensorFlow 1.0, and this file has calls of both ages",
             "name the arguments, as the program means them",
         )
     for call, name in calls:

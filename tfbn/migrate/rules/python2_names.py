@@ -16,6 +16,8 @@ SUCCESSORS = {
     "basestring": "str",
     "cmp": "(x > y) - (x < y)",
     "execfile": "runpy.run_path",
+    "file": "open",
+    "intern": "sys.intern",
     "long": "int",
     "raw_input": "input",
     "reduce": "functools.reduce",

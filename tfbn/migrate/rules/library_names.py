@@ -1,0 +1,128 @@
+"""Names of Python, NumPy and their neighbours that newer versions have lost, in what programs of TensorFlow run."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from tfbn.errors import Finding
+from tfbn.migrate.import_graph import ImportGraph
+from tfbn.migrate.library_table import GONE
+from tfbn.migrate.plain_code import Imports, files_of_programs, unguarded
+from tfbn.migrate.project import Project
+from tfbn.migrate.rule import Rule
+
+NAME = "library-names"
+VALID = [
+    "import numpy as np, tensorflow as tf\nx = np.zeros([2], np.float32), np.prod([1]), np.bool_(1)\n",
+    "import tensorflow as tf\ntry:\n    import cPickle as pickle\nexcept ImportError:\n    import pickle\n",
+    "import sys\nimport tensorflow as tf\nif sys.version_info[0] < 3:\n    import urllib2\n",
+    "import tensorflow as tf\nfrom six.moves import urllib\nurllib.request.urlretrieve(a, b)\n",
+    "import numpy as np, tensorflow as tf\ndef f(np):\n    return np.product(x)\n",
+    "import yaml, numpy as np, tensorflow as tf\nx = yaml.load(f, Loader=l), np.load(f, allow_pickle=True).item()\n",
+    "import numpy as np, tensorflow as tf\nx = np.fromstring(a, sep=' '), np.load(f)['a'].item(), ET.tostring(a)\n",
+    "import numpy as np\nx = np.product([1])\n",  # not of TensorFlow
+]
+INVALID: list[tuple[str, str | int]] = [
+    (
+        """\
+import numpy as np
+import tensorflow as tf
+
+def count(variable):
+    return np.product([int(size) for size in variable.shape])
+""",
+        5,
+    ),
+    ("import tensorflow as tf\nimport cPickle as pickle\nx = pickle.loads(y)\n", 2),
+    ("import tensorflow as tf\nfrom scipy.misc import imread, open\n", 2),
+    ("import tensorflow as tf\nimport scipy.misc\nx = scipy.misc.imresize(y, 2)\nz = scipy.misc.imresize(y, 2)\n", 3),
+    ("import tensorflow as tf\nfrom sklearn.cross_validation import train_test_split\n", 2),
+    ("import collections, tensorflow as tf\nx = isinstance(y, collections.Iterable)\n", 2),
+    ("import yaml, tensorflow as tf\nx = yaml.load(open('a'))\n", 2),
+    ("import numpy as np, tensorflow as tf\nx = np.load('vgg16.npy', encoding='latin1').item()\n", 2),
+    ("import numpy as np, tensorflow as tf\nx = np.fromstring(y, np.uint8)\n", 2),
+    ("import tensorflow as tf\nx = tf.train.BytesList(value=[image.tostring()])\n", 2),
+]
+LIBRARIES = {"numpy": "NumPy", "scipy": "SciPy", "sklearn": "scikit-learn", "PIL": "Pillow"}
+_LEAVES = {name.rpartition(".")[2] for name in GONE} | {name.partition(".")[0] for name in GONE if "." not in name}
+_MENTIONED = re.compile(rb"\w+")
+_WORDS = frozenset(word.encode("ascii") for word in {*_LEAVES, "tostring", "fromstring", "yaml", "load"})
+
+
+def check_project(project: Project) -> dict[str, list[Finding]]:
+    """One finding for each name in a file."""
+    graph = project.import_graph
+    return {path: found for path in files_of_programs(project) if (found := list(_findings(graph, path)))}
+
+
+def _findings(graph: ImportGraph, path: str) -> Iterator[Finding]:
+    if _WORDS.isdisjoint(_MENTIONED.findall(graph.project.text(path))):
+        return
+    tree = graph.tree(path)
+    if tree is None:
+        return
+    imports = Imports(graph, path, tree)
+    seen: dict[str, tuple[ast.stmt | ast.expr, str, str]] = {}
+    nodes: list[tuple[str, ast.stmt | ast.expr]] = list(imports.mentions)
+    nodes += [(imports.full(node), node) for node in unguarded(tree) if isinstance(node, ast.Attribute)]
+    for full, node in nodes:
+        gone = _gone(full)
+        if gone:
+            library = LIBRARIES.get(gone.partition(".")[0])
+            problem = f"newer {library} has no {gone}" if library else f"newer Python 3 has no {gone}"
+            _keep_first(seen, gone, (node, problem, f"use {GONE[gone]}".replace("`", "").replace("use nothing: ", "")))
+    for node in unguarded(tree):
+        if isinstance(node, ast.Call):
+            for problem, advice in _changed(imports, node):
+                _keep_first(seen, problem, (node, problem, advice))
+    for node, problem, advice in seen.values():
+        yield Finding(NAME, "error", graph.place(path, node), problem, advice)
+
+
+def _keep_first(
+    seen: dict[str, tuple[ast.stmt | ast.expr, str, str]], key: str, found: tuple[ast.stmt | ast.expr, str, str]
+) -> None:
+    if key not in seen or (found[0].lineno, found[0].col_offset) < (seen[key][0].lineno, seen[key][0].col_offset):
+        seen[key] = found
+
+
+def _gone(full: str) -> str:
+    """The longest part of a name, from its root on, that is gone."""
+    while full and full not in GONE:
+        full = full.rpartition(".")[0]
+    return full
+
+
+def _changed(imports: Imports, call: ast.Call) -> Iterator[tuple[str, str]]:
+    """Calls of names that are there, and raise as they are called here."""
+    full, keywords = imports.full(call.func), {keyword.arg for keyword in call.keywords}
+    if None in keywords or any(isinstance(argument, ast.Starred) for argument in call.args):
+        return
+    if full == "yaml.load" and len(call.args) + len(keywords) == 1:
+        yield "newer PyYAML wants a Loader in yaml.load", "use yaml.safe_load, or yaml.load with Loader=yaml.FullLoader"
+    if full == "numpy.fromstring" and "sep" not in keywords and len(call.args) < 4:
+        yield "newer NumPy has no numpy.fromstring of bytes", "use numpy.frombuffer; copy() what is to be changed"
+    if full == "numpy.load" and "allow_pickle" not in keywords and len(call.args) < 3 and "encoding" in keywords:
+        yield _PICKLED
+    if isinstance(call.func, ast.Attribute) and not call.args and not call.keywords:
+        value = call.func.value
+        if call.func.attr == "tostring":
+            yield "newer NumPy has no tostring() of an array", "use tobytes()"
+        if call.func.attr == "item" and isinstance(value, ast.Call) and imports.full(value.func) == "numpy.load":
+            if "allow_pickle" not in {keyword.arg for keyword in value.keywords} and len(value.args) < 3:
+                yield _PICKLED
+
+
+_PICKLED = (
+    "numpy.load refuses pickled objects, such as a dict of weights, unless it is told to take them",
+    "add allow_pickle=True for a file that you trust",
+)
+RULE = Rule(
+    name=NAME,
+    summary="reports names that newer Python, NumPy, SciPy or scikit-learn have lost, such as np.product and cPickle",
+    valid=VALID,
+    invalid=INVALID,
+    check_project=check_project,
+)
