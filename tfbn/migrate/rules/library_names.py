@@ -73,10 +73,10 @@ def _findings(graph: ImportGraph, path: str) -> Iterator[Finding]:
             library = LIBRARIES.get(gone.partition(".")[0])
             problem = f"newer {library} has no {gone}" if library else f"newer Python 3 has no {gone}"
             _keep_first(seen, gone, (node, problem, f"use {GONE[gone]}".replace("`", "").replace("use nothing: ", "")))
-    for node in unguarded(tree):
-        if isinstance(node, ast.Call):
-            for problem, advice in _changed(imports, node):
-                _keep_first(seen, problem, (node, problem, advice))
+    for call in unguarded(tree):
+        if isinstance(call, ast.Call):
+            for problem, advice in _changed(imports, call):
+                _keep_first(seen, problem, (call, problem, advice))
     for node, problem, advice in seen.values():
         yield Finding(NAME, "error", graph.place(path, node), problem, advice)
 
