@@ -12,7 +12,7 @@ import tensorflow as tf
 from tfbn import _tensorflow, functional
 from tfbn.arguments import checks, layers, shapes
 from tfbn.arguments.foreign import foreign_names
-from tfbn.core import averages, modes, normalization, replicas
+from tfbn.core import averages, modes, normalization, policy, replicas
 from tfbn.core.flag import Flag
 from tfbn.core.settings import Arguments, Settings, resolve
 from tfbn.core.values import CallInputs, Params, State
@@ -221,9 +221,22 @@ class BatchNorm(tf.Module):
           TypeError: inputs that are not floating; an argument of another type.
           RuntimeError: a TF1 graph, for which there is `batch_norm`; synchronized where TensorFlow refuses collectives.
         """
+        return self._call(inputs, is_training, update_statistics, mask, batch_weights, policy.TABLE)
+
+    @tf.autograph.experimental.do_not_convert
+    def _call(
+        self,
+        inputs: Any,
+        is_training: Any,
+        update_statistics: Any,
+        mask: Any,
+        batch_weights: Any,
+        table: tuple[policy.OriginalPath, ...],
+    ) -> tf.Tensor:
+        """The call, on a path of this table."""
         self._check_context()
         inputs = tf.convert_to_tensor(inputs)
-        settings = self.settings_for(inputs, weighted=batch_weights is not None)
+        settings = self.settings_for(inputs, batch_weights is not None, table)
         channels = settings.layout.channels
         call = CallInputs(
             inputs,
@@ -321,11 +334,13 @@ class BatchNorm(tf.Module):
         """How many channels the variables have; None before they are created."""
         return None if self.moving_mean is None else self.moving_mean.shape.as_list()[0]
 
-    def settings_for(self, inputs: Any, weighted: bool = False) -> Settings:
+    def settings_for(
+        self, inputs: Any, weighted: bool = False, table: tuple[policy.OriginalPath, ...] = policy.TABLE
+    ) -> Settings:
         """The settings of a call with inputs of this shape and dtype, with or without weights."""
         fixed = self._fixed
         layout = shapes.check_inputs(inputs, fixed.data_format, fixed.axis, self._arguments.virtual_batch_size)
-        return resolve(self._check_arguments(layout.channels), layout, inputs.dtype, weighted)
+        return resolve(self._check_arguments(layout.channels), layout, inputs.dtype, weighted, table=table)
 
     def _current_arguments(self) -> Arguments:
         """The arguments that all front ends have, with the attributes as they are now."""

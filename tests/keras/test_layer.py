@@ -236,7 +236,7 @@ class TestMasks:
     @each
     @pytest.mark.parametrize("rank, axis", [(3, 1), (3, 2), (4, 1), (4, 2)])
     def test_propagated_keras_mask_aligns_left(self, keras, rank, axis):
-        """So that with axis=1 channels differ in it, one of them without a step; no effect in inference."""
+        """So that with axis=1 channels differ in it, one of them masked whole; no effect in inference."""
         x = batch((5, 4, 6, 3)[:rank], seed=3)
         x[2:, -1], x[:, 2] = 0.0, 0.0
         kept = np.any(x != 0, axis=tuple(range(2, rank)))  # as Masking takes it
@@ -250,10 +250,94 @@ class TestMasks:
         masked = np.ma.masked_array(x.astype("float64"), ~counted)
         mean, variance = masked.mean(axes).filled(0.0), masked.var(axes).filled(1.0)
         moving = 0.75 * mean, 0.75 * variance * correction + 0.25
+        if keras in generations.KERAS_3:  # where the averages follow a mean and a variance of 0
+            variance = masked.var(axes).filled(0.0)
+            moving = moving[0], 0.75 * variance * correction + 0.25
         np.testing.assert_allclose(layer.moving_mean.numpy(), moving[0], **generations.STATISTICS)
         np.testing.assert_allclose(layer.moving_variance.numpy(), moving[1], **generations.STATISTICS)
         np.testing.assert_allclose(outputs, oracle.normalize(x, mean, variance, axis=axis), **generations.OUTPUTS)
         np.testing.assert_allclose(again, oracle.normalize(x, *moving, axis=axis), **generations.OUTPUTS)
+
+    @pytest.mark.parametrize("keras", generations.KERAS_3)
+    @pytest.mark.parametrize("dynamic", [False, True], ids=["static", "dynamic"])
+    @pytest.mark.parametrize("renorm", [False, True], ids=["plain", "renorm"])
+    @pytest.mark.parametrize("rank, axis", [(2, -1), (3, 1), (3, -1), (4, 1), (4, -2), (4, -1)])
+    def test_as_keras_3_computes_it(self, keras, rank, axis, renorm, dynamic):
+        """Beside its own layer: outputs, gradients, statistics, with channels and batches that are masked whole."""
+        shape, random = (6, 3, 4, 5)[: rank - 1] + (5,), np.random.RandomState(4)
+        x, slope = batch(shape, seed=5), random.uniform(0.5, 1.5, shape).astype("float32")
+        some, channel = random.uniform(size=shape[:-1]) > 0.3, np.ones(shape[:-1], bool)
+        channel[..., 1] = False
+        if axis == 1:
+            channel[:, 1] = False
+        clipping = {"renorm_clipping": {"rmax": 1.5, "dmax": 0.7}} if renorm else {}
+        common = {"axis": axis, "renorm": renorm, **clipping}
+        for kept in (some, channel, np.zeros_like(some)):
+            theirs = keras.layers.BatchNormalization(momentum=0.7, renorm_momentum=0.6, **common)
+            ours = layer_of(keras, decay=0.7, renorm_decay=0.6, unbiased=False, **common)
+            for layer in (theirs, ours):
+                layer.build(shape)
+                generations.randomize(layer)
+            found = [outputs_and_gradients(layer, axis % rank, x, kept, slope, dynamic) for layer in (theirs, ours)]
+            for expected, actual in zip(*found):
+                scale = max(1.0, np.abs(expected).max())
+                np.testing.assert_allclose(actual, expected, rtol=0, atol=3e-5 * scale)
+            generations.assert_equal_numbers(ours, theirs)
+
+    @pytest.mark.parametrize("keras", generations.KERAS_3)
+    @pytest.mark.parametrize("given", ["mask", "batch_weights"])
+    def test_what_a_call_is_told_has_the_modules_rule(self, keras, given):
+        """Where nothing has weight, every statistic stays, whatever mask is passed on beside the weights."""
+        layer = layer_of(keras, decay=0.5)
+        layer(X, training=True)
+        before, told = generations.numbers(layer), tf.constant(X)
+        told._keras_mask = tf.constant(np.zeros(SHAPE[:2], bool)) if given == "batch_weights" else None
+        zeros = np.zeros(SHAPE[:2] if given == "mask" else SHAPE[:1], "float32")
+        outputs = layer(told, training=True, **{given: zeros})
+        np.testing.assert_allclose(outputs, layer(X), **generations.OUTPUTS)
+        for name, value in generations.numbers(layer).items():
+            np.testing.assert_array_equal(value, before[name])
+
+    @each
+    def test_an_empty_batch_with_a_mask_moves_nothing(self, keras):
+        layer = layer_of(keras, axis=1, decay=0.5)
+        layer(X, training=True)
+        before, empty = generations.numbers(layer), tf.constant(X[:0])
+        empty._keras_mask = tf.zeros([0, SHAPE[1]], tf.bool)
+        assert layer(empty, training=True).shape == (0, *SHAPE[1:])
+        for name, value in generations.numbers(layer).items():
+            np.testing.assert_array_equal(value, before[name])
+
+
+def outputs_and_gradients(layer, channels, x, kept, slope, dynamic):
+    def run(x, kept):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            masked = tf.identity(x)
+            masked._keras_mask = kept
+            outputs = layer(masked, training=True)
+            loss = tf.reduce_sum(tf.tanh(outputs) * slope)
+        return [outputs, *tape.gradient(loss, [x, layer.gamma.value, layer.beta.value])]
+
+    if dynamic:
+        sizes = [size if axis == channels else None for axis, size in enumerate(x.shape)]
+        signature = [tf.TensorSpec(sizes, tf.float32), tf.TensorSpec([None] * kept.ndim, tf.bool)]
+        run = tf.function(run, input_signature=signature)
+    return [value.numpy() for value in run(tf.constant(x), tf.constant(kept))]
+
+
+@each
+def test_fused_says_what_trains(keras):
+    """None before the layer knows its inputs, and read-only."""
+    assert layer_of(keras).fused is None
+    assert layer_of(keras, fused=False).fused is False
+    cases = [({}, True), ({"fused": False}, False), ({"axis": 1}, True), ({"virtual_batch_size": 2}, False)]
+    for given, expected in [*cases, ({"dtype": "float64"}, False), ({"epsilon": 0.0, "axis": 2}, False)]:
+        layer = layer_of(keras, **given)
+        layer.build((4, 6, 6, 3))
+        assert layer.fused is expected, given
+    with pytest.raises(AttributeError):
+        layer.fused = True
 
 
 class TestPolicies:

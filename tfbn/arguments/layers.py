@@ -48,5 +48,19 @@ def check_call(call: CallInputs, layout: Layout, synchronized: bool = False) -> 
     if mask is not None:
         mask = tf.convert_to_tensor(mask)
         shapes.check_mask(mask, call.inputs, layout.pooled.axes[0], call.mask_by_channel)
+        mask = _know_channels(mask, layout.pooled, call.mask_by_channel)
     across = several_replicas(synchronized, call.is_training)
     return call._replace(batch_weights=batch_weights, mask=mask, across=across)
+
+
+def _know_channels(mask: tf.Tensor, layout: Layout, by_channel: bool) -> tf.Tensor:
+    """The mask, whose static shape tells what size it has along the channels if it has all axes."""
+    axis = layout.axes[0]
+    if mask.shape.rank != layout.rank or mask.shape.as_list()[axis] is not None:
+        return mask
+    expected = [layout.channels if each == axis else None for each in range(layout.rank)]
+    if not by_channel:
+        expected[axis] = 1
+        return tf.ensure_shape(mask, expected)
+    sizes = [layout.channels if each == axis else size for each, size in enumerate(tf.unstack(tf.shape(mask)))]
+    return tf.ensure_shape(tf.broadcast_to(mask, sizes), expected)

@@ -53,7 +53,7 @@ def _compute(
 ) -> tuple[tf.Tensor, Batch, Flag]:
     inputs = call.inputs
     pooled = normalization.pool(inputs, options, weights) if call.across else None
-    nonempty = normalization.has_samples(inputs, weights, pooled)
+    nonempty = normalization.has_samples(inputs, options, weights, pooled)
     normalized = functools.partial(
         normalization.normalize_batch,
         options=options,

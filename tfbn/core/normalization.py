@@ -50,12 +50,15 @@ def pool(inputs: tf.Tensor, options: Options, weights: tf.Tensor | None = None) 
 
 
 def has_samples(
-    inputs: tf.Tensor, weights: tf.Tensor | None = None, pooled: replicas.Pooled | None = None
+    inputs: tf.Tensor, options: Options, weights: tf.Tensor | None = None, pooled: replicas.Pooled | None = None
 ) -> tf.Tensor | bool:
     """Whether the batch has statistics at all: a sample, and weights that do not sum to zero.
 
-    A bool where the static shape tells, else a scalar tensor: a boolean, or a number that is 0 for False.
+    Where statistics do not stay without weight, samples are enough; several replicas together are taken to have some. A
+    bool where the static shape tells, else a scalar tensor: a boolean, or a number that is 0 for False.
     """
+    if weights is not None and not options.path.stays_without_weight:
+        return pooled is not None or moments.has_samples(inputs)
     if pooled is not None:
         return tf.reduce_any(tf.not_equal(pooled.shares.total, 0))
     return moments.has_samples(inputs) if weights is None else moments.has_weight(inputs, weights)
@@ -80,7 +83,8 @@ def normalize_batch(
 
     xhat = (x - mean) / sqrt(variance + epsilon); with renorm xhat = xhat * r + d; with an adjustment (a, b)
     xhat = xhat * a + b; y = xhat * gamma + beta. `nonempty` is what `has_samples` says: a batch, or a virtual batch,
-    without samples is normalized by the moving statistics, with an r of 1 and a d of 0. `weights` are `sample_weights`.
+    without samples is normalized by the moving statistics, with an r of 1 and a d of 0, or, on a path where statistics
+    do not stay without weight, by a mean and a variance of 0. `weights` are `sample_weights`.
     """
     layout = _layout(inputs, options)
     dtype = compute_dtype(inputs.dtype)
@@ -92,7 +96,12 @@ def normalize_batch(
     # XLA cancels all digits of the kernel's own moments where the mean is far from zero; without samples, TensorFlow's
     # second derivatives are NaN.
     own = weights is None and pooled is None and not _tensorflow.compiled_by_xla()
-    if own and nonempty is not False and _takes_fused(inputs, options, layout) and _per_channel(scale, offset, layout):
+    if (
+        own
+        and nonempty is not False
+        and takes_fused(inputs.dtype, options, layout)
+        and _per_channel(scale, offset, layout)
+    ):
         return _by_fused_training(inputs, scale, offset, state, options, nonempty, layout)
     # Stay in float32: the gradients through the moments cancel, and must do so before rounding to half precision.
     wide = tf.cast(layout.view_virtual(inputs), dtype)
@@ -104,7 +113,7 @@ def normalize_batch(
         batch_moments, centred = moments.with_centred(wide, shares, layout)
     else:
         (batch_moments, shares), centred = pooled, None
-    if shares.weights is not None:
+    if shares.weights is not None and options.path.stays_without_weight:
         nonempty = tf.not_equal(shares.total, 0)
     outputs, batch = _by_moments(
         wide, scale, offset, state, options, nonempty, layout, batch_moments, shares, centred, pooled is not None
@@ -210,8 +219,9 @@ def _by_moments(
     across: bool,
 ) -> tuple[tf.Tensor, Batch]:
     """Normalizes by moments from composed ops, with a kernel that takes them as arguments."""
-    # Where all samples count the same, an empty batch has no outputs, so it needs no fallback.
-    needless = shares.weights is None and not across and options.epsilon > 0
+    # Where only an empty batch has no statistics, there are no outputs that would need a fallback.
+    weighted = shares.weights is not None and options.path.stays_without_weight
+    needless = not (weighted or across) and options.epsilon > 0
     applied = own if needless else _fall_back_to_moving(own, state, nonempty, layout)
     pooled = moments.average_over_virtual_batches(applied, shares, layout)
     stddev, r, d = None, None, None
@@ -219,7 +229,7 @@ def _by_moments(
         scale, offset, stddev, r, d = _renormed(scale, offset, pooled, state, options, nonempty, layout)
     affine_later = not _per_channel(scale, offset, layout)
     affine = (None, None) if affine_later else (scale, offset)
-    fused = _takes_fused(inputs, options, layout) and layout.fused_format == "NHWC"
+    fused = takes_fused(inputs.dtype, options, layout) and layout.fused_format == "NHWC"
     kernel: Callable[..., tf.Tensor] = closed_form_gradient.fused
     if not fused or _differ_by_channel(shares, layout):
         kernel = functools.partial(closed_form_gradient.composed, centred=centred if applied is own else None)
@@ -297,10 +307,17 @@ def normalize_by_moving(inputs: tf.Tensor, params: Params, state: State, options
         values = [None if value is None else tf.reshape(value, layout.param_shape) for value in values]
     beta, gamma, mean, variance = values
     moving = moments.Moments(mean, variance)
-    if _takes_fused(inputs, options, layout) and (layout.fused_format == "NHWC" or options.fused_nchw_inference):
+    if takes_fused(inputs.dtype, options, layout) and (layout.fused_format == "NHWC" or options.fused_nchw_inference):
         gamma, beta = normalize.or_constants(gamma, beta, dtype, layout)
         return normalize.fused_infer(inputs, moving, gamma, beta, options.epsilon, layout)
     return normalize.composed(inputs, moving, gamma, beta, options.epsilon, layout)
+
+
+def takes_fused(dtype: tf.DType, options: Options, layout: Layout) -> bool:
+    """Whether inputs of this dtype and layout go through TensorFlow's fused kernel, in whatever mode."""
+    # Below the floor cuDNN refuses.
+    able = layout.fusible and options.epsilon >= FUSED_EPSILON_FLOOR
+    return options.fused and able and dtype in normalize.FUSED_DTYPES
 
 
 def _layout(inputs: tf.Tensor, options: Options) -> Layout:
@@ -314,12 +331,6 @@ def _read(value: Any, dtype: tf.DType) -> tf.Tensor | None:
 def _read_now(value: Any, dtype: tf.DType) -> tf.Tensor:
     # A ref variable's tensor is a single read for the whole graph, which a loop takes in from outside.
     return _read(value.read_value() if isinstance(value, tf.Variable) else value, dtype)
-
-
-def _takes_fused(inputs: tf.Tensor, options: Options, layout: Layout) -> bool:
-    # Below the floor cuDNN refuses.
-    able = layout.fusible and options.epsilon >= FUSED_EPSILON_FLOOR
-    return options.fused and able and inputs.dtype in normalize.FUSED_DTYPES
 
 
 def _per_channel(scale: tf.Tensor | None, offset: tf.Tensor | None, layout: Layout) -> bool:

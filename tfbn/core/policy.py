@@ -63,6 +63,9 @@ class OriginalPath(NamedTuple):
     model_variables: bool = True  # whether the variables enter MODEL_VARIABLES
     float32_rate: bool = False  # 1 - decay in float32 instead of float64
     debias_is_model_variable: bool = False  # whether the zero debias pair enters MODEL_VARIABLES
+    # Whether a channel, batch or virtual batch without any weight is normalized by the moving statistics, which stay;
+    # else by a mean and a variance of 0, which they follow.
+    stays_without_weight: bool = True
 
 
 FUNCTION_FUSED = OriginalPath(
@@ -122,6 +125,8 @@ LAYERS_TABLE = (
 )
 # `tfbn.functional` has no original whose habits it would have to share.
 FUNCTIONAL_TABLE = (CORE._replace(name="functional", matches=lambda call: True),)
+# A mask that Keras 3 passes on counts as in its own layer; everything else is as it is without one.
+KERAS_3_MASK_TABLE = tuple(path._replace(stays_without_weight=False) for path in TABLE)
 
 
 def resolve(call: CallSignature, table: tuple[OriginalPath, ...] = TABLE) -> OriginalPath:

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tfbn import _tensorflow
 from tfbn.arguments.foreign import check_names
-from tfbn.core import normalization, values
+from tfbn.core import normalization, policy, values
 from tfbn.keras import config, weights
 from tfbn.keras.generation import Generation, find_generation
 from tfbn.module import BatchNorm
@@ -89,8 +89,11 @@ def layer_class(keras: Any = None) -> Any:
 
     Layers are called with inputs, `training`, and as the module with `mask`, `batch_weights`, `update_statistics`.
     Without a mask argument, the mask of the inputs is used, along their axes from the left wherever the channels are;
-    it applies to the statistics and is passed on to the next layer. The attributes are the module's; decay,
-    renorm_decay, renorm_clipping, adjustment, update_statistics and frozen may be set.
+    it applies to the statistics and is passed on to the next layer. Under Keras 3 what that mask leaves without values
+    has, as in Keras' own layer, a mean and a variance of 0, which the averages follow; everywhere else it is normalized
+    by its averages, which stay. `fused`, read-only, says whether the fused kernel trains such inputs as the layer was
+    built for. The other attributes are the module's; decay, renorm_decay, renorm_clipping, adjustment,
+    update_statistics and frozen may be set.
 
     Args:
       keras: `keras`, `tf_keras` or `tf.keras`, the default; for Keras 3, on the TensorFlow backend.
@@ -157,6 +160,7 @@ class Layer:
                 "synchronized: expected False with fused=True under Keras 2, got True. `fused=True` is not supported "
                 "when `synchronized=True`; leave fused out."
             )
+        self._fused: bool | None = False if own.get("fused", True) is False else None
         self._hidden = _Hidden(
             _Module(
                 self._new_weight,
@@ -174,8 +178,10 @@ class Layer:
             super().__setattr__(name, value)
 
     def build(self, input_shape: Any) -> None:
-        module, spec = self._hidden.module, tf.TensorSpec(input_shape)
-        module.create(module.settings_for(spec).layout.channels, self._wide_dtype() or tf.float32)
+        module, dtype = self._hidden.module, tf.as_dtype(self.compute_dtype or "float32")
+        settings = module.settings_for(tf.TensorSpec(input_shape, dtype))
+        module.create(settings.layout.channels, self._wide_dtype() or tf.float32)
+        self._fused = normalization.takes_fused(dtype, settings, settings.layout)
         for name in weights.NAMES:
             setattr(self, name, getattr(module, name))
         super().build(input_shape)  # type: ignore[misc]
@@ -188,18 +194,25 @@ class Layer:
         batch_weights: Any = None,
         update_statistics: Any = None,
     ) -> tf.Tensor:
-        passed_on = _tensorflow.mask_from_keras(inputs)
+        passed_on, table = _tensorflow.mask_from_keras(inputs), policy.TABLE
         if passed_on is not None and mask is passed_on:
             # Its axes are those of the inputs from the left, wherever the channels are.
             mask = tf.reshape(mask, tf.concat([tf.shape(mask), [1] * (len(inputs.shape) - len(passed_on.shape))], 0))
+            if self.generation.major >= 3:
+                mask = tf.cast(mask, tf.bool)
+                # Keras has no weights: what has none of those stays as it is, as everywhere.
+                table = policy.TABLE if batch_weights is not None else policy.KERAS_3_MASK_TABLE
         inputs = tf.cast(inputs, self.compute_dtype)
-        return self._hidden.module(
-            inputs,
-            self._default_training() if training is None else training,
-            update_statistics=update_statistics,
-            mask=mask,
-            batch_weights=batch_weights,
-        )
+        training = self._default_training() if training is None else training
+        return self._hidden.module._call(inputs, training, update_statistics, mask, batch_weights, table)
+
+    @property
+    def fused(self) -> bool | None:
+        """Whether TensorFlow's fused kernel trains inputs like those the layer was built for.
+
+        Before that, None, or False where the argument is False.
+        """
+        return self._fused
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """The mask for the next layer; not an array, since Keras 2 sets attributes on it."""
