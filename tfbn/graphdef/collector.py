@@ -13,8 +13,8 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 def collector_paused(function: _Function) -> _Function:
     """Runs a function without the collector, which stays off where it was off before.
 
-    Reading a graph makes an object for each op and keeps it. The collector would visit them all again and again, finding
-    nothing: half of the time for 500 layers, and more for more.
+    Reading a graph makes an object for each op and keeps it. The collector would visit them all again and again, and
+    find nothing: half of the time for 500 layers, and a larger part for more.
     """
 
     @functools.wraps(function)
