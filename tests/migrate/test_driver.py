@@ -329,4 +329,4 @@ loaded = {name.partition(".")[2].partition(".")[0] for name in sys.modules if na
 print(sorted(loaded))
 """
     process = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, cwd=CHECKOUT)
-    assert process.stdout == "['errors', 'files', 'migrate', 'progress']\n", process.stderr
+    assert process.stdout == "['errors', 'files', 'lines', 'migrate', 'progress']\n", process.stderr

@@ -113,7 +113,7 @@ LEGACY = OriginalPath(
     adjusts=False,
     debias_is_model_variable=True,
 )
-TABLE = (FUNCTION_FUSED, CORE_FUSED, CORE, RENORM, LEGACY)
+TABLE: tuple[OriginalPath, ...] = (FUNCTION_FUSED, CORE_FUSED, CORE, RENORM, LEGACY)
 # tf.layers.batch_normalization is the class that the core path calls, without contrib's collections. Its virtual
 # batches have no fused kernel; those of the other front ends are no part of the original.
 LAYERS_TABLE = (

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -171,7 +172,7 @@ def _again_gradient(
 
 def _second_again_gradient(
     grads: Sequence[tf.Tensor], dy: tf.Tensor, x: tf.Tensor, scale: tf.Tensor, *rest: tf.Tensor
-) -> list[tf.Tensor | None]:
+) -> list[Any]:
     """`_second_gradient` for equal shares, whose moments depend on x."""
     mean, variance, epsilon = rest
     by_dx, by_dgamma, by_dbeta = grads
@@ -190,7 +191,7 @@ def _second_again_gradient(
 
 def _second_gradient(
     grads: Sequence[tf.Tensor], dy: tf.Tensor, *inputs: tf.Tensor, across: bool = False
-) -> list[tf.Tensor | None]:
+) -> list[Any]:
     """The gradient of `_fused_gradient`, by the composed formulas: TensorFlow has none for fixed moments."""
     if across:
         # Copies in this graph: a tape loses track of tensors from another one.

@@ -141,7 +141,7 @@ class _Makers:
 
     def _imports_of(self, path: str) -> list[ast.Import | ast.ImportFrom]:
         if path not in self._imports:
-            nodes = self._graph.nodes(path, as_program=True) if self._graph.takes_from_files(path) else ()
+            nodes = self._graph.nodes(path, as_program=True) if self._graph.may_import_files(path) else ()
             self._imports[path] = [node for node in nodes if isinstance(node, (ast.Import, ast.ImportFrom))]
         return self._imports[path]
 
@@ -184,7 +184,7 @@ def _calls(graph: ImportGraph, path: str, makers: _Makers) -> Iterator[ast.Call]
     """The calls that train, run, save or load a model of Keras."""
     text = graph.project.text(path)
     is_of_keras = text.find(b"keras") >= 0
-    if not (is_of_keras or graph.takes_from_files(path)) or not _MAY_RAISE.search(text):
+    if not (is_of_keras or graph.may_import_files(path)) or not _MAY_RAISE.search(text):
         return
     nodes = list(graph.nodes(path, as_program=True))
     models = set(map(_compiled_model, nodes)) - {None} if is_of_keras else set()
