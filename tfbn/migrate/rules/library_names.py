@@ -46,9 +46,12 @@ def count(variable):
     ("import tensorflow as tf\nx = tf.train.BytesList(value=[image.tostring()])\n", 2),
 ]
 LIBRARIES = {"numpy": "NumPy", "scipy": "SciPy", "sklearn": "scikit-learn", "PIL": "Pillow"}
-_LEAVES = {name.rpartition(".")[2] for name in GONE} | {name.partition(".")[0] for name in GONE if "." not in name}
-_MENTIONED = re.compile(rb"\w+")
-_WORDS = frozenset(word.encode("ascii") for word in {*_LEAVES, "tostring", "fromstring", "yaml", "load"})
+_WORD = re.compile(rb"\w+")
+# The words that a file must have to take a name of the table, by one of them: the last, and for calls the function.
+_MENTIONS: dict[bytes, list[frozenset[bytes]]] = {b"tostring": [frozenset([b"tostring"])]}
+for _name in (*GONE, "yaml.load", "numpy.load.item", "numpy.load.encoding", "numpy.fromstring"):
+    _words = _name.encode("ascii").split(b".")
+    _MENTIONS.setdefault(_words[-1], []).append(frozenset(_words))
 
 
 def check_project(project: Project) -> dict[str, list[Finding]]:
@@ -58,7 +61,8 @@ def check_project(project: Project) -> dict[str, list[Finding]]:
 
 
 def _findings(graph: ImportGraph, path: str) -> Iterator[Finding]:
-    if _WORDS.isdisjoint(_MENTIONED.findall(graph.project.text(path))):
+    words = set(_WORD.findall(graph.project.text(path)))
+    if not any(required <= words for word in words & _MENTIONS.keys() for required in _MENTIONS[word]):
         return
     tree = graph.tree(path)
     if tree is None:

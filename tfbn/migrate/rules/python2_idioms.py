@@ -22,6 +22,7 @@ VALID = [
     "import tensorflow as tf\nx = list(range(3))\nrandom.shuffle(x)\ny = range(3)\nz = y[0], len(y)\n",
     "import tensorflow as tf\nx = range(3)\nx = list(x)\nx.append(1)\n",
     "import pandas as pd\nimport tensorflow as tf\nx = frame.keys()[0]\n",
+    "import tensorflow as tf\nx = hparams.values()\ny = [x[name] for name in sorted(x)]\n",
     "import tensorflow as tf\ndef f(map, x=1):\n    return map(x)[0], tf.fill([2], x / 2), range(3)[0]\n",
     "import tensorflow as tf\nx = data.next()\nfor i in range(n):\n    print(x, file=y)\n",
 ]
@@ -72,7 +73,9 @@ SHAPED = {
 }
 _MAY_RAISE = re.compile(
     rb"\b(?:has_key|iter(?:items|keys|values)|view(?:items|keys|values)|keys|items|values|filter|map|zip|next)\s*\("
-    rb"|\bprint\s*>>|\braise\s+[\"']|\brange\s*\(|[^/]/[^/=]|\b(?:" + "|".join(SUCCESSORS).encode("ascii") + rb")\b"
+    rb"|\bprint\s*>>|\braise\s+[\"']|(?:[=+]\s*|\bshuffle\s*\(\s*)range\s*\(|\brange\s*\(.*\)\s*[\[+]|[^/]/[^/=]|\b(?:"
+    + "|".join(SUCCESSORS).encode("ascii")
+    + rb")\b"
 )
 
 
@@ -213,7 +216,11 @@ class _File:
                     yield node, "iterators of Python 3 have no next()", "write next(iterator)"
 
     def _in_subscript(self, node: ast.Subscript) -> Iterator[tuple[Any, str, str]]:
-        if self._is_lazy(node.value) or (isinstance(node.ctx, ast.Store) and self._is_range(node.value)):
+        # By another name than a number it may be a dict that a method of the program's own returns.
+        is_counted = node.value is self._value(node.value) or _is_position(node.slice)
+        if (is_counted and self._is_lazy(node.value)) or (
+            isinstance(node.ctx, ast.Store) and self._is_range(node.value)
+        ):
             yield node, *_no_list(self._value(node.value))
         if isinstance(node.slice, ast.Slice) and any(
             self._is_fraction(part) for part in (node.slice.lower, node.slice.upper, node.slice.step) if part
@@ -259,6 +266,11 @@ def _own(scope: Any) -> Iterator[ast.AST]:
         yield node
         if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
             stack.extend(ast.iter_child_nodes(node))
+
+
+def _is_position(index: ast.AST) -> bool:
+    inner = index.operand if isinstance(index, ast.UnaryOp) else index
+    return isinstance(inner, ast.Slice) or (isinstance(inner, ast.Constant) and isinstance(inner.value, int))
 
 
 def _parts(node: ast.AST) -> list[ast.AST]:
