@@ -189,9 +189,7 @@ def _second_again_gradient(
     return [tf.cast(by_dy, dy.dtype), tf.cast(by_x, x.dtype), by_scale, *[None] * len(rest)]
 
 
-def _second_gradient(
-    grads: Sequence[tf.Tensor], dy: tf.Tensor, *inputs: tf.Tensor, across: bool = False
-) -> list[Any]:
+def _second_gradient(grads: Sequence[tf.Tensor], dy: tf.Tensor, *inputs: tf.Tensor, across: bool = False) -> list[Any]:
     """The gradient of `_fused_gradient`, by the composed formulas: TensorFlow has none for fixed moments."""
     if across:
         # Copies in this graph: a tape loses track of tensors from another one.
