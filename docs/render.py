@@ -103,6 +103,8 @@ The original has three code paths of 400 lines. They differ in the order of vari
 estimator of the moving variance, and what the update collections hold. Here there is one path of code, and what the
 original would do for a call is a record of this table, in `tfbn/core/policy.py`. The first path that matches a call
 counts. A quirk of the original is a column, with a recorded case beside it, and never a branch in the arithmetic.
+Other tables hold other originals: `tf.layers`, and for a mask that Keras 3 passes on the same records with
+`stays_without_weight` no.
 
 This page is made by `python -m docs.render --write`.
 

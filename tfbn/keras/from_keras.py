@@ -28,7 +28,8 @@ def from_keras(layer: Any) -> Any:
     batch.
 
     Differences: a layer casts its inputs to its compute dtype, the module computes in the inputs' dtype. Keras 2
-    ignores masks where it runs its fused kernel (ranks 4 and 5), and the module does not.
+    ignores masks where it runs its fused kernel (ranks 4 and 5), and the module does not. A channel that a mask leaves
+    without values keeps its statistics in the module; Keras 3 gives it a mean and a variance of 0.
 
     Args:
       layer: BatchNormalization of Keras 2 or 3, or of a subclass, that has been built or called; or tfbn's own layer;
