@@ -36,7 +36,7 @@ def test_calls_with_common_arguments(imports, name, arguments):
         ("loss, optimizer, clip_gradient_norm=4", "has no clip_gradient_norm"),
         ("loss, optimizer, clip_gradient_norm=0", "this one is the default: leave it out"),
         ("loss, optimizer, gradient_multipliers=factors", "has no gradient_multipliers"),
-        ("loss, optimizer, None, None, None, 4", "after the 5th are given by position"),
+        ("loss, optimizer, None, None, None, 4", "after the 5th are passed by position"),
         ("loss, optimizer, **options", "cannot be read here"),
         ("*options", "cannot be read here"),
     ],
