@@ -139,3 +139,23 @@ def test_outputs_of_calls_keep_their_names(kind):
     (found,) = {node.op for node in exported.graph_def.node if node.name == output.op.name}
     assert found == "IdentityN"
     np.testing.assert_array_equal(run(exported.graph_def, output.name, {"x:0": [1.0]}), [2.0])
+
+
+DAMAGES = {
+    "unknown op": lambda function: setattr(function.node_def[0], "op", "ForeignOp"),
+    "no shapes of an argument": lambda function: function.arg_attr[0].attr["_output_shapes"].list.ClearField("shape"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_functions_that_tensorflow_cannot_convert(damage, tmp_path):
+    """From a file, where importing a graph does not look at them."""
+    with graph(True, True):
+        x, t = tf1.placeholder(tf.float32, [None, 3], name="x"), tf1.placeholder(tf.bool, [], name="t")
+        tf.identity(tf1.cond(t, lambda: x * 2.0, lambda: x * 3.0), "y")
+        meta_graph = tf1.train.export_meta_graph()
+    for function in meta_graph.graph_def.library.function:
+        function.arg_attr[0].attr["_output_shapes"].list.shape.add().CopyFrom(tf.TensorShape([None, 3]).as_proto())
+        DAMAGES[damage](function)
+    with pytest.raises(ValueError, match="expected functions that TensorFlow can write out, got cond_"):
+        tfbn.export.inference_graph(meta_graph, "y", is_training="t", checkpoint=str(tmp_path / "none"))

@@ -27,6 +27,17 @@ def misname_input(graph_def):
     node.input[0] = "nothing:output:0"
 
 
+def forget_inputs(graph_def):
+    node = next(node for node in graph_def.library.function[0].node_def if node.op == "FusedBatchNormV3")
+    del node.input[1:]
+
+
+def return_control(graph_def):
+    results = graph_def.library.function[0].ret
+    name = next(iter(results))
+    results[name] = "^" + results[name]
+
+
 def wait_for_nothing(graph_def):
     graph_def.library.function[0].node_def[0].input.append("^nothing")
 
@@ -46,6 +57,22 @@ def call_in_a_circle(graph_def):
         node.attr["f"].func.name = called.signature.name
 
 
+def empty_input(graph_def):
+    next(node for node in graph_def.node if node.input).input[0] = ""
+
+
+def misname_output(graph_def):
+    next(node for node in graph_def.node if node.input).input[0] = "x:second"
+
+
+def forget_name(graph_def):
+    graph_def.node[0].name = ""
+
+
+def misname_op(graph_def):
+    graph_def.library.function[0].node_def[0].op = ":"
+
+
 def enlarge_constant(graph_def):
     tensor = next(node for node in graph_def.node if node.op == "Const").attr["value"].tensor
     tensor.tensor_shape.CopyFrom(tf.TensorShape([2**20, 2**20]).as_proto())
@@ -56,9 +83,15 @@ DAMAGES = {
     forget_body: r"whose function \w+ takes '.*', which it does not have",
     forget_results: r"whose function \w+ does not return all of its outputs",
     misname_input: r"whose function \w+ takes 'nothing:output:0', which it does not have",
+    forget_inputs: r"in whose function \w+ \w+ \(FusedBatchNormV3\) takes 1 tensors instead of 5",
+    return_control: r"whose function \w+ takes '\^.*', which it does not have",
     wait_for_nothing: r"whose function \w+ takes '\^nothing', which it does not have",
     mistype: r"whose function \w+ has \w+ of an unknown dtype: 99",
     call_in_a_circle: r"whose functions call themselves: \w+, \w+",
+    empty_input: r"in which \S+ \(\w+\) takes '', which names no tensor",
+    misname_output: r"in which \S+ \(\w+\) takes 'x:second', which names no tensor",
+    forget_name: "with the name '', which nothing can have",
+    misname_op: "with the name ':', which nothing can have",
     enlarge_constant: r"the constant .* of [\d,]+ bytes, more than the limit of 2,147,483,648",
     mistype_constant: "with the constant .* of an unknown dtype: 0",
 }

@@ -14,6 +14,8 @@ import tensorflow as tf
 from tfbn import _tensorflow
 from tfbn.export import preserve_names
 from tfbn.graphdef.graph import Graph
+from tfbn.graphdef.load import IMPORT_ERRORS
+from tfbn.graphdef.messages import reason
 from tfbn.graphdef.nodes import Tensor, control_inputs, copy_node, data_inputs, set_inputs, split_tensor
 
 _CALLS = ("PartitionedCall", "StatefulPartitionedCall")
@@ -103,7 +105,12 @@ class _Flattening:
 
     def _inline(self, function: str, prefix: str, arguments: list[Tensor], pivot: str | None) -> _Inlined:
         definition = self.functions[function]
-        graph_def, flat_names = _tensorflow.function_to_graph_def(definition)
+        try:
+            graph_def, flat_names = _tensorflow.function_to_graph_def(definition)
+        except IMPORT_ERRORS as error:
+            raise ValueError(
+                f"expected functions that TensorFlow can write out, got {function}, which it cannot: {reason(error)}"
+            ) from error
         parameters = [arg.name for arg in definition.signature.input_arg]
         for parameter, argument in zip(parameters, arguments):
             self.instead[prefix + parameter, 0] = argument

@@ -28,7 +28,7 @@ _LOADING_OPS = (
     *("InitializeTableFromTextFile", "InitializeTableFromTextFileV2"),
 )
 # The errors of TensorFlow for damaged MetaGraphs, including those for messages in their collections.
-IMPORT_ERRORS = (ValueError, KeyError, TypeError, RuntimeError, OSError, tf.errors.OpError, DecodeError)
+IMPORT_ERRORS = (ValueError, IndexError, KeyError, TypeError, RuntimeError, OSError, tf.errors.OpError, DecodeError)
 _INIT_COLLECTIONS = ("saved_model_main_op", "legacy_init_op")
 _INIT_SIGNATURE = "__saved_model_init_op"
 _MAX_LISTED = 5

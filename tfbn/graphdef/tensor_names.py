@@ -62,20 +62,28 @@ def count_outputs(node: Any, library: Any) -> int | None:
         if function.signature.name == node.op:
             return len(function.signature.output_arg)
     definition = _tensorflow.op_definition(node.op)
-    if definition is None:
-        return None
+    return None if definition is None else _count(definition.output_arg, node, definition)
+
+
+def count_inputs(node: Any) -> int | None:
+    """How many tensors an op of TensorFlow takes; None for another op."""
+    definition = _tensorflow.op_definition(node.op)
+    return None if definition is None else _count(definition.input_arg, node, definition)
+
+
+def _count(arguments: Iterable[Any], node: Any, definition: Any) -> int:
     defaults = {attr.name: attr.default_value for attr in definition.attr}
 
     def value(name: str) -> Any:
         return node.attr[name] if name in node.attr else defaults[name]
 
     return sum(
-        value(output.number_attr).i
-        if output.number_attr
-        else len(value(output.type_list_attr).list.type)
-        if output.type_list_attr
+        value(argument.number_attr).i
+        if argument.number_attr
+        else len(value(argument.type_list_attr).list.type)
+        if argument.type_list_attr
         else 1
-        for output in definition.output_arg
+        for argument in arguments
     )
 
 

@@ -9,8 +9,14 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfbn.graphdef.tensor_names import count_inputs
+
 # More than a file can hold: a larger constant is stored as one repeated number, and would be expanded in memory.
 MAX_CONSTANT_BYTES = 2**31
+_NAME = re.compile("[^:^]+")
+_INPUT = re.compile(
+    r"\^?[^:^]+|[^:^]+:([^:^]+:)?[0-9]+"
+)  # in bodies, the name of an op's output stands before its index
 _CALLS = re.compile("(Stateful|Stateless)?(PartitionedCall|If|While|Case)")
 
 
@@ -18,9 +24,10 @@ def check_whole(graph_def: Any) -> None:
     """Refuses a graph that TensorFlow would import, and would fail on only when it runs the op or the function.
 
     Raises:
-      ValueError: an op, a function or an argument has a name that is not printable; an op calls a function that the
-        graph lacks, or that calls itself; a body takes or returns a tensor that it does not have; the dtype of an
-        argument or a constant is unknown; a constant is too large, has no shape, or is cut.
+      ValueError: an op, a function or an argument has a name that is not printable or cannot be one; an op takes what
+        cannot be the name of a tensor; an op calls a function that the graph lacks, or that calls itself; a body takes
+        or returns a tensor that it does not have, or has an op with another number of inputs; the dtype of an argument
+        or a constant is unknown; a constant is too large, has no shape, or is cut.
     """
     functions = {function.signature.name: function for function in graph_def.library.function}
     _check_names(graph_def.node, graph_def.library.function)
@@ -32,8 +39,9 @@ def check_whole(graph_def: Any) -> None:
         inputs = [text for node in function.node_def for text in node.input]
         results = [function.ret[arg.name] for arg in signature.output_arg if arg.name in function.ret]
         for text in (*inputs, *results, *(f"^{node}" for node in function.control_ret.values())):
-            source = text.partition(":")[0]
-            if source[:1] == "^" and source[1:] not in nodes or source[:1] != "^" and source not in arguments | nodes:
+            source, is_result = text.partition(":")[0], text in results
+            known = nodes if source[:1] == "^" else arguments | nodes
+            if source.lstrip("^") not in known or (is_result and not _is_tensor(text)):
                 raise ValueError(
                     f"expected a whole graph, got one whose function {name} takes {text!r}, which it does not have."
                 )
@@ -41,10 +49,27 @@ def check_whole(graph_def: Any) -> None:
             raise ValueError(
                 f"expected a whole graph, got one whose function {name} does not return all of its outputs."
             )
+        if not any(arg.number_attr or arg.type_list_attr for arg in signature.input_arg):
+            _check_inputs(name, function.node_def)
         for arg in (*signature.input_arg, *signature.output_arg):
             if arg.type:  # otherwise an attribute has the dtype
                 _check_dtype(arg.type, f"whose function {name} has {arg.name}")
     _check_recursion({name: set(_called(function.node_def)) & functions.keys() for name, function in functions.items()})
+
+
+def _check_inputs(function: str, nodes: Iterable[Any]) -> None:
+    """Refuses ops with too few inputs, or too many; of the graph itself TensorFlow counts them when it imports it."""
+    for node in nodes:
+        count, inputs = count_inputs(node), [text for text in node.input if text[:1] != "^"]
+        if count is not None and count != len(inputs) and all(text.count(":") != 1 for text in inputs):
+            raise ValueError(
+                f"expected a whole graph, got one in whose function {function} {node.name} ({node.op}) takes "
+                f"{len(inputs)} tensors instead of {count}."
+            )
+
+
+def _is_tensor(text: str) -> bool:
+    return text[:1] != "^" and _INPUT.fullmatch(text) is not None
 
 
 def _check_names(nodes: Iterable[Any], functions: Iterable[Any]) -> None:
@@ -54,13 +79,21 @@ def _check_names(nodes: Iterable[Any], functions: Iterable[Any]) -> None:
         signature = function.signature
         names += [signature.name, *(arg.name for arg in (*signature.input_arg, *signature.output_arg))]
         names += [name for node in function.node_def for name in (node.name, node.op)]
-    unprintable = next((name for name in names if not name.isprintable()), None)
-    if unprintable is not None:
-        raise ValueError(f"expected a whole graph, got one with the name {unprintable!r}, which is not printable.")
+    for name in names:
+        if not name.isprintable():
+            raise ValueError(f"expected a whole graph, got one with the name {name!r}, which is not printable.")
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"expected a whole graph, got one with the name {name!r}, which nothing can have.")
 
 
 def _check_nodes(nodes: Iterable[Any], functions: Any) -> None:
     for node in nodes:
+        malformed = next((text for text in node.input if not _INPUT.fullmatch(text)), None)
+        if malformed is not None:
+            raise ValueError(
+                f"expected a whole graph, got one in which {node.name} ({node.op}) takes {malformed!r}, which names no "
+                "tensor."
+            )
         if node.op == "Const":
             _check_constant(node.name, node.attr["value"].tensor)
         for called in _called([node]) if _CALLS.fullmatch(node.op) else ():

@@ -92,8 +92,8 @@ def _has_keras_2(project: Project, path: str) -> bool:
 
 
 def _first_refused(graph: ImportGraph, path: str, tree: ast.Module) -> ast.Call | None:
-    calls = _Follower(graph, path, tree).refused()
-    return min(calls, key=lambda call: (call.lineno, call.col_offset), default=None)
+    calls = list(_Follower(graph, path, tree).refused())
+    return min(calls, key=lambda call: (call.lineno, call.col_offset)) if calls else None
 
 
 class _Follower:
