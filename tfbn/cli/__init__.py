@@ -89,6 +89,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
+            # Of libraries, which the user of a command cannot change.
+            warnings.simplefilter("ignore", DeprecationWarning)
             return _run(options)
     except BrokenPipeError:  # the reader, such as head, has closed the pipe
         _discard(sys.stdout)
