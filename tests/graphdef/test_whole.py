@@ -32,6 +32,10 @@ def forget_inputs(graph_def):
     del node.input[1:]
 
 
+def forget_input(graph_def):
+    del next(node for node in graph_def.node if node.op == "If").input[1:]
+
+
 def return_control(graph_def):
     results = graph_def.library.function[0].ret
     name = next(iter(results))
@@ -83,7 +87,8 @@ DAMAGES = {
     forget_body: r"whose function \w+ takes '.*', which it does not have",
     forget_results: r"whose function \w+ does not return all of its outputs",
     misname_input: r"whose function \w+ takes 'nothing:output:0', which it does not have",
-    forget_inputs: r"in whose function \w+ \w+ \(FusedBatchNormV3\) takes 1 tensors instead of 5",
+    forget_inputs: r"in whose function \w+ \w+ \(FusedBatchNormV3\) takes 1 tensor instead of 5",
+    forget_input: r"in which \S+ \(If\) takes 1 tensor instead of \d+",
     return_control: r"whose function \w+ takes '\^.*', which it does not have",
     wait_for_nothing: r"whose function \w+ takes '\^nothing', which it does not have",
     mistype: r"whose function \w+ has \w+ of an unknown dtype: 99",

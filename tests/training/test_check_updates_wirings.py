@@ -101,6 +101,24 @@ def test_updates_that_are_not_reached(mistake, resource, v2):
         assert [finding.layer for finding in raised.value.findings] == ["net/a", "net/b"]
 
 
+@pytest.mark.parametrize("forgotten_update", [0, 1], ids=["mean", "variance"])
+def test_updates_of_a_layer_beside_the_loss_in_part(forgotten_update):
+    """A step that needs nothing of the layer, and updates one of its statistics; with both or none it is left alone."""
+    with graph():
+        x = images()
+        tfbn.batch_norm(x, scope="beside", fused=False)  # the fused op normalizes where it computes the statistics
+        loss = loss_of(dense(x, "logits"))
+        collected = updates()
+        (finding,) = tfbn.check_updates(wired(loss, [collected[1 - forgotten_update]]), raise_on_error=False)
+        assert tfbn.check_updates(wired(loss, collected)) == tfbn.check_updates(wired(loss, [])) == []
+    statistics = ["moving_mean", "moving_variance"]
+    missed = statistics.pop(forgotten_update)
+    assert finding[:3] == ("not reached", "error", "beside")
+    assert finding.problem.startswith(
+        f"the step updates {statistics[0]}, but runs no update of {missed}. Collected in "
+    )
+
+
 def test_a_collection_read_between_the_layers():
     """[11] the text says that it was read before the layer was built."""
     with graph():

@@ -17,6 +17,7 @@ _NAME = re.compile("[^:^]+")
 _INPUT = re.compile(
     r"\^?[^:^]+|[^:^]+:([^:^]+:)?[0-9]+"
 )  # in bodies, the name of an op's output stands before its index
+_WITHOUT_INDEX = re.compile("[^:]+:[^:]*[^:0-9][^:]*")
 _CALLS = re.compile("(Stateful|Stateless)?(PartitionedCall|If|While|Case)")
 
 
@@ -32,6 +33,7 @@ def check_whole(graph_def: Any) -> None:
     functions = {function.signature.name: function for function in graph_def.library.function}
     _check_names(graph_def.node, graph_def.library.function)
     _check_nodes(graph_def.node, functions)
+    _check_inputs("in which", graph_def.node)
     for name, function in functions.items():
         _check_nodes(function.node_def, functions)
         signature = function.signature
@@ -50,21 +52,22 @@ def check_whole(graph_def: Any) -> None:
                 f"expected a whole graph, got one whose function {name} does not return all of its outputs."
             )
         if not any(arg.number_attr or arg.type_list_attr for arg in signature.input_arg):
-            _check_inputs(name, function.node_def)
+            _check_inputs(f"in whose function {name}", function.node_def)
         for arg in (*signature.input_arg, *signature.output_arg):
             if arg.type:  # otherwise an attribute has the dtype
                 _check_dtype(arg.type, f"whose function {name} has {arg.name}")
     _check_recursion({name: set(_called(function.node_def)) & functions.keys() for name, function in functions.items()})
 
 
-def _check_inputs(function: str, nodes: Iterable[Any]) -> None:
-    """Refuses ops with too few inputs, or too many; of the graph itself TensorFlow counts them when it imports it."""
+def _check_inputs(where: str, nodes: Iterable[Any]) -> None:
+    """Refuses ops with too few inputs, or too many."""
     for node in nodes:
         count, inputs = count_inputs(node), [text for text in node.input if text[:1] != "^"]
-        if count is not None and count != len(inputs) and all(text.count(":") != 1 for text in inputs):
+        # In a body an output's name without an index stands for several tensors.
+        if count is not None and count != len(inputs) and not any(map(_WITHOUT_INDEX.fullmatch, inputs)):
             raise ValueError(
-                f"expected a whole graph, got one in whose function {function} {node.name} ({node.op}) takes "
-                f"{len(inputs)} tensors instead of {count}."
+                f"expected a whole graph, got one {where} {node.name} ({node.op}) takes {len(inputs)} "
+                f"{'tensor' if len(inputs) == 1 else 'tensors'} instead of {count}."
             )
 
 

@@ -36,7 +36,8 @@ def check_updates(
 
     Kinds of findings:
 
-    * 'not reached' (error): the layer has updates, and the step runs none of them.
+    * 'not reached' (error): the layer has updates, and the step runs none of a statistic. A layer that the step neither
+      normalizes by nor updates is left alone.
     * 'not assigned' (error): nothing in the graph assigns the statistics. A warning where beta and gamma are not
       trained either, as with trainable=False in `batch_normalization`: the layer seems frozen on purpose.
     * 'stuck' (error): the updates are in a branch or a loop, out of the step's reach, or the step waits for them from

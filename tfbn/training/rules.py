@@ -117,6 +117,8 @@ def _missed(layer: Layer, step: Step, cause: str) -> Missed | None:
 
 
 def _trained(missed: Missed) -> str:
+    if missed.normalization is None:
+        return f"the step updates {' and '.join(missed.updated)}"
     return f"the step normalizes by the statistics of its batch ({missed.normalization.name})"
 
 

@@ -17,11 +17,12 @@ _keys = tf.compat.v1.GraphKeys
 
 
 class Missed(NamedTuple):
-    """Statistics that a step, which normalizes by the batch, does not update."""
+    """Statistics that a step does not update, although it normalizes by the batch, or updates the layer's others."""
 
     cause: str  # 'frozen', 'not assigned', 'out of reach' or 'not run'
-    normalization: Node
+    normalization: Node | None  # by the batch; None where the step runs none
     statistics: list[str]
+    updated: list[str]  # the statistics that the step updates
     updates: list[recognize.Update]  # which the step does not run
 
 
@@ -77,13 +78,16 @@ class Step:
         return frozen
 
     def missed(self, layer: recognize.Layer) -> Missed | None:
-        """The statistics of a layer that the step trains without updating them, and why."""
+        """The statistics of a layer that the step trains, or updates in part, without updating them, and why."""
         training = [call for call in layer.normalizations if call.mode != "inference" and call.node in self.reached]
         updates = {name: _updates(layer, name) for name in short_names.STATISTICS if name in layer.variables}
         missing = [name for name in updates if not any(update.node in self.reached for update in updates[name])]
-        if not training or not missing:
-            return None
+        updated = [name for name in updates if name not in missing]
         not_run = [update for name in missing for update in updates[name]]
+        if not training:  # the step leaves the layer alone, unless it updates it
+            return Missed("not run", None, missing, updated, not_run) if updated and not_run else None
+        if not missing:
+            return None
         if not not_run and layer.scope in self._frozen:
             return None
         affine = [node.name for name in short_names.AFFINE for node in layer.variables.get(name, ())]
@@ -96,7 +100,7 @@ class Step:
             cause = "out of reach"
         else:
             cause = "not run"
-        return Missed(cause, training[0].node, missing, not_run)
+        return Missed(cause, training[0].node, missing, updated, not_run)
 
     def _is_out_of_reach(self, update: recognize.Update) -> bool:
         """Whether nothing that Session.run can fetch runs the update."""

@@ -80,7 +80,7 @@ CODE = "'import tensorflow as tf; tf.Session()'"
         (f"subprocess.run([sys.executable, '-c', {CODE}])", ["error"]),
         ("timeit.timeit('tf.Session()', 'import tensorflow as tf')", ["error"]),
         ('setup = """\nimport tensorflow as tf\n"""\ntimeit.repeat(stmt="tf.log(1.0)", setup=setup)', ["error"]),
-        (f"file.write({CODE})", ["warning"]),
+        (f"target.write({CODE})", ["warning"]),
         ("exec('from tensorflow.contrib.rnn import LSTMCell')", ["error"]),
         ("timeit.timeit('tf.zeros([1])', 'import tensorflow as tf')", []),
         ("timeit.timeit('tf.log(1.0)', 'import tensorflow.compat.v1 as tf')", []),
