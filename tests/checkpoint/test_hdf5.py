@@ -285,3 +285,20 @@ def test_a_damaged_attribute(tmp_path):
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r"given\.h5: expected a whole file, got one that is damaged: "):
         checkpoint.open(path)
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("Unspecified error in H5Tget_ebias"), TypeError("no such type")], ids=str
+)
+def test_a_dtype_that_cannot_be_read(error):
+    """HDF5 reads the type of a dataset only where it is asked for, in a damaged file too."""
+
+    class Dataset:
+        shape = (2,)
+
+        @property
+        def dtype(self):
+            raise error
+
+    with pytest.raises(ValueError, match="^x.keras: expected datasets of numbers, booleans or strings, got w, which"):
+        keras._shape_and_dtype("x.keras", "w", Dataset())

@@ -206,7 +206,7 @@ def _is_archive(path: str) -> bool:
 def _shape_and_dtype(path: str, name: str, dataset: Any) -> tuple[tuple[int, ...], str]:
     try:
         dtype = dataset.dtype
-    except TypeError:  # NumPy has no such type
+    except (TypeError, ValueError, RuntimeError):  # NumPy has no such type, or the file is damaged
         dtype = None
     is_string = dtype is not None and hdf5.h5py().check_string_dtype(dtype) is not None
     if dtype is not None and dataset.shape is not None:
