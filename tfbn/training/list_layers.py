@@ -10,6 +10,7 @@ import tensorflow as tf
 from tfbn.graph import registry
 from tfbn.graph.variables import full_name, parts
 from tfbn.graphdef import recognize, short_names
+from tfbn.graphdef.collector import collector_paused
 from tfbn.tables import table
 from tfbn.training.holders import find_holders, is_inline
 
@@ -56,6 +57,7 @@ class Layers(list):
     __repr__ = __str__
 
 
+@collector_paused
 def list_layers(graph: tf.Graph | None = None, session: Any = None) -> Layers:
     """Lists the batch norm layers of a graph, no matter what built them.
 
