@@ -154,9 +154,8 @@ def _by_fused_renorm(
 ) -> tuple[tf.Tensor, Batch]:
     """The statistics come first, since scale and offset depend on them; another kernel computes the outputs."""
     if layout.fused_format == "NHWC":
-        # Whatever scale serves for the statistics. A function's second derivatives pass zeros through it.
-        own_scale, own_offset = normalize.or_constants(scale, offset, tf.float32, layout)
-        trained = normalize.fused_train(inputs, _guarded(own_scale, nonempty), own_offset, options.epsilon, layout)
+        # Any scale serves for the statistics; a function's second derivatives pass zeros through it all the same.
+        trained = _fused_train(inputs, scale, offset, options, nonempty, layout)
         own = moments.Moments(trained.mean, _biased(trained, inputs, nonempty, layout))
     else:
         # Cheaper on CPU than the kernel's two transposes.

@@ -132,7 +132,7 @@ _VALUES = (cst.List, cst.Tuple, cst.ListComp)
 def check_file(module: Module, changes: Changes) -> None:
     calls = list(_calls(module))
     ages = {id(call): _is_old(module, call, name) for call, name in calls}
-    # What runs on one version of TensorFlow is of one age; where a file shows both, nobody knows.
+    # A program runs on one version of TensorFlow; a file with calls of both ages does not say which one.
     shows_age = True in ages.values() or any(_renamed(module, changes, node) for node in module.nodes)
     is_mixed = shows_age and any(age is False for age in ages.values())
     uncertain = [(call, name) for call, name in calls if ages[id(call)] is None and _may_be_old(call, name)]
