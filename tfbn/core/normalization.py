@@ -218,9 +218,8 @@ def _by_moments(
     across: bool,
 ) -> tuple[tf.Tensor, Batch]:
     """Normalizes by moments from composed ops, with a kernel that takes them as arguments."""
-    # Where only an empty batch has no statistics, there are no outputs that would need a fallback.
-    weighted = shares.weights is not None and options.path.stays_without_weight
-    needless = not (weighted or across) and options.epsilon > 0
+    # Where all samples count the same, an empty batch has no outputs, so it needs no fallback.
+    needless = shares.weights is None and not across and options.epsilon > 0
     applied = own if needless else _fall_back_to_moving(own, state, nonempty, layout)
     pooled = moments.average_over_virtual_batches(applied, shares, layout)
     stddev, r, d = None, None, None

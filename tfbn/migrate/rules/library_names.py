@@ -43,6 +43,7 @@ def count(variable):
     ("import yaml, tensorflow as tf\nx = yaml.load(open('a'))\n", 2),
     ("import numpy as np, tensorflow as tf\nx = np.load('vgg16.npy', encoding='latin1').item()\n", 2),
     ("import numpy as np, tensorflow as tf\nx = np.fromstring(y, np.uint8)\n", 2),
+    ("import numpy as np, tensorflow as tf\ny = load(np.zeros([2]))\nx = np.product(y)\n", 3),
     ("import tensorflow as tf\nx = tf.train.BytesList(value=[image.tostring()])\n", 2),
 ]
 LIBRARIES = {"numpy": "NumPy", "scipy": "SciPy", "sklearn": "scikit-learn", "PIL": "Pillow"}

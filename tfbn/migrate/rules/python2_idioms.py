@@ -22,7 +22,7 @@ VALID = [
     "import tensorflow as tf\nx = list(range(3))\nrandom.shuffle(x)\ny = range(3)\nz = y[0], len(y)\n",
     "import tensorflow as tf\nx = range(3)\nx = list(x)\nx.append(1)\n",
     "import pandas as pd\nimport tensorflow as tf\nx = frame.keys()[0]\n",
-    "import tensorflow as tf\nx = hparams.values()\ny = [x[name] for name in sorted(x)]\n",
+    "import tensorflow as tf\ndef f():\n    x = hparams.values()\n    return [x[name] for name in sorted(x)]\n",
     "import tensorflow as tf\ndef f(map, x=1):\n    return map(x)[0], tf.fill([2], x / 2), range(3)[0]\n",
     "import tensorflow as tf\nx = data.next()\nfor i in range(n):\n    print(x, file=y)\n",
 ]
