@@ -274,3 +274,22 @@ class TestTransformations:
 
     def test_public_names(self):
         assert tfbn.functional.__all__ == dir(tfbn.functional) == ["Params", "State", "infer", "init", "train"]
+
+
+def test_mask_whose_size_along_the_channels_is_unknown():
+    """1 when it is run, as for a mask that is known to have 1; one for each channel is refused, not broadcast."""
+    x, mask = oracle.batch((6, 3)).astype("float32"), np.array([1, 1, 0, 1, 0, 1], bool)[:, None]
+    params, state = tfbn.functional.init(3, scale=True)
+
+    def gradients(x, mask):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            outputs, moved = tfbn.functional.train(x, params, state, mask=mask)
+            loss = tf.reduce_sum(tf.tanh(outputs))
+        return outputs, moved.moving_mean, tape.gradient(loss, x)
+
+    traced = tf.function(gradients, input_signature=[tf.TensorSpec([None, 3]), tf.TensorSpec([None, None], tf.bool)])
+    for unknown, known in zip(traced(tf.constant(x), tf.constant(mask)), gradients(tf.constant(x), tf.constant(mask))):
+        np.testing.assert_allclose(unknown, known, rtol=1e-5, atol=1e-6)  # sums of six in another order
+    with pytest.raises(tf.errors.InvalidArgumentError, match="not compatible with expected shape"):
+        traced(tf.constant(x), tf.constant(np.repeat(mask, 3, 1)))

@@ -77,3 +77,23 @@ def test_a_virtual_batch_takes_every_so_many_samples():
     viewed = layout.view_virtual(x)
     np.testing.assert_array_equal(viewed[:, 1, 0], [1.0, 4.0])
     np.testing.assert_array_equal(layout.restore(viewed, x), x)
+
+
+@pytest.mark.parametrize(
+    ("shape", "samples", "is_constant"),
+    [([None, 3], 4, True), ([None, 2, 3], 4, True), ([None, None, 3], 4, False), ([None, 0, 3], 4, False)],
+    ids=str,
+)
+def test_restored_shape_is_a_constant_where_one_size_is_unknown(shape, samples, is_constant):
+    """For a Shape op TensorFlow would search all of a graph that precedes it."""
+    with tf.Graph().as_default() as graph, tf.compat.v1.Session() as session:
+        x = tf.compat.v1.placeholder(tf.float32, shape)
+        layout = layout_of(x.shape, [len(shape) - 1])
+        view = tf.reshape(x, [-1, 1, 1, 3])
+        before = len(graph.get_operations())
+        restored = layout.restore(view, x)
+        added = [op.type for op in graph.get_operations()[before:]]
+        fed = np.random.RandomState(5).normal(2.0, 1.0, [samples, *(2 if size is None else size for size in shape[1:])])
+        found = session.run(restored, {x: fed})
+    assert ("Shape" not in added) == is_constant
+    np.testing.assert_array_equal(found, fed.astype(np.float32))
