@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfbn.errors import Finding, StatisticsNotSavedError
 from tfbn.graphdef import recognize, short_names
+from tfbn.graphdef.collector import collector_paused
 from tfbn.graphdef.dataflow import data, names_of
 from tfbn.graphdef.nodes import split_tensor
 from tfbn.training import advice
@@ -17,6 +18,7 @@ from tfbn.training.requests import check_restoring
 _WRITING = ("SaveV2", "Save", "SaveSlices")
 
 
+@collector_paused
 def check_saver(
     saver: Any,
     graph: tf.Graph | None = None,

@@ -12,6 +12,7 @@ import tensorflow as tf
 from tfbn import _tensorflow
 from tfbn.errors import Finding, NoLayersWarning, UpdatesNotWiredError
 from tfbn.graphdef.arithmetic import Form
+from tfbn.graphdef.collector import collector_paused
 from tfbn.graphdef.dataflow import names_of
 from tfbn.graphdef.unexplained import Unexplained
 from tfbn.training import advice
@@ -91,25 +92,8 @@ def check_updates(
     with graph.as_default():
         if _tensorflow.in_program_order():
             return []  # a tf.function runs all that assigns variables, whatever is fetched
-    step = Step(graph, names)
-    findings = [
-        Finding(rule.kind, rule.severity, layer.scope, problem, rule.remedy)
-        for layer in step.recognized.layers.values()
-        if _in_scope(layer.scope, scope)
-        for rule in RULES
-        for problem in rule.check(layer, step)
-    ]
-    findings += [
-        Finding("unrecognized", "warning", form.node.name, _describe_form(form), advice.UNRECOGNIZED)
-        for form in step.recognized.unrecognized
-        if form.node in step.reached and _in_scope(form.node.name, scope)
-    ]
-    findings += [
-        Finding("unrecognized", "warning", each.node.name, _describe_unexplained(each), advice.UNKNOWN_FORM)
-        for each in step.recognized.unexplained
-        if each.node in step.reached and _in_scope(each.node.name, scope)
-    ]
-    if not step.recognized.layers:
+    findings, has_layers = _audit(graph, names, scope)
+    if not has_layers:
         warnings.warn(
             "check_updates recognized no batch norm layer in this graph. If it has one, its updates are not checked.",
             NoLayersWarning,
@@ -118,6 +102,30 @@ def check_updates(
     if raise_on_error and any(finding.severity == "error" for finding in findings):
         raise UpdatesNotWiredError(findings)
     return findings
+
+
+@collector_paused
+def _audit(graph: tf.Graph, names: list[str], scopes: list[str] | None) -> tuple[list[Finding], bool]:
+    """The findings of a step that runs the ops of these names, and whether the graph has layers at all."""
+    step = Step(graph, names)
+    findings = [
+        Finding(rule.kind, rule.severity, layer.scope, problem, rule.remedy)
+        for layer in step.recognized.layers.values()
+        if _in_scope(layer.scope, scopes)
+        for rule in RULES
+        for problem in rule.check(layer, step)
+    ]
+    findings += [
+        Finding("unrecognized", "warning", form.node.name, _describe_form(form), advice.UNRECOGNIZED)
+        for form in step.recognized.unrecognized
+        if form.node in step.reached and _in_scope(form.node.name, scopes)
+    ]
+    findings += [
+        Finding("unrecognized", "warning", each.node.name, _describe_unexplained(each), advice.UNKNOWN_FORM)
+        for each in step.recognized.unexplained
+        if each.node in step.reached and _in_scope(each.node.name, scopes)
+    ]
+    return findings, bool(step.recognized.layers)
 
 
 def _describe_form(form: Form) -> str:
