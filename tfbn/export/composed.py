@@ -13,19 +13,20 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfbn.export.evaluate import SWITCHES
 from tfbn.export.moving import Moving, read_moving
-from tfbn.graphdef import arithmetic, walks
-from tfbn.graphdef.arithmetic import Form
+from tfbn.graphdef import walks
 from tfbn.graphdef.dataflow import Node, Tensor, data, is_assignment, source_of
+from tfbn.graphdef.forms import Form, find_forms, variance_input
 from tfbn.graphdef.graph import Graph
 from tfbn.graphdef.nodes import data_inputs, tensor_name
+from tfbn.graphdef.op_types import PASSING, QUOTIENTS, RESHAPES, SELECTS, SWITCHES, VARIABLES
 from tfbn.graphdef.recognize import Recognized
 from tfbn.graphdef.short_names import STATISTICS
+from tfbn.graphdef.statistic import MAX_OPS, assignments_before, is_reduction, statistic_of
 
 # Ops that may be between gamma or beta and the op that takes it, without changing its values.
 _PLAIN = (
-    *(*arithmetic.VARIABLES, *arithmetic.PASSING),
+    *(*VARIABLES, *PASSING),
     *("ReadVariableOp", "Const", "Cast", "Fill", "Reshape", "ConcatV2", "Pack"),
 )
 # tfbn's layers of several ops mark what they computed, for their registered gradient: an IdentityN takes, in this
@@ -53,14 +54,14 @@ def find_averaged(
     """
     nodes = recognized.dataflow.nodes
     layers = {call.node: layer for layer in recognized.layers.values() for call in layer.normalizations}
-    known = [arithmetic.statistic((nodes[name], 0)) for name in outputs if name in nodes]
+    known = [statistic_of((nodes[name], 0)) for name in outputs if name in nodes]
     in_outputs = set().union(*(statistic.batch for statistic in known if statistic is not None))
     named = _find_named(recognized)
     needed = recognized.dataflow.reach([nodes[name] for name in outputs if name in nodes], data)
     averaged = []
     for name in training:
         layer = layers.get(nodes[name]) if name in nodes else None
-        form = next(arithmetic.find_forms([nodes[name]], recognized.consumers), None) if layer else None
+        form = next(find_forms([nodes[name]], recognized.consumers), None) if layer else None
         variances = _variances_of(form.node) if form is not None else []
         if layer is None or form is None or form.subtracted is None or not variances:
             continue
@@ -102,7 +103,7 @@ def _have_other_use(form: Form, statistics: Iterable[Tensor], recognized: Recogn
             if consumer in seen or consumer not in needed:
                 continue
             seen.add(consumer)
-            if arithmetic.statistic((consumer, 0)) is not None:
+            if statistic_of((consumer, 0)) is not None:
                 waiting.append(consumer)
             elif not _leads_to(consumer, form.scaling, recognized, needed):
                 if not _leads_to(form.scaling, consumer, recognized, needed):
@@ -115,7 +116,7 @@ def _leads_to(start: Node, end: Node, recognized: Recognized, needed: Set[Node])
     waiting, seen = [start], {start}
     for node in waiting:  # grows on the way
         for consumer in recognized.consumers[node]:
-            if consumer in needed and consumer not in seen and len(seen) < arithmetic.MAX_OPS:
+            if consumer in needed and consumer not in seen and len(seen) < MAX_OPS:
                 seen.add(consumer)
                 waiting.append(consumer)
     return end in seen
@@ -153,7 +154,7 @@ def _is_plain(named: Node, graph: Graph, recognized: Recognized) -> bool:
             if consumer.name.rpartition("/")[0] == scope and consumer not in waiting:
                 if consumer.type == "Mul":  # by a factor that is not one value for each channel
                     return False
-                if consumer.type in arithmetic.RESHAPES or consumer.type == "Identity":
+                if consumer.type in RESHAPES or consumer.type == "Identity":
                     waiting.append(consumer)
     return True
 
@@ -189,9 +190,9 @@ def _shaped(graph: Graph, moving: Moving, dtype: tf.DType, shape: tf.TensorShape
 
 def _reshaped(tensor: Tensor) -> Tensor:
     """The source of a value per channel, before reshapes, casts and negations."""
-    for _ in range(arithmetic.MAX_OPS):
+    for _ in range(MAX_OPS):
         source, _ = tensor
-        if source.type not in (*arithmetic.RESHAPES, "Identity", "Neg"):
+        if source.type not in (*RESHAPES, "Identity", "Neg"):
             break
         tensor = source.inputs[0]
     return tensor
@@ -199,11 +200,10 @@ def _reshaped(tensor: Tensor) -> Tensor:
 
 def _variances_of(node: Node) -> list[Tensor]:
     """The variance that an op normalizes by: first without epsilon, then after each addition to it."""
-    place = 2 if node.type == arithmetic.GLOBAL else 4 if node.type in arithmetic.FUSED else 0
-    tensor = _reshaped(node.inputs[place])
+    tensor = _reshaped(variance_input(node))
     variances = [tensor]
     while tensor[0].type in ("Add", "AddV2", "Maximum"):
-        known = [arithmetic.statistic(term) for term in tensor[0].inputs]
+        known = [statistic_of(term) for term in tensor[0].inputs]
         others = [term for term, value in zip(tensor[0].inputs, known) if value is None or not value.is_uniform]
         if len(others) != 1:
             return variances if tensor[0].type != "Maximum" else []
@@ -214,24 +214,24 @@ def _variances_of(node: Node) -> list[Tensor]:
 
 # Ops that are linear in a statistic.
 _LINEAR = ("Add", "AddV2", "AddN", "Sub", "Neg")
-_HANDING_ON = (*arithmetic.RESHAPES, *arithmetic.PASSING, "ReadVariableOp", "ConcatV2", "Pack", "Squeeze")
+_HANDING_ON = (*RESHAPES, *PASSING, "ReadVariableOp", "ConcatV2", "Pack", "Squeeze")
 
 
 def _averages(update: Node, statistic: Tensor) -> bool:
     """Whether an update is linear in a statistic, and takes nothing else of the batch."""
 
     def before(node: Node) -> list[Tensor]:
-        if node.type in arithmetic.VARIABLES or arithmetic.is_reduction(node):
+        if node.type in VARIABLES or is_reduction(node):
             return []
         # A read that waits for an assignment gives the assigned value.
-        assigned = arithmetic.assignments_before(node) if node.type == "ReadVariableOp" else []
+        assigned = assignments_before(node) if node.type == "ReadVariableOp" else []
         sources = [*node.inputs, *(assignment.inputs[1] for assignment in assigned)]
         return [source for source in sources if source != statistic]
 
     linear: dict[Node, bool] = {}  # for the ops that the statistic goes into
     for node in walks.in_order([update], lambda op: [source for source, _ in before(op)]):
         depends = [tensor == statistic or tensor[0] in linear for tensor in node.inputs]
-        assigned = arithmetic.assignments_before(node) if node.type == "ReadVariableOp" else []
+        assigned = assignments_before(node) if node.type == "ReadVariableOp" else []
         through = [assignment.inputs[1][0] for assignment in assigned]
         if any(source in linear for source in through):
             linear[node] = all(linear.get(source, True) for source in through)
@@ -243,11 +243,11 @@ def _averages(update: Node, statistic: Tensor) -> bool:
 
 def _is_linear(node: Node, depends: list[bool]) -> bool:
     """Whether an op is linear in the inputs that depend on a statistic, and adds no constant to them."""
-    if node.type in ("Mul", "MulNoNan", *arithmetic.QUOTIENTS):
+    if node.type in ("Mul", "MulNoNan", *QUOTIENTS):
         return depends.count(True) == 1 and (node.type == "Mul" or depends[0])
-    if node.type in arithmetic.SELECTS:
+    if node.type in SELECTS:
         return not depends[0]
-    if node.type in ("Switch", "RefSwitch"):
+    if node.type in SWITCHES:
         return not depends[1]
     if node.type in _LINEAR:
         return not any(map(_is_uniform, (source for source, known in zip(node.inputs, depends) if not known)))
@@ -255,5 +255,5 @@ def _is_linear(node: Node, depends: list[bool]) -> bool:
 
 
 def _is_uniform(tensor: Tensor) -> bool:
-    known = arithmetic.statistic(tensor)
+    known = statistic_of(tensor)
     return known is not None and known.is_uniform

@@ -11,9 +11,11 @@ from tfbn.export import preserve_names
 from tfbn.export.drop_updates import drop_updates
 from tfbn.export.evaluate import evaluate
 from tfbn.graph.original_names import OPS_SCOPE
-from tfbn.graphdef import arithmetic, recognize
+from tfbn.graphdef import recognize
+from tfbn.graphdef.forms import normalizes_samples
 from tfbn.graphdef.graph import Graph
 from tfbn.graphdef.nodes import Tensor, tensor_name
+from tfbn.graphdef.op_types import normalizes_by_batch
 
 
 class DecidedGraph(NamedTuple):
@@ -60,7 +62,7 @@ def find_training(graph: Graph, recognized: recognize.Recognized) -> dict[str, t
     training = {
         name: (_scope(name), "training")
         for name, node in graph.items()
-        if recognize.normalizes_by_batch(node.op, node.attr) and not _normalizes_samples(name, recognized)
+        if normalizes_by_batch(node.op, node.attr) and not _normalizes_samples(name, recognized)
     }
     for layer in recognized.layers.values():
         for call in layer.normalizations:
@@ -73,7 +75,7 @@ def find_training(graph: Graph, recognized: recognize.Recognized) -> dict[str, t
 
 def _normalizes_samples(name: str, recognized: recognize.Recognized) -> bool:
     node = recognized.dataflow.nodes.get(name)
-    return node is not None and arithmetic.normalizes_samples(node)
+    return node is not None and normalizes_samples(node)
 
 
 def _scope(name: str) -> str:

@@ -6,11 +6,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfbn.graphdef.arithmetic import VARIABLES
-from tfbn.graphdef.dataflow import assigns
 from tfbn.graphdef.graph import Graph
 from tfbn.graphdef.messages import QUANTIZED_FOR_EVALUATION
 from tfbn.graphdef.nodes import control_inputs, data_inputs, set_inputs
+from tfbn.graphdef.op_types import VARIABLES, assigns
 
 # Ops that TensorFlow counts as stateful but that change nothing, so that nothing needs to wait for them.
 _READ = (*VARIABLES, "ReadVariableOp", "ResourceGather", "ResourceGatherNd", "VarIsInitializedOp")

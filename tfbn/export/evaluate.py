@@ -16,12 +16,10 @@ import tensorflow as tf
 from tfbn.graphdef.constants import compute
 from tfbn.graphdef.graph import Graph
 from tfbn.graphdef.nodes import Tensor, control_inputs, data_inputs, set_attr, set_inputs
+from tfbn.graphdef.op_types import MERGES, SELECTS, SWITCHES
 
 Shape = Callable[[Tensor], Any]  # the static shape of a tensor
 
-SWITCHES = ("Switch", "RefSwitch")
-MERGES = ("Merge", "RefMerge")
-SELECTS = ("Select", "SelectV2")
 # The ops of predicates; arithmetic, as on a step counter, does not say whether a graph trains.
 _COMPUTED = (
     "Identity",

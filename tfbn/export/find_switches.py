@@ -10,12 +10,12 @@ import numpy as np
 import tensorflow as tf
 
 from tfbn.export.decide import DecidedGraph
-from tfbn.export.evaluate import PREDICATES, SELECTS, SWITCHES
+from tfbn.export.evaluate import PREDICATES
 from tfbn.export.freeze import dtype_of, freeze
 from tfbn.graphdef import walks
-from tfbn.graphdef.arithmetic import VARIABLES
 from tfbn.graphdef.graph import Graph
-from tfbn.graphdef.nodes import PLACEHOLDERS, become_constant, data_inputs
+from tfbn.graphdef.nodes import become_constant, data_inputs
+from tfbn.graphdef.op_types import PLACEHOLDERS, SELECTS, SWITCHES, VARIABLES
 
 
 def deciding(graph: Graph, decisions: Iterable[Any] | None = None) -> list[str]:

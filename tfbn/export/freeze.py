@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfbn.graphdef.arithmetic import VARIABLES
-from tfbn.graphdef.dataflow import PASSING, Dataflow, assigns, source_of
+from tfbn.graphdef.dataflow import Dataflow, source_of
 from tfbn.graphdef.graph import Graph
 from tfbn.graphdef.nodes import become, become_constant, control_inputs, data_inputs, set_attr, set_inputs
+from tfbn.graphdef.op_types import PASSING, VARIABLES, assigns
 
 
 def variables(graph: Graph) -> list[str]:

@@ -9,10 +9,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfbn.errors import Finding
-from tfbn.graphdef.arithmetic import VARIABLES
 from tfbn.graphdef.constants import Constants
 from tfbn.graphdef.dataflow import Dataflow, source_of
 from tfbn.graphdef.graph import Graph
+from tfbn.graphdef.op_types import VARIABLES
 from tfbn.graphdef.recognize import Recognized
 from tfbn.graphdef.short_names import STATISTICS
 

@@ -16,7 +16,8 @@ from tfbn.export.preserve_names import cut_inputs
 from tfbn.graphdef.conditions import Conditions
 from tfbn.graphdef.dataflow import Dataflow
 from tfbn.graphdef.graph import Graph
-from tfbn.graphdef.nodes import PLACEHOLDERS, Tensor, control_inputs, data_inputs, set_inputs, tensor_name
+from tfbn.graphdef.nodes import Tensor, control_inputs, data_inputs, set_inputs, tensor_name
+from tfbn.graphdef.op_types import PLACEHOLDERS
 
 # These yield the next element each time that they run.
 _STATEFUL = re.compile(

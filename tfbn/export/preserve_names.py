@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from tfbn.graphdef import tensor_names
 from tfbn.graphdef.graph import Graph, last
-from tfbn.graphdef.nodes import PLACEHOLDERS, Tensor, data_inputs, set_attr, set_inputs, tensor_name
+from tfbn.graphdef.nodes import Tensor, data_inputs, set_attr, set_inputs, tensor_name
+from tfbn.graphdef.op_types import PLACEHOLDERS
 
 
 def find_tensors(names: Any, argument: str, graph: Graph) -> list[Tensor]:

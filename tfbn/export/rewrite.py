@@ -22,6 +22,7 @@ from tfbn.graphdef import recognize, short_names, walks
 from tfbn.graphdef.dataflow import source_of
 from tfbn.graphdef.graph import Graph
 from tfbn.graphdef.nodes import become, control_inputs, data_inputs, set_attr, set_inputs
+from tfbn.graphdef.op_types import FUSED, normalizes_by_batch
 
 
 class Rewritten(NamedTuple):
@@ -78,7 +79,7 @@ def wiring_of(recognized: recognize.Recognized) -> dict[str, Wiring]:
             handle, index = update.node.inputs[0]
             variable = source_of((handle, index)).name
             for node in update.source.batch:
-                if node.type in recognize.FUSED:
+                if node.type in FUSED:
                     updated.setdefault(node.name, {}).setdefault(update.statistic, set()).add(variable)
                     assigned[node.name, variable] = layer.scope, Moving(variable, (handle.name, index))
     wired = {}
@@ -98,7 +99,7 @@ def by_updates(graph: Graph, outputs: list[str], training: Iterable[str], wired:
     used = {tensor[0] for node in graph.pruned(outputs).values() for tensor in data_inputs(node) if tensor[1] > 0}
     for name in training:
         node, wiring = graph[name], wired.get(name)
-        fused = recognize.normalizes_by_batch(node.op, node.attr)
+        fused = normalizes_by_batch(node.op, node.attr)
         if wiring is None or name in used or not fused or not are_plain(graph, data_inputs(node)[1:3]):
             continue
         dtype = tf.as_dtype(node.attr["U" if "U" in node.attr else "T"].type)

@@ -7,8 +7,8 @@ from typing import Any
 
 from tfbn.export.source import open_source
 from tfbn.graphdef import recognize, walks
-from tfbn.graphdef.dataflow import Node, controls_of
-from tfbn.graphdef.nodes import PLACEHOLDERS
+from tfbn.graphdef.dataflow import Node, controls_of, is_gradient
+from tfbn.graphdef.op_types import PLACEHOLDERS
 
 _MAX_SUGGESTED = 6
 _USUAL = re.compile("(.*_)?(logits|predictions?|probabilit(y|ies)|probs?|softmax|scores?|outputs?|embeddings?)")
@@ -33,7 +33,7 @@ def suggest_outputs(source: Any) -> list[str]:
         """The ops that use its value, without gradients and ops that wait for a training step."""
         data = [user for user in recognized.consumers[node] if any(source is node for source, _ in user.inputs)]
         data += (caller for caller, _ in node.callers)  # a body's results are its outputs
-        return [user for user in data if not (recognize.is_gradient(user) or _waits_for_changes(user))]
+        return [user for user in data if not (is_gradient(user) or _waits_for_changes(user))]
 
     behind = walks.reach(starts, follow)
     outputs = {name: node for name, node in nodes.items() if node in behind and not _NO_OUTPUTS.fullmatch(node.type)}

@@ -14,14 +14,14 @@ import tensorflow as tf
 from tfbn.errors import Finding
 from tfbn.export.decide import DecidedGraph
 from tfbn.export.drop_updates import is_random
-from tfbn.export.evaluate import MERGES, PREDICATES, SELECTS, SWITCHES
+from tfbn.export.evaluate import PREDICATES
 from tfbn.export.find_switches import deciding
 from tfbn.export.keep import KeptLayers
-from tfbn.graphdef.arithmetic import VARIABLES
 from tfbn.graphdef.conditions import Conditions
 from tfbn.graphdef.dataflow import Node
 from tfbn.graphdef.graph import Graph
-from tfbn.graphdef.nodes import PLACEHOLDERS, Tensor, control_inputs, copy_node, data_inputs, set_inputs
+from tfbn.graphdef.nodes import Tensor, control_inputs, copy_node, data_inputs, set_inputs
+from tfbn.graphdef.op_types import MERGES, PLACEHOLDERS, SELECTS, SWITCHES, VARIABLES
 
 _REMEDY = """\
   Build the layer with is_training=True, restore the checkpoint into that graph, and export it with the same

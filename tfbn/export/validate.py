@@ -10,6 +10,7 @@ from tfbn.export.report import Report
 from tfbn.graphdef import recognize
 from tfbn.graphdef.dataflow import names_of
 from tfbn.graphdef.graph import Graph
+from tfbn.graphdef.op_types import normalizes_by_batch
 from tfbn.graphdef.unexplained import Unexplained
 
 _REMEDY = """\
@@ -82,7 +83,7 @@ def _finding(graph: Graph, name: str, layer: str, mode: str) -> Finding:
     if mode == "dynamic":
         problem = f"each run decides whether {name} normalizes by the batch, and nothing pinned to False decides it."
         return Finding("dynamic", "error", layer, problem, _DECIDED_BY_RUN)
-    if recognize.normalizes_by_batch(graph[name].op, graph[name].attr):
+    if normalizes_by_batch(graph[name].op, graph[name].attr):
         why = (
             "no update shows which moving statistics belong to it, or its scale and offset are more than gamma and beta"
         )

@@ -10,10 +10,9 @@ import numpy as np
 from tfbn.fold import kernels
 from tfbn.fold.frozen import Frozen
 from tfbn.fold.inventory import ADDING, IDENTITIES, SCALING
-from tfbn.graphdef.arithmetic import FUSED, GLOBAL
 from tfbn.graphdef.constants import Constants
 from tfbn.graphdef.dataflow import Node, Tensor
-from tfbn.graphdef.recognize import normalizes_by_batch
+from tfbn.graphdef.op_types import FUSED, GLOBAL, normalizes_by_batch
 
 
 class Run(NamedTuple):

@@ -9,10 +9,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfbn.graphdef import tensor_names, walks
-from tfbn.graphdef.arithmetic import VARIABLES
 from tfbn.graphdef.conditions import Conditions
-from tfbn.graphdef.dataflow import Dataflow, Node, Tensor, assigns, controls_of, source_of
+from tfbn.graphdef.dataflow import Dataflow, Node, Tensor, controls_of, source_of
 from tfbn.graphdef.messages import QUANTIZED_FOR_EVALUATION, reason
+from tfbn.graphdef.op_types import VARIABLES, assigns
 
 _UNUSED = ("Const", "Placeholder", "PlaceholderWithDefault")
 _UPDATING = ("Scatter", "ResourceScatter", "Apply", "ResourceApply")

@@ -9,12 +9,12 @@ import numpy as np
 
 from tfbn.fold.frozen import Frozen
 from tfbn.fold.linear import LINEAR
-from tfbn.graphdef import dataflow
-from tfbn.graphdef.arithmetic import FUSED, GLOBAL, MAX_OPS, QUOTIENTS, Form, Statistic, find_forms, statistic
 from tfbn.graphdef.constants import Constants
 from tfbn.graphdef.dataflow import Node, origin_of
-from tfbn.graphdef.recognize import normalizes_by_batch
+from tfbn.graphdef.forms import Form, find_forms
+from tfbn.graphdef.op_types import FUSED, GLOBAL, PASSING, QUOTIENTS, normalizes_by_batch
 from tfbn.graphdef.slices import slice_of
+from tfbn.graphdef.statistic import MAX_OPS, Statistic, statistic_of
 
 NORMS = (*FUSED, GLOBAL)
 IDENTITIES = ("Identity", "Snapshot", "StopGradient")
@@ -29,7 +29,7 @@ _ROOTS = ("Rsqrt", "Sqrt", "Pow")
 _REDUCTIONS = ("Mean", "Sum")
 # Ops that may be between the root of a variance and the op that scales by it.
 _BEFORE_SCALING = (
-    *(*IDENTITIES, *MOVING, *dataflow.PASSING),
+    *(*IDENTITIES, *MOVING, *PASSING),
     *("Add", "AddV2", "BroadcastTo", "Cast", "Maximum"),
 )
 _MULTIPLYING = ("Mul", "MulNoNan")
@@ -97,7 +97,7 @@ def explain(node: Node, constants: Constants) -> str:
         return "TensorFlow's graph optimizer has made one op of it and others: fold the graph from before that"
     if any(constants.value(tensor) is None for tensor in node.inputs[1:5]):
         # Training uses the inference mode, too, with moments that were computed before.
-        statistics = [statistic(tensor) for tensor in node.inputs[3:5]] if node.type in FUSED else []
+        statistics = [statistic_of(tensor) for tensor in node.inputs[3:5]] if node.type in FUSED else []
         return _explain_batch([known for known in statistics if known is not None]) or _NO_CONSTANTS
     return _explain_input(node.inputs[0][0])
 
@@ -125,7 +125,7 @@ def _source_of_data(node: Node) -> Node:
     """The first op in front that does more than reshape, average, shift or scale a single input."""
     through = (*IDENTITIES, *MOVING, *MIXING_POSITIONS, *ADDING, *SCALING)
     while node.type in through and node.inputs:
-        data = [source for source, _ in node.inputs if statistic((source, 0)) is None]
+        data = [source for source, _ in node.inputs if statistic_of((source, 0)) is None]
         if len(data) != 1:
             break
         node = data[0]
@@ -159,7 +159,7 @@ def _scaled_by(root: Node, frozen: Frozen, constants: Constants) -> Node | None:
                 place = 0 if user.inputs[0][0] is node else 1
                 is_inverted = is_inverse != (user.type in QUOTIENTS and place == 1)
                 other = user.inputs[1 - place]
-                if statistic(other) is None and not _is_fixed(other[0]):
+                if statistic_of(other) is None and not _is_fixed(other[0]):
                     if is_inverted:
                         return user
                     continue

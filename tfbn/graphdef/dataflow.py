@@ -7,35 +7,21 @@ updates another.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from typing import Any, NamedTuple
 
 from tfbn.graphdef import walks
 from tfbn.graphdef.graph import Graph
 from tfbn.graphdef.nodes import control_inputs, data_inputs, input_name
+from tfbn.graphdef.op_types import PASSING, VARIABLES, assigns
 
 Tensor = tuple["Node", int]  # an op and the number of its output
 
+_GRADIENTS = re.compile(r"(^|/)gradients(_\d+)?/")
 _MAX_SEPARATE_CONTROLS = 4
 # Beyond that, calls with other variables share a body: functions that call each other could multiply without end.
 _MAX_COPIED_NODES = 500_000
-VARIABLES = ("VarHandleOp", "VariableV2", "Variable")
-# Ops that pass on their first input unchanged, including a variable's handle or reference.
-PASSING = frozenset(
-    (
-        "Identity",
-        "Switch",
-        "RefSwitch",
-        "RefIdentity",
-        "Enter",
-        "RefEnter",
-        "Merge",
-        "RefMerge",
-        "NextIteration",
-        "Exit",
-    )
-)
-ASSIGNMENTS = ("Assign", "AssignSub", "AssignAdd")
 # All callers of a body pass it the same variable; a value may differ from call to call.
 _PASSING_HANDLES = PASSING | {"_Arg"}
 _ARGUMENTS = {
@@ -282,13 +268,13 @@ def names_of(nodes: Iterable[Node]) -> str:
     return ", ".join(sorted({node.name for node in nodes}))
 
 
+def is_gradient(node: Node) -> bool:
+    """Whether tf.gradients created it, which names its scopes itself."""
+    return "gradients" in node.name and _GRADIENTS.search(node.name) is not None
+
+
 def is_assignment(node: Node) -> bool:
     return assigns(node.type)
-
-
-def assigns(type: str) -> bool:
-    """Whether ops of this type assign a variable, as moving averages are."""
-    return type in ASSIGNMENTS or (type.startswith("Assign") and type.endswith("VariableOp"))
 
 
 def source_of(tensor: Tensor) -> Node:

@@ -7,8 +7,6 @@ from typing import Any
 
 import tensorflow as tf
 
-PLACEHOLDERS = ("Placeholder", "PlaceholderWithDefault", "PlaceholderV2")
-
 Tensor = tuple[str, int]  # the name of an op and the number of its output
 
 

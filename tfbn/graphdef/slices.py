@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from tfbn.graphdef.arithmetic import FUSED, VARIABLES, assignments_before
 from tfbn.graphdef.dataflow import Node, Tensor, controls_of
+from tfbn.graphdef.op_types import FUSED, VARIABLES
 from tfbn.graphdef.short_names import STATISTICS, split_name
+from tfbn.graphdef.statistic import assignments_before
 
 # Where the walk from a statistic back to the batch ends; behind these ops there may be other layers.
 _REDUCTIONS = ("Mean", "Sum", *FUSED)

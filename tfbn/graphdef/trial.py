@@ -12,10 +12,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tfbn.graphdef import arithmetic
-from tfbn.graphdef.arithmetic import FUSED, PASSING, RESHAPES, SELECTS, VARIABLES
 from tfbn.graphdef.constants import compute
 from tfbn.graphdef.dataflow import Node, Tensor
+from tfbn.graphdef.op_types import ARITHMETIC, COUNTS, FUNCTIONS, FUSED, PASSING, RESHAPES, SELECTS, VARIABLES
+from tfbn.graphdef.statistic import (
+    assignments_before,
+    constant_of,
+    is_flag,
+    is_number,
+    next_value,
+    reduces_to_statistic,
+    statistic_of,
+)
 
 _COUNT = 1000.0  # of samples, steps and anything else that is counted
 _MEAN, _SQUARE = 100.0, 1e5  # chosen so that a mean of squares minus a squared mean is positive
@@ -24,7 +32,7 @@ _MOMENTUM = 0.5
 # A factor of n / (n - 1), and epsilon, make no difference.
 _TOLERANCE = 0.01
 
-_ELEMENTWISE = (*arithmetic.ARITHMETIC, *arithmetic.FUNCTIONS)
+_ELEMENTWISE = (*ARITHMETIC, *FUNCTIONS)
 # All parts and indices have the same value; an Identity of a resource's handle is passed on, too.
 _FIRST_INPUT = (
     *PASSING,
@@ -43,7 +51,7 @@ _FIRST_INPUT = (
 class Trial:
     """Values per channel as single numbers: given ones of `variables`, invented ones of the batch and of counts.
 
-    `is_assigned` is as in `statistic`: whether assignments come before reads.
+    `is_assigned` is as in `statistic_of`: whether assignments come before reads.
     """
 
     def __init__(self, variables: Mapping[Node, float], trains: bool, is_assigned: bool = False) -> None:
@@ -60,30 +68,30 @@ class Trial:
 
     def next_value(self, assignment: Node) -> float:
         """The value that a variable is assigned."""
-        values = [self.value(tensor) for tensor in arithmetic.next_value(assignment)]
+        values = [self.value(tensor) for tensor in next_value(assignment)]
         if len(values) == 1:
             return values[0]
         return values[0] - values[1] if "Sub" in assignment.type else values[0] + values[1]
 
     def _compute(self, node: Node, index: int) -> float:
         if node.type in VARIABLES:
-            return float(self._trains) if arithmetic.is_flag(node) else self._variables.get(node, _COUNT)
-        if arithmetic.is_number(node):
-            return float(self._trains) if arithmetic.is_flag(node) else _MOMENTUM
-        if arithmetic.reduces_to_statistic(node, index):
+            return float(self._trains) if is_flag(node) else self._variables.get(node, _COUNT)
+        if is_number(node):
+            return float(self._trains) if is_flag(node) else _MOMENTUM
+        if reduces_to_statistic(node, index):
             squared = (
                 index == 2 if node.type in FUSED else node.inputs[0][0].type in ("Square", "SquaredDifference", "Mul")
             )
             return _SQUARE if squared else _MEAN
-        updates = arithmetic.assignments_before(node) if self._is_assigned else []
+        updates = assignments_before(node) if self._is_assigned else []
         if updates:
             return self.next_value(updates[-1])
         if node.type == "Const":
-            value = arithmetic.constant_of((node, 0))
+            value = constant_of((node, 0))
             return float(value.ravel()[0])
         if node.type in ("OnesLike", "ZerosLike"):
             return float(node.type == "OnesLike")
-        if node.type in arithmetic.COUNTS:
+        if node.type in COUNTS:
             return _COUNT
         if node.type in ("Merge", "RefMerge"):
             return self._chosen(node.inputs)
@@ -99,7 +107,7 @@ class Trial:
 
     def _chosen(self, tensors: list[Tensor]) -> float:
         """The value of the branch for the mode: the batch's statistics belong to training."""
-        statistics = [arithmetic.statistic(tensor) for tensor in tensors]
+        statistics = [statistic_of(tensor) for tensor in tensors]
         suitable = [
             tensor
             for tensor, statistic in zip(tensors, statistics)

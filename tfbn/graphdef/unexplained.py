@@ -11,15 +11,15 @@ import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import NamedTuple
 
-from tfbn.graphdef import arithmetic
-from tfbn.graphdef.arithmetic import FUSED, Statistic
 from tfbn.graphdef.dataflow import Dataflow, Node, Tensor, is_assignment, source_of
+from tfbn.graphdef.op_types import FUSED, QUOTIENTS, VARIABLES
+from tfbn.graphdef.statistic import Statistic, has_no_axes, statistic_of
 
 _REDUCING = ("Mean", "Sum", "Max", "Min", "Prod", "MatMul", "Einsum")
 _SCATTERING = ("ScatterUpdate", "ScatterAdd", "ScatterSub", "ResourceScatter")
 # Ops of tf.gradients, in any scope.
 _GRADIENT = re.compile(r"(^|/)gradients(_\d+)?/|_grad/")
-_COMBINING = ("Mul", "MulNoNan", *arithmetic.QUOTIENTS, "Add", "AddV2", "BiasAdd", "Sub")
+_COMBINING = ("Mul", "MulNoNan", *QUOTIENTS, "Add", "AddV2", "BiasAdd", "Sub")
 MAX_OPS = 200  # from a statistic to the data that it shifts, and on to another statistic
 
 
@@ -83,15 +83,15 @@ class _Search:
             if not updates or len(node.inputs) < 2 or _GRADIENT.search(node.name):
                 continue
             variable = source_of(node.inputs[0])
-            if variable.type not in arithmetic.VARIABLES or variable in known or variable in optimized:
+            if variable.type not in VARIABLES or variable in known or variable in optimized:
                 continue
-            value = None if arithmetic.has_no_axes(variable) else self._statistic(node.inputs[-1])
+            value = None if has_no_axes(variable) else self._statistic(node.inputs[-1])
             sources = frozenset(source for source, _ in value.batch) if value is not None else ()
             if sources and not any(_GRADIENT.search(each.name) for each in sources):
                 yield Unexplained(node, frozenset([variable]), frozenset(sources), frozenset([node]))
 
     def _statistic(self, tensor: Tensor) -> Statistic | None:
-        return arithmetic.statistic(tensor, is_assigned=True, is_source=self._reduces)
+        return statistic_of(tensor, is_assigned=True, is_source=self._reduces)
 
     def _reduces(self, node: Node, index: int) -> bool:
         """Whether an op computes the output from data, and keeps no sample apart."""

@@ -12,6 +12,7 @@ from tfbn.graph import registry
 from tfbn.graph.variables import full_name, parts
 from tfbn.graphdef import recognize, short_names
 from tfbn.graphdef.dataflow import Node, Tensor
+from tfbn.graphdef.op_types import FUSED
 from tfbn.recalibrate import pooled
 
 UPDATED = (*short_names.STATISTICS, *short_names.RENORM, *short_names.DEBIAS)
@@ -152,7 +153,7 @@ def _sites_of_ops(layer: recognize.Layer, recognized: recognize.Recognized, grap
             return [], "it has renorm, and tfbn did not build it"
         if any(len(nodes) > 1 for name, nodes in layer.variables.items() if name in UPDATED):
             return [], "its statistics are partitioned"
-        if call.mode == "dynamic" or call.node.type not in recognize.FUSED:
+        if call.mode == "dynamic" or call.node.type not in FUSED:
             return [], "it computes its statistics by composed ops, which may include weights"
         conditions = []
         for condition in call.conditions:

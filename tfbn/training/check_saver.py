@@ -12,6 +12,7 @@ from tfbn.graphdef import recognize, short_names
 from tfbn.graphdef.collector import collector_paused
 from tfbn.graphdef.dataflow import data, names_of
 from tfbn.graphdef.nodes import split_tensor
+from tfbn.graphdef.op_types import VARIABLES
 from tfbn.training import advice
 from tfbn.training.requests import check_restoring
 
@@ -82,7 +83,7 @@ def check_saver(
             for name, nodes in layer.variables.items()
             if name not in short_names.AFFINE
             for node in nodes
-            if node.type in recognize.VARIABLES and node not in saved
+            if node.type in VARIABLES and node not in saved
         }
         if left:
             severity = "error" if any(left.values()) else "warning"

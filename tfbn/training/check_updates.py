@@ -11,9 +11,9 @@ import tensorflow as tf
 
 from tfbn import _tensorflow
 from tfbn.errors import Finding, NoLayersWarning, UpdatesNotWiredError
-from tfbn.graphdef.arithmetic import Form
 from tfbn.graphdef.collector import collector_paused
 from tfbn.graphdef.dataflow import names_of
+from tfbn.graphdef.forms import Form
 from tfbn.graphdef.unexplained import Unexplained
 from tfbn.training import advice
 from tfbn.training.rules import RULES

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tfbn.graphdef import arithmetic, recognize, short_names
+from tfbn.graphdef import recognize, short_names
 from tfbn.graphdef.dataflow import Node, is_assignment, origin_of, source_of
+from tfbn.graphdef.statistic import statistic_of
 
 
 class Copy(NamedTuple):
@@ -37,7 +38,7 @@ def find_partial_copies(recognized: recognize.Recognized) -> dict[str, Copy]:
         if short not in short_names.AFFINE:
             assigned.add(layer.scope)
             continue
-        value = arithmetic.statistic(node.inputs[1])
+        value = statistic_of(node.inputs[1])
         for read in value.variables if value is not None and not value.batch else ():
             source, source_short = owners.get(read, (layer, ""))
             if source is not layer and source_short == short:

@@ -15,9 +15,10 @@ from tfbn.checkpoint.open import open as open_checkpoint
 from tfbn.checkpoint.reader import Entry
 from tfbn.checkpoint.rename import apply_renames
 from tfbn.errors import Finding
-from tfbn.graphdef.arithmetic import VARIABLES, constant_of
 from tfbn.graphdef.dataflow import Dataflow, Node, is_assignment, origin_of, source_of
+from tfbn.graphdef.op_types import VARIABLES
 from tfbn.graphdef.short_names import split_name
+from tfbn.graphdef.statistic import constant_of
 from tfbn.tables import shown
 from tfbn.training import advice
 

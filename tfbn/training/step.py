@@ -9,7 +9,17 @@ import tensorflow as tf
 from tfbn.graph import registry
 from tfbn.graph.variables import full_name
 from tfbn.graphdef import recognize, short_names
-from tfbn.graphdef.dataflow import Node, Upstream, controls_of, data, is_assignment, requirements, source_of
+from tfbn.graphdef.dataflow import (
+    Node,
+    Upstream,
+    controls_of,
+    data,
+    is_assignment,
+    is_gradient,
+    requirements,
+    source_of,
+)
+from tfbn.graphdef.op_types import VARIABLES
 from tfbn.training.copies import find_partial_copies
 from tfbn.training.holders import find_holders
 
@@ -147,7 +157,7 @@ class Step:
         order = self.recognized.order
         waits_for, depends_on = Upstream(order, requirements, updates), Upstream(order, data, updates)
         normalizations = {call.node: True for layer in layers for call in layer.normalizations}
-        network = Upstream(order, lambda node: () if recognize.is_gradient(node) else data(node), normalizations)
+        network = Upstream(order, lambda node: () if is_gradient(node) else data(node), normalizations)
         trains = Upstream(order, requirements, {node: True for node in order if self._trains(node)})
         waiting: dict[str, list[Node]] = {}
         for node in order:
@@ -168,7 +178,7 @@ class Step:
         if not is_assignment(node):
             return False
         variable = source_of(node.inputs[0])
-        return variable.type in recognize.VARIABLES and variable not in self.statistics
+        return variable.type in VARIABLES and variable not in self.statistics
 
     def _is_apart(self, node: Node) -> bool:
         """Whether it is in a body, which has to run updates itself, or is create_train_op's copy of the loss."""

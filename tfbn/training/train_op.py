@@ -11,7 +11,7 @@ from tfbn import _tensorflow
 from tfbn.arguments import checks
 from tfbn.graph import atomic, registry, variables
 from tfbn.graphdef import walks
-from tfbn.graphdef.arithmetic import VARIABLES
+from tfbn.graphdef.op_types import VARIABLES
 from tfbn.training.check_updates import check_updates
 
 _keys = tf.compat.v1.GraphKeys
