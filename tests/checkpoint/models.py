@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 import tfbn
+from tests.keras.generations import WITH_KERAS_3
 
 tf1 = tf.compat.v1
 DATA = Path(__file__).with_name("data")
@@ -225,7 +226,7 @@ class Keras2(Keras3):
     """Layers of Keras 2, in files by name."""
 
     ending = ".h5"
-    package = "keras" if tf.__version__.startswith("2.12") else "tf_keras"
+    package = "tf_keras" if WITH_KERAS_3 else "keras"
 
     def trainable(self):
         return self.model.trainable_variables
@@ -238,7 +239,7 @@ KINDS = {
     "BatchNorm": Modules,
     "keras2": Keras2,
 }
-if Keras2.package == "tf_keras":
+if WITH_KERAS_3:
     KINDS["keras3"] = Keras3
 
 

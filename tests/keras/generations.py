@@ -14,7 +14,7 @@ KERAS_2 = importlib.import_module("tf_keras") if WITH_KERAS_3 else tf.keras
 KERAS_3 = [importlib.import_module("keras")] if WITH_KERAS_3 else []
 ALL = [KERAS_2, *KERAS_3]
 
-each = pytest.mark.parametrize("keras", ALL, ids=[f"keras{keras.__version__[0]}" for keras in ALL])
+each = pytest.mark.parametrize("keras", ALL, ids=["keras2", "keras3"][: len(ALL)])
 # Both sides in float32, with sums of some 100 terms taken in another order.
 STATISTICS = {"rtol": 2e-6, "atol": 2e-6}
 OUTPUTS = {"rtol": 1e-5, "atol": 1e-5}

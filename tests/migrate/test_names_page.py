@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
+from tests.keras.generations import WITH_KERAS_3
 from tests.migrate import names_page
 from tfbn.migrate import names, v1_names
 from tfbn.migrate.name_table import ANSWERS
@@ -39,14 +40,13 @@ def test_examples_run(example):
 @pytest.mark.parametrize("answer", [answer for answer in ANSWERS if answer.since], ids=lambda answer: answer.module)
 def test_since(answer):
     """What 2.0 has lost is not here; what went with Keras 2 is here where that is."""
-    has_keras_2 = tf.keras.__version__.startswith("2")
     for name in answer.names.split() or [""]:
         value = tf
         for part in filter(None, f"{answer.module}.{name}".split(".")):
             value = getattr(value, part, None)
         assert answer.since in ("1.0", "2.0", "2.16")
         is_one_of_many = v1_names.gone(f"{answer.module}.{name}".strip(".")) is None and answer.since > "2.0"
-        if answer.since <= "2.0" or not (has_keras_2 or is_one_of_many):
+        if answer.since <= "2.0" or (WITH_KERAS_3 and not is_one_of_many):
             assert value is None or answer.module in ("layers", "nn.rnn_cell"), name
 
 
