@@ -9,16 +9,14 @@ import ast
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import PurePath
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from tfbn.migrate import module_values, names, syntax, v1_names
 from tfbn.migrate.module_values import V1_MODULE, Read, Resolver
+from tfbn.migrate.project_files import ProjectFiles
 from tfbn.migrate.report import Place
 from tfbn.migrate.source.notebook import Notebook
 from tfbn.migrate.source.prefilter import uses_modules_as_values
-
-if TYPE_CHECKING:
-    from tfbn.migrate.project import Project
 
 OTHER = ""  # a name bound to something other than TensorFlow
 FILE = "file:"  # prefix of the path of a file that a name stands for
@@ -39,7 +37,7 @@ NOTHING: Mapping[str, Bound] = {}
 class ImportGraph:
     """Resolves imports between the files of a run; those that do not parse have no names."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: ProjectFiles) -> None:
         self.project = project
         self._by_leaf: dict[str, list[tuple[tuple[str, ...], str]]] = {}
         for path in project.summaries:
