@@ -15,7 +15,9 @@ from tfbn.migrate.library_table import GONE
 
 NUMPY = tuple(map(int, np.__version__.split(".")[:2]))
 # The others went with NumPy 2.0 or before.
-NUMPY_GONE_LATER = {"numpy.linalg.linalg": (2, 4)}
+NUMPY_GONE_LATER = dict.fromkeys(["numpy.in1d", "numpy.linalg.linalg", "numpy.trapz"], (2, 4)) | {
+    "numpy.row_stack": (2, 5)
+}
 RULES = driver.chosen_rules(["library-names"])
 
 
