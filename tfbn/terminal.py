@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, TextIO
 
 from tfbn.lines import escape_control
@@ -30,15 +32,12 @@ def show(text: str, stream: TextIO | None = None, highlights: list[str] = REPORT
     stream = sys.stdout if stream is None else stream
     text = _encodable(escape_control(text), stream)
     console = _console(stream, highlights)
-    try:
+    with _naming("standard output" if stream is sys.stdout else "standard error"):
         if console is None:
             print(text, file=stream, flush=True)
         else:
             console.print(text, soft_wrap=True, markup=False, emoji=False)
             stream.flush()
-    except OSError as error:
-        name = "standard output" if stream is sys.stdout else "standard error"
-        raise OSError(error.errno, error.strerror, name) from error
 
 
 def show_diff(diff: bytes) -> None:
@@ -46,7 +45,29 @@ def show_diff(diff: bytes) -> None:
     if diff and _console(sys.stdout, DIFF) is not None:
         show(diff.decode("utf-8", errors="replace").rstrip("\n"), sys.stdout, DIFF)
     else:
-        sys.stdout.buffer.write(diff)
+        write(diff)
+
+
+def write(content: bytes) -> None:
+    """Writes bytes to standard output."""
+    with _naming("standard output"):
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+        sys.stdout.flush()
+
+
+def read() -> bytes:
+    """The bytes of standard input."""
+    with _naming("standard input"):
+        return sys.stdin.buffer.read()
+
+
+@contextmanager
+def _naming(stream: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, stream) from error
 
 
 def _encodable(text: str, stream: TextIO) -> str:

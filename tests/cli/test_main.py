@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import subprocess
 import sys
 import types
@@ -137,6 +139,46 @@ def test_a_full_disk_is_no_finding(command, monkeypatch, capsys, full, arguments
         assert err == "tfbn probe: standard output: No space left on device\n"
     else:
         assert ("expected something else" in out) == ("--json" in arguments)
+
+
+# What a shell does with the streams of a process, with the exit status then, and what standard error has.
+STREAMS = [
+    ("--version >/dev/full", 2, "tfbn: standard output: No space left on device"),
+    ("--help >/dev/full", 2, "tfbn: standard output: No space left on device"),
+    ("audit --json >/dev/full", 2, "tfbn: standard output: No space left on device"),
+    ("migrate --list-rules >&-", 2, "tfbn migrate: standard output: Bad file descriptor"),
+    ("migrate --list-rules >&- 2>&-", 2, ""),
+    ("migrate --list-rules 2>&-", 0, ""),
+    ("migrate - <&-", 2, "tfbn migrate: standard input: Bad file descriptor"),
+    ("migrate --write - <{} >/dev/full", 2, "tfbn migrate: standard output: No space left on device"),
+    ("migrate {} >&- <&-", 2, "tfbn migrate: standard output: Bad file descriptor"),
+    ("checkpoint list nothing 2>&-", 2, ""),
+    ("audit 2>&-", 2, ""),
+    ("audit 2>/dev/full", 2, ""),
+]
+
+
+@pytest.mark.process
+@pytest.mark.cases(4)
+@pytest.mark.parametrize("line, status, text", STREAMS)
+def test_streams_that_are_closed_or_full(line, status, text, tmp_path):
+    """The status tells, and a line where one can be read; never a traceback, nor a message in another file."""
+    (tmp_path / "old.py").write_text("from tensorflow.contrib.layers import batch_norm\n")
+    before = os.listdir(tmp_path)
+    shell = f"{shlex.quote(sys.executable)} -m tfbn {line.format(tmp_path / 'old.py')}"
+    result = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert result.returncode == status, result.stderr
+    assert not re.search("Traceback|Exception ignored", result.stderr)
+    assert result.stderr.splitlines()[-1:] == ([text] if text else [])
+    assert os.listdir(tmp_path) == before
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("line", ["--help", "--version", "migrate --list-rules"])
+def test_a_reader_that_is_gone(line):
+    shell = f"{{ {shlex.quote(sys.executable)} -m tfbn {line}; echo $? >&2; }} | true"
+    result = subprocess.run(["sh", "-c", shell], capture_output=True, text=True)
+    assert result.stderr == "0\n"
 
 
 def test_json_is_strict(command, capsys):

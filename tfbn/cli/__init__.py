@@ -43,10 +43,14 @@ class _WrongArgumentsError(SystemExit):
 
 
 class _Parser(argparse.ArgumentParser):
-    """Raises its errors, so that they can also be printed as JSON."""
+    """Raises its errors, so that they can also be printed as JSON, and those of standard output."""
 
     def error(self, message: str) -> NoReturn:
         raise _WrongArgumentsError(self, message)
+
+    def print_help(self, file: Any = None) -> None:
+        """As argparse, which passes over a disk that is full."""
+        print(self.format_help(), end="", file=file or sys.stdout)
 
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):
@@ -73,20 +77,18 @@ class _ShowVersion(argparse.Action):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs `tfbn` with `arguments` (those of the process by default) and returns the exit status."""
+    _open_standard_streams()
     parser = _parser()
     if "_ARGCOMPLETE" in os.environ:  # a shell asks for completions: argcomplete prints them and exits
         import_module("argcomplete").autocomplete(parser)
-    arguments = sys.argv[1:] if arguments is None else arguments
+    command = "tfbn"
     try:
-        options = parser.parse_args(arguments)
-    except _WrongArgumentsError as error:
-        if "--json" in arguments:
-            print(Report(error.parser.prog.partition(" ")[2], as_json=True).to_json(error.message))
-        argparse.ArgumentParser.error(error.parser, one_line(error.message))
-    if options.command is None:
-        parser.print_help()
-        return WRONG_INPUT
-    try:
+        options = _parse(parser, sys.argv[1:] if arguments is None else arguments)
+        if options.command is None:
+            parser.print_help()
+            sys.stdout.flush()
+            return WRONG_INPUT
+        command = f"tfbn {options.command}"
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
             # Of libraries, which the user of a command cannot change.
@@ -97,10 +99,45 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return OK
     except OSError as error:  # for example, output redirected to a full disk
         _discard(sys.stdout)
-        _complain(one_line(f"tfbn {options.command}: standard output: {describe_error(error)}"))
+        _complain(one_line(f"{command}: standard output: {describe_error(error)}"))
         return WRONG_INPUT
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _open_standard_streams() -> None:
+    """Opens those that a shell has closed, as `>&-` does: the next file would get the number, and its messages.
+
+    Reading standard input and writing standard output fail, as they should; standard error is dropped.
+    """
+    for number, mode in enumerate((os.O_WRONLY, os.O_RDONLY, os.O_WRONLY)):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, mode)  # gets the lowest number that is free
+    sys.stdin = sys.stdin or open(0, closefd=False)
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)
+    sys.stderr = sys.stderr or open(2, "w", closefd=False, errors="backslashreplace")
+
+
+def _parse(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Namespace:
+    """The arguments.
+
+    Raises:
+      SystemExit: they are wrong, or ask for the help or the version, which is printed.
+      OSError: standard output fails.
+    """
+    try:
+        return parser.parse_args(arguments)
+    except _WrongArgumentsError as error:
+        if "--json" in arguments:
+            print(Report(error.parser.prog.partition(" ")[2], as_json=True).to_json(error.message))
+        _complain(f"{error.parser.format_usage()}{error.parser.prog}: error: {one_line(error.message)}")
+        sys.stdout.flush()
+        raise
+    except SystemExit:
+        sys.stdout.flush()
+        raise
 
 
 def _discard(stream: TextIO) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tfbn.lines import Lines
 from tfbn.report import EXIT_STATUSES, FINDINGS, INTERNAL_ERROR, OK, WRONG_INPUT, Report, add_options
-from tfbn.terminal import show, show_diff
+from tfbn.terminal import read, show, show_diff, write
 
 if TYPE_CHECKING:
     from tfbn.migrate.driver import Run
@@ -98,7 +98,7 @@ def run(options: argparse.Namespace, report: Report) -> None:
             "--write prints the new text of standard input: expected neither --json nor --diff beside it. Leave "
             "--write out, or name a file."
         )
-    raw = sys.stdin.buffer.read()
+    raw = read()
     alone = driver.migrate_alone("<stdin>", raw, rules)
     _finish(options, driver.Run(1, 1, [alone], [], accepted=alone.accepted), report)
 
@@ -110,7 +110,7 @@ def _finish(options: argparse.Namespace, result: Run, report: Report) -> None:
     files = result.reports
     if options.write:
         if STDIN in options.paths:
-            sys.stdout.buffer.write(files[0].after)
+            write(files[0].after)
         place = {file.path: index for index, file in enumerate(files)}
         for index in (place[path] for path in result.order if path in place):
             if files[index].changed and not files[index].problem:
