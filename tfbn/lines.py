@@ -36,6 +36,12 @@ def show_name(name: str) -> str:
     return repr(name) if _IN_LINE.search(name) else name
 
 
+def shorten(text: str, length: int = 500) -> str:
+    """The text without what is in the middle if it is longer, such as a name, an array or a message of a file."""
+    half = length // 2
+    return f"{text[:half]} ... {text[-half:]}" if len(text) > length else text
+
+
 def escape_control(text: str) -> str:
     """The text with its control characters as Python writes them, but for the ends of lines and tabs."""
     return _BETWEEN_LINES.sub(_escaped, text)

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TextIO
 
 from tfbn.errors import Finding
-from tfbn.lines import Lines, one_line, show_name
+from tfbn.lines import Lines, one_line, shorten, show_name
 from tfbn.terminal import show
 
+_MAX_ERROR_LINE = 4000
 JSON_VERSION = 1  # of the format; raised by each change that programs have to adapt to
 
 OK, FINDINGS, WRONG_INPUT, INTERNAL_ERROR = 0, 1, 2, 70
@@ -151,9 +152,12 @@ def _plain(value: Any) -> Any:
 
 
 def describe_error(error: BaseException) -> str:
-    """The message with the file that it is about, which an OSError keeps apart; of `Lines` where it has several."""
+    """The message with the file that it is about, which an OSError keeps apart; of `Lines` where it has several.
+
+    Names in files may have thousands of characters: of a line that is as long, the middle is left out.
+    """
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     if len(error.args) == 1 and isinstance(error.args[0], Lines):
-        return error.args[0]
-    return str(error) or type(error).__name__
+        return Lines("\n".join(shorten(line, _MAX_ERROR_LINE) for line in error.args[0].split("\n")))
+    return shorten(str(error), _MAX_ERROR_LINE) or type(error).__name__

@@ -97,6 +97,7 @@ COMMANDS = [
     ("audit {}", "folder", "expected the file of a MetaGraph (.meta), got a folder"),
     ("audit {}", "nothing", "No such file"),
     ("audit model.meta --step {}", "yy", "expected ops and tensors of the graph, got 'yy'. The nearest names are y"),
+    ("audit model.meta --step {}", "\udcff", r"expected ops and tensors of the graph, got '\udcff'"),
     ("audit model.meta --step y --scope {}", "nowhere", "expected a scope of the graph, got 'nowhere'"),
     ("audit model.meta --checkpoint {}", "cut", "expected a whole checkpoint"),
     ("export {} out.pb --outputs y", "pipe.meta", "got a pipe, a socket or a device"),

@@ -75,6 +75,8 @@ def test_fail_on(command, severities, fail_on, status):
         (ValueError("`path` holds no graph"), "tfbn probe: `path` holds no graph\n"),
         (FileNotFoundError(2, "No such file or directory", "a.pb"), "tfbn probe: a.pb: No such file or directory\n"),
         (ImportError("needs TensorFlow"), "tfbn probe: needs TensorFlow\n"),
+        (MemoryError("no 9 GiB"), "tfbn probe: not enough memory while running tfbn probe: no 9 GiB\n"),
+        (ValueError("a" * 9000 + "b" * 9000), f"tfbn probe: {'a' * 2000} ... {'b' * 2000}\n"),
     ],
 )
 def test_user_errors_are_one_line(command, capsys, error, text):

@@ -130,6 +130,22 @@ def test_a_saver_without_ops():
         tfbn.check_saver(saver)
 
 
+@pytest.mark.parametrize(
+    "name, text",
+    [("nothing:0", "'nothing' is not in it"), ("", "has no name"), ("x" * 9999, r"'x+ \.\.\. x+' is not in it")],
+)
+def test_a_saver_of_another_name(name, text):
+    """The error says which, and prints no SaverDef."""
+    with graph():
+        layers()
+        saver = tf1.train.Saver().as_saver_def()
+        saver.save_tensor_name = name
+        with pytest.raises(ValueError, match=rf"^saver: .*, got a SaverDef whose save op {text}.*export") as raised:
+            tfbn.check_saver(saver)
+    assert "restore_op_name" not in str(raised.value)
+    assert len(str(raised.value)) < 900
+
+
 class TestCheckpoint:
     """What a Saver will not find in a checkpoint, told before restoring it fails."""
 

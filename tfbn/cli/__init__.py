@@ -177,11 +177,13 @@ def _run(options: argparse.Namespace) -> int:
     except Exception as error:
         if isinstance(error, OSError):
             sys.stdout.flush()  # raises if standard output is what failed
-        # Errors that a user can fix are of these three types; anything else is a bug of tfbn.
-        expected = isinstance(error, (ValueError, OSError, ImportError))
+        # Errors that a user can fix are of these types; anything else is a bug of tfbn.
+        expected = isinstance(error, (ValueError, OSError, ImportError, MemoryError))
         status, error_text = WRONG_INPUT if expected else INTERNAL_ERROR, describe_error(error)
         if isinstance(error, ModuleNotFoundError) and error.name in REQUIREMENTS:
             error_text = missing(error.name)
+        elif isinstance(error, MemoryError):
+            error_text = f"not enough memory while {report.activity}: {error_text}"
         elif not expected:
             error_text = f"internal error while {report.activity}: {type(error).__name__}: {error_text}"
             error_text = f"{' '.join(error_text.split())} (please report it, with what --debug prints)"

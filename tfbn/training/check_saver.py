@@ -13,6 +13,7 @@ from tfbn.graphdef.collector import collector_paused
 from tfbn.graphdef.dataflow import data, names_of
 from tfbn.graphdef.nodes import split_tensor
 from tfbn.graphdef.op_types import VARIABLES
+from tfbn.lines import shorten
 from tfbn.training import advice
 from tfbn.training.requests import check_restoring
 
@@ -68,11 +69,14 @@ def check_saver(
     """
     graph = graph or tf.compat.v1.get_default_graph()
     recognized = recognize.recognize(graph.as_graph_def())
-    start = recognized.dataflow.nodes.get(_save_op(saver))
+    save_op = _save_op(saver)
+    start = recognized.dataflow.nodes.get(save_op)
     if start is None:
         raise ValueError(
-            f"saver: expected a Saver with ops in this graph, got {saver!r} with the save op {_save_op(saver)!r}. "
-            "Call its build() if it was made with defer_build=True, or give the graph it was made in."
+            f"saver: expected a Saver with ops in this graph, got a {type(saver).__name__} whose save op "
+            f"{f'{shorten(save_op)!r} is not in it' if save_op else 'has no name'}. Call its build() if it was made "
+            "with defer_build=True, or give the graph it was made in; write a MetaGraph anew, with the Saver's "
+            "export_meta_graph."
         )
     writing = [node for node in recognized.dataflow.reach([start]) if node.type in _WRITING]
     saved = recognized.dataflow.reach(writing, data)

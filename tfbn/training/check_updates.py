@@ -152,7 +152,9 @@ def _names_of_ops(fetches: Any, graph: tf.Graph) -> list[str]:
 def _element(fetch: Any, graph: tf.Graph) -> Any:
     try:
         return graph.as_graph_element(fetch, allow_tensor=True, allow_operation=True)
-    except KeyError as error:
+    except (KeyError, TypeError) as error:
+        if isinstance(error, TypeError) and not isinstance(fetch, str):  # such a name is not UTF-8
+            raise
         ops = [op.name for op in graph.get_operations()]
         nearest = difflib.get_close_matches(str(fetch).partition(":")[0], ops, 3)
         hint = f" The nearest names are {', '.join(nearest)}." if nearest else ""
