@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import zipfile
 
 import h5py
@@ -91,6 +92,67 @@ class TestArchives:
             file.writestr(name, "hostile")
         with pytest.raises(ValueError, match="in it leads out of the folder that it is unpacked to"):
             checkpoint.open(path)
+
+    @pytest.mark.parametrize("name", ["config.json", "assets/words"])
+    def test_a_name_twice(self, name, tmp_path):
+        path = archived(weights(tmp_path / "given.weights.h5"))
+        with zipfile.ZipFile(path, "a") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for _ in range(2):
+                file.writestr(name, "{}")
+        with pytest.raises(ValueError, match=rf"it has \d members '{name}', and programs differ in which they read"):
+            checkpoint.open(path)
+
+    @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+    def test_weights_are_unpacked_once(self, method, tmp_path, monkeypatch):
+        """HDF5 jumps to and fro: with each jump from the start, a file of a megabyte took minutes."""
+        weights(tmp_path / "w.h5")
+        with zipfile.ZipFile(tmp_path / "given.keras", "w", method) as file:
+            file.writestr("config.json", "{}")
+            file.write(tmp_path / "w.h5", "model.weights.h5")
+        reads, read = [], zipfile.ZipExtFile.read
+        monkeypatch.setattr(
+            zipfile.ZipExtFile, "read", lambda member, n=-1: (reads.append(len(part := read(member, n))), part)[1]
+        )
+        with checkpoint.open(tmp_path / "given.keras") as reader:
+            assert [reader[name].tolist() for name in sorted(reader.entries)] == VALUES.tolist()
+        assert sum(reads) == (tmp_path / "w.h5").stat().st_size + len("{}")
+
+    @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+    def test_copies_are_compressed_as_the_members(self, method, tmp_path):
+        """Or a small file would become a large one."""
+        path = archived(weights(tmp_path / "given.weights.h5"))
+        with zipfile.ZipFile(path, "a", method) as file:
+            file.writestr("assets/words", b"0" * 10**6)
+        checkpoint.convert(path, tmp_path / "out.keras", like=path)
+        with zipfile.ZipFile(tmp_path / "out.keras") as file:
+            info = file.getinfo("assets/words")
+            assert file.read(info) == b"0" * 10**6
+        with zipfile.ZipFile(path) as file:
+            assert info.compress_size == file.getinfo("assets/words").compress_size
+
+    @pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+    def test_members_with_damage(self, method, tmp_path):
+        """Each way to compress has errors of its own."""
+        weights(tmp_path / "w.h5")
+        with zipfile.ZipFile(tmp_path / "cut.keras", "w", method) as file:
+            file.writestr("config.json", "{}")
+            file.write(tmp_path / "w.h5", "model.weights.h5")
+        content = bytearray((tmp_path / "cut.keras").read_bytes())
+        start = content.index(b"model.weights.h5") + 40
+        content[start : start + 60] = bytes(60)
+        (tmp_path / "cut.keras").write_bytes(content)
+        with pytest.raises(ValueError, match=rf"^{tmp_path}/cut\.keras: expected a weights or model file of Keras"):
+            checkpoint.open(tmp_path / "cut.keras")
+
+    def test_a_name_that_is_long(self, tmp_path):
+        """The error has no pages of it."""
+        path = archived(weights(tmp_path / "given.weights.h5"))
+        with zipfile.ZipFile(path, "a") as file:
+            file.writestr("../" + "x" * 60000, "hostile")
+        with pytest.raises(ValueError, match=r"\.\./xx.* \.\.\. .*leads out") as raised:
+            checkpoint.open(path)
+        assert len(str(raised.value)) < 800
 
 
 @pytest.mark.parametrize(

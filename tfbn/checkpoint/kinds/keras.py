@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import tempfile
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -122,7 +123,9 @@ def _fill(like: str, target: Path) -> Iterator[Writer]:
                     if info.filename == _INNER:
                         filled.write(inner, _INNER)
                     else:
-                        with archive.open(info) as member, filled.open(info.filename, "w") as copied:
+                        copy = zipfile.ZipInfo(info.filename)
+                        copy.compress_type, copy.file_size = info.compress_type, info.file_size
+                        with archive.open(info) as member, filled.open(copy, "w") as copied:
                             while chunk := member.read(2**20):
                                 copied.write(chunk)
     finally:
@@ -165,17 +168,18 @@ def _unpacked(path: str) -> Iterator[tuple[Any, Any]]:
             archive = stack.enter_context(zipfile.ZipFile(path))
             _check_members(archive)
             config = json.loads(_read_config(archive))
-            weights = stack.enter_context(archive.open(_INNER))
-        if archive.namelist().count(_INNER) > 1:
-            raise ValueError(
-                f"{path}: expected an archive with one {_INNER}, got one with several, and programs differ in which "
-                "they read. Save the model again."
-            )
+            # HDF5 jumps to and fro, and each jump back in a member would read, and unpack, all that is before.
+            weights = stack.enter_context(tempfile.TemporaryFile())
+            with archive.open(_INNER) as member:
+                shutil.copyfileobj(member, weights, 2**20)
         yield config, weights
 
 
 def _check_members(archive: zipfile.ZipFile) -> None:
     """Raises ValueError for members that a copy should not contain, and for more bytes than they can have."""
+    for name, count in Counter(archive.namelist()).items():
+        if count > 1:
+            raise ValueError(f"it has {count} members {name!r}, and programs differ in which they read")
     for info in archive.infolist():
         if info.filename.startswith("/") or "\\" in info.filename or ".." in info.filename.split("/"):
             raise ValueError(f"{info.filename!r} in it leads out of the folder that it is unpacked to")
