@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import struct
+import zipfile
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -11,6 +15,7 @@ from tfbn.fold.verify import read_inputs
 
 tf1 = tf.compat.v1
 raw = tf.raw_ops
+RANDOM = np.random.RandomState(5)
 
 
 def in_function(path):
@@ -149,6 +154,48 @@ def test_damaged_inputs(kind, tmp_path):
         ValueError, match=f"^{path}: expected arrays by name, as numpy.savez writes them, got a file that"
     ):
         read_inputs(path)
+
+
+# Of the header of an array in an archive, with the way to compress it: each makes a parser of its own fail.
+HEADERS = {
+    "null": b"{'descr': '<f4\0', 'fortran_order': False, 'shape': (1,)}",
+    "call": b"__import__('os').system('touch called')",
+    "deep": b"(" * 3000 + b")" * 3000,
+    "minus": b"-" * 9000 + b"1",
+    "size": b"{'descr': '<f4', 'fortran_order': False, 'shape': (%d, 4)}" % 2**60,
+    "negative": b"{'descr': '<f4', 'fortran_order': False, 'shape': (-2, 4)}",
+    "shape": b"{'descr': '<f4', 'fortran_order': False, 'shape': (1.5,)}",
+    "item": b"{'descr': ('<f4', (100000, 100000)), 'fortran_order': False, 'shape': (1,)}",
+}
+
+
+@pytest.mark.parametrize("kind", HEADERS)
+def test_headers_of_arrays(kind, tmp_path):
+    header = HEADERS[kind] + b"\n"
+    with zipfile.ZipFile(tmp_path / "inputs.npz", "w") as file:
+        file.writestr("images.npy", b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header + bytes(400))
+    with pytest.raises(ValueError, match=r"npz: expected arrays by name, .* cannot be read: .*[^.]\.$"):
+        read_inputs(tmp_path / "inputs.npz")
+    assert os.listdir(tmp_path) == ["inputs.npz"]
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_damaged_inputs_that_are_compressed(method, tmp_path):
+    with zipfile.ZipFile(tmp_path / "inputs.npz", "w", method) as file:
+        file.writestr("images.npy", RANDOM.bytes(4000))
+    content = bytearray((tmp_path / "inputs.npz").read_bytes())
+    content[44:104] = bytes(60)
+    (tmp_path / "inputs.npz").write_bytes(content)
+    with pytest.raises(ValueError, match=r"inputs\.npz: expected arrays by name, .* cannot be read: "):
+        read_inputs(tmp_path / "inputs.npz")
+
+
+@pytest.mark.parametrize("head", [b"\x80\x04K\x01.", b"P", b""])
+def test_no_advice_to_trust_a_pickle(head, tmp_path):
+    """NumPy takes what it does not know for one, and says how it is read."""
+    (tmp_path / "inputs.npz").write_bytes(head)
+    with pytest.raises(ValueError, match="cannot be read: it is no archive\\.$"):
+        read_inputs(tmp_path / "inputs.npz")
 
 
 def test_inputs_that_unpack_to_too_much(tmp_path, monkeypatch):

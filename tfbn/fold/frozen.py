@@ -131,18 +131,21 @@ class Frozen:
         """Arrays by names of tensors, checked.
 
         Raises:
-          ValueError: the graph has no such tensor, or one of another shape.
+          ValueError: the graph has no such tensor, or one of another shape or dtype.
         """
         expected = "inputs: expected arrays that the graph runs on"
         feed: dict[str, np.ndarray] = {}
         for text, value in inputs.items():
             name, index = self._locate(text, expected)
             tensor, array = f"{name}:{index or 0}", np.asarray(value)
-            shape = self._graph.get_tensor_by_name(tensor).shape
+            placeholder = self._graph.get_tensor_by_name(tensor)
+            shape, dtype = placeholder.shape, placeholder.dtype
             if tensor in feed:
                 raise ValueError(f"{expected}, got {tensor} twice.")
             if not shape.is_compatible_with(array.shape):
                 raise ValueError(f"{expected}, {tensor} in the shape {shape}, got {list(array.shape)}.")
+            if not _converts(array.dtype, dtype):
+                raise ValueError(f"{expected}, {tensor} of dtype {dtype.name}, got {array.dtype}.")
             feed[tensor] = array
         return feed
 
@@ -166,3 +169,14 @@ class Frozen:
             return tensor_names.locate(text, self._definitions, self._library)
         except tensor_names.NotInGraph as problem:
             raise ValueError(f"{expected}, got {text!r}{problem}") from None
+
+
+def _converts(given: np.dtype, dtype: tf.DType) -> bool:
+    """Whether values are numbers, or strings, in both: a session converts others too, and drops what is imaginary."""
+    try:
+        type_ = tf.as_dtype(given)
+    except TypeError:
+        return False
+    if tf.string in (type_, dtype):
+        return bool(type_ == dtype)
+    return dtype.is_complex or not type_.is_complex

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,27 +23,16 @@ MAX_INPUT_BYTES = 2**30
 MAX_RUN_SECONDS = 300  # of one batch: a graph may never end
 
 Feed = dict[str, np.ndarray]
-# The errors of NumPy and zipfile for files that are truncated, damaged or of another kind.
-_DAMAGE = (
-    AttributeError,
-    EOFError,
-    KeyError,
-    MemoryError,
-    NotImplementedError,
-    OverflowError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 def read_inputs(path: str | os.PathLike[str]) -> Feed:
     """The arrays in a .npz file by name. Raises ValueError for any other file, and a damaged one."""
     check_is_file_or_folder(path)
+    with open(path, "rb") as file:
+        is_archive = zipfile.is_zipfile(file)
     try:
+        if not is_archive:  # for NumPy it might be a pickle
+            raise ValueError("it is no archive")
         with np.load(path, allow_pickle=False) as arrays:
             size = sum(info.file_size for info in arrays.zip.infolist())
             if size > MAX_INPUT_BYTES:
@@ -54,11 +42,11 @@ def read_inputs(path: str | os.PathLike[str]) -> Feed:
         if error.errno is not None:
             raise
         problem: Exception = error
-    except _DAMAGE as error:
+    except Exception as error:  # of NumPy, tokenize, zipfile and each way to compress, which have little in common
         problem = error
     raise ValueError(
         f"{os.fspath(path)}: expected arrays by name, as numpy.savez writes them, got a file that cannot be read: "
-        f"{reason(problem)}."
+        f"{reason(problem).rstrip('.')}."
     ) from problem
 
 
@@ -149,6 +137,6 @@ def _run(graph_def: Any, outputs: Sequence[str], feeds: Sequence[Feed], bar: Pro
         except (tf.errors.OpError, ValueError, TypeError, KeyError) as error:
             raise ValueError(
                 "inputs: expected arrays that the graph runs on, so that folding can be verified, got an error: "
-                f"{reason(error)}. Give `inputs`, a dict from names to arrays, or run on a machine that has the "
-                "kernels."
+                f"{reason(error).rstrip('.')}. Give `inputs`, a dict from names to arrays, or run on a machine that "
+                "has the kernels."
             ) from error
