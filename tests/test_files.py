@@ -221,3 +221,21 @@ class TestNewDirectory:
             (beside / "new").touch()
         assert (tmp_path / "link").is_symlink()
         assert os.listdir(tmp_path / "real") == ["new"]
+
+
+@pytest.mark.parametrize("given", [".", "", "../current"])
+def test_the_current_folder_stays(given, tmp_path, monkeypatch):
+    """A shell in a folder that another one has replaced shows nothing."""
+    (tmp_path / "current").mkdir()
+    monkeypatch.chdir(tmp_path / "current")
+    with pytest.raises(ValueError, match="the current one or a mount, which cannot be replaced. Name a directory in"):
+        with new_directory(given):
+            pass
+
+
+def test_a_mount_stays(tmp_path, monkeypatch):
+    (tmp_path / "mount").mkdir()
+    monkeypatch.setattr(files.os.path, "ismount", lambda path: path == tmp_path / "mount")
+    with pytest.raises(ValueError, match=r"got '.*mount', the current one or a mount"):
+        with new_directory(tmp_path / "mount"):
+            pass

@@ -16,6 +16,7 @@ On file systems without locks (some network mounts), the last of two concurrent 
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import re
 import shutil
@@ -30,12 +31,14 @@ try:
 except ImportError:  # Windows, which has no such locks
     fcntl = None  # type: ignore[assignment]
 
+_SUFFIX = ".partial"
+_MAX_NAME_BYTES = 255  # of most file systems
 # The errors of file systems that cannot sync a folder, which have no other way to make a rename durable.
 _NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
 
 
 class UnsyncedError(OSError):
-    """The target is completely written, but the disk has not confirmed that."""
+    """The target is completely written, but the disk has not confirmed that, or the old one could not be removed."""
 
 
 @contextmanager
@@ -73,13 +76,18 @@ def new_directory(target: str | os.PathLike[str]) -> Iterator[Path]:
     """A path to create a directory at; it becomes `target` when the block ends, and is deleted if the block raises.
 
     Raises:
-      ValueError: `target` already exists, and is not an empty directory.
+      ValueError: `target` already exists, and is not an empty directory, or one that a rename cannot replace.
       FileExistsError: it appeared while the block ran.
       FileNotFoundError: there is no folder for it.
     """
     final = Path(os.path.realpath(target))
     if _is_taken(final):
         raise ValueError(f"expected a directory that does not exist yet, got {os.fspath(target)}. Remove or rename it.")
+    if final == Path.cwd() or os.path.ismount(final):
+        raise ValueError(
+            f"expected a directory that does not exist yet, got {os.fspath(target)!r}, the current one or a mount, "
+            "which cannot be replaced. Name a directory in it."
+        )
     with working_folder(final) as folder, _naming(target):
         yield folder / "new"
         _sync_tree(folder / "new")
@@ -101,7 +109,7 @@ def working_folder(place: Path) -> Iterator[Path]:
         for remains in leftovers(place):
             shutil.rmtree(remains, ignore_errors=True)
         try:
-            folder = Path(tempfile.mkdtemp(prefix=f".{place.name}.", suffix=".partial", dir=place.parent))
+            folder = Path(tempfile.mkdtemp(prefix=f".{_stem(place)}.", suffix=_SUFFIX, dir=place.parent))
         except OSError as error:  # it names the new folder, which the user does not know
             raise type(error)(error.errno, os.strerror(error.errno or 0), str(place.parent)) from error
         lock = os.open(folder, os.O_RDONLY)
@@ -115,7 +123,8 @@ def working_folder(place: Path) -> Iterator[Path]:
 
 def leftovers(place: Path) -> list[Path]:
     """The folders of killed runs with the target `place`: those that no run has locked."""
-    names = re.compile(rf"\.{re.escape(place.name)}\.[a-z0-9_]{{8}}\.partial")  # the eight characters are tempfile's
+    # The eight characters are tempfile's.
+    names = re.compile(rf"\.{re.escape(_stem(place))}\.[a-z0-9_]{{8}}{re.escape(_SUFFIX)}")
     return sorted(path for path in place.parent.iterdir() if names.fullmatch(path.name) and _is_abandoned(path))
 
 
@@ -150,11 +159,22 @@ def settle(place: Path, old: Iterable[Path] = ()) -> None:
     try:
         sync(place.parent)
         if old:
-            remove(old)
+            _remove_old(old, place)
             sync(place.parent)
+    except UnsyncedError:
+        raise
     except OSError as error:
         reason = f"it is written and whole, but a power cut may bring back what was there before: {_strerror(error)}"
         raise UnsyncedError(error.errno, reason, os.fspath(place)) from error
+
+
+def _remove_old(paths: Iterable[Path], place: Path) -> None:
+    for path in paths:
+        try:
+            remove([path])
+        except OSError as error:
+            reason = f"it is written and whole, but {path.name} of before cannot be removed: {_strerror(error)}"
+            raise UnsyncedError(error.errno, reason, os.fspath(place)) from error
 
 
 def remove(paths: Iterable[Path]) -> None:
@@ -204,6 +224,12 @@ def _check_is_file(target: str | os.PathLike[str], place: Path) -> None:
     got = "a folder" if place.is_dir() else "a pipe, a socket or a device"
     got = "a link that leads back to itself" if place.is_symlink() else got
     raise ValueError(f"{os.fspath(target) or '.'}: expected the path of a file to write, got {got}. Name a file.")
+
+
+def _stem(place: Path) -> str:
+    """The target's name in that of its folder; a digest of a name that leaves no room for the rest."""
+    name, rest = os.fsencode(place.name), len(f"..12345678{_SUFFIX}")
+    return place.name if len(name) + rest <= _MAX_NAME_BYTES else hashlib.sha256(name).hexdigest()
 
 
 def _is_taken(place: Path) -> bool:

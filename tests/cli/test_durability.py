@@ -14,6 +14,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -279,3 +280,99 @@ def test_two_at_once(command, tmp_path, monkeypatch, capfd):
     assert re.search(r"target: expected .*, got target.* appeared while", capfd.readouterr().err)
     assert tree(tmp_path) == after_first
     assert len(os.listdir(tmp_path)) == len(after_first)
+
+
+IN_PLACE = [
+    ("fold frozen.pb frozen.pb", "frozen.pb"),
+    ("fold frozen.pb ./elsewhere/../frozen.pb", "frozen.pb"),
+    ("fold frozen.pb link.pb", "frozen.pb"),
+    ("fold link.pb frozen.pb", "frozen.pb"),
+    ("fold frozen.pb inputs.npz --inputs inputs.npz", "inputs.npz"),
+    ("export frozen.pb linked/frozen.pb --outputs outputs", "frozen.pb"),
+    ("export saved saved/saved_model.pb", "saved/saved_model.pb"),
+    ("export saved/saved_model.pb linked/saved/saved_model.pb", "saved/saved_model.pb"),
+    ("export frozen.pb weights.pb --outputs outputs --checkpoint weights.pb", "weights.pb"),
+    ("checkpoint diagnose weights.png --plot weights.png", "weights.png"),
+]
+
+
+@pytest.mark.parametrize("line, kept", IN_PLACE)
+def test_the_source_is_no_target(line, kept, sources, tmp_path, monkeypatch, capsys):
+    """By whatever path: it is refused, and stays."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(sources / "frozen.pb", tmp_path / "frozen.pb")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "link.pb").symlink_to("frozen.pb")
+    (tmp_path / "linked").symlink_to(tmp_path)
+    np.savez(tmp_path / "inputs.npz", images=np.ones([1, 4, 4, 3], np.float32))
+    first_form = CHECKOUT / "tests" / "checkpoint" / "data" / "contrib_v1"
+    for name in ("weights.pb", "weights.png"):
+        shutil.copy(first_form, tmp_path / name)
+    assert cli.main(["export", "frozen.pb", "saved", "--outputs", "outputs"]) == 0
+    capsys.readouterr()
+    before = (tmp_path / kept).read_bytes()
+    assert cli.main(line.split()) == 2
+    assert re.search("target: expected another path than that of its input, got .*", capsys.readouterr().err)
+    assert (tmp_path / kept).read_bytes() == before
+
+
+@pytest.mark.parametrize("command", COMMANDS, indirect=True)
+@pytest.mark.parametrize("over", [False, True])
+def test_names_of_any_length(command, over, request, sources, tmp_path):
+    """Of the longest that there are, the folder beside the target has no room for the name."""
+    name = request.node.callspec.params["command"]
+    if over and name == "SavedModel":
+        pytest.skip("is refused over another")
+    run, target = command(over), COMMANDS[name][0]
+    longest = 255 - (len(".data-00000-of-00002") if name in ("copied", "changed") else 0)
+    new = "x" * (longest - len(target)) + target
+    for path in tmp_path.iterdir():
+        path.rename(path.with_name(path.name.replace(target, new)))
+    arguments = [text.format(sources).replace(target, new) for text in COMMANDS[name][1]]
+    assert run  # which has made the old target
+    assert cli.main([*arguments, *(["--force"] if over and arguments[1] == "convert" else [])]) in (0, 1)
+    assert all(path.name.startswith("xxx") for path in tmp_path.iterdir())
+    assert any(path.name.startswith(new) for path in tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", ["copied", "changed"], indirect=True)
+def test_a_folder_among_the_files(command, tmp_path, capfd):
+    run = command(over=True)
+    (tmp_path / "target.data-00000-of-00001").unlink()
+    (tmp_path / "target.data-00000-of-00001").mkdir()
+    before = tree(tmp_path)
+    assert run() == 2
+    assert "target: expected the path of files, got target: " in capfd.readouterr().err
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize("command", ["copied", "changed", "SavedModel"], indirect=True)
+def test_a_name_that_is_not_utf8(command, request, sources, tmp_path, capfd):
+    """TensorFlow writes no such path; what Python writes has it."""
+    command()
+    arguments = COMMANDS[request.node.callspec.params["command"]][1]
+    given = ["\udcff" if text == "target" else text.format(sources) for text in arguments]
+    assert cli.main(given) == 2
+    assert r"target: expected a path in UTF-8, as TensorFlow writes no other, got '\udcff'" in capfd.readouterr().err
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("command", ["copied"], indirect=True)
+def test_old_data_that_stays(command, tmp_path, monkeypatch, capfd):
+    """As where it is immutable: the new checkpoint is whole, and the line says what is left."""
+    run = command(over=True)
+    unlink = os.unlink
+
+    def refuse(path):
+        if "data" in str(path):
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+        unlink(path)
+
+    monkeypatch.setattr(files, "os", types.SimpleNamespace(**{**vars(os), "unlink": refuse}))
+    assert run() == 2
+    text = (
+        "it is written and whole, but target.data-00000-of-00001 of before cannot be removed: Operation not permitted"
+    )
+    assert text in capfd.readouterr().err
+    with tfbn.checkpoint.open(tmp_path / "target") as reader:
+        assert all(np.array_equal(reader[name], array) for name, array in ARRAYS.items())

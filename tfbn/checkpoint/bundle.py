@@ -23,6 +23,7 @@ from tfbn.checkpoint.copier import Copier
 from tfbn.checkpoint.stored import Stored
 from tfbn.checkpoint.writer import Writer
 from tfbn.graphdef.messages import reason
+from tfbn.paths import check_is_utf8
 
 # Small tensors share a data file up to this size, to avoid thousands of files; until written they are in memory.
 _MAX_SHARED_BYTES = 4 * 2**20
@@ -135,14 +136,16 @@ def check_free(target: str, force: bool) -> None:
     place = Path(os.path.abspath(target))
     if "://" in target or not place.parent.is_dir():
         raise FileNotFoundError(f"target: expected a path in a folder of this machine that exists, got {target}.")
+    check_is_utf8(target)
     existing = _list_present(place)
     if existing and not force:
         raise FileExistsError(
             f"target: expected a path that does not exist, got {target}: {existing[0]} exists. Name another, or "
             "replace it with force=True (--force)."
         )
-    if place.is_dir():
-        raise IsADirectoryError(f"target: expected the path of a file, got {target}, which is a folder.")
+    for path in (place, *existing):
+        if path.is_dir():
+            raise IsADirectoryError(f"target: expected the path of files, got {target}: {path} is a folder.")
 
 
 def _commit(whole: Path, target: str, force: bool) -> None:
@@ -202,8 +205,9 @@ def _check_no_links(place: Path) -> None:
 
 def _list_present(place: Path) -> list[Path]:
     """The files of a checkpoint; data without an index, left by a killed run, does not count."""
-    existing = [path for path in (_index(place), place) if path.exists()]
-    return existing or ([] if files.leftovers(place) else _list_data(place))
+    # Unlike Path.exists, False for a name that is too long, as the index of a file of Keras might be.
+    existing = [path for path in (_index(place), place) if os.path.exists(path)]
+    return existing + (_list_data(place) if existing or not files.leftovers(place) else [])
 
 
 def _list_data(place: Path) -> list[Path]:

@@ -6,7 +6,6 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 from tfbn.checkpoint import bundle, plan, stored, values
 from tfbn.checkpoint.kinds import Kind
@@ -14,6 +13,7 @@ from tfbn.checkpoint.open import KINDS, writable_kinds
 from tfbn.checkpoint.open import open as open_checkpoint
 from tfbn.checkpoint.plan import Plan
 from tfbn.checkpoint.reader import Reader
+from tfbn.paths import check_not_input
 from tfbn.progress import Progress
 
 ZERO_DEBIAS = ("keep", "drop", "synthesize")
@@ -111,7 +111,9 @@ def planned(
         kind = _choose_kind(to, like_reader)
         _check_ending(kind, target, like_reader)
         reader = stack.enter_context(open_checkpoint(source))
-        _check_not_input(target, reader, like_reader)
+        for read in (reader, like_reader):
+            if read is not None:
+                check_not_input(target, (read.path, *read.files()), stored.files(target))
         yield plan.make(reader, target, kind, like_reader, options, rename, allow), like_reader
 
 
@@ -166,17 +168,6 @@ def _check_ending(kind: Kind, target: str, like: Reader | None) -> None:
             raise ValueError(f"target: expected a path that ends in {endings[0]} for {kind.name}, got {target}.")
     elif target.endswith(tuple(ending for other in KINDS for ending in other.endings)):
         raise ValueError(f"target: expected the prefix of a checkpoint for {kind.name}, got {target}.")
-
-
-def _check_not_input(target: str, *readers: Reader | None) -> None:
-    """Refuses a target that is one of the files read, or a link to one."""
-    replaced = {os.path.realpath(path) for path in (Path(target), *stored.files(target))}
-    for reader in readers:
-        if reader is not None and replaced & {os.path.realpath(path) for path in (Path(reader.path), *reader.files())}:
-            raise ValueError(
-                f"target: expected another path than that of its input, got {target}. Write to another path, and "
-                "rename."
-            )
 
 
 def _check_choice(name: str, value: str, possible: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from tfbn.cli import HelpFormatter
 from tfbn.cli.quiet import tensorflow
 from tfbn.errors import Finding
+from tfbn.paths import check_not_input
 from tfbn.report import EXIT_STATUSES, Report, add_options
 
 SUMMARY = "list, diagnose, convert and compare the batch norm layers of checkpoints"
@@ -169,6 +170,7 @@ def _diagnose(options: argparse.Namespace, report: Report) -> None:
     report.findings += diagnosis
     report.summary["layers"] = len(diagnosis.layers)
     if options.plot is not None:
+        check_not_input(options.plot, [options.path])
         report.activity = f"drawing the statistics of {options.path} to {options.plot}"
         checkpoint.plot(diagnosis, options.plot)
     report.say_findings()

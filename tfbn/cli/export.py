@@ -11,6 +11,7 @@ from tfbn import files
 from tfbn.cli import names, quiet
 from tfbn.errors import TrainingModeError
 from tfbn.lines import Lines
+from tfbn.paths import check_not_input
 from tfbn.report import EXIT_STATUSES, Report, add_options
 
 SUMMARY = "turn a training graph into a graph for inference"
@@ -97,6 +98,8 @@ def _export(options: argparse.Namespace, loaded: Any) -> Any:
     from tfbn.export.suggest_outputs import suggest_outputs
     from tfbn.graphdef.load import serialize
 
+    if not options.target:  # as of a variable of a shell that is not set; Path would take it for this folder
+        raise ValueError("expected the path of a target, got an empty one. Name a .pb file or a directory.")
     target = Path(options.target)
     is_file = target.suffix in (".pb", ".pbtxt")
     outputs = _tensors(options.outputs, "--outputs", is_file) or loaded.outputs
@@ -115,6 +118,8 @@ def _export(options: argparse.Namespace, loaded: Any) -> Any:
     }
     if not is_file:
         return export.saved_model(target, loaded.source, outputs, inputs=inputs, **arguments).report
+    read = loaded.path.rglob("*") if loaded.path.is_dir() else [loaded.path]
+    check_not_input(target, [*read, *([] if loaded.checkpoint is None else [loaded.checkpoint])])
     exported = export.inference_graph(loaded.source, _without_keys(outputs), inputs=_without_keys(inputs), **arguments)
     with files.replacing(target) as partial:
         partial.write_bytes(serialize(exported.graph_def, target))

@@ -9,6 +9,7 @@ from typing import Any
 from tfbn import cli, files
 from tfbn.cli import quiet
 from tfbn.lines import Lines
+from tfbn.paths import check_not_input
 from tfbn.report import EXIT_STATUSES, Report, add_options
 
 SUMMARY = "fold the batch norms of a frozen graph into its convolutions and dense layers"
@@ -71,6 +72,7 @@ def run(options: argparse.Namespace, report: Report) -> None:
 
     report.activity = f"folding {options.graph} into {options.target}"
     graph_def = _read(options.graph)
+    check_not_input(options.target, [options.graph, *([] if options.inputs is None else [options.inputs])])
     inputs = None if options.inputs is None else read_inputs(options.inputs)
     with quiet.native_stderr_suppressed():
         folded = fold_graph(

@@ -21,6 +21,7 @@ from tfbn.graphdef import recognize
 from tfbn.graphdef.graph import Graph
 from tfbn.graphdef.messages import reason
 from tfbn.graphdef.nodes import data_inputs, split_tensor, tensor_name
+from tfbn.paths import check_is_utf8
 
 tf1 = tf.compat.v1
 
@@ -60,7 +61,7 @@ def saved_model(
 
     Raises:
       TrainingModeError: as `inference_graph`.
-      ValueError: as `inference_graph`; or the directory already exists.
+      ValueError: as `inference_graph`; or the directory already exists, is the current one or a mount, or is not UTF-8.
       FileExistsError: the directory appeared meanwhile.
       OSError: it cannot be written.
 
@@ -75,6 +76,7 @@ def saved_model(
       >>> sorted(os.listdir(directory))
       ['saved_model.pb', 'variables']
     """
+    check_is_utf8(directory)
     with files.new_directory(directory) as partial:
         exported = inference_graph(
             source,
