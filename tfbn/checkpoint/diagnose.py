@@ -43,6 +43,8 @@ class Diagnosis(list):
     __repr__ = __str__
 
 
+# A median of two values near the largest float is infinite; the rules compare with it all the same.
+@np.errstate(over="ignore", invalid="ignore")
 def diagnose(
     path: str | os.PathLike[str] | Reader, decay: float | None = None, *, rename: Sequence[tuple[str, str]] = ()
 ) -> Diagnosis:

@@ -14,8 +14,10 @@ from tfbn.lines import show_name
 
 _SUSPECT_COLOR, _FINE_COLOR = "tab:red", "tab:blue"
 _MAX_SCOPE_CHARACTERS = 44
+_MAX_PIXELS = 65_000  # matplotlib draws fewer than 2**16 of them before its version 3.10
 
 
+@np.errstate(over="ignore", invalid="ignore")  # of quantiles between values near the largest float
 def plot(diagnosis: Diagnosis, path: str | os.PathLike[str]) -> None:
     """Draws, per layer, the spread of moving mean and standard deviation over channels, to a PNG; suspects are red.
 
@@ -40,7 +42,8 @@ def plot(diagnosis: Diagnosis, path: str | os.PathLike[str]) -> None:
         ) from error
     suspects = {finding.layer: finding.kind for finding in reversed(diagnosis)}
     count = len(diagnosis.layers)
-    figure = Figure(figsize=(14, 2 + 0.32 * count), layout="constrained")
+    height = 2 + 0.32 * count
+    figure = Figure(figsize=(14, height), layout="constrained")
     means, stddevs = figure.subplots(1, 2, sharey=True)
     for place, one in enumerate(diagnosis.layers):
         color = _SUSPECT_COLOR if one.layer.scope in suspects else _FINE_COLOR
@@ -75,7 +78,7 @@ def plot(diagnosis: Diagnosis, path: str | os.PathLike[str]) -> None:
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=2)
     with replacing(path) as partial:
-        figure.savefig(partial, format="png", dpi=100)
+        figure.savefig(partial, format="png", dpi=min(100, _MAX_PIXELS / height))
 
 
 def _box(axes: Any, place: int, values: np.ndarray | None, color: str) -> None:
@@ -101,5 +104,12 @@ def _label(scope: str, common: int, suspects: dict[str, str]) -> str:
 
 
 def _drawable(name: str) -> str:
-    """The name for matplotlib, which has no glyphs of control characters, and takes what is between $ for TeX."""
-    return show_name(name).replace("$", r"\$")
+    """The name for matplotlib, which takes what is between $ for TeX; what its font lacks is as Python writes it."""
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+
+    drawn = get_font(findfont(FontProperties())).get_charmap()
+    shown = "".join(
+        character if ord(character) in drawn else character.encode("unicode_escape").decode()
+        for character in show_name(name)
+    )
+    return shown.replace("$", r"\$")
