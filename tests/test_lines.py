@@ -97,3 +97,29 @@ def test_graphs(command, kind, text, tmp_path, monkeypatch, capsys):
     assert cli.main(command.format("graph.pb").split()) == 2
     assert text in capsys.readouterr().err
     assert not (tmp_path / "out.pb").exists()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "checkpoint diagnose {}",
+        "checkpoint diff {} {}",
+        "checkpoint convert {} out --to contrib",
+        "audit {}.meta --step train --checkpoint {}",
+        "export {}.meta out.pb --outputs y",
+    ],
+)
+def test_paths_that_tensorflow_cannot_take(line, tmp_path, monkeypatch, capsys):
+    """The error names the file, and not just a place in its name."""
+    monkeypatch.chdir(tmp_path)
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        tf.identity(tf.compat.v1.get_variable("bn/moving_mean", initializer=tf.ones([3])), name="y")
+        tf.no_op(name="train")
+        session.run(tf.compat.v1.global_variables_initializer())
+        tf.compat.v1.train.Saver().save(session, str(tmp_path / "model"))
+    for path in list(tmp_path.iterdir()):
+        path.rename(path.with_name(path.name.replace("model", "\udcff")))
+    assert cli.main(line.replace("{}", "\udcff").split()) == 2
+    error = capsys.readouterr().err
+    assert len(error.splitlines()) == 1
+    assert r"\udcff: expected a name in UTF-8, as TensorFlow takes no other" in error

@@ -158,6 +158,8 @@ def describe_error(error: BaseException) -> str:
     """
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    if isinstance(error, UnicodeEncodeError):  # which names no more than a place in the name
+        return f"{error.object}: expected a name in UTF-8, as TensorFlow takes no other. Rename it."
     if len(error.args) == 1 and isinstance(error.args[0], Lines):
         return Lines("\n".join(shorten(line, _MAX_ERROR_LINE) for line in error.args[0].split("\n")))
     return shorten(str(error), _MAX_ERROR_LINE) or type(error).__name__

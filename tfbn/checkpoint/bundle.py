@@ -115,6 +115,7 @@ class BundleWriter(Writer):
 def writing(target: str, force: bool) -> Iterator[BundleWriter]:
     """A writer whose checkpoint becomes `target` when the block ends, and is removed when the block raises."""
     place = Path(os.path.abspath(target))
+    check_is_utf8(target)
     check_free(target, force)
     _check_no_links(place)
     with files.locked(place.parent):
@@ -136,7 +137,6 @@ def check_free(target: str, force: bool) -> None:
     place = Path(os.path.abspath(target))
     if "://" in target or not place.parent.is_dir():
         raise FileNotFoundError(f"target: expected a path in a folder of this machine that exists, got {target}.")
-    check_is_utf8(target)
     existing = _list_present(place)
     if existing and not force:
         raise FileExistsError(

@@ -65,6 +65,8 @@ def open(path: str | os.PathLike[str]) -> Reader:
         check_is_file_or_folder(file)
     try:
         return next(kind for kind in reversed(KINDS) if kind.recognizes(path)).open(path)
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{path}: expected a name in UTF-8, as TensorFlow takes no other. Rename it.") from error
     except tf.errors.OpError as error:  # a file system that TensorFlow does not know, or that denies access
         raise ValueError(f"{path}: expected a path that TensorFlow reads, got {reason(error)}.") from error
 
