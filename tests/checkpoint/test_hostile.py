@@ -118,6 +118,13 @@ class TestArchives:
             assert [reader[name].tolist() for name in sorted(reader.entries)] == VALUES.tolist()
         assert sum(reads) == (tmp_path / "w.h5").stat().st_size + len("{}")
 
+    def test_no_room_to_unpack(self, tmp_path, monkeypatch):
+        """The disk is at fault then, and not the file."""
+        path = archived(weights(tmp_path / "given.weights.h5"))
+        monkeypatch.setattr(keras.tempfile, "TemporaryFile", lambda **options: open("/dev/full", "w+b", **options))
+        with pytest.raises(OSError, match="unpacked, cannot be written: No space left on device: .*given.keras"):
+            checkpoint.open(path)
+
     @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
     def test_copies_are_compressed_as_the_members(self, method, tmp_path):
         """Or a small file would become a large one."""

@@ -163,16 +163,32 @@ def _opened(path: str) -> Iterator[tuple[Any, dict[str, Any], Any]]:
 @contextlib.contextmanager
 def _unpacked(path: str) -> Iterator[tuple[Any, Any]]:
     """The config and the weights, as a binary file, of a .keras file."""
+    problem = path, "a weights or model file of Keras", "that cannot be opened"
     with contextlib.ExitStack() as stack:
-        with hdf5.clear_errors(path, "a weights or model file of Keras", "that cannot be opened"):
+        with hdf5.clear_errors(*problem):
             archive = stack.enter_context(zipfile.ZipFile(path))
             _check_members(archive)
             config = json.loads(_read_config(archive))
-            # HDF5 jumps to and fro, and each jump back in a member would read, and unpack, all that is before.
-            weights = stack.enter_context(tempfile.TemporaryFile())
-            with archive.open(_INNER) as member:
-                shutil.copyfileobj(member, weights, 2**20)
+            member = stack.enter_context(archive.open(_INNER))
+        # HDF5 jumps to and fro, and each jump back in a member would read, and unpack, all that is before.
+        weights = stack.enter_context(tempfile.TemporaryFile(buffering=0))
+        while True:
+            with hdf5.clear_errors(*problem):
+                part = member.read(2**20)
+            if not part:
+                break
+            _write(weights, part, path)
         yield config, weights
+
+
+def _write(file: Any, part: bytes, path: str) -> None:
+    remaining = memoryview(part)
+    try:
+        while remaining:
+            remaining = remaining[file.write(remaining) :]
+    except OSError as error:
+        place = f"{tempfile.gettempdir()}, where the weights of an archive are unpacked, cannot be written"
+        raise OSError(error.errno, f"{place}: {error.strerror}", path) from error
 
 
 def _check_members(archive: zipfile.ZipFile) -> None:
