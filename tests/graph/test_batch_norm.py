@@ -209,6 +209,29 @@ def test_dynamic_dimensions():
                 np.testing.assert_allclose(opened.run(y, {x: value}), expected, **oracle.OUTPUT["float32"])
 
 
+@pytest.mark.parametrize(
+    ("data_format", "kwargs", "more"),
+    # Three nodes guard the averages, and the share is no constant.
+    [("NHWC", {"fused": False}, 2), ("NCHW", {"fused": False}, 2)],
+)
+def test_composed_moments_of_an_unknown_batch_size(data_format, kwargs, more):
+    """The bits of a known size, with nothing in the graph that counts samples on the way forward."""
+    x = oracle.batch([6, 5, 5, 5])
+    found, counts = [], []
+    for size in (6, None):
+        with graph() as opened:
+            placeholder = tf1.placeholder(tf.float32, [size, 5, 5, 5])
+            y = tfbn.batch_norm(placeholder, scale=True, data_format=data_format, **kwargs)
+            counts.append(len(opened.get_operations()))
+            derivatives = tf1.gradients(tf.reduce_sum(y**3), [placeholder, *tf1.trainable_variables()])
+            updates = tf1.get_collection(tf1.GraphKeys.UPDATE_OPS)
+            with session() as running:
+                found.append([*running.run([y, derivatives, updates], {placeholder: x})[:2], values(running)])
+    assert counts[1] == counts[0] + more
+    for known, unknown in zip(*(tf.nest.flatten(part) for part in found)):
+        np.testing.assert_array_equal(known, unknown)
+
+
 @pytest.mark.parametrize("data_format", ["NHWC", "NCHW"])
 @pytest.mark.parametrize("kwargs", [{}, {"updates_collections": None}, {"is_training": False}])
 def test_fused_op_has_the_requested_data_format(data_format, kwargs):

@@ -240,3 +240,28 @@ def test_zero_weights_keep_gradients_of_moments(fused):
         outputs = run(tensor, given, shares.normalized(layout), tf.constant(gamma), tf.constant(beta), EPSILON, layout)
         found = session.run(tf.gradients(tf.reduce_sum(outputs * slope), tensor)[0])
     np.testing.assert_allclose(found, slope * gamma / np.sqrt(3.0 + EPSILON), rtol=1e-6)
+
+
+@pytest.mark.parametrize("n", [0, 1, 6])
+def test_samples_that_the_gradient_counts(n):
+    """As with a share for each sample; where there are none, derivatives of either order are 0, not NaN."""
+    x, gamma, beta, _, slope = inputs_of([6, 3, 2, 5], 3, "float32")
+    with tf.Graph().as_default(), tf1.Session() as session:
+        values, layout = tf1.placeholder(tf.float32, [None, 3, 2, 5]), layout_of(tf.TensorShape([None, 3, 2, 5]), [3])
+        scale, offset = tf.constant(gamma), tf.constant(beta)
+        found, expected = [], []
+        for results, shares in (
+            (found, moments.UNCOUNTED),
+            (expected, moments.weigh_samples(values, None, layout)),
+        ):
+            own = moments.weighted_moments(values, shares, layout)
+            sharing = tf.size(values) if shares is moments.UNCOUNTED else shares.normalized(layout)
+            outputs = closed_form_gradient.composed(values, own, sharing, scale, offset, EPSILON, layout)
+            first = tf.gradients(tf.reduce_sum(slope[:n] * outputs**2), [values, scale, offset])
+            second = tf.gradients(sum(tf.reduce_sum(part**2) for part in first), [values, scale, offset])
+            results.extend(session.run([outputs, *first, *second, *own], {values: x[:n]}))
+    *derivatives, mean, _ = found
+    assert np.isnan(mean).all() == (n == 0)
+    for value, wanted in zip(derivatives, expected):
+        assert value.dtype == np.float32
+        np.testing.assert_allclose(value, wanted, rtol=0, atol=TOLERANCE["float32"] * np.abs(wanted).max(initial=0))

@@ -109,7 +109,10 @@ def normalize_batch(
         if weights is not None:
             weights = layout.view_virtual(layout.broadcast_to_samples(weights, inputs))
         size = nonempty if tf.is_tensor(nonempty) and weights is None else None
-        shares = moments.weigh_samples(wide, weights, layout, size)
+        if size is not None and _needs_no_number(wide, options, layout):
+            shares = moments.UNCOUNTED
+        else:
+            shares = moments.weigh_samples(wide, weights, layout, size)
         batch_moments, centred = moments.with_centred(wide, shares, layout)
     else:
         (batch_moments, shares), centred = pooled, None
@@ -227,20 +230,36 @@ def _by_moments(
         scale, offset, stddev, r, d = _renormed(scale, offset, pooled, state, options, nonempty, layout)
     affine_later = not _per_channel(scale, offset, layout)
     affine = (None, None) if affine_later else (scale, offset)
-    fused = takes_fused(inputs.dtype, options, layout) and layout.fused_format == "NHWC"
     kernel: Callable[..., tf.Tensor] = closed_form_gradient.fused
-    if not fused or _differ_by_channel(shares, layout):
+    if not _applies_fused(inputs, options, layout) or _differ_by_channel(shares, layout):
         kernel = functools.partial(closed_form_gradient.composed, centred=centred if applied is own else None)
-    outputs = kernel(inputs, applied, shares.normalized(layout), *affine, options.epsilon, layout, across)
+    sharing = nonempty if shares.total is None else shares.normalized(layout)
+    outputs = kernel(inputs, applied, sharing, *affine, options.epsilon, layout, across)
     if affine_later:
         # One value per channel is all that the kernels take.
         outputs = outputs if scale is None else outputs * _broadcast_per_channel(scale, layout)
         outputs = outputs if offset is None else outputs + _broadcast_per_channel(offset, layout)
     variance = pooled.variance
     if options.unbiased:
+        if shares.total is None:
+            shares = moments.weigh_samples(inputs, None, layout, nonempty)
         unbiased = applied._replace(variance=shares.unbiased(applied.variance))
         variance = moments.average_over_virtual_batches(unbiased, shares, layout).variance
     return outputs, Batch(pooled.mean, variance, stddev, r, d)
+
+
+def _applies_fused(inputs: tf.Tensor, options: Options, layout: Layout) -> bool:
+    """Whether the fused kernel normalizes these inputs by moments that it is given."""
+    return takes_fused(inputs.dtype, options, layout) and layout.fused_format == "NHWC"
+
+
+def _needs_no_number(inputs: tf.Tensor, options: Options, layout: Layout) -> bool:
+    """Whether outputs need no number of samples that all count the same.
+
+    Without samples, an epsilon of 0 needs moments to add the moving ones to, and the fused kernel's gradient has to be
+    told the share of each sample.
+    """
+    return options.epsilon > 0 and layout.flat_statistics and not _applies_fused(inputs, options, layout)
 
 
 def _fall_back_to_moving(

@@ -36,13 +36,19 @@ def composed(
     across: bool = False,
     centred: tf.Tensor | None = None,
 ) -> tf.Tensor:
-    """`normalize.composed`, with `shares` a number or of a shape that broadcasts against the inputs."""
+    """`normalize.composed`, with `shares` a number or of a shape that broadcasts against the inputs.
+
+    An integer in their place is the size of the inputs: all samples count the same, and the gradient counts them. The
+    moments of no samples may be NaN then.
+    """
     constant = tf.constant(epsilon, inputs.dtype)
     outputs = normalize.composed(inputs, moments, gamma, beta, constant, layout, centred)
     operands = [*normalize.or_constants(gamma, beta, inputs.dtype, layout), *moments]
-    operands = [layout.broadcast(value) for value in operands]
+    operands = [inputs, *(layout.broadcast(value) for value in operands)]
     name = "TfbnReplicasOwnMoments" if across else "TfbnOwnMoments"
-    (outputs,) = gradients.with_gradient(name, [outputs], inputs, *operands, shares, constant)
+    if shares.dtype.is_integer:
+        name = "TfbnCountedOwnMoments"
+    (outputs,) = gradients.with_gradient(name, [outputs], *operands, shares, constant)
     return outputs
 
 
@@ -114,6 +120,25 @@ def _composed_gradient(
     dx = dy * slope - _shared(lambda a, b: centred * (inverse * a) + b, slope, whole_dgamma, whole_dbeta, shares)
     dshares = _dshares(centred, slope, inverse, whole_dgamma, whole_dbeta, shares, variance if across else None)
     return [dx, _sum_to(dgamma, gamma), _sum_to(dbeta, beta), None, None, dshares, None]
+
+
+def _counted_gradient(
+    grads: Sequence[tf.Tensor],
+    x: tf.Tensor,
+    gamma: tf.Tensor,
+    beta: tf.Tensor,
+    mean: tf.Tensor,
+    variance: tf.Tensor,
+    size: tf.Tensor,
+    epsilon: tf.Tensor,
+) -> list[tf.Tensor | None]:
+    """`_composed_gradient` with a share of 1 / n for each sample."""
+    samples = tf.cast(size // tf.size(mean), x.dtype)
+    some = tf.minimum(samples, 1)
+    # The sums over no samples are 0, and NaN moments would make NaN of them.
+    mean, variance = (tf.math.multiply_no_nan(value, some) for value in (mean, variance))
+    share = tf.math.reciprocal_no_nan(samples)
+    return _composed_gradient(grads, x, gamma, beta, mean, variance, share, epsilon)
 
 
 def _fused_gradient(grads: Sequence[tf.Tensor], *inputs: tf.Tensor, across: bool = False) -> list[tf.Tensor | None]:
@@ -230,6 +255,7 @@ def _second_gradient(grads: Sequence[tf.Tensor], dy: tf.Tensor, *inputs: tf.Tens
 
 
 gradients.register("TfbnOwnMoments", 1, _composed_gradient)
+gradients.register("TfbnCountedOwnMoments", 1, _counted_gradient)
 gradients.register("TfbnFusedOwnMoments", 1, _fused_gradient)
 gradients.register("TfbnFusedOwnMomentsGrad", 3, _second_gradient)
 gradients.register("TfbnFusedAgain", 1, _again_gradient)

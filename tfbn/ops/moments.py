@@ -24,7 +24,8 @@ class SampleWeights(NamedTuple):
 
     weights: tf.Tensor | None  # of the inputs' rank, broadcasting against them; None where all count the same
     # The sum of the weights, or the number of samples: a tensor that broadcasts against the statistics, or, where the
-    # number is known statically, a NumPy scalar.
+    # number is known statically, a NumPy scalar. None where all count the same and nothing needs the number: the
+    # moments of no samples are NaN then.
     total: Any
 
     @property
@@ -49,6 +50,10 @@ class SampleWeights(NamedTuple):
         if self.weights is not None:
             correction = tf.where(tf.equal(total, 0), tf.ones_like(correction), correction)
         return variance * correction
+
+
+# All samples count the same, and nothing needs their number.
+UNCOUNTED = SampleWeights(None, None)
 
 
 def weigh_samples(
@@ -106,7 +111,7 @@ def _stages(axes: list[int]) -> list[list[int]]:
 def _mean(values: tf.Tensor, axes: list[tf.Tensor], shares: SampleWeights, layout: Layout) -> tf.Tensor:
     """The mean of samples that all count the same, with equally many in each partial sum."""
     # Quotients are how tfbn.graphdef.slices recognizes virtual batches.
-    means = shares.known and layout.flat_statistics
+    means = (shares.total is None or shares.known) and layout.flat_statistics
     reduce = tf.reduce_mean if means else tf.reduce_sum
     for stage in axes:
         values = reduce(values, stage, keepdims=stage is not axes[-1] or not layout.flat_statistics)
