@@ -211,8 +211,8 @@ def test_dynamic_dimensions():
 
 @pytest.mark.parametrize(
     ("data_format", "kwargs", "more"),
-    # Three nodes guard the averages, and the share is no constant.
-    [("NHWC", {"fused": False}, 2), ("NCHW", {"fused": False}, 2)],
+    # Three nodes guard the averages, and the share is no constant; r and d have a guard of their own.
+    [("NHWC", {"fused": False}, 2), ("NCHW", {"fused": False}, 2), ("NCHW", RENORM, 12)],
 )
 def test_composed_moments_of_an_unknown_batch_size(data_format, kwargs, more):
     """The bits of a known size, with nothing in the graph that counts samples on the way forward."""

@@ -164,7 +164,7 @@ def _by_fused_renorm(
         # Cheaper on CPU than the kernel's two transposes.
         trained = None
         wide = tf.cast(inputs, compute_dtype(inputs.dtype))
-        own = moments.weighted_moments(wide, moments.weigh_samples(wide, None, layout), layout)
+        own = moments.weighted_moments(wide, moments.UNCOUNTED, layout)
     epsilon = tf.constant(options.epsilon, own.variance.dtype)
     scale, offset, stddev, r, d = _renormed(scale, offset, own, state, options, nonempty, layout, epsilon)
     # In bodies of control flow v2 only the training kernel has second derivatives; see `normalize`.
