@@ -65,7 +65,7 @@ def replacing(target: str | os.PathLike[str], *, force: bool = True) -> Iterator
         sync(partial)
         with locked(final.parent):
             if final.exists() and not force:
-                raise appeared(target, final)
+                raise target_appeared(target, final)
             _check_is_file(target, final)
             move(partial, final)
             settle(final)
@@ -93,7 +93,7 @@ def new_directory(target: str | os.PathLike[str]) -> Iterator[Path]:
         _sync_tree(folder / "new")
         with locked(final.parent):
             if _is_taken(final):
-                raise appeared(target, final)
+                raise target_appeared(target, final)
             move(folder / "new", final)
             settle(final)
 
@@ -195,7 +195,7 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def appeared(target: str | os.PathLike[str], file: Path) -> FileExistsError:
+def target_appeared(target: str | os.PathLike[str], file: Path) -> FileExistsError:
     return FileExistsError(
         f"target: expected a path that does not exist, got {os.fspath(target)}: {file} appeared while this run was "
         "in progress, and stays as it is. Another run may have written it: check it, or name another target."

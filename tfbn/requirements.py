@@ -31,7 +31,7 @@ REQUIREMENTS = {
 }
 
 
-def missing(module: str) -> str:
+def describe_missing(module: str) -> str:
     """The end of an error message that starts with the name of what needs the module."""
     requirement = REQUIREMENTS[module]
     return f"needs {requirement.title}, and this Python has none. {requirement.remedy}"

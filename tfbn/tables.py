@@ -15,7 +15,7 @@ def natural(text: str) -> list[tuple[int, int, str]]:
     return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", text)]
 
 
-def table(rows: Iterable[Iterable[str]]) -> str:
+def format_table(rows: Iterable[Iterable[str]]) -> str:
     """Rows of cells, in columns; a cell is one line."""
     cells = [[show_name(cell) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
@@ -29,6 +29,6 @@ def columns(names: Iterable[str], limit: int | None = MAX_NAMES) -> str:
     return "\n".join([*(f"  {show_name(name)}" for name in ordered[:limit]), *([f"  and {more} more"] if more else [])])
 
 
-def shown(shape: Iterable[int]) -> str:
+def format_shape(shape: Iterable[int]) -> str:
     """A shape, such as 3x3x64."""
     return "x".join(map(str, shape)) or "scalar"

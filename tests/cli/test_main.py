@@ -242,7 +242,7 @@ def test_errors_are_json(command, capsys):
         ("tfbn.checkpoint.list_layers", "checkpoint list {0}"),
         ("tfbn.checkpoint.diagnose", "checkpoint diagnose {0}"),
         ("tfbn.checkpoint.diff", "checkpoint diff {0} {0}"),
-        ("tfbn.checkpoint.convert.planned", "checkpoint convert {0} b --to BatchNorm"),
+        ("tfbn.checkpoint.convert.open_plan", "checkpoint convert {0} b --to BatchNorm"),
         ("tfbn.graphdef.load.load", "export {0} b.pb --outputs y"),
         ("tfbn.graphdef.load.read_message", "audit {0} --step train"),
         ("tfbn.graphdef.load.read_message", "fold {0} b.pb"),

@@ -2,7 +2,7 @@ import numpy as np
 import tensorflow as tf
 
 from tests import oracle
-from tfbn.ops.moving_average import debiased, decrement
+from tfbn.ops.moving_average import debias, decrement
 
 ROUNDINGS = {"rtol": 2e-15}  # some twenty in float64
 
@@ -28,10 +28,10 @@ def test_debiased_average_is_the_weighted_mean():
         weights = np.array([decay ** (step - 1 - i) for i in range(step)])
         expected = np.average(values[:step], axis=0, weights=weights)
         arguments = (biased, float(step), 1 - decay, np.full(5, 99.0))
-        np.testing.assert_allclose(debiased(*(tf.constant(v, tf.float64) for v in arguments)), expected, **ROUNDINGS)
+        np.testing.assert_allclose(debias(*(tf.constant(v, tf.float64) for v in arguments)), expected, **ROUNDINGS)
 
 
 def test_debiased_keeps_the_mean_where_nothing_was_seen():
     mean = tf.constant([3.0, -4.0])
     for step, rate in ((0.0, 0.1), (3.0, 0.0)):
-        np.testing.assert_array_equal(debiased(tf.zeros([2]), tf.constant(step), tf.constant(rate), mean), mean)
+        np.testing.assert_array_equal(debias(tf.zeros([2]), tf.constant(step), tf.constant(rate), mean), mean)

@@ -34,9 +34,9 @@ else:
             except ModuleNotFoundError as error:
                 if error.name != "tensorflow":
                     raise
-                from tfbn.requirements import missing
+                from tfbn.requirements import describe_missing
 
-                raise ImportError(f"{__name__}.{name} {missing('tensorflow')}", name="tensorflow") from error
+                raise ImportError(f"{__name__}.{name} {describe_missing('tensorflow')}", name="tensorflow") from error
             setattr(self, name, value)
             return value
 

@@ -157,7 +157,7 @@ def _commit(whole: Path, target: str, force: bool) -> None:
     with files.locked(place.parent):
         existing = _list_present(place)
         if existing and not force:
-            raise files.appeared(target, existing[0])
+            raise files.target_appeared(target, existing[0])
         _check_no_links(place)
         old = [*_list_data(place), *([place] if place.is_file() else [])]
         count = _free_count(len(data), old)

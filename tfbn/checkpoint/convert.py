@@ -87,14 +87,14 @@ def convert(
     source, target = os.fspath(source), os.fspath(target)
     _check_choice("zero_debias", zero_debias, ZERO_DEBIAS)
     options = values.Options(moving_average, zero_debias, fill_affine, epsilon)
-    with planned(source, target, to, like, options, rename, allow) as (result, like_reader):
+    with open_plan(source, target, to, like, options, rename, allow) as (result, like_reader):
         if not dry_run:
             execute(result, like_reader, force)
         return result
 
 
 @contextmanager
-def planned(
+def open_plan(
     source: str,
     target: str,
     to: str | None,

@@ -15,7 +15,7 @@ from tfbn.checkpoint.rename import renamed_entries
 from tfbn.errors import Finding
 from tfbn.lines import Lines, one_line
 from tfbn.progress import Progress
-from tfbn.tables import columns, table
+from tfbn.tables import columns, format_table
 
 GLOBAL_STEP = "global_step"
 
@@ -37,7 +37,7 @@ class Diagnosis(list):
             return f"No problem in {layers}."
         rows = [(finding.severity, finding.kind, finding.layer, finding.problem) for finding in self]
         remedies = {finding.remedy: finding.kind for finding in self}
-        lines = [table([("severity", "rule", "layer", "problem"), *rows]), ""]
+        lines = [format_table([("severity", "rule", "layer", "problem"), *rows]), ""]
         return "\n".join([*lines, *(f"{kind}: {remedy}" for remedy, kind in remedies.items())])
 
     __repr__ = __str__

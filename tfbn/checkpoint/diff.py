@@ -14,7 +14,7 @@ from tfbn.checkpoint.open import open as open_checkpoint
 from tfbn.checkpoint.reader import Entry, Reader
 from tfbn.checkpoint.rename import apply_renames
 from tfbn.progress import Progress
-from tfbn.tables import natural, shown, table
+from tfbn.tables import format_shape, format_table, natural
 
 
 class Difference(NamedTuple):
@@ -32,7 +32,7 @@ class Differences(list):
     def __str__(self) -> str:
         if not self:
             return "No differences."
-        return table([("variable", "difference", ""), *((row.path, row.kind, row.detail) for row in self)])
+        return format_table([("variable", "difference", ""), *((row.path, row.kind, row.detail) for row in self)])
 
     __repr__ = __str__
 
@@ -81,7 +81,7 @@ def diff(
                 if path in apart:
                     kind = "only in the first" if path in first_entries else "only in the second"
                     hint = f", there {nearest[path]}" if path in nearest else ""
-                    differences.append(Difference(path, kind, f"{shown(shapes[path])}{hint}", 0.0))
+                    differences.append(Difference(path, kind, f"{format_shape(shapes[path])}{hint}", 0.0))
                 else:
                     differences += _compare(path, one, first_entries[path], other, second_entries[path])
                 bar.update()
@@ -95,7 +95,7 @@ def _entries_by_path(reader: Reader) -> dict[str, Entry]:
 
 def _compare(path: str, one: Reader, entry: Entry, other: Reader, other_entry: Entry) -> list[Difference]:
     if entry.shape != other_entry.shape:
-        return [Difference(path, "shape", f"{shown(entry.shape)} and {shown(other_entry.shape)}", 0.0)]
+        return [Difference(path, "shape", f"{format_shape(entry.shape)} and {format_shape(other_entry.shape)}", 0.0)]
     if entry.dtype != other_entry.dtype:
         return [Difference(path, "dtype", f"{entry.dtype} and {other_entry.dtype}", 0.0)]
     a, b = one[entry.name], other[other_entry.name]

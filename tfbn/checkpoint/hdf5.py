@@ -94,7 +94,7 @@ def writable(path: Path) -> Iterator[WritableFile]:
 
 
 @contextlib.contextmanager
-def opened(source: Any, path: str, mode: str) -> Iterator[tuple[Any, dict[str, Any]]]:
+def open_hdf5(source: Any, path: str, mode: str) -> Iterator[tuple[Any, dict[str, Any]]]:
     """An HDF5 file that contains all of its data itself, and its datasets by name.
 
     A dataset with several names is listed under each.

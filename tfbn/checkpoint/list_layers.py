@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from tfbn.checkpoint.layers import Layer, find
 from tfbn.checkpoint.reader import Reader
-from tfbn.tables import shown, table
+from tfbn.tables import format_shape, format_table
 
 
 class Layers(list):
@@ -19,7 +19,7 @@ class Layers(list):
         rows = [
             (
                 layer.scope or "-",
-                shown(layer.shape),
+                format_shape(layer.shape),
                 layer.dtype,
                 ", ".join(_shown(short, layer) for short in layer.variables),
                 layer.zero_debias or "-",
@@ -28,7 +28,7 @@ class Layers(list):
             )
             for layer in self
         ]
-        return table([self.HEADER, *rows])
+        return format_table([self.HEADER, *rows])
 
     __repr__ = __str__
 

@@ -17,7 +17,7 @@ from tfbn.checkpoint.values import Step, Value
 from tfbn.errors import Finding
 from tfbn.graphdef.short_names import AFFINE, DEBIAS, STATISTICS
 from tfbn.lines import Lines, one_line, show_name
-from tfbn.tables import MAX_NAMES, columns, natural, shown, table
+from tfbn.tables import MAX_NAMES, columns, format_shape, format_table, natural
 
 _WIDTH = {"bfloat16": 16, "float16": 16, "float32": 32, "float64": 64}
 _NAMES_REMEDY = (
@@ -69,11 +69,11 @@ class Plan:
 
     def __str__(self) -> str:
         rows = [
-            (step.name, shown(step.value.shape), step.value.dtype, step.value.origin or "-", step.value.change)
+            (step.name, format_shape(step.value.shape), step.value.dtype, step.value.origin or "-", step.value.change)
             for step in self.steps
         ]
         lines = [self._title, ""]
-        lines += [table([("target", "shape", "dtype", "from", "change"), *rows])]
+        lines += [format_table([("target", "shape", "dtype", "from", "change"), *rows])]
         if self.left_out:
             lines += ["", "left out, as the arguments say:", *(f"  {show_name(path)}" for path in self.left_out)]
         if self.other_names:
@@ -90,7 +90,7 @@ class Plan:
             "left out, as the arguments say": len(self.left_out),
         }
         rows = [(f"  {count:>{len(str(max(counts.values())))}}", text) for text, count in counts.items() if count]
-        return Lines("\n".join([self._title, table(rows), *self.problems(limit=MAX_NAMES)]))
+        return Lines("\n".join([self._title, format_table(rows), *self.problems(limit=MAX_NAMES)]))
 
     @property
     def size(self) -> int:
@@ -269,9 +269,8 @@ def _match_like(plan: Plan, by_path: Mapping[str, Value], like: Reader, options:
         if value is None:
             plan.unmatched[path] = ""
         elif not _fits(value, entry):
-            plan.unmatched[path] = (
-                f"{shown(value.shape)} of {value.dtype} does not fit {shown(entry.shape)} of {entry.dtype}"
-            )
+            given, expected = (f"{format_shape(each.shape)} of {each.dtype}" for each in (value, entry))
+            plan.unmatched[path] = f"{given} does not fit {expected}"
         else:
             plan.steps.append(Step(name, values.reshape(value, entry.shape, entry.dtype)))
     placed = set(paths.values())

@@ -28,7 +28,7 @@ from tfbn.report import (
     describe_error,
     layout,
 )
-from tfbn.requirements import REQUIREMENTS, missing
+from tfbn.requirements import REQUIREMENTS, describe_missing
 from tfbn.terminal import show
 
 COMMANDS = ["audit", "checkpoint", "doctor", "export", "fold", "migrate"]
@@ -181,7 +181,7 @@ def _run(options: argparse.Namespace) -> int:
         expected = isinstance(error, (ValueError, OSError, ImportError, MemoryError))
         status, error_text = WRONG_INPUT if expected else INTERNAL_ERROR, describe_error(error)
         if isinstance(error, ModuleNotFoundError) and error.name in REQUIREMENTS:
-            error_text = missing(error.name)
+            error_text = describe_missing(error.name)
         elif isinstance(error, MemoryError):
             error_text = f"not enough memory while {report.activity}: {error_text}"
         elif not expected:

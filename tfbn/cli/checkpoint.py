@@ -180,7 +180,7 @@ def _diagnose(options: argparse.Namespace, report: Report) -> None:
 
 def _convert(options: argparse.Namespace, report: Report) -> None:
     from tfbn.checkpoint.bundle import check_free
-    from tfbn.checkpoint.convert import execute, planned
+    from tfbn.checkpoint.convert import execute, open_plan
     from tfbn.checkpoint.plan import REMEDY
     from tfbn.checkpoint.values import Options
 
@@ -188,7 +188,7 @@ def _convert(options: argparse.Namespace, report: Report) -> None:
     report.fields["written"] = None
     chosen = Options(options.moving_average, options.zero_debias, options.fill_affine, options.epsilon)
     arguments = (options.to, options.like, chosen, options.rename, options.allow)
-    with planned(options.source, options.target, *arguments) as (plan, like):
+    with open_plan(options.source, options.target, *arguments) as (plan, like):
         report.fields.update(plan.as_json())
         check_free(options.target, options.force)
         report.findings += plan.findings()

@@ -67,7 +67,7 @@ def changes(state: State, batch: Batch, settings: Settings, active: Flag) -> lis
         return Assignment(name, "assign_sub", decrement)
 
     def corrected_mean(read: Read) -> tf.Tensor:
-        corrected = moving_average.debiased(read("biased"), read("local_step"), rate(read), read("moving_mean"))
+        corrected = moving_average.debias(read("biased"), read("local_step"), rate(read), read("moving_mean"))
         return active.where(corrected, read("moving_mean"))
 
     def squared_stddev(read: Read) -> tf.Tensor:

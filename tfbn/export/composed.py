@@ -30,7 +30,8 @@ _PLAIN = (
     *("ReadVariableOp", "Const", "Cast", "Fill", "Reshape", "ConcatV2", "Pack"),
 )
 # tfbn's layers of several ops mark what they computed, for their registered gradient: an IdentityN takes, in this
-# order, the outputs, the inputs, gamma, beta, the mean, the variance, the shares of the samples and epsilon.
+# order, the outputs, the inputs, gamma, beta, the mean, the variance, the share of each sample or the size of the
+# inputs, and epsilon.
 _OWN_GRADIENT = ("Tfbn", "CustomGradient")
 _NAMED_AFFINE, _NAMED_STATISTICS, _NAMED_COUNT = slice(2, 4), slice(4, 6), 8
 

@@ -18,7 +18,7 @@ from tfbn.graphdef.nodes import become_constant, data_inputs
 from tfbn.graphdef.op_types import PLACEHOLDERS, SELECTS, SWITCHES, VARIABLES
 
 
-def deciding(graph: Graph, decisions: Iterable[Any] | None = None) -> list[str]:
+def find_deciding(graph: Graph, decisions: Iterable[Any] | None = None) -> list[str]:
     """The placeholders and variables that decide branches and selections, in the graph's order.
 
     `decisions` are the Switches and Selects to look at, by default all.
@@ -56,7 +56,7 @@ def find_switches(graph: Graph, decide: Callable[[tuple[str, ...]], DecidedGraph
     before = decide(())
     switches: dict[str, Set[str]] = {}
     settled_by: dict[str, Set[str]] = {}
-    for name in deciding(graph) if before.modes or before.recognized.unexplained else []:
+    for name in find_deciding(graph) if before.modes or before.recognized.unexplained else []:
         after = decide((name,))
         turned = set() if after.absent else before.modes.keys() - after.modes.keys()
         if turned and _infers({before.modes[op][0] for op in turned}, after):
@@ -73,7 +73,7 @@ def find_switches(graph: Graph, decide: Callable[[tuple[str, ...]], DecidedGraph
     for name, names in settled_by.items():
         if any(settled.count(op) == 1 for op in names):
             switches[name] = names
-    return tuple(name for name in deciding(graph) if name in switches)
+    return tuple(name for name in find_deciding(graph) if name in switches)
 
 
 def _find_settled(before: DecidedGraph, after: DecidedGraph) -> set[str]:

@@ -15,7 +15,7 @@ from tfbn.errors import Finding
 from tfbn.export.decide import DecidedGraph
 from tfbn.export.drop_updates import is_random
 from tfbn.export.evaluate import PREDICATES
-from tfbn.export.find_switches import deciding
+from tfbn.export.find_switches import find_deciding
 from tfbn.export.keep import KeptLayers
 from tfbn.graphdef.conditions import Conditions
 from tfbn.graphdef.dataflow import Node
@@ -224,7 +224,7 @@ def find_run_decided(conditionals: Conditionals, decided: DecidedGraph) -> set[s
         name
         for name, (_, mode) in decided.modes.items()
         if name in conditionals.kept.ops and mode == "dynamic"
-        if deciding(
+        if find_deciding(
             decided.needed,
             [decided.needed[decision] for decision in conditionals.decisions([name]) if decision in decided.needed],
         )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from tfbn.lines import shorten
+
 # For a graph that tf.contrib.quantize built for training: what to use in its place.
 QUANTIZED_FOR_EVALUATION = (
     "It observes the ranges of a quantization; the graph for evaluation is the one to take. Build the network with "
@@ -19,4 +21,4 @@ def reason(error: Exception) -> str:
     titles = [i for i, line in enumerate(lines) if line == "Graph execution error:" or line.startswith("Node: '")]
     if titles:
         lines = lines[titles[-1] + 1 :]
-    return lines[0] if lines else type(error).__name__
+    return shorten(lines[0], 1000) if lines else type(error).__name__

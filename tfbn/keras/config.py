@@ -16,7 +16,7 @@ KERAS_MODULES = {
 }
 
 
-def deserialized(config: Mapping[str, Any], api: Any) -> dict[str, Any]:
+def deserialize(config: Mapping[str, Any], api: Any) -> dict[str, Any]:
     """The arguments, with names and configs replaced by functions; anything else stays as it is."""
     arguments = dict(config)
     for name, kind in KERAS_MODULES.items():
@@ -33,7 +33,7 @@ def deserialized(config: Mapping[str, Any], api: Any) -> dict[str, Any]:
     return arguments
 
 
-def serialized(arguments: Mapping[str, Any], api: Any) -> dict[str, Any]:
+def serialize(arguments: Mapping[str, Any], api: Any) -> dict[str, Any]:
     """The arguments as names, numbers and dicts, which can be saved."""
     config = {name: _number(value) for name, value in arguments.items()}
     for name, kind in KERAS_MODULES.items():

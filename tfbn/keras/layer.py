@@ -165,7 +165,7 @@ class Layer:
             _Module(
                 self._new_weight,
                 self.add_update if self.generation.major == 2 else None,  # type: ignore[attr-defined]
-                **config.deserialized(own, self.generation.api),
+                **config.deserialize(own, self.generation.api),
                 param_dtype=self._wide_dtype(),
             )
         )
@@ -223,7 +223,7 @@ class Layer:
 
     def get_config(self) -> dict[str, Any]:
         arguments = self._hidden.module.arguments()
-        own = config.serialized({name: arguments[name] for name in ARGUMENTS}, self.generation.api)
+        own = config.serialize({name: arguments[name] for name in ARGUMENTS}, self.generation.api)
         return {**super().get_config(), **own}  # type: ignore[misc]
 
     def _wide_dtype(self) -> tf.DType | None:

@@ -14,7 +14,7 @@ def decrement(average: tf.Tensor, value: tf.Tensor, rate: tf.Tensor, guarded: bo
     return tf.math.multiply_no_nan(difference, rate) if guarded else difference * rate
 
 
-def debiased(biased: tf.Tensor, local_step: tf.Tensor, rate: tf.Tensor, moving_mean: tf.Tensor) -> tf.Tensor:
+def debias(biased: tf.Tensor, local_step: tf.Tensor, rate: tf.Tensor, moving_mean: tf.Tensor) -> tf.Tensor:
     """biased / (1 - (1 - rate)**local_step): a mean that began at zero, without that zero's share (arXiv:1412.6980, 3).
 
     Where that share is still everything (no step taken, or a rate of zero), `moving_mean`.

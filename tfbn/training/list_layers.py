@@ -11,7 +11,7 @@ from tfbn.graph import registry
 from tfbn.graph.variables import full_name, parts
 from tfbn.graphdef import recognize, short_names
 from tfbn.graphdef.collector import collector_paused
-from tfbn.tables import table
+from tfbn.tables import format_table
 from tfbn.training.holders import find_holders, is_inline
 
 SHOWN = ("beta", "gamma", "moving_mean", "moving_variance")
@@ -52,7 +52,7 @@ class Layers(list):
             ]
             for layer in self
         ]
-        return table([header, *rows])
+        return format_table([header, *rows])
 
     __repr__ = __str__
 

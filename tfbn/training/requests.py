@@ -19,7 +19,7 @@ from tfbn.graphdef.dataflow import Dataflow, Node, is_assignment, origin_of, sou
 from tfbn.graphdef.op_types import VARIABLES
 from tfbn.graphdef.short_names import split_name
 from tfbn.graphdef.statistic import constant_of
-from tfbn.tables import shown
+from tfbn.tables import format_shape
 from tfbn.training import advice
 
 _RESTORING = ("RestoreV2", "RestoreSlice", "Restore")
@@ -106,7 +106,8 @@ def _check_requests(requests: Sequence[Request], checkpoint: str | os.PathLike[s
             hint = f"; {nearest[name]} is" if name in nearest else ""
             problem = f"a Saver asks for it, and it is not in {os.fspath(checkpoint)}{hint}."
         elif shape is not None and shape != stored[name].shape:
-            problem = f"it has the shape {shown(shape)}, and in {os.fspath(checkpoint)} {shown(stored[name].shape)}."
+            shapes = format_shape(shape), format_shape(stored[name].shape)
+            problem = f"it has the shape {shapes[0]}, and in {os.fspath(checkpoint)} {shapes[1]}."
         elif dtype != stored[name].dtype:
             problem = f"it has the dtype {dtype}, and in {os.fspath(checkpoint)} {stored[name].dtype}."
         else:

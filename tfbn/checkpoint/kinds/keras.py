@@ -134,7 +134,7 @@ def _fill(like: str, target: Path) -> Iterator[Writer]:
 
 @contextlib.contextmanager
 def _filler(copy: Path, like: str) -> Iterator[Writer]:
-    with hdf5.writable(copy) as target, hdf5.opened(target, like, "r+") as (file, datasets):
+    with hdf5.writable(copy) as target, hdf5.open_hdf5(target, like, "r+") as (file, datasets):
         _separate(file, datasets)
         yield _Filler(file, target.check)
 
@@ -157,7 +157,7 @@ def _opened(path: str) -> Iterator[tuple[Any, dict[str, Any], Any]]:
         config, weights = None, path
         if _is_archive(path):
             config, weights = stack.enter_context(_unpacked(path))
-        yield (*stack.enter_context(hdf5.opened(weights, path, "r")), config)
+        yield (*stack.enter_context(hdf5.open_hdf5(weights, path, "r")), config)
 
 
 @contextlib.contextmanager
