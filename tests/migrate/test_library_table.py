@@ -19,6 +19,7 @@ NUMPY_GONE_LATER = dict.fromkeys(["numpy.in1d", "numpy.linalg.linalg", "numpy.tr
     "numpy.row_stack": (2, 5)
 }
 RULES = driver.chosen_rules(["library-names"])
+LIBRARIES = ("numpy", "scipy", "sklearn", "matplotlib", "skimage", "librosa", "cv2", "pandas")
 
 
 def found(full):
@@ -45,8 +46,17 @@ def test_gone_from_numpy(name):
         assert found(name) is not None
 
 
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="older libraries have some")
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", [name for name in GONE if name.partition(".")[0] in LIBRARIES[1:]])
+def test_gone_from_libraries(name):
+    pytest.importorskip(name.partition(".")[0])
+    with pytest.raises((AttributeError, ImportError, NameError)):
+        found(name)
+
+
 @pytest.mark.skipif(sys.version_info < (3, 13), reason="older Python has some")
-@pytest.mark.parametrize("name", [name for name in GONE if name.partition(".")[0] not in ("numpy", "scipy", "sklearn")])
+@pytest.mark.parametrize("name", [name for name in GONE if name.partition(".")[0] not in LIBRARIES])
 def test_gone_from_python(name):
     with pytest.raises((AttributeError, NameError)):
         found(name)
@@ -56,9 +66,9 @@ def test_gone_from_python(name):
 def test_advice_is_there(use):
     for code in re.findall("`(.*?)`", use):
         package = re.sub(r"^-", "", code).partition(".")[0]
-        if package not in ("imageio", "PIL", "scipy", "sklearn", "matplotlib"):
+        if package == "numpy" or package not in (*LIBRARIES, "imageio", "PIL"):
             assert found(code.lstrip("-")) is not None
-        elif package in ("PIL", "scipy") and importlib.util.find_spec(package):
+        elif sys.version_info >= (3, 13) and importlib.util.find_spec(package):
             assert found(code) is not None
 
 

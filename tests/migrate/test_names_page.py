@@ -50,6 +50,14 @@ def test_since(answer):
             assert value is None or answer.module in ("layers", "nn.rnn_cell"), name
 
 
+def test_numbered_words():
+    """By hand, as VocabularyProcessor numbers them: from 1 on, in the order of their first use, with zeros behind."""
+    number_words = namespace_of("contrib.learn.preprocessing.VocabularyProcessor")["number_words"]
+    rows, numbers = number_words(["it's a well-known TFWord", "a b a"], 4)
+    assert rows == [[1, 2, 3, 4], [2, 6, 2, 0]]
+    assert numbers == {"it's": 1, "a": 2, "well-known": 3, "TF": 4, "Word": 5, "b": 6}
+
+
 def sigmoid(x):
     """In float64."""
     return 1 / (1 + np.exp(-x))

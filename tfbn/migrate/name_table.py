@@ -543,6 +543,21 @@ dataset = dataset.apply(lambda elements: elements.padded_batch(batch_size, padde
     ),
     Answer(
         "contrib.learn",
+        "preprocessing preprocessing.VocabularyProcessor",
+        "number the words in a few lines of your own",
+        example="""\
+import re
+
+TOKEN = re.compile(r"[A-Z]{2,}(?![a-z])|[A-Z][a-z]+(?=[A-Z])|['\\w\\-]+")
+
+def number_words(texts, length):
+    numbers = {}  # of each word, from 1 on: keep it with the checkpoint; 0 stands for no word
+    rows = [[numbers.setdefault(word, len(numbers) + 1) for word in TOKEN.findall(text)] for text in texts]
+    return [(row + [0] * length)[:length] for row in rows], numbers
+""",
+    ),
+    Answer(
+        "contrib.learn",
         "",
         "train with `tf.compat.v1.train.MonitoredTrainingSession`",
     ),

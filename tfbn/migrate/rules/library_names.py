@@ -22,6 +22,10 @@ VALID = [
     "import numpy as np, tensorflow as tf\ndef f(np):\n    return np.product(x)\n",
     "import yaml, numpy as np, tensorflow as tf\nx = yaml.load(f, Loader=l), np.load(f, allow_pickle=True).item()\n",
     "import numpy as np, tensorflow as tf\nx = np.fromstring(a, sep=' '), np.load(f)['a'].item(), ET.tostring(a)\n",
+    "import numpy as np, tensorflow as tf\nx = np.array([[1, 2], [3, 4]]), np.array([[1], [2, 3]], dtype=object)\n",
+    "import numpy as np, tensorflow as tf\nx = np.array([[*y], [1, 2]]), np.array([f(x), [1]]), np.array([[], []])\n",
+    "import tensorflow as tf\nx = plt.hist(y, density=True), scaled(y, normed=True)\n",
+    "from google.protobuf import descriptor_pb2\nimport tensorflow as tf\nx = descriptor_pb2.FileDescriptorProto()\n",
     "import numpy as np\nx = np.product([1])\n",  # not of TensorFlow
 ]
 INVALID: list[tuple[str, str | int]] = [
@@ -45,11 +49,36 @@ def count(variable):
     ("import numpy as np, tensorflow as tf\nx = np.fromstring(y, np.uint8)\n", 2),
     ("import numpy as np, tensorflow as tf\ny = load(np.zeros([2]))\nx = np.product(y)\n", 3),
     ("import tensorflow as tf\nx = tf.train.BytesList(value=[image.tostring()])\n", 2),
+    ("import tensorflow as tf\nfrom scipy.sparse.linalg.eigen.arpack import eigsh\n", 2),
+    ("import matplotlib.pyplot as plt, tensorflow as tf\nplt.hist(x, 50, normed=True)\n", 2),
+    ("import numpy as np, tensorflow as tf\nx = np.array([[1, 2], [3]])\n", 2),
+    ("import numpy as np, tensorflow as tf\nx = np.asarray([[[1], [2, 3]], [[1], [2]]])\n", 2),
+    (
+        "from google.protobuf import descriptor as _descriptor\nimport tensorflow as tf\n"
+        "DESCRIPTOR = _descriptor.FileDescriptor(name='a.proto', serialized_pb=b'')\n",
+        3,
+    ),
 ]
-LIBRARIES = {"numpy": "NumPy", "scipy": "SciPy", "sklearn": "scikit-learn", "PIL": "Pillow"}
+LIBRARIES = {
+    "numpy": "NumPy",
+    "scipy": "SciPy",
+    "sklearn": "scikit-learn",
+    "skimage": "scikit-image",
+    "matplotlib": "Matplotlib",
+    "pylab": "Matplotlib",
+    "pandas": "pandas",
+    "librosa": "librosa",
+    "cv2": "OpenCV",
+    "PIL": "Pillow",
+}
+_HISTOGRAMS = ("hist", "hist2d", "histogram", "histogram2d", "histogramdd")
+_OF_PROTOC = ("Descriptor", "EnumDescriptor", "EnumValueDescriptor", "FieldDescriptor", "FileDescriptor")
+_NESTED = re.compile(rb"\b(?:as)?array\s*\(\s*[\[(]")  # only such a call can have rows of its own
 _WORD = re.compile(rb"\w+")
 # The words that a file must have to take a name of the table, by one of them: the last, and for calls the function.
-_MENTIONS: dict[bytes, list[frozenset[bytes]]] = {b"tostring": [frozenset([b"tostring"])]}
+_MENTIONS: dict[bytes, list[frozenset[bytes]]] = {
+    word: [frozenset([word])] for word in (b"tostring", b"normed", b"serialized_pb")
+}
 for _name in (*GONE, "yaml.load", "numpy.load.item", "numpy.load.encoding", "numpy.fromstring"):
     _words = _name.encode("ascii").split(b".")
     _MENTIONS.setdefault(_words[-1], []).append(frozenset(_words))
@@ -63,7 +92,8 @@ def check_project(project: Project) -> dict[str, list[Finding]]:
 
 def _findings(graph: ImportGraph, path: str) -> Iterator[Finding]:
     words = set(_WORD.findall(graph.project.text(path)))
-    if not any(required <= words for word in words & _MENTIONS.keys() for required in _MENTIONS[word]):
+    has_word = any(required <= words for word in words & _MENTIONS.keys() for required in _MENTIONS[word])
+    if not has_word and not (b"numpy" in words and _NESTED.search(graph.project.text(path))):
         return
     tree = graph.tree(path)
     if tree is None:
@@ -111,6 +141,16 @@ def _changed(imports: Imports, call: ast.Call) -> Iterator[tuple[str, str]]:
         yield "newer NumPy has no numpy.fromstring of bytes", "use numpy.frombuffer; copy() what is to be changed"
     if full == "numpy.load" and "allow_pickle" not in keywords and len(call.args) < 3 and "encoding" in keywords:
         yield _PICKLED
+    if "normed" in keywords and isinstance(call.func, ast.Attribute) and call.func.attr in _HISTOGRAMS:
+        yield f"newer NumPy and Matplotlib have no normed of {call.func.attr}", "use density"
+    if full.startswith("google.protobuf.descriptor.") and full.rpartition(".")[2] in _OF_PROTOC:
+        yield (
+            "newer protobuf, such as TensorFlow's, refuses code that protoc made before version 3.19",
+            "make the file anew from its .proto: protoc --python_out=. FILE.proto",
+        )
+    if full in ("numpy.array", "numpy.asarray") and call.args and "dtype" not in keywords and len(call.args) == 1:
+        if _is_ragged(call.args[0]):
+            yield "newer NumPy makes no array of rows of unequal lengths", "add dtype=object, or keep a list"
     if isinstance(call.func, ast.Attribute) and not call.args and not call.keywords:
         value = call.func.value
         if call.func.attr == "tostring":
@@ -120,13 +160,28 @@ def _changed(imports: Imports, call: ast.Call) -> Iterator[tuple[str, str]]:
                 yield _PICKLED
 
 
+def _is_ragged(node: ast.expr) -> bool:
+    """Whether a literal has rows that are spelled out and cannot fill an array."""
+    if not isinstance(node, (ast.List, ast.Tuple)):
+        return False
+    lengths = {_length(row) for row in node.elts}
+    return None not in lengths and (len(lengths) > 1 or any(map(_is_ragged, node.elts)))
+
+
+def _length(row: ast.expr) -> int | None:
+    """The length of a row, -1 for a number, and None where it is not known here."""
+    if isinstance(row, (ast.List, ast.Tuple)) and not any(isinstance(part, ast.Starred) for part in row.elts):
+        return len(row.elts)
+    return -1 if isinstance(row, ast.Constant) else None
+
+
 _PICKLED = (
     "numpy.load refuses pickled objects, such as a dict of weights, unless it is told to take them",
     "add allow_pickle=True for a file that you trust",
 )
 RULE = Rule(
     name=NAME,
-    summary="reports names that newer Python, NumPy, SciPy or scikit-learn have lost, such as np.product and cPickle",
+    summary="reports what newer Python, NumPy, SciPy and others have lost, such as np.product, cPickle and normed=",
     valid=VALID,
     invalid=INVALID,
     check_project=check_project,

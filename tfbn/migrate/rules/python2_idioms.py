@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from tfbn.errors import Finding
+from tfbn.migrate import syntax
 from tfbn.migrate.import_graph import ImportGraph
 from tfbn.migrate.plain_code import Imports, files_of_programs, unguarded
+from tfbn.migrate.programs import definition_of
 from tfbn.migrate.project import Project
+from tfbn.migrate.report import Place
 from tfbn.migrate.rule import Rule
 from tfbn.migrate.rules.python2_names import SUCCESSORS
 
@@ -24,6 +27,7 @@ VALID = [
     "import pandas as pd\nimport tensorflow as tf\nx = frame.keys()[0]\n",
     "import tensorflow as tf\ndef f():\n    x = hparams.values()\n    return [x[name] for name in sorted(x)]\n",
     "import tensorflow as tf\ndef f(map, x=1):\n    return map(x)[0], tf.fill([2], x / 2), range(3)[0]\n",
+    "import tensorflow as tf\ndef f(center, shape):\n    pass\nf([n / 2, 1], [n // 2, 3])\ng([n / 2], shape=[n / 2])\n",
     "import tensorflow as tf\nx = data.next()\nfor i in range(n):\n    print(x, file=y)\n",
 ]
 INVALID: list[tuple[str, str | int]] = [
@@ -50,6 +54,8 @@ def feed(placeholders, values):
     ("import tensorflow as tf\nfor i in range(n / 2):\n    pass\n", 2),
     ("import tensorflow as tf\ndef f(x, n=4):\n    m = n / 2\n    return tf.reshape(x, [-1, m])\n", 4),
     ("import tensorflow as tf\nx = y[n / 2:]\n", 2),
+    ("import tensorflow as tf\nclass A:\n    def __init__(self, shape):\n        pass\nx = A([n / 4, n / 4])\n", 5),
+    ("import tensorflow as tf\ndef f(x, out_shape=None):\n    pass\nf(1, out_shape=(n / 2, 3))\n", 4),
 ]
 METHODS = {
     "has_key": (1, "write `key in d`"),
@@ -79,6 +85,14 @@ _MAY_RAISE = re.compile(
 )
 
 
+# What only Python 2 compiles: statements, and indentation by tabs and blanks together.
+_DIALECT = re.compile(
+    rb"^[ \t]*(?:print|exec)[ \t]+[\w\"']|\bexcept[ \t]+[\w.()]+[ \t]*,|\braise[ \t]+[\w.]+[ \t]*,|<>|\b0\d|\bur[\"']"
+    rb"|\d[lL]\b|^ *\t",
+    re.MULTILINE,
+)
+
+
 def check_project(project: Project) -> dict[str, list[Finding]]:
     """One finding for each kind of idiom in a file."""
     graph = project.import_graph
@@ -86,6 +100,8 @@ def check_project(project: Project) -> dict[str, list[Finding]]:
 
 
 def _findings(graph: ImportGraph, path: str) -> Iterator[Finding]:
+    if _DIALECT.search(graph.project.text(path)) and graph.tree(path) is None:
+        yield from _does_not_compile(graph, path)
     if not _MAY_RAISE.search(graph.project.text(path)):
         return
     tree = graph.tree(path)
@@ -98,6 +114,20 @@ def _findings(graph: ImportGraph, path: str) -> Iterator[Finding]:
             first[problem] = node, advice
     for problem, (node, advice) in first.items():
         yield Finding(NAME, "error", graph.place(path, node), problem, advice)
+
+
+def _does_not_compile(graph: ImportGraph, path: str) -> Iterator[Finding]:
+    """One finding in a file that a program imports and that no other rule has read."""
+    report = graph.project.reports.get(path)
+    if path.endswith(".ipynb") or (report is not None and report.problem):
+        return
+    try:
+        syntax.parse(graph.project.text(path))
+    except SyntaxError as error:
+        message = f"it does not compile: {error.msg}"
+        yield Finding(NAME, "error", Place(error.lineno or 1, 1), message, "run 2to3 over it first")
+    except ValueError:
+        return
 
 
 class _File:
@@ -198,6 +228,26 @@ class _File:
             if self._imports.full(function).startswith(("tensorflow.", "numpy.")) or is_method:
                 if any(map(self._is_fraction, parts)):
                     yield node, *_fraction(leaf)
+        if any(map(self._has_fraction, [*node.args, *(keyword.value for keyword in node.keywords)])):
+            yield from self._in_shape_for_own(node)
+
+    def _has_fraction(self, node: ast.AST) -> bool:
+        return isinstance(node, (ast.List, ast.Tuple)) and any(map(self._is_fraction, node.elts))
+
+    def _in_shape_for_own(self, node: ast.Call) -> Iterator[tuple[Any, str, str]]:
+        """A list with fractions for an argument of the project's own that is called a shape."""
+        _, definition = definition_of(self._graph, self._path, node.func)
+        is_class = isinstance(definition, ast.ClassDef)
+        if isinstance(definition, ast.ClassDef):
+            methods = (inner for inner in definition.body if isinstance(inner, ast.FunctionDef))
+            definition = next((method for method in methods if method.name == "__init__"), None)
+        if definition is None:
+            return
+        names = [argument.arg for argument in definition.args.args[is_class:]]
+        given = [*zip(names, node.args), *((keyword.arg, keyword.value) for keyword in node.keywords)]
+        for name, value in given:
+            if name and name.rpartition("_")[2] == "shape" and self._has_fraction(value):
+                yield node, *_fraction(name)
 
     def _in_method(self, node: ast.Call, function: ast.Attribute) -> Iterator[tuple[Any, str, str]]:
         if function.attr in METHODS and not self._imports.full(function):
