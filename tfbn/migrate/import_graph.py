@@ -248,7 +248,15 @@ class ImportGraph:
         inner = self.files(home, name, 1) if PurePath(home).stem == "__init__" else []
         if inner and name not in self._module(home):
             return Bound(f"{FILE}{inner[0]}", home)
-        return self.bound(home, name)
+        return self.bound(home, name) if name in self._module(home) else self._starred(home, name)
+
+    def _starred(self, home: str, name: str) -> Bound:
+        """A name that nothing binds by itself: one of TensorFlow, where a star import brings all of these."""
+        for node in _statements(getattr(self.tree(home), "body", [])):
+            if isinstance(node, ast.ImportFrom) and node.names[0].name == "*" and not node.level:
+                if names.below_tensorflow(f"{node.module}.{name}") is not None:
+                    return Bound(f"{node.module}.{name}", home)
+        return Bound(OTHER, home)
 
     def local_names(self, path: str, function: ast.AST) -> dict[str, Bound]:
         """What the local names of a function, and of functions inside it, stand for."""
@@ -328,6 +336,8 @@ class ImportGraph:
                     bound = self.bound(home[0], alias.name)._replace(spelled=spelled)
                 elif inner:
                     bound = Bound(f"{FILE}{inner[0]}", path, spelled)
+                elif home:
+                    bound = self._starred(home[0], alias.name)._replace(spelled=spelled)
                 else:
                     bound = _bound(OTHER if node.level else spelled, path, spelled)
                 yield alias.asname or alias.name, bound
