@@ -550,6 +550,7 @@ import re
 
 TOKEN = re.compile(r"[A-Z]{2,}(?![a-z])|[A-Z][a-z]+(?=[A-Z])|['\\w\\-]+")
 
+
 def number_words(texts, length):
     numbers = {}  # of each word, from 1 on: keep it with the checkpoint; 0 stands for no word
     rows = [[numbers.setdefault(word, len(numbers) + 1) for word in TOKEN.findall(text)] for text in texts]

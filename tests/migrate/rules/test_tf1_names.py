@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import unittest
+
 import pytest
 
 from tests.migrate.helpers import findings, run
@@ -68,3 +71,18 @@ def test_with_the_option():
     assert messages(source, compat=True) == []
     after = run(source, compat=True).after.decode()
     assert findings(after) == []
+
+
+SESSION = "with self.test_session() as session:"
+
+
+@pytest.mark.parametrize("opened", [SESSION, SESSION.replace("self", "tf.Graph().as_default(), self")])
+def test_a_session_of_a_test(opened):
+    """It is reported where it fails, and the advice is a form that passes."""
+    body = f"def test_a(self):\n        {opened}\n            self.assertEqual(session.run(tf.zeros([])), 0)\n"
+    source = f"import tensorflow as tf\nclass ATest(tf.test.TestCase):\n    {body}"
+    program = {"__name__": "a_test"}
+    exec(source, program)
+    result = unittest.TextTestRunner(io.StringIO()).run(program["ATest"]("test_a"))
+    assert result.wasSuccessful() == (opened != SESSION)
+    assert findings(source) == [("tf1-names", 4)] * (opened == SESSION)

@@ -55,6 +55,13 @@ if __name__ == "__main__":
         "import tensorflow.compat.v1 as tf\nimport tfbn\n\ntf.disable_v2_behavior()\n"
         "x = tfbn.layers.v1.flatten(tf.zeros([2, 3]))\n",
     ),
+    # A test whose session is none in eager mode.
+    (
+        "import tensorflow as tf\nclass ATest(tf.test.TestCase):\n    def test_a(self):\n"
+        "        with self.test_session() as session:\n            session.run(tf.zeros([]))\n",
+        "import tensorflow.compat.v1 as tf\nclass ATest(tf.test.TestCase):\n    def test_a(self):\n"
+        "        with self.test_session() as session:\n            session.run(tf.zeros([]))\n",
+    ),
     # compat.v1 lacks some names of TensorFlow 2.
     ("import tensorflow as tf\nx = tf.placeholder(tf.float32)\ny = tf.random.set_seed(1)\n", 3),
     # `import tensorflow.train` binds `tensorflow`, which is TensorFlow 2.
@@ -62,11 +69,15 @@ if __name__ == "__main__":
 ]
 
 
+_EVAL = re.compile(r"\.eval\(\s*(?:session\s*=\s*\w+\s*)?\)")
+
+
 def check_file(module: Module, changes: Changes) -> None:
     used = mentions(module)
     is_upgraded = any(name.startswith("compat.v1.") for name, _ in used)
     foreign_uses = module.surroundings.used  # in other files, by names that this one binds
     is_of_tf1 = bool(module.uses) or any(lost_arguments(module)) or _reads_dimensions(module)
+    is_of_tf1 = is_of_tf1 or session_of_test(module) is not None
     is_v1 = bool(v1_mentions(module)) or (is_of_tf1 and not is_upgraded) or any(map(_is_of_v1, foreign_uses))
     v2_uses = [(part, node) for name, node in used if (part := v1_names.v2_only(name))]
     if not v2_uses:
@@ -83,6 +94,27 @@ def check_file(module: Module, changes: Changes) -> None:
     elif is_v1:
         changes.v1_imports = NAME
         changes.is_program = _is_program(module) and not re.search(rb"\bdisable_(v2_behavior|eager_exec)", module.data)
+
+
+def session_of_test(module: Module) -> Any:
+    """The first session of a test that eager mode does not give: there `test_session()` is None, and eval() raises."""
+    if b"self.test_session(" not in module.data and b"self.cached_session(" not in module.data:
+        return None
+    for node in module.nodes:
+        if isinstance(node, cst.With) and not any(
+            _opens_graph(module, outer) for outer in (node, *module.parents(node))
+        ):
+            opened = {module.text(item.item).partition("(")[0]: item.asname for item in node.items}
+            if opened.get("self.test_session") is not None:
+                return node
+            is_session = not opened.keys().isdisjoint({"self.test_session", "self.cached_session"})
+            if is_session and _EVAL.search(module.text(node)):
+                return node
+    return None
+
+
+def _opens_graph(module: Module, node: Any) -> bool:
+    return isinstance(node, cst.With) and any("as_default" in module.text(item.item) for item in node.items)
 
 
 def _reads_dimensions(module: Module, *, in_functions: bool = True) -> bool:

@@ -11,10 +11,14 @@ from tfbn.migrate.changes import Changes
 from tfbn.migrate.module import Module
 from tfbn.migrate.rule import Rule
 from tfbn.migrate.rules import compat_v1
-from tfbn.migrate.source.prefilter import tensorflow_names, uses_modules_as_values
+from tfbn.migrate.source.prefilter import has, mentions_tensorflow, tensorflow_names, uses_modules_as_values
 
 NAME = "tf1-names"
 VALID = [
+    "import tensorflow as tf\nclass ATest(tf.test.TestCase):\n    def test_a(self):\n"
+    "        with tf.Graph().as_default(), self.test_session() as session:\n            session.run(tf.zeros([]))\n",
+    "import tensorflow as tf\nclass ATest(tf.test.TestCase):\n    def test_a(self):\n"
+    "        with self.cached_session() as session:\n            session.run(tf.zeros([]))\n",
     "import tensorflow as tf\nx = tf.nn.relu(tf.keras.layers.Dense(3)(tf.Variable(1.0)))\n",
     "import tensorflow.compat.v1 as tf\nx = tf.log(1.0)\n",
     "from tensorflow.compat import v1 as tf\nx = tf.log(1.0)\n",
@@ -39,6 +43,11 @@ def inputs():
 """,
         4,
     ),
+    (
+        "import tensorflow as tf\nclass ATest(tf.test.TestCase):\n    def test_a(self):\n"
+        "        with self.cached_session():\n            self.assertEqual(tf.zeros([]).eval(), 0)\n",
+        4,
+    ),
     # A handler for something else, and what a handler does itself.
     ("import tensorflow as tf\ntry:\n    f = tf.log(1.0)\nexcept ValueError:\n    f = 0\n", 3),
     ("import tensorflow as tf\ntry:\n    f = 1\nexcept AttributeError:\n    f = tf.log(1.0)\n", 5),
@@ -61,6 +70,14 @@ def check_file(module: Module, changes: Changes) -> None:
             "run tfbn migrate with --compat-v1, which imports tensorflow.compat.v1, or tf_upgrade_v2 of TensorFlow",
             severity="warning" if is_compared else "error",
         )
+    session = compat_v1.session_of_test(module)
+    if session is not None and b"compat.v1" not in module.data:
+        changes.find(
+            session,
+            NAME,
+            "a test's session without a graph: in eager mode, test_session() is None and eval() raises",
+            "run tfbn migrate with --compat-v1, or put with tf.Graph().as_default() around it",
+        )
 
 
 def _is_handled(module: Module, node: Any) -> bool:
@@ -75,6 +92,8 @@ def _is_handled(module: Module, node: Any) -> bool:
 
 def worth_parsing(raw: bytes) -> bool:
     """Whether a name that only TensorFlow 1 has is imported, or read below an import."""
+    if has(raw, b"self.test_session(", b"self.cached_session(") and mentions_tensorflow(raw):
+        return True
     return any(v1_names.v1_only(name) for name in tensorflow_names(raw)) or uses_modules_as_values(raw)
 
 
