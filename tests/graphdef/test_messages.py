@@ -23,4 +23,5 @@ def test_long_reason():
     """Of an array or a header in an error, both ends."""
     text = reason(ValueError("a" * 6000 + "z"))
     assert len(text) < 1010
-    assert text.startswith("aaa") and text.endswith("z")
+    assert text.startswith("aaa")
+    assert text.endswith("z")

@@ -269,8 +269,8 @@ def _match_like(plan: Plan, by_path: Mapping[str, Value], like: Reader, options:
         if value is None:
             plan.unmatched[path] = ""
         elif not _fits(value, entry):
-            given, expected = (f"{format_shape(each.shape)} of {each.dtype}" for each in (value, entry))
-            plan.unmatched[path] = f"{given} does not fit {expected}"
+            given = f"{format_shape(value.shape)} of {value.dtype}"
+            plan.unmatched[path] = f"{given} does not fit {format_shape(entry.shape)} of {entry.dtype}"
         else:
             plan.steps.append(Step(name, values.reshape(value, entry.shape, entry.dtype)))
     placed = set(paths.values())
