@@ -1,4 +1,4 @@
-"""What `tfbn.checkpoint.convert` takes: its peak of memory, and its time as a ratio to copying the files twice.
+"""What `tfbn.checkpoint.convert` takes: its peak of memory, and its time as a ratio to copying its files twice.
 
 `python -m benchmarks.checkpoints SOURCE TARGET` is one conversion, in a process of its own.
 """
@@ -18,6 +18,7 @@ import numpy as np
 from benchmarks import measure, report
 from benchmarks.measure import Settings
 from benchmarks.memory import peak
+from tfbn.files import sync
 
 MB = 2**20
 # Beside this each conversion may hold three times the largest tensor.
@@ -77,10 +78,13 @@ def remove(folder: Path, name: str) -> None:
 
 
 def copying_twice(folder: Path) -> float:
+    """Seconds, with the copies synced to the disk as a converted checkpoint is."""
     start = time.perf_counter()
     for copy in ("first", "second"):
         for path in files(folder, "source"):
-            shutil.copyfile(path, folder / f"{copy}{path.name[len('source') :]}")
+            copied = folder / f"{copy}{path.name[len('source') :]}"
+            shutil.copyfile(path, copied)
+            sync(copied)
     seconds = time.perf_counter() - start
     for copy in ("first", "second"):
         remove(folder, copy)
