@@ -85,12 +85,22 @@ _MAY_RAISE = re.compile(
 )
 
 
-# What only Python 2 compiles: statements, and indentation by tabs and blanks together.
-_DIALECT = re.compile(
-    rb"^[ \t]*(?:print|exec)[ \t]+[\w\"']|\bexcept[ \t]+[\w.()]+[ \t]*,|\braise[ \t]+[\w.]+[ \t]*,|<>|\b0\d|\bur[\"']"
-    rb"|\d[lL]\b|^ *\t",
-    re.MULTILINE,
-)
+# What only Python 2 compiles: statements, indentation by tabs and blanks together, and literals. By what a file with it
+# contains, which is found sooner than the whole.
+_DIALECT = {
+    text: re.compile(pattern, re.MULTILINE)
+    for text, pattern in {
+        b"print": rb"^[ \t]*print[ \t]+[\w\"']",
+        b"exec": rb"^[ \t]*exec[ \t]+[\w\"']",
+        b"except": rb"\bexcept[ \t]+[\w.()]+[ \t]*,",
+        b"raise": rb"\braise[ \t]+[\w.]+[ \t]*,",
+        b"<>": rb"<>",
+        b"\t": rb"^ *\t",
+        b"ur'": rb"\bur'",
+        b'ur"': rb'\bur"',
+        b"": rb"[0-9](?:[lL]\b|(?<=\b0)[0-9])",
+    }.items()
+}
 
 
 def check_project(project: Project) -> dict[str, list[Finding]]:
@@ -100,9 +110,11 @@ def check_project(project: Project) -> dict[str, list[Finding]]:
 
 
 def _findings(graph: ImportGraph, path: str) -> Iterator[Finding]:
-    if _DIALECT.search(graph.project.text(path)) and graph.tree(path) is None:
-        yield from _does_not_compile(graph, path)
-    if not _MAY_RAISE.search(graph.project.text(path)):
+    source = graph.project.text(path)
+    if any(source.find(text) >= 0 and form.search(source) for text, form in _DIALECT.items()):
+        if graph.tree(path) is None:
+            yield from _does_not_compile(graph, path)
+    if not _MAY_RAISE.search(source):
         return
     tree = graph.tree(path)
     if tree is None:
