@@ -105,7 +105,7 @@ class TestArchives:
 
     @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
     def test_weights_are_unpacked_once(self, method, tmp_path, monkeypatch):
-        """HDF5 jumps to and fro: with each jump from the start, a file of a megabyte took minutes."""
+        """HDF5 reads out of order: when each step back unpacked the file from its start, a megabyte took minutes."""
         weights(tmp_path / "w.h5")
         with zipfile.ZipFile(tmp_path / "given.keras", "w", method) as file:
             file.writestr("config.json", "{}")

@@ -148,11 +148,9 @@ def create_train_op(
     if global_step is _USE_GLOBAL_STEP:
         global_step = tf.compat.v1.train.get_or_create_global_step()
     updates = _in_order(updates, total_loss)
-    updated = []
     if updates:
         with tf.control_dependencies(updates):
             barrier = tf.no_op(name="update_barrier")
-        updated = [barrier]
         total_loss = _after(barrier, total_loss)
     gradients = optimizer.compute_gradients(
         total_loss,
@@ -166,10 +164,7 @@ def create_train_op(
     if summarize_gradients:
         with tf.compat.v1.name_scope("summarize_grads"):
             _summarize(gradients)
-    # The loss waits for the updates, but the gradients need no loss: a schedule by the global step, such as a decay or
-    # update_statistics, could read it when it is incremented already.
-    with tf.control_dependencies(updated):
-        step = optimizer.apply_gradients(gradients, global_step=global_step)
+    step = optimizer.apply_gradients(gradients, global_step=global_step)
     with tf.compat.v1.name_scope("train_op"):
         if check_numerics:
             total_loss = tf.debugging.check_numerics(total_loss, "LossTensor is inf or nan")

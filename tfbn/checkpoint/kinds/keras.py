@@ -170,7 +170,7 @@ def _unpacked(path: str) -> Iterator[tuple[Any, Any]]:
             _check_members(archive)
             config = json.loads(_read_config(archive))
             member = stack.enter_context(archive.open(_INNER))
-        # HDF5 jumps to and fro, and each jump back in a member would read, and unpack, all that is before.
+        # HDF5 reads out of order, and each step back in a compressed member would unpack it again from its start.
         weights = stack.enter_context(tempfile.TemporaryFile(buffering=0))
         while True:
             with hdf5.clear_errors(*problem):
